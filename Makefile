@@ -1,0 +1,150 @@
+# Every task of a person's day. `make` alone lists them; set-up is part of each target and is done once.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON3 ?= python3
+PORT    ?= 8888
+DEMO    ?= 1
+ENV     ?= dev
+
+# An image is pushed to $(REGISTRY); the cluster may know that registry by another name.
+REGISTRY         ?= localhost:5050
+CLUSTER_REGISTRY ?= $(REGISTRY)
+IMAGE_PATH       := slipway/slipway
+VERSION          := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION         := $(shell git rev-parse HEAD 2>/dev/null)
+IMAGE_TAG        ?= $(VERSION)-$(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unversioned)
+IMAGE             = $(REGISTRY)/$(IMAGE_PATH):$(IMAGE_TAG)
+INGRESS_URL      ?= http://127.0.0.1:8081
+
+BIN    := .venv/bin
+UV     := .tools/uv/bin/uv
+READY  := .venv/.ready
+PYTHON := $(BIN)/python
+# The pinned tools build with any Go that can fetch the one tools/go.mod asks for, whatever the
+# environment says about toolchains and modules.
+GO_BUILD := GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C tools -mod=readonly -trimpath -o ../.tools/
+
+export FLASK_APP := api
+export INGRESS_URL
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ On a laptop
+.PHONY: run
+run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded database; DEMO=0 for an empty ledger
+	@$(BIN)/flask ledger migrate
+	@[ "$(DEMO)" = 0 ] || $(BIN)/flask ledger demo
+	@echo "serving http://127.0.0.1:$(PORT) (stop with Ctrl-C)"
+	@exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
+
+.PHONY: test
+test: $(READY) .tools/kustomize .tools/kubeconform ## Run the tests (ARGS= for pytest's own arguments)
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: $(READY) .tools/actionlint ## Check style, types, workflows and the files' hygiene
+	@$(BIN)/pre-commit run --all-files
+	@$(BIN)/mypy
+	@.tools/actionlint
+
+.PHONY: format
+format: $(READY) ## Rewrite the Python files in the project's style
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock"
+.PHONY: lock
+lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 takes the newest versions)
+	@$(UV_COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.txt
+	@$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt -o requirements-dev.txt
+	@$(UV_COMPILE) $(if $(UPGRADE),--upgrade) tools/uv.in -o tools/uv.txt
+
+.PHONY: clean
+clean: ## Remove everything the targets made, the embedded database in .data/ excepted
+	@rm -rf .venv .tools .build .mypy_cache .ruff_cache .pytest_cache
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+##@ Manifests
+.PHONY: render
+render: .tools/kustomize ## Print what an overlay renders to: make render ENV=dev
+	@.tools/kustomize build k8s/overlays/$(ENV)
+
+.PHONY: validate
+validate: $(READY) .tools/kustomize .tools/kubeconform ## Validate every overlay against the four newest Kubernetes minors, offline
+	@$(PYTHON) -m tools.validate
+
+##@ Image
+.PHONY: image
+image: ## Build the image (DOCKER_BUILD_FLAGS= is passed on)
+	@echo "building $(IMAGE)"
+	@DOCKER_BUILDKIT=1 docker build $(DOCKER_BUILD_FLAGS) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(IMAGE) .
+
+.PHONY: push
+push: image ## Push the image to REGISTRY= and note its digest in .build/
+	@docker push $(IMAGE)
+	@mkdir -p .build
+	@docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' $(IMAGE) \
+		| sed -n 's|^$(REGISTRY)/$(IMAGE_PATH)@||p' | tail -n 1 >.build/digest
+	@echo "$(REGISTRY)/$(IMAGE_PATH):$(IMAGE_TAG)@$$(cat .build/digest)"
+
+##@ Cluster (works on whatever kube context is current)
+.PHONY: cluster
+cluster: ## Start a K3d cluster with a registry (k3d.yaml)
+	@command -v k3d >/dev/null || { echo "k3d is not installed: see https://k3d.io" >&2; exit 1; }
+	@k3d cluster create --config k3d.yaml
+
+.PHONY: cluster-down
+cluster-down: ## Delete that cluster and its registry
+	@command -v k3d >/dev/null || { echo "k3d is not installed: see https://k3d.io" >&2; exit 1; }
+	@k3d cluster delete --config k3d.yaml
+
+.PHONY: secrets
+secrets: $(READY) .tools/kustomize ## Create an environment's database Secret once, with a random password (PASSWORD_FILE= for your own)
+	@$(PYTHON) -m tools.secret --env $(ENV) $(if $(PASSWORD_FILE),--password-file "$(PASSWORD_FILE)")
+
+.PHONY: deploy
+deploy: $(READY) .tools/kustomize push ## Build, push and roll out an environment with the digest just pushed: make deploy ENV=dev
+	@$(PYTHON) -m tools.deploy --env $(ENV) --image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) \
+		--tag $(IMAGE_TAG) --digest "$$(cat .build/digest)"
+
+.PHONY: probe
+probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward, then through the ingress
+	@$(PYTHON) -m tools.probe --env $(ENV) --ingress-url $(INGRESS_URL)
+
+.PHONY: e2e
+e2e: ENV := dev
+e2e: deploy probe ## Deploy dev, then record, replace the pods, read back and roll a configuration change
+	@IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" \
+		IMAGE_TAG=$(IMAGE_TAG) $(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly tests/e2e $(ARGS)
+
+# Set-up, redone only when what it depends on changes.
+$(UV): tools/uv.txt tools/bootstrap.py
+	@echo "set-up: uv"
+	@$(PYTHON3) tools/bootstrap.py .tools/uv tools/uv.txt
+	@touch $@
+
+$(READY): requirements.txt requirements-dev.txt .python-version $(UV)
+	@echo "set-up: Python $$(cat .python-version) and its packages into .venv"
+	@$(UV) venv --quiet --clear .venv
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv requirements.txt requirements-dev.txt
+	@touch $@
+
+.tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
+.tools/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
+.tools/kustomize:   PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
+.tools/kustomize .tools/kubeconform .tools/actionlint: tools/go.mod tools/go.sum
+	@echo "set-up: $(@F)"
+	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from tools/go.mod" >&2; exit 1; }
+	@mkdir -p .tools
+	@$(GO_BUILD) $(PACKAGE)
+	@touch $@
