@@ -1,0 +1,96 @@
+"""`flask ledger`: what is done to the ledger from a command line."""
+
+from __future__ import annotations
+
+import time
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from api import demo
+from api.database import Database, DatabaseUnusableError, database, open_engine
+from api.domain import deployments
+from api.domain.types import now
+from api.migrate import upgrade
+
+ledger = AppGroup("ledger", help="Look after the ledger's database.")
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to `flask`."""
+    app.cli.add_command(ledger)
+
+
+class Failure(click.ClickException):
+    """End with status 1 and one line."""
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002
+        """Print the line."""
+        click.echo(f"slipway: {self.message}", err=True)
+
+
+@ledger.command()
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="How long to wait for a database that does not answer yet.",
+)
+@with_appcontext
+def migrate(wait: float) -> None:
+    """Bring the database to the schema of this version.
+
+    Does nothing when it is there, or newer. Several may run at once: one migrates, the others wait.
+    """
+    owner: Database = current_app.extensions["database"]
+    try:
+        engine = open_engine(owner.settings)
+        _await(engine, wait)
+        before, after = upgrade(engine)
+    except (DatabaseUnusableError, ValueError) as error:
+        raise Failure(str(error)) from error
+    except (OperationalError, InterfaceError) as error:
+        raise Failure(f"the database does not answer: {_first_line(error)}") from error
+    if before == after:
+        click.echo(f"the database is at revision {after}; nothing to migrate")
+    else:
+        click.echo(f"the database was migrated from {before or 'nothing'} to revision {after}")
+
+
+@ledger.command("demo")
+@with_appcontext
+def fill_with_demo() -> None:
+    """Fill an empty ledger with a believable history of 90 days."""
+    try:
+        with database().write() as connection:
+            if not deployments.is_empty(connection):
+                click.echo("the ledger has deployments already; no demo history is added")
+                return
+            history = demo.history(now())
+            deployments.record_all(connection, history)
+    except DatabaseUnusableError as error:
+        raise Failure(str(error)) from error
+    click.echo(f"the ledger was empty: {len(history)} deployments of a demo history were added")
+
+
+def _await(engine: Engine, seconds: float) -> None:
+    """Connect, and try again for so long; the last refusal is raised."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            engine.connect().close()
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() >= deadline:
+                raise
+            click.echo(f"waiting for the database: {_first_line(error)}", err=True)
+            time.sleep(1)
+        else:
+            return
+
+
+def _first_line(error: OperationalError | InterfaceError) -> str:
+    return str(error.orig).strip().partition("\n")[0]

@@ -1,0 +1,151 @@
+"""The connection to the ledger's database: PostgreSQL, or SQLite embedded in the process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from api.settings import Settings
+
+# A statement that takes longer is given up, so that no request thread waits for ever.
+STATEMENT_TIMEOUT_MS = 10_000
+CONNECT_TIMEOUT_S = 5
+# How long a SQLite writer waits for another one.
+BUSY_TIMEOUT_S = 10
+
+
+class Database:
+    """Opens the database when it is first needed and hands out transactions.
+
+    Nothing is opened before, so that Gunicorn can import the application and then fork.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """Return the pool, one connection for each request thread at most.
+
+        An embedded database is migrated on the way: nobody else would do it.
+
+        Raises DatabaseUnusableError when the embedded database's folder cannot be written.
+        """
+        with self._lock:
+            if self._engine is None:
+                engine = open_engine(self.settings, connections=self.settings.THREADS)
+                if self.settings.embedded:
+                    # Imported here because Alembic is not needed to serve.
+                    from api.migrate import upgrade  # noqa: PLC0415
+
+                    upgrade(engine)
+                self._engine = engine
+            return self._engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that is committed at the end, or rolled back by an exception."""
+        with self.engine.connect() as connection, writing(connection):
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+
+class DatabaseUnusableError(Exception):
+    """The embedded database cannot be opened; the message says what to do."""
+
+
+@contextmanager
+def writing(connection: Connection) -> Iterator[None]:
+    """Begin a transaction that will write, and commit it at the end."""
+    connection.execution_options(writes=True)
+    with connection.begin():
+        yield
+
+
+def open_engine(settings: Settings, connections: int = 0) -> Engine:
+    """Return a new engine that keeps so many connections open; with 0, each ends with its use."""
+    return _sqlite(settings) if settings.embedded else _postgresql(settings, connections)
+
+
+def _postgresql(settings: Settings, connections: int) -> Engine:
+    pool: dict[str, Any] = (
+        {"pool_size": connections, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
+        if connections
+        else {"poolclass": NullPool}
+    )
+    engine = create_engine(
+        settings.database_url(),
+        # A connection that the server has closed meanwhile is replaced, not reported.
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "slipway",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+        },
+        **pool,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def add_password(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
+        password = settings.database_password()
+        if password is not None:
+            parameters["password"] = password
+
+    return engine
+
+
+def _sqlite(settings: Settings) -> Engine:
+    try:
+        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        (settings.DATA_DIR / "slipway.db").open("ab").close()
+    except OSError as error:
+        raise DatabaseUnusableError(
+            f"cannot write to {settings.DATA_DIR}/ ({error.strerror}):"
+            " set SLIPWAY_DATA_DIR to a folder that can be written"
+        ) from error
+    engine = create_engine(
+        settings.database_url(),
+        # No pool: opening a file is cheap, and a connection never meets a second thread.
+        poolclass=NullPool,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver's own BEGIN comes too late. A writer takes its lock at once: one that reads
+        # first and then writes would fail instead of waiting its turn.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def database() -> Database:
+    """Return the database of the application that answers the current request."""
+    found: Database = current_app.extensions["database"]
+    return found

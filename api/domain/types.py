@@ -1,0 +1,78 @@
+"""The words of the ledger: names, versions, digests, times, and the states of a deployment."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+
+# A sender's clock may be a little ahead; more than this is a wrong time.
+CLOCK_SKEW = timedelta(minutes=5)
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class Status(StrEnum):
+    """Where a deployment stands; the last three are final."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Say whether nothing more is expected to happen."""
+        return self not in (Status.PENDING, Status.RUNNING)
+
+
+class Kind(StrEnum):
+    """Why a deployment was made."""
+
+    ROLLOUT = "rollout"
+    ROLLBACK = "rollback"
+    HOTFIX = "hotfix"
+
+
+def now() -> datetime:
+    """Return the current time, in UTC."""
+    return datetime.now(UTC)
+
+
+def parse_time(value: Any) -> datetime:
+    """Return the instant of an RFC 3339 text with an offset, in UTC and to the microsecond.
+
+    An aware datetime, as our own code has it, is taken too. Raises ValueError for anything else,
+    and for a time more than five minutes ahead.
+    """
+    if isinstance(value, str) and RFC3339.fullmatch(value):
+        try:
+            instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise ValueError("must be a time that exists") from error
+    elif isinstance(value, datetime) and value.tzinfo is not None:
+        instant = value.astimezone(UTC)
+    else:
+        raise ValueError("must be an RFC 3339 time with an offset, such as 2026-03-01T12:00:00Z")
+    if instant > now() + CLOCK_SKEW:
+        raise ValueError("must not be more than five minutes ahead")
+    return instant
+
+
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=63)
+]
+Version = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=128)
+]
+ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{7,64}$")]
+Time = Annotated[
+    datetime,
+    BeforeValidator(parse_time, json_schema_input_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]

@@ -1,0 +1,88 @@
+"""The database's health, asked with a deadline."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.database import Database, DatabaseUnusableError, open_engine
+from api.tables import REQUIRED_REVISION
+
+DEADLINE_S = 1.0
+
+
+class NotReadyError(Exception):
+    """The service cannot do its work; the message says why."""
+
+
+class DatabaseProbe:
+    """Asks the database for the revision of its schema, and waits one second at most.
+
+    The question runs in a thread of its own, because nothing else bounds all that it may wait for:
+    a name server, a connection, a lock. While one is under way, further callers share its answer.
+    It has a connection of its own, so that busy request threads do not make the pod look unready.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._pending: Future[str | None] | None = None
+        self._engine: Engine | None = None
+
+    def check(self) -> str:
+        """Return the revision of the schema.
+
+        Raises NotReadyError when the database does not answer in time, or its schema is missing or
+        older than this version needs. A newer one is fine: the next release's migration runs while
+        this version still serves.
+        """
+        try:
+            revision = self._ask().result(timeout=DEADLINE_S)
+        except FutureTimeoutError as error:
+            raise NotReadyError(f"the database did not answer within {DEADLINE_S:g} s") from error
+        except (SQLAlchemyError, DatabaseUnusableError, ValueError) as error:
+            reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+            raise NotReadyError(f"the database cannot be asked: {reason}") from error
+        if revision is None:
+            raise NotReadyError("the database has no schema yet: run `flask ledger migrate`")
+        if revision < REQUIRED_REVISION:
+            raise NotReadyError(
+                f"the schema is at revision {revision}, this version needs {REQUIRED_REVISION}:"
+                " run `flask ledger migrate`"
+            )
+        return revision
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _ask(self) -> Future[str | None]:
+        with self._lock:
+            if self._pending is None or self._pending.done():
+                self._pending = Future()
+                # A daemon, so that a question that never ends does not keep the process.
+                threading.Thread(target=self._answer, args=[self._pending], daemon=True).start()
+            return self._pending
+
+    def _answer(self, answer: Future[str | None]) -> None:
+        try:
+            answer.set_result(self._revision())
+        except BaseException as error:  # noqa: BLE001 (it is raised where the answer is read)
+            answer.set_exception(error)
+
+    def _revision(self) -> str | None:
+        if self._engine is None:
+            if self._database.settings.embedded:
+                self._engine = self._database.engine
+            else:
+                self._engine = open_engine(self._database.settings, connections=1)
+        with self._engine.connect() as connection:
+            known = self._engine.dialect.has_table(connection, "alembic_version")
+            if not known:
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,134 @@
+"""Structured logs: one JSON object a line, on standard output, with the id of the request."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import re
+import sys
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from uuid_utils.compat import uuid7
+
+from api.settings import Settings
+
+REQUEST_ID_HEADER = "X-Request-ID"
+ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+# Asked every few seconds by Kubernetes and Prometheus.
+PROBES = {"/healthz", "/readyz", "/metrics"}
+
+log = structlog.get_logger("api.access")
+
+SHARED_PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+class StandardOutput(logging.Handler):
+    """Writes each line to what standard output is at the time: test runners replace it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        try:
+            print(self.format(record), flush=True)  # noqa: T201 (that is what it is for)
+        except Exception:  # noqa: BLE001 (logging's own way: a log line breaks nothing)
+            self.handleError(record)
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """Return the configuration of Python's logging, for this process and for Gunicorn's own lines.
+
+    `auto` means colours for a person at a terminal, JSON for everything else.
+    """
+    plain = settings.LOG_FORMAT == "json" or (
+        settings.LOG_FORMAT == "auto" and not sys.stdout.isatty()
+    )
+    render: list[structlog.typing.Processor] = (
+        [
+            structlog.processors.ExceptionRenderer(
+                # Without the local variables: a password may be among them.
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
+            structlog.processors.JSONRenderer(),
+        ]
+        if plain
+        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": SHARED_PROCESSORS,
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+    }
+    own = {"handlers": [], "propagate": True}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"structured": formatter},
+        "handlers": {
+            "stdout": {
+                "()": StandardOutput,
+                "formatter": "structured",
+            }
+        },
+        "root": {"handlers": ["stdout"], "level": settings.LOG_LEVEL.upper()},
+        "loggers": {
+            "gunicorn.error": own,
+            # Our own access lines have the id of the request and work under any server.
+            "gunicorn.access": {"handlers": [], "propagate": False},
+            "alembic": {"level": "WARNING"},
+        },
+    }
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Send all logs through structlog, and write a line for each request."""
+    logging.config.dictConfig(configuration(settings))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED_PROCESSORS,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    app.before_request(_start)
+    app.after_request(_finish)
+
+
+def request_id() -> str:
+    """Return the id of the current request."""
+    return str(g.request_id)
+
+
+def _start() -> None:
+    given = request.headers.get(REQUEST_ID_HEADER, "")
+    g.request_id = given if ACCEPTABLE_REQUEST_ID.fullmatch(given) else str(uuid7())
+    g.started = time.perf_counter()
+    # A thread serves many requests: nothing of the one before may stick to this one.
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _finish(response: Response) -> Response:
+    response.headers[REQUEST_ID_HEADER] = g.request_id
+    quiet = request.path in PROBES and response.status_code < 400  # noqa: PLR2004
+    log.log(
+        logging.DEBUG if quiet else logging.INFO,
+        "request",
+        method=request.method,
+        path=request.path,
+        route=str(request.url_rule) if request.url_rule else None,
+        status=response.status_code,
+        bytes=response.content_length,
+        duration_ms=round((time.perf_counter() - g.started) * 1000, 2),
+        remote_addr=request.remote_addr,
+    )
+    return response

@@ -1,0 +1,64 @@
+"""What Prometheus scrapes: requests by route, their durations, and the version that answers."""
+
+from __future__ import annotations
+
+import time
+
+from apiflask import APIFlask
+from flask import Response, g, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from api.version import VERSION
+
+# Anything else a client sends counts as one, or it could make as many series as it likes.
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+def init_app(app: APIFlask) -> None:
+    """Count each request and serve the figures at `/metrics`.
+
+    The figures are those of one process, so a pod runs one Gunicorn worker.
+    """
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    Gauge(
+        "slipway_build_info", "Always 1; the version is the label.", ["version"], registry=registry
+    ).labels(VERSION).set(1)
+    requests = Counter(
+        "slipway_http_requests",
+        "Requests answered.",
+        ["method", "route", "status"],
+        registry=registry,
+    )
+    durations = Histogram(
+        "slipway_http_request_duration_seconds",
+        "Time to answer, in seconds.",
+        ["method", "route"],
+        buckets=BUCKETS,
+        registry=registry,
+    )
+
+    def count(response: Response) -> Response:
+        method = request.method if request.method in METHODS else "other"
+        route = str(request.url_rule) if request.url_rule else "none"
+        requests.labels(method, route, response.status_code).inc()
+        durations.labels(method, route).observe(time.perf_counter() - g.started)
+        return response
+
+    @app.get("/metrics")
+    @app.doc(hide=True)  # text for Prometheus, not part of the API
+    def metrics() -> Response:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    app.after_request(count)

@@ -1,0 +1,70 @@
+"""Bring a database to the schema of this version, one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from api.database import writing
+
+# Any number that nothing else on the same database uses; it spells "slip".
+ADVISORY_LOCK = 0x736C6970
+
+
+def configuration(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration for the migrations of this package."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    return config
+
+
+def newest_revision() -> str:
+    """Return the revision that this version's migrations lead to."""
+    head = ScriptDirectory.from_config(configuration()).get_current_head()
+    assert head is not None  # noqa: S101 (there is a first migration)
+    return head
+
+
+def upgrade(engine: Engine) -> tuple[str | None, str]:
+    """Run the migrations that are missing; return the revision before and after.
+
+    A database that is already newer is left alone: that is what an older version meets when a
+    release is rolled back, and migrations are made so that it can work with it.
+    """
+    with engine.connect() as connection, _one_at_a_time(connection):
+        before = MigrationContext.configure(connection).get_current_revision()
+        target = newest_revision()
+        if before is not None and before >= target:
+            return before, before
+        command.upgrade(configuration(connection), "head")
+        return before, target
+
+
+@contextmanager
+def _one_at_a_time(connection: Connection) -> Iterator[None]:
+    """Hold off every other migration of the same database until this one has ended."""
+    if connection.dialect.name == "sqlite":
+        with writing(connection):
+            yield
+        return
+    # A session's lock, not a transaction's: it outlives the commits in between. Waiting for another
+    # process's migration may take longer than any statement of a request may.
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    connection.commit()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    finally:
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+        connection.commit()

@@ -1,0 +1,140 @@
+"""What APIFlask needs to be told: strict JSON bodies, and a description of the errors."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from apiflask import APIFlask
+from flask import Request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+from api.problems import MEDIA_TYPE, Problem
+
+SCHEMAS = "#/components/schemas/"
+# What any operation with a body may answer, beside what it says itself.
+BODY_ERRORS = {
+    HTTPStatus.BAD_REQUEST: "The body is not JSON.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MiB.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not labelled application/json.",
+}
+DATABASE_ERRORS = {HTTPStatus.SERVICE_UNAVAILABLE: "The database did not answer."}
+
+
+class StrictRequest(Request):
+    """A request whose body is JSON, says so, and says everything once."""
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002
+        """Return the parsed body.
+
+        Raises UnsupportedMediaType for another media type, RequestEntityTooLarge for too long a
+        body, and BadRequest for what is not JSON (RFC 8259), an object with the same key twice, or
+        NaN and Infinity, which are no numbers.
+        """
+        if not self.is_json:
+            raise UnsupportedMediaType(
+                "Send the body as JSON, with the header Content-Type: application/json."
+            )
+        try:
+            body = json.loads(
+                self._body(cache=cache).decode(),
+                object_pairs_hook=_unique,
+                parse_constant=_refuse_constant,
+            )
+        except UnicodeDecodeError as error:
+            raise BadRequest("The body is not UTF-8.") from error
+        except json.JSONDecodeError as error:
+            raise BadRequest(
+                f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            ) from error
+        except RecursionError as error:
+            raise BadRequest("The body is nested too deeply.") from error
+        except ValueError as error:
+            raise BadRequest(f"The body is not JSON: {error}.") from error
+        if body is None:  # APIFlask would take it for an empty object
+            raise BadRequest("The body is null.")
+        return body
+
+    def _body(self, *, cache: bool) -> bytes:
+        limit = self.max_content_length or 0
+        too_large = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
+        try:
+            body = self.get_data(cache=cache)
+        except RequestEntityTooLarge as error:
+            raise too_large from error
+        # Werkzeug cuts a chunked body off at the limit without a word.
+        if self.content_length is None and len(body) >= limit:
+            raise too_large
+        return body
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {json.dumps(key[:100])} is there twice")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def init_app(app: APIFlask) -> None:
+    """Serve the description of the API at `/openapi.json`, as OpenAPI 3.1."""
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        # Relative to where this document was read: the service may be behind any proxy.
+        SERVERS=[{"url": "/"}],
+        INFO={
+            "description": "Records what version of which service runs in which environment.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+    )
+    app.spec_processor(_describe_errors)
+
+
+def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
+    """Name each error an operation may answer, as the problem document that it is."""
+    if isinstance(spec, str):  # YAML, which is not served
+        return spec
+    for operations in spec["paths"].values():
+        for operation in operations.values():
+            _describe_operation(operation)
+    # APIFlask lists a nested model under the name of each model that holds it; once is enough.
+    text = json.dumps(spec)
+    schemas: dict[str, Any] = {}
+    for name in spec["components"]["schemas"]:
+        text = text.replace(f'"{SCHEMAS}{name}"', f'"{SCHEMAS}{_own_name(name)}"')
+    described: dict[str, Any] = json.loads(text)
+    for name, schema in described["components"]["schemas"].items():
+        schema.pop("$defs", None)
+        schemas.setdefault(_own_name(name), schema)
+    problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
+    schemas |= {**problem.pop("$defs"), "Problem": problem}
+    for unused in ("HTTPError", "ValidationError"):
+        schemas.pop(unused, None)
+    described["components"]["schemas"] = dict(sorted(schemas.items()))
+    return described
+
+
+def _own_name(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _describe_operation(operation: dict[str, Any]) -> None:
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path" and parameter["name"].endswith("_id"):
+            parameter["schema"]["format"] = "uuid"
+    responses = operation["responses"]
+    expected = dict(DATABASE_ERRORS) if "Service" not in operation["tags"] else {}
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = True
+        expected |= BODY_ERRORS
+    for status, description in expected.items():
+        responses[str(int(status))] = {"description": description}
+    for status, response in responses.items():
+        if int(status) >= HTTPStatus.BAD_REQUEST:
+            response["content"] = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS + "Problem"}}}

@@ -1,0 +1,139 @@
+"""Errors as the caller sees them: problem documents (RFC 9457), every one of them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from apiflask import APIFlask
+from apiflask.exceptions import HTTPError
+from flask import request
+from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException
+
+from api.logs import request_id
+
+MEDIA_TYPE = "application/problem+json"
+# One request can be wrong in a hundred thousand ways; a person reads the first few.
+MAX_FAULTS = 20
+MAX_POINTER = 200
+
+# Pydantic words these for programmers.
+WORDS = {
+    "extra_forbidden": "is not known here",
+    "missing": "is missing",
+    "model_type": "must be a JSON object",
+}
+
+log = structlog.get_logger()
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request."""
+
+    pointer: str | None = Field(
+        default=None, description="Where in the body: a JSON pointer as a URI fragment (RFC 6901)."
+    )
+    parameter: str | None = Field(default=None, description="Which parameter of the query.")
+    detail: str = Field(description="What is wrong there.")
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str = Field(description="about:blank: the status says what kind of problem it is.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What went wrong, and what to do.")
+    instance: str = Field(description="The path that was asked for.")
+    request_id: str = Field(description="The id of the request, as in the logs.")
+    errors: list[Fault] = Field(default=[], description="Each fault of an invalid request.")
+
+
+class InvalidParameterError(HTTPError):
+    """A parameter of the query is well-formed and yet wrong."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, parameter: str, detail: str) -> None:
+        super().__init__(extra_data={"errors": [{"parameter": parameter, "detail": detail}]})
+
+
+def init_app(app: APIFlask) -> None:
+    """Answer every error of the application with a problem document."""
+    app.error_processor(_from_api_error)
+    # After APIFlask's own handler, which drops the description.
+    app.register_error_handler(HTTPException, _from_http_exception)
+    for unavailable in (DBAPIError, PoolTimeoutError):
+        app.register_error_handler(unavailable, _from_database_error)
+
+
+def document(
+    status: int, detail: str, errors: list[dict[str, str]] | None = None
+) -> dict[str, Any]:
+    """Return the problem document of the current request."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.path[:MAX_POINTER],
+        "request_id": request_id(),
+        **({"errors": errors} if errors else {}),
+    }
+
+
+def _from_api_error(error: HTTPError) -> tuple[dict[str, Any], int, dict[str, Any]]:
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        errors = faults(cause, in_body="json" in error.detail)
+    else:
+        errors = error.extra_data.get("errors", [])
+    if errors:
+        number = f"{len(errors)} values sent are" if len(errors) > 1 else "1 value sent is"
+        detail = f"{number} not valid."
+    else:
+        detail = str(error.message)
+    headers = {**dict(error.headers), "Content-Type": MEDIA_TYPE}
+    return document(error.status_code, detail, errors), error.status_code, headers
+
+
+def _from_http_exception(error: HTTPException) -> tuple[dict[str, Any], int, dict[str, Any]]:
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    headers = {**dict(error.get_headers()), "Content-Type": MEDIA_TYPE}
+    return document(status, error.description or HTTPStatus(status).description), status, headers
+
+
+def _from_database_error(
+    error: DBAPIError | PoolTimeoutError,
+) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Tell the caller to come back: nothing was stored, and the same request may work later."""
+    if isinstance(error, DBAPIError) and not isinstance(error.orig, _outages(error)):
+        raise error
+    log.error("database unavailable", error=str(getattr(error, "orig", error)).strip())
+    detail = "The database did not answer. Nothing was stored; try again."
+    headers = {"Content-Type": MEDIA_TYPE, "Retry-After": "5"}
+    return document(HTTPStatus.SERVICE_UNAVAILABLE, detail), HTTPStatus.SERVICE_UNAVAILABLE, headers
+
+
+def _outages(error: DBAPIError) -> tuple[type[BaseException], ...]:
+    """Return the driver's exceptions that are about the connection, not about the statement."""
+    module = __import__(type(error.orig).__module__.partition(".")[0])
+    return module.OperationalError, module.InterfaceError
+
+
+def faults(error: ValidationError, *, in_body: bool) -> list[dict[str, str]]:
+    """Return what pydantic found, each fault with its pointer or its parameter."""
+    found = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        steps = [str(step).replace("~", "~0").replace("/", "~1") for step in fault["loc"]]
+        where = "#" + "".join(f"/{step}" for step in steps) if in_body else "".join(steps)
+        message = WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+        key = "pointer" if in_body else "parameter"
+        found.append({key: where[:MAX_POINTER], "detail": message})
+        if len(found) == MAX_FAULTS:
+            break
+    return found
