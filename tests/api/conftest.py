@@ -1,0 +1,87 @@
+"""Applications on a database of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.database import Database
+from api.migrate import upgrade
+
+Record = Callable[..., dict[str, Any]]
+NewApp = Callable[..., APIFlask]
+
+
+@pytest.fixture
+def new_app() -> Iterator[NewApp]:
+    """Return a function that makes an application; its connections end with the test."""
+    made: list[APIFlask] = []
+
+    def new_app(**settings: object) -> APIFlask:
+        made.append(create_app(settings))
+        return made[-1]
+
+    yield new_app
+    for app in made:
+        app.extensions["database_probe"].close()
+        app.extensions["database"].close()
+
+
+@pytest.fixture
+def app(new_app: NewApp, empty_database: dict[str, object]) -> APIFlask:
+    """Return an application on a migrated database."""
+    app = new_app(**empty_database)
+    upgrade(app.extensions["database"].engine)
+    return app
+
+
+@pytest.fixture
+def database(app: APIFlask) -> Database:
+    """Return the database of the application."""
+    found: Database = app.extensions["database"]
+    return found
+
+
+@pytest.fixture
+def client(app: APIFlask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def record(client: FlaskClient) -> Record:
+    """Return a function that records a deployment, of checkout 1.0 in dev unless told otherwise."""
+
+    def record(**fields: str | None) -> dict[str, Any]:
+        body = {"service": "checkout", "environment": "dev", "version": "1.0", **fields}
+        return json_of(client.post("/api/v1/deployments", json=body))
+
+    return record
+
+
+@pytest.fixture
+def sqlite_client(new_app: NewApp, tmp_path: Path) -> FlaskClient:
+    """Return a client of an application whose database does not matter to the test."""
+    return new_app(DATA_DIR=tmp_path).test_client()
+
+
+def json_of(response: TestResponse) -> dict[str, Any]:
+    """Return the JSON object of a response that is fine."""
+    assert response.status_code < 300, response.text
+    return dict(response.json or {})
+
+
+def problem(response: TestResponse, status: int) -> dict[str, object]:
+    """Return the problem document of a response, after checking that it is one."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/problem+json"
+    document = dict(response.json or {})
+    assert document["status"] == status
+    assert document["request_id"] == response.headers["X-Request-ID"]
+    return document

@@ -1,0 +1,67 @@
+"""`flask ledger`, as a person and as an init container call it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api.domain.types import now
+from tests.api.conftest import NewApp, json_of
+
+
+def test_migrate_says_what_it_did(new_app: NewApp, empty_database: dict[str, object]) -> None:
+    cli = new_app(**empty_database).test_cli_runner()
+
+    first = cli.invoke(args=["ledger", "migrate"])
+    second = cli.invoke(args=["ledger", "migrate"])
+
+    assert first.output == "the database was migrated from nothing to revision 0001\n"
+    assert second.output == "the database is at revision 0001; nothing to migrate\n"
+    assert first.exit_code == second.exit_code == 0
+
+
+def test_migrate_waits_for_a_database_and_then_gives_up(new_app: NewApp) -> None:
+    cli = new_app(DATABASE_HOST="127.0.0.1", DATABASE_PORT=1).test_cli_runner()
+
+    result = cli.invoke(args=["ledger", "migrate", "--wait", "0.1"])
+
+    assert result.exit_code == 1
+    *waiting, last = result.output.splitlines()
+    assert waiting
+    assert all(line.startswith("waiting for the database: ") for line in waiting)
+    assert last.startswith("slipway: the database does not answer: ")
+
+
+@pytest.mark.parametrize("command", ["migrate", "demo"])
+def test_a_folder_that_cannot_be_written_is_one_clear_line(
+    new_app: NewApp, tmp_path: Path, command: str
+) -> None:
+    taken = tmp_path / "file"
+    taken.touch()
+
+    result = new_app(DATA_DIR=taken).test_cli_runner().invoke(args=["ledger", command])
+
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert line.startswith(f"slipway: cannot write to {taken}/ (")
+    assert "set SLIPWAY_DATA_DIR" in line
+
+
+def test_demo_fills_an_empty_ledger_and_no_other(
+    new_app: NewApp, empty_database: dict[str, object]
+) -> None:
+    app = new_app(**empty_database)
+    cli, client = app.test_cli_runner(), app.test_client()
+    cli.invoke(args=["ledger", "migrate"])
+
+    first = cli.invoke(args=["ledger", "demo"])
+    before = json_of(client.get("/api/v1/deployments?limit=200"))
+    second = cli.invoke(args=["ledger", "demo"])
+
+    assert "deployments of a demo history were added" in first.output
+    assert "no demo history is added" in second.output
+    assert json_of(client.get("/api/v1/deployments?limit=200")) == before
+    cells = json_of(client.get("/api/v1/matrix"))["cells"]
+    assert len(cells) == 18  # six services in three environments
+    assert all(cell["since"] <= now().isoformat() for cell in cells)

@@ -1,0 +1,104 @@
+"""Structured logs: one JSON object a line, with the id of the request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.app import create_app
+
+
+def lines_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def logged_client(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> FlaskClient:
+    """Return a client of an application that logs to where capsys reads."""
+    client = create_app({"DATA_DIR": tmp_path, "LOG_FORMAT": "json"}).test_client()
+    capsys.readouterr()
+    return client
+
+
+def test_each_request_is_one_line(
+    logged_client: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    response = logged_client.get("/api/v1/deployments?limit=1", headers={"X-Request-ID": "abc-1"})
+
+    (line,) = lines_of(capsys)
+    assert response.headers["X-Request-ID"] == "abc-1"
+    assert line["event"] == "request"
+    assert line["level"] == "info"
+    assert line["request_id"] == "abc-1"
+    assert line["method"] == "GET"
+    assert line["path"] == line["route"] == "/api/v1/deployments"
+    assert line["status"] == 200
+    assert line["remote_addr"] == "127.0.0.1"
+    assert isinstance(line["duration_ms"], float)
+    assert str(line["timestamp"]).endswith("Z")
+
+
+@pytest.mark.parametrize("given", [None, "", "two words", "a" * 129, 'quote"', "ümlaut"])
+def test_a_request_without_a_usable_id_is_given_one(
+    logged_client: FlaskClient, capsys: pytest.CaptureFixture[str], given: str | None
+) -> None:
+    headers = {} if given is None else {"X-Request-ID": given}
+    response = logged_client.get("/", headers=headers)
+
+    (line,) = lines_of(capsys)
+    assert line["request_id"] == response.headers["X-Request-ID"] != given
+    assert len(response.headers["X-Request-ID"]) == 36
+
+
+def test_a_line_cannot_be_forged(
+    logged_client: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logged_client.get('/%0a{"event":"forged"}')
+
+    (line,) = lines_of(capsys)
+    assert line["event"] == "request"
+
+
+def test_probes_that_succeed_are_not_worth_a_line(
+    logged_client: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert logged_client.get(path).status_code == 200
+
+    assert lines_of(capsys) == []
+
+
+def test_a_probe_that_fails_is(capsys: pytest.CaptureFixture[str]) -> None:
+    app = create_app({"DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": 1})
+    app.test_client().get("/readyz")
+
+    assert [line["status"] for line in lines_of(capsys)] == [503]
+
+
+def test_a_fault_is_logged_with_its_traceback_and_no_variables(
+    logged_client: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = logged_client.application
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.get("/broken")
+    def broken() -> str:
+        password = "hunter2"  # noqa: F841
+        raise RuntimeError("out of order")
+
+    logged_client.get("/broken")
+
+    fault, access = lines_of(capsys)
+    assert fault["level"] == "error"
+    assert "out of order" in json.dumps(fault["exception"])
+    assert "hunter2" not in json.dumps(fault)
+    assert fault["request_id"] == access["request_id"]
+
+
+def test_debug_shows_the_probes_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    create_app({"DATA_DIR": tmp_path, "LOG_LEVEL": "debug"}).test_client().get("/healthz")
+
+    assert "/healthz" in [line.get("path") for line in lines_of(capsys)]

@@ -1,0 +1,41 @@
+"""What Prometheus scrapes."""
+
+from __future__ import annotations
+
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.version import VERSION
+
+
+def samples(client: FlaskClient) -> dict[tuple[str, tuple[str, ...]], float]:
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+    }
+
+
+def test_requests_are_counted_by_method_route_and_status(sqlite_client: FlaskClient) -> None:
+    for _ in range(2):
+        sqlite_client.get("/api/v1/deployments/01a204a7-4dff-7616-882b-1c461cd17a99")
+    found = samples(sqlite_client)
+
+    route = "/api/v1/deployments/<uuid:deployment_id>"
+    assert found["slipway_http_requests_total", ("GET", route, "404")] == 2
+    assert found["slipway_http_request_duration_seconds_count", ("GET", route)] == 2
+
+
+def test_what_clients_invent_makes_no_series_of_its_own(sqlite_client: FlaskClient) -> None:
+    for number in range(3):
+        sqlite_client.open(f"/invented/{number}", method=f"INVENT{number}")
+    found = samples(sqlite_client)
+
+    assert found["slipway_http_requests_total", ("other", "none", "404")] == 3
+
+
+def test_the_version_and_the_process_are_told(sqlite_client: FlaskClient) -> None:
+    found = samples(sqlite_client)
+
+    assert found["slipway_build_info", (VERSION,)] == 1
+    assert found["process_resident_memory_bytes", ()] > 0

@@ -1,0 +1,104 @@
+"""The migrations: up, down, side by side, and equal to the tables the code knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
+
+from api import migrate, settings
+from api.database import open_engine, writing
+from api.tables import REQUIRED_REVISION, metadata
+
+
+@pytest.fixture
+def engine(empty_database: dict[str, object]) -> Iterator[Engine]:
+    engine = open_engine(settings.load(empty_database))
+    yield engine
+    engine.dispose()
+
+
+def revision_of(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def test_an_empty_database_gets_the_tables_the_code_knows(engine: Engine) -> None:
+    assert migrate.upgrade(engine) == (None, migrate.newest_revision())
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_second_run_changes_nothing(engine: Engine) -> None:
+    migrate.upgrade(engine)
+    newest = migrate.newest_revision()
+
+    assert migrate.upgrade(engine) == (newest, newest)
+
+
+def test_every_migration_can_be_taken_back(engine: Engine) -> None:
+    migrate.upgrade(engine)
+    with engine.connect() as connection, writing(connection):
+        command.downgrade(migrate.configuration(connection), "base")
+
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    assert revision_of(engine) is None
+    migrate.upgrade(engine)
+    assert revision_of(engine) == migrate.newest_revision()
+
+
+def test_migrations_at_the_same_time_are_one(empty_database: dict[str, object]) -> None:
+    """Every pod of a rollout runs the migration."""
+
+    def upgrade(_: int) -> tuple[str | None, str]:
+        engine = open_engine(settings.load(empty_database))
+        try:
+            return migrate.upgrade(engine)
+        finally:
+            engine.dispose()
+
+    with ThreadPoolExecutor(6) as pool:
+        befores = [before for before, _ in pool.map(upgrade, range(6))]
+
+    assert befores.count(None) == 1
+    assert befores.count(migrate.newest_revision()) == 5
+
+
+def test_a_newer_database_is_left_alone(engine: Engine) -> None:
+    """A release that is rolled back starts with the old migrations on the new schema."""
+    migrate.upgrade(engine)
+    with engine.connect() as connection, writing(connection):
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    assert migrate.upgrade(engine) == ("9999", "9999")
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr("alembic.op.create_index", fail)
+    with pytest.raises(RuntimeError, match="disk full"):
+        migrate.upgrade(engine)
+
+    monkeypatch.undo()
+    assert inspect(engine).get_table_names() == []
+    assert migrate.upgrade(engine) == (None, migrate.newest_revision())
+
+
+def test_revisions_are_numbered_so_that_newer_ones_compare_as_newer() -> None:
+    scripts = ScriptDirectory.from_config(migrate.configuration())
+    numbers = [script.revision for script in scripts.walk_revisions()][::-1]
+
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+    assert REQUIRED_REVISION in numbers

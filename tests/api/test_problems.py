@@ -1,0 +1,141 @@
+"""The mistakes a caller makes: each answer is a problem document that names the fault."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from tests.api.conftest import problem
+
+URL = "/api/v1/deployments"
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "Expecting value"),
+        (b"null", "null"),
+        (b'{"service":', "line 1, column 12"),
+        (b'{"service": "a", "service": "b"}', "twice"),
+        (b'{"service": NaN}', "NaN"),
+        (b'{"service": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b'{"service": "\xff"}', "UTF-8"),
+        (b"[" * 100_000, "deeply"),
+    ],
+)
+def test_a_body_that_is_not_json_is_a_bad_request(
+    sqlite_client: FlaskClient, body: bytes, said: str
+) -> None:
+    document = problem(sqlite_client.post(URL, data=body, headers=JSON), 400)
+
+    assert said in str(document["detail"])
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_another_media_type_is_unsupported(sqlite_client: FlaskClient, media_type: str) -> None:
+    response = sqlite_client.post(URL, data=b"{}", headers={"Content-Type": media_type})
+
+    assert "Content-Type: application/json" in str(problem(response, 415)["detail"])
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/x+json"])
+def test_json_by_another_name_is_supported(sqlite_client: FlaskClient, media_type: str) -> None:
+    problem(sqlite_client.post(URL, data=b"{}", headers={"Content-Type": media_type}), 422)
+
+
+def test_a_body_over_one_mebibyte_is_too_large(sqlite_client: FlaskClient) -> None:
+    body = json.dumps({"service": "a" * 1024 * 1024}).encode()
+
+    problem(sqlite_client.post(URL, data=body, headers=JSON), 413)
+
+
+def test_a_chunked_body_over_one_mebibyte_is_too_large_and_not_cut(
+    sqlite_client: FlaskClient,
+) -> None:
+    """What comes first would be a good deployment: it must not be stored on its own."""
+    good = json.dumps({"service": "a", "environment": "dev", "version": "1"}).encode()
+    environ = {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(good + b" " * 1024 * 1024)}
+
+    problem(sqlite_client.post(URL, headers=JSON, environ_overrides=environ), 413)
+
+
+def test_each_missing_value_is_named(sqlite_client: FlaskClient) -> None:
+    document = problem(sqlite_client.post(URL, json={}), 422)
+
+    assert document["errors"] == [
+        {"pointer": f"#/{name}", "detail": "is missing"}
+        for name in ("service", "environment", "version")
+    ]
+    assert document["detail"] == "3 values sent are not valid."
+
+
+@pytest.mark.parametrize("body", [[], 1, "text"])
+def test_a_body_that_is_no_object_is_invalid(sqlite_client: FlaskClient, body: object) -> None:
+    document = problem(sqlite_client.post(URL, data=json.dumps(body), headers=JSON), 422)
+
+    assert document["errors"] == [{"pointer": "#", "detail": "must be a JSON object"}]
+
+
+def test_thousands_of_faults_are_answered_with_the_first_ones(
+    sqlite_client: FlaskClient,
+) -> None:
+    body = {str(number): 0 for number in range(60_000)}
+    response = sqlite_client.post(URL, json=body)
+
+    assert len(response.data) < 10_000
+    problem(response, 422)
+
+
+@pytest.mark.parametrize("path", ["/nope", "/api/v1", f"{URL}/", f"{URL}/not-an-id", "/%00"])
+def test_an_unknown_path_is_not_found(sqlite_client: FlaskClient, path: str) -> None:
+    problem(sqlite_client.get(path), 404)
+
+
+def test_a_wrong_method_is_told_the_right_ones(sqlite_client: FlaskClient) -> None:
+    response = sqlite_client.delete(URL)
+
+    problem(response, 405)
+    assert {"GET", "POST"} <= set(response.headers["Allow"].split(", "))
+
+
+def test_a_database_that_is_gone_means_come_back_later() -> None:
+    app = create_app({"DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": 1})
+    response = app.test_client().get("/api/v1/matrix")
+
+    assert "Nothing was stored" in str(problem(response, 503)["detail"])
+    assert response.headers["Retry-After"] == "5"
+
+
+def test_a_fault_of_our_own_tells_no_details(sqlite_client: FlaskClient) -> None:
+    app = sqlite_client.application
+    assert isinstance(app, APIFlask)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise RuntimeError("the password is hunter2")
+
+    response = sqlite_client.get("/broken")
+
+    problem(response, 500)
+    assert "hunter2" not in response.text
+
+
+def test_a_faulty_statement_is_a_fault_of_our_own(sqlite_client: FlaskClient) -> None:
+    """Only what is about the connection invites to try again."""
+    app = sqlite_client.application
+    assert isinstance(app, APIFlask)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.get("/faulty")
+    def faulty() -> None:
+        with app.extensions["database"].read() as connection:
+            connection.exec_driver_sql("INSERT INTO services VALUES (NULL, NULL, NULL)")
+
+    problem(sqlite_client.get("/faulty"), 500)
