@@ -1,0 +1,47 @@
+# The API's image: what requirements.txt pins, api/ and the configuration of its server.
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS builder
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+WORKDIR /build
+RUN --mount=type=bind,source=tools/uv.txt,target=uv.txt \
+    --mount=type=cache,target=/root/.cache \
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes -r uv.txt
+RUN --mount=type=bind,source=requirements.txt,target=requirements.txt \
+    --mount=type=cache,target=/root/.cache \
+    uv venv --quiet /app/.venv \
+ && uv pip sync --quiet --python /app/.venv --require-hashes --only-binary :all: requirements.txt \
+ && uv pip check --quiet --python /app/.venv
+COPY api /app/api
+COPY gunicorn.conf.py /app/
+# The final stage cannot write, so nothing would be compiled there.
+RUN /app/.venv/bin/python -m compileall -q /app/api \
+ && /app/.venv/bin/python -Ic "import flask, psycopg, sqlalchemy"
+
+# What the base image has for building other images has no place in this one.
+FROM ${PYTHON_IMAGE} AS runtime
+RUN rm -rf /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip*
+
+FROM runtime
+COPY --from=builder /app /app
+ENV PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin \
+    FLASK_APP=api \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    # Without a database host the ledger is embedded, and ends with the container unless this is a volume.
+    SLIPWAY_DATA_DIR=/tmp/slipway
+WORKDIR /app
+# Numeric, so that Kubernetes can see that it is not root.
+USER 10001:10001
+EXPOSE 8888
+STOPSIGNAL SIGTERM
+CMD ["gunicorn", "api:application"]
+# Last, because they change with every commit.
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="slipway" \
+      org.opencontainers.image.description="A release ledger: what version of which service runs where" \
+      org.opencontainers.image.source="https://github.com/slipway/slipway" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
