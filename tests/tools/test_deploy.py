@@ -1,0 +1,200 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tools.conftest import FakeKubectl
+from tools import deploy, overlay
+from tools.command import ROOT, ToolError
+
+DIGEST = "sha256:" + "c0ffee12" * 8
+NAME = "localhost:5050/slipway/slipway"
+DEPLOYED = {
+    "spec": {
+        "selector": {"matchLabels": {"app": "x"}},
+        "template": {"spec": {"containers": [{"image": f"{NAME}@{DIGEST}"}]}},
+    }
+}
+PODS = {
+    "items": [
+        {
+            "metadata": {"name": "slipway-1"},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        },
+        {"metadata": {"name": "slipway-0", "deletionTimestamp": "now"}, "status": {}},
+    ]
+}
+
+
+@pytest.fixture
+def cluster(kubectl: FakeKubectl) -> FakeKubectl:
+    kubectl.answer("get --output json deployment", json.dumps(DEPLOYED))
+    kubectl.answer("get --output json pods", json.dumps(PODS))
+    kubectl.answer("get secret slipway-database", "secret/slipway-database\n")
+    return kubectl
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
+    monkeypatch.setattr("sys.argv", ["deploy", *argv])
+    deploy.main()
+
+
+def applied(kubectl: FakeKubectl) -> list[overlay.Object]:
+    return overlay.objects(kubectl.called("apply --filename -")[-1]["stdin"])
+
+
+def committed_files() -> dict[Path, str]:
+    return {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (ROOT / "k8s").rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("env", ["dev", "staging", "prod"])
+def test_the_digest_is_applied_and_no_committed_file_is_touched(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch, env: str
+) -> None:
+    before = committed_files()
+    run(monkeypatch, "--env", env, "--image-name", NAME, "--digest", DIGEST, "--tag", "0.1.0-abc")
+    pod = overlay.find(applied(cluster), "Deployment")["spec"]["template"]["spec"]
+    images = {each["image"] for each in pod["initContainers"] + pod["containers"]}
+    assert images == {f"{NAME}:0.1.0-abc@{DIGEST}"}
+    assert committed_files() == before
+    assert not list((ROOT / ".build").glob("deploy-*")), "the temporary folder is gone"
+
+
+def test_the_temporary_kustomization_refers_to_the_overlay_by_a_relative_path() -> None:
+    """kustomize refuses absolute paths; .build/ is where git ignores what is written."""
+    base, folder = ROOT / overlay.OVERLAYS / "dev", ROOT / deploy.BUILD / "x"
+    wanted = deploy.kustomization(base, folder, overlay.rendered("dev"), {"digest": DIGEST}, [])
+    assert wanted["resources"] == ["../../k8s/overlays/dev"]
+    assert wanted["images"] == [{"name": "ghcr.io/slipway/slipway", "digest": DIGEST}]
+
+
+def test_without_a_digest_the_overlay_is_applied_as_committed(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "--env", "dev")
+    assert cluster.called("apply --filename -")[-1]["stdin"] == overlay.render(
+        overlay.OVERLAYS / "dev"
+    )
+
+
+def test_a_setting_is_changed_for_this_deployment_and_rolls_the_pods(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "--env", "dev", "--set", "SLIPWAY_LOG_LEVEL=debug")
+    settings = overlay.find(applied(cluster), "ConfigMap")
+    assert settings["data"]["SLIPWAY_LOG_LEVEL"] == "debug"
+    assert settings["data"]["SLIPWAY_THREADS"] == "8"
+    usual = overlay.find(overlay.rendered("dev"), "ConfigMap")
+    assert settings["metadata"]["name"] != usual["metadata"]["name"]
+    assert settings["metadata"]["namespace"] == "slipway-dev"
+
+
+@pytest.mark.parametrize("value", ["SLIPWAY_LOG_LEVLE=debug", "SLIPWAY_LOG_LEVEL"])
+def test_a_setting_that_would_reach_nothing_is_refused(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    with pytest.raises(ToolError, match=r"one of the keys .*SLIPWAY_LOG_LEVEL"):
+        run(monkeypatch, "--env", "dev", "--set", value)
+    assert not cluster.called("apply")
+
+
+def test_the_database_is_ready_before_the_deployment_exists(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "--env", "dev")
+    steps = [
+        {each["kind"] for each in overlay.objects(call["stdin"])}
+        if "apply" in call["argv"]
+        else " ".join(call["argv"][3:5])
+        for call in cluster.calls
+        if "apply" in call["argv"] or "rollout" in call["argv"]
+    ]
+    _namespace, database, wait_for_database, everything, wait_for_api = steps
+    assert "StatefulSet" in database
+    assert "Deployment" not in database
+    assert "Deployment" in everything
+    assert wait_for_database == "status statefulset/postgres"
+    assert wait_for_api == "status deployment/slipway"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_end_says_what_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "--env", "dev")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"slipway-dev: {NAME}@{DIGEST}, 1 of 1 pods ready, ")
+
+
+def test_a_missing_secret_is_made_in_dev(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.answer("get secret slipway-database", "")
+    run(monkeypatch, "--env", "dev")
+    assert cluster.called("create --filename -")
+
+
+def test_a_missing_secret_elsewhere_is_an_error_that_names_the_remedy(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.answer("get secret slipway-database", "")
+    with pytest.raises(ToolError, match="`make secrets ENV=staging`"):
+        run(monkeypatch, "--env", "staging", "--digest", DIGEST)
+    assert not cluster.called("create")
+    assert not cluster.called("apply")
+
+
+def test_a_failed_rollout_is_explained(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cluster.answer("rollout status deployment", status=1)
+    cluster.answer("get events", "FailedScheduling: no node has that much memory\n")
+    with pytest.raises(ToolError, match="rollout of deployment/slipway in slipway-dev failed"):
+        run(monkeypatch, "--env", "dev")
+    assert "no node has that much memory" in capfd.readouterr().out
+
+
+def test_refused_manifests_end_the_deployment(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.answer("apply --filename -", status=1)
+    with pytest.raises(ToolError, match="did not accept the manifests"):
+        run(monkeypatch, "--env", "prod", "--digest", DIGEST)
+    assert not cluster.called("rollout")
+
+
+def test_an_overlay_without_a_release_is_not_rolled_out(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = f"image: {NAME}@{deploy.UNRELEASED}"
+    monkeypatch.setattr(deploy, "render", lambda *_: released)
+    with pytest.raises(ToolError, match="no release is promoted to staging yet"):
+        run(monkeypatch, "--env", "staging")
+    assert not cluster.called("apply")
+
+
+@pytest.mark.parametrize(
+    "argv", [["--digest", "latest"], ["--tag", "1"], ["--image-name", "x"], ["--digest", ""]]
+)
+def test_a_wrong_image_reference_is_a_usage_error(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch, argv: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        run(monkeypatch, "--env", "dev", *argv)
+    assert exit_.value.code == 2
+    assert cluster.calls == []
+
+
+@pytest.mark.parametrize("image", [NAME, f"{NAME}:1.0", f"{NAME}@{DIGEST}", f"{NAME}:1.0@{DIGEST}"])
+def test_the_name_of_an_image_is_found_whatever_follows_it(image: str) -> None:
+    deployment = {
+        "kind": "Deployment",
+        "metadata": {"name": "slipway"},
+        "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+    }
+    assert overlay.image_name([deployment]) == NAME

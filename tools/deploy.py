@@ -1,0 +1,156 @@
+"""Roll out an overlay on the current kube context and wait until it serves.
+
+With --digest the image is the one given; without, the one that the overlay's release/ names. No
+committed file is touched either way.
+"""
+
+import argparse
+import os
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools import overlay, secret
+from tools.command import ROOT, ToolError, exit_with, say
+from tools.kube import Kube, connect, explain, is_ready
+
+BUILD = Path(".build")
+LOCAL = "dev"  # the environment whose Secret is made when it is missing
+UNRELEASED = f"sha256:{0:064}"  # in release/ until the first promotion
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def kustomization(
+    base: Path, folder: Path, among: list[overlay.Object], image: dict[str, str], values: list[str]
+) -> dict[str, Any]:
+    """Return a kustomization for `folder` that changes an overlay's image and settings.
+
+    Raises ToolError for a setting that its ConfigMap does not have: it would reach nothing.
+    """
+    settings = overlay.find(among, "ConfigMap")
+    for value in values:
+        key, equals, _ = value.partition("=")
+        if not equals or key not in settings["data"]:
+            known = ", ".join(sorted(settings["data"]))
+            raise ToolError(f"--set {value}: give KEY=VALUE with one of the keys {known}")
+    result: dict[str, Any] = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        # kustomize refuses absolute paths
+        "resources": [os.path.relpath(base, folder)],
+    }
+    if image:
+        result["images"] = [{"name": overlay.image_name(among), **image}]
+    if values:
+        generated = {
+            "name": overlay.NAME,
+            "namespace": settings["metadata"]["namespace"],
+            "behavior": "merge",
+            "literals": values,
+        }
+        result["configMapGenerator"] = [generated]
+    return result
+
+
+def render(env: str, image: dict[str, str], values: list[str]) -> str:
+    """Render an overlay with another image or other settings, through a temporary kustomization."""
+    base = ROOT / overlay.OVERLAYS / env
+    if not image and not values:
+        return overlay.render(base)
+    (ROOT / BUILD).mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / BUILD, prefix=f"deploy-{env}-") as name:
+        folder = Path(name)
+        wanted = kustomization(base, folder, overlay.rendered(env), image, values)
+        text = yaml.safe_dump(wanted, sort_keys=False)
+        (folder / "kustomization.yaml").write_text(text, encoding="utf-8")
+        return overlay.render(folder)
+
+
+def check_secret(kube: Kube, env: str, namespace: str) -> None:
+    """Make dev's Secret when it is missing; in any other environment that is a ToolError."""
+    if env == LOCAL:
+        secret.ensure(kube, env)
+    elif not secret.exists(kube, namespace):
+        raise ToolError(
+            f"the secret {secret.SECRET} is missing in {namespace}: "
+            f"`make secrets ENV={env}` makes it"
+        )
+
+
+def roll_out(kube: Kube, namespace: str, manifests: str, timeout: int) -> None:
+    """Apply manifests and wait for what they start; a failure is explained, then raised."""
+    among = overlay.objects(manifests)
+    databases = [each for each in among if each["kind"] == "StatefulSet"]
+    if databases:
+        # First, so that pulling its image does not use up the Deployment's progress deadline.
+        later = ("Deployment", "HorizontalPodAutoscaler")
+        apply(kube, yaml.safe_dump_all(each for each in among if each["kind"] not in later))
+        for database in databases:
+            wait(kube, namespace, f"statefulset/{database['metadata']['name']}", timeout)
+    apply(kube, manifests)
+    wait(kube, namespace, f"deployment/{overlay.NAME}", timeout)
+
+
+def apply(kube: Kube, manifests: str) -> None:
+    """Apply manifests, showing what kubectl says of each object."""
+    if not kube.show("apply", "--filename", "-", stdin=manifests):
+        raise ToolError("the cluster did not accept the manifests: kubectl says why above")
+
+
+def wait(kube: Kube, namespace: str, what: str, timeout: int) -> None:
+    """Wait for a rollout, showing its progress; explain a failed one before raising ToolError."""
+    say(f"waiting for {what} in {namespace}, at most {timeout} s")
+    if not kube.show(
+        "rollout", "status", what, "--namespace", namespace, "--timeout", f"{timeout}s"
+    ):
+        explain(kube, namespace)
+        raise ToolError(
+            f"the rollout of {what} in {namespace} failed: see the events and logs above"
+        )
+
+
+def summary(kube: Kube, namespace: str) -> str:
+    """Return what runs: the Deployment's image and its ready pods."""
+    spec = kube.get("deployment", overlay.NAME, "--namespace", namespace)["spec"]
+    labels = overlay.selector(spec["selector"]["matchLabels"])
+    pods = kube.get("pods", "--namespace", namespace, "--selector", labels)["items"]
+    staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    ready = sum(is_ready(pod) for pod in staying)
+    image = spec["template"]["spec"]["containers"][0]["image"]
+    return f"{image}, {ready} of {len(staying)} pods ready"
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(prog="python -m tools.deploy", description=__doc__)
+    overlay.add_env_argument(parser)
+    parser.add_argument("--image-name", metavar="NAME", help="as the cluster calls it, without tag")
+    parser.add_argument("--digest", metavar="sha256:…", help="of the image to roll out")
+    parser.add_argument("--tag", metavar="T", help="shown beside the digest, which alone decides")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting, this time only"
+    )
+    parser.add_argument("--timeout", metavar="S", type=int, default=300, help="default: 300")
+    given = parser.parse_args()
+    if given.digest is None and (given.image_name or given.tag):
+        parser.error("--image-name and --tag need --digest")
+    if given.digest is not None and not DIGEST.fullmatch(given.digest):
+        parser.error("--digest is sha256: and 64 hexadecimal digits")
+    fields = {"newName": given.image_name, "newTag": given.tag, "digest": given.digest}
+    started = time.monotonic()
+    kube = connect()
+    manifests = render(given.env, {k: v for k, v in fields.items() if v}, given.set)
+    if UNRELEASED in manifests:
+        raise ToolError(f"no release is promoted to {given.env} yet: give --digest, or promote one")
+    namespace = overlay.namespace(given.env)
+    check_secret(kube, given.env, namespace)
+    roll_out(kube, namespace, manifests, given.timeout)
+    say(f"{namespace}: {summary(kube, namespace)}, {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    exit_with(main)

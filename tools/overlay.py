@@ -1,0 +1,82 @@
+"""The overlays as the pinned kustomize renders them."""
+
+import argparse
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools.command import ROOT, ToolError, complain, run
+
+OVERLAYS = Path("k8s/overlays")
+NAME = "slipway"  # of the Deployment, Service, Ingress, autoscaler and ConfigMap
+HASH = re.compile(r"-[a-z0-9]{10}$")  # what kustomize ends a generated name with
+
+Object = dict[str, Any]
+
+
+def environments() -> list[str]:
+    """Return the names of the overlays."""
+    return sorted(path.parent.name for path in (ROOT / OVERLAYS).glob("*/kustomization.yaml"))
+
+
+def add_env_argument(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the --env option, which takes the name of an overlay."""
+    parser.add_argument("--env", required=True, choices=environments(), help="the overlay")
+
+
+def render(folder: Path) -> str:
+    """Render a kustomization folder, relative to the repository, as YAML.
+
+    Raises ToolError with kustomize's reason; a warning is an error too.
+    """
+    kustomize = ROOT / ".tools" / "kustomize"
+    done = run([kustomize, "build", ROOT / folder], missing="`make render ENV=dev` builds it")
+    if done.returncode or done.stderr:
+        raise complain(done, str(folder))
+    return done.stdout
+
+
+def objects(text: str) -> list[Object]:
+    """Return the objects of a stream of YAML documents."""
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+@cache
+def rendered(env: str) -> list[Object]:
+    """Return the objects of an environment's overlay: to read, they are rendered only once."""
+    return objects(render(OVERLAYS / env))
+
+
+def find(among: list[Object], kind: str, name: str = NAME) -> Object:
+    """Return the object of this kind and name; a generated name's hash does not count."""
+    for candidate in among:
+        its_name = str(candidate["metadata"]["name"])
+        if candidate["kind"] == kind and name in (its_name, HASH.sub("", its_name)):
+            return candidate
+    raise ToolError(f"no {kind} named {name} among the rendered objects")
+
+
+def namespace(env: str) -> str:
+    """Return the namespace of an environment."""
+    return str(find(rendered(env), "Deployment")["metadata"]["namespace"])
+
+
+def host(among: list[Object]) -> str:
+    """Return the host name that the Ingress among these objects serves."""
+    return str(find(among, "Ingress")["spec"]["rules"][0]["host"])
+
+
+def selector(labels: dict[str, str]) -> str:
+    """Return labels as kubectl's --selector takes them."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def image_name(among: list[Object]) -> str:
+    """Return the API's image as the Deployment names it, without tag and digest."""
+    pod = find(among, "Deployment")["spec"]["template"]["spec"]
+    without_digest = str(pod["containers"][0]["image"]).partition("@")[0]
+    path, slash, last = without_digest.rpartition("/")
+    return path + slash + last.partition(":")[0]

@@ -1,0 +1,107 @@
+"""Validate manifests against the schemas of the supported Kubernetes versions, offline.
+
+A PATH is a YAML file or a kustomization folder. Without one, every overlay is validated.
+"""
+
+import argparse
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import overlay, schemas
+from tools.command import ROOT, ToolError, complain, exit_with, run, say
+
+# kubeconform tells every fault in one text, each after the place where it is.
+FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What kubeconform says of one file against one Kubernetes version."""
+
+    valid: int
+    faults: list[str]
+
+
+def read(path: Path) -> str:
+    """Return the manifests of a YAML file, or of a kustomization folder as it renders.
+
+    Raises ToolError for what cannot be read or rendered, or holds no object at all.
+    """
+    try:
+        text = overlay.render(path) if path.is_dir() else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    if not text.strip():
+        raise ToolError(f"{path}: no objects to validate")
+    return text
+
+
+def check(text: str, version: str) -> Verdict:
+    """Validate manifests against one version; an unknown kind is a fault like any other."""
+    done = run(
+        [
+            ROOT / ".tools" / "kubeconform",
+            *("-strict", "-verbose", "-output", "json"),
+            *("-kubernetes-version", version, "-schema-location", schemas.LOCATION),
+        ],
+        stdin=text,
+        missing="`make validate` builds it",
+    )
+    try:
+        resources = json.loads(done.stdout)["resources"]
+    except (ValueError, KeyError):
+        raise complain(done, "kubeconform") from None
+    statuses = Counter(each["status"] for each in resources)
+    faults = [
+        f"{each['kind'] or 'document'} {each['name']}: {reason}".replace(" :", ":")
+        for each in resources
+        if each["status"] not in ("statusValid", "")  # "" is a document of comments only
+        for reason in reasons(each["msg"] or each["status"])
+    ]
+    if done.returncode and not faults:
+        raise complain(done, "kubeconform")
+    return Verdict(statuses["statusValid"], sorted(faults))
+
+
+def reasons(message: str) -> list[str]:
+    """Return the faults that a message of kubeconform tells, one line each."""
+    found = FAULT.findall(message) or [message]
+    return [" ".join(fault.split()) for fault in found]
+
+
+def validate(paths: list[Path], versions: list[str]) -> int:
+    """Print a line for every path and version, and every fault; return the number of faults."""
+    count = 0
+    for path in paths:
+        try:
+            text = read(path)
+        except ToolError as error:
+            say(f"{path}: FAILED\n  {error}")
+            count += 1
+            continue
+        for version in versions:
+            verdict = check(text, version)
+            state = "FAILED" if verdict.faults or not verdict.valid else "ok"
+            say(f"{path}, Kubernetes {version}: {state}, {verdict.valid} objects valid")
+            for fault in verdict.faults or ([] if verdict.valid else ["no objects to validate"]):
+                say(f"  {path}: {fault}")
+                count += 1
+    return count
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(prog="python -m tools.validate", description=__doc__)
+    parser.add_argument("paths", metavar="PATH", nargs="*", type=Path)
+    given: list[Path] = parser.parse_args().paths
+    paths = given or [overlay.OVERLAYS / env for env in overlay.environments()]
+    if faults := validate(paths, versions := schemas.ensure()):
+        raise ToolError(f"{faults} faults in {len(paths)} paths against {len(versions)} versions")
+    say(f"{len(paths)} paths are valid for Kubernetes {', '.join(versions)}")
+
+
+if __name__ == "__main__":
+    exit_with(main)
