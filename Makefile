@@ -42,7 +42,6 @@ help: ## List the targets
 run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded database; DEMO=0 for an empty ledger
 	@$(BIN)/flask ledger migrate
 	@[ "$(DEMO)" = 0 ] || $(BIN)/flask ledger demo
-	@echo "serving http://127.0.0.1:$(PORT) (stop with Ctrl-C)"
 	@exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
@@ -127,24 +126,20 @@ e2e: deploy probe ## Deploy dev, then record, replace the pods, read back and ro
 	@IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" \
 		IMAGE_TAG=$(IMAGE_TAG) $(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly tests/e2e $(ARGS)
 
-# Set-up, redone only when what it depends on changes.
+# Set-up, redone only when what it depends on changes; each step says how long it took.
+DONE = echo "set-up: $(1), $$SECONDS s"
+
 $(UV): tools/uv.txt tools/bootstrap.py
-	@echo "set-up: uv"
-	@$(PYTHON3) tools/bootstrap.py .tools/uv tools/uv.txt
-	@touch $@
+	@$(PYTHON3) tools/bootstrap.py .tools/uv tools/uv.txt && touch $@ && $(call DONE,uv)
 
 $(READY): requirements.txt requirements-dev.txt .python-version $(UV)
-	@echo "set-up: Python $$(cat .python-version) and its packages into .venv"
-	@$(UV) venv --quiet --clear .venv
-	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv requirements.txt requirements-dev.txt
-	@touch $@
+	@$(UV) venv --quiet --clear .venv \
+		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv requirements.txt requirements-dev.txt \
+		&& touch $@ && $(call DONE,Python $$(cat .python-version) and its packages in .venv)
 
 .tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
 .tools/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
 .tools/kustomize:   PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
 .tools/kustomize .tools/kubeconform .tools/actionlint: tools/go.mod tools/go.sum
-	@echo "set-up: $(@F)"
 	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from tools/go.mod" >&2; exit 1; }
-	@mkdir -p .tools
-	@$(GO_BUILD) $(PACKAGE)
-	@touch $@
+	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from tools/go.mod)

@@ -1,0 +1,128 @@
+"""The repository's own promises: its documents, its requirements and its Makefile agree."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from api import demo
+from api.app import create_app
+from api.domain import deployments
+from api.domain.types import now
+from api.version import VERSION
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def shape(value: Any) -> Any:
+    """Return what kind of JSON a value is: names and types, not what they hold."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return type(value).__name__
+
+
+def examples() -> list[tuple[str, str]]:
+    """Return each curl command of the README with the output it shows."""
+    text = (ROOT / "README.md").read_text()
+    return re.findall(r"```console\n\$ (curl .*)\n(.*)\n```", text)
+
+
+def test_the_readme_shows_five_commands() -> None:
+    assert len(examples()) == 5
+
+
+@pytest.mark.parametrize(("command", "shown"), examples())
+def test_what_the_readme_shows_is_what_comes(command: str, shown: str, tmp_path: Path) -> None:
+    app = create_app({"DATA_DIR": tmp_path})
+    with app.extensions["database"].write() as connection:
+        deployments.record_all(connection, demo.history(now()))
+    words = shlex.split(command)
+    url = next(word for word in words if word.startswith("http")).partition(":8888")[2]
+    body = words[words.index("-d") + 1] if "-d" in words else None
+
+    method = "GET" if body is None else "POST"
+    response = app.test_client().open(
+        url, method=method, data=body, content_type="application/json" if body else None
+    )
+
+    assert shape(response.json) == shape(json.loads(shown))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_target_a_document_names_exists(document: Path) -> None:
+    text = document.read_text()
+    # In code only: "make the Secret" is no target.
+    code = re.findall(r"`make ([^`]+)`", text) + re.findall(r"^    make (.+)$", text, re.MULTILINE)
+    words = [word for line in code for word in shlex.split(line, comments=True)]
+    named = {word for word in words if re.fullmatch(r"[a-z0-9-]{2,}", word)}
+
+    assert named <= TARGETS
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text())
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_makefile_has_every_task_of_a_day() -> None:
+    tasks = "run test lint format lock render validate image push cluster cluster-down deploy probe"
+    assert {*tasks.split(), "e2e", "clean", "secrets"} <= TARGETS
+
+
+def test_make_alone_lists_every_target() -> None:
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = set(re.findall(r"^  ([a-z0-9-]+) ", done.stdout, re.MULTILINE))
+
+    assert listed == TARGETS
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert PROJECT["project"]["version"] == VERSION
+
+
+@pytest.mark.parametrize(
+    ("needed", "locked"),
+    [
+        (PROJECT["project"]["dependencies"], "requirements.txt"),
+        (PROJECT["dependency-groups"]["dev"], "requirements-dev.txt"),
+    ],
+)
+def test_what_pyproject_asks_for_is_pinned(needed: list[str], locked: str) -> None:
+    text = (ROOT / locked).read_text()
+    pins = {
+        canonicalize_name(name): version
+        for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE)
+    }
+
+    for requirement in map(Requirement, needed):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+
+
+def test_python_dotenv_stays_out_of_the_image() -> None:
+    assert "python-dotenv" not in (ROOT / "requirements.txt").read_text()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    text = (ROOT / "docs/dependencies.md").read_text()
+    named = {
+        word for row in re.findall(r"^\| (.*?) \|", text, re.MULTILINE) for word in row.split(", ")
+    }
+    needed = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
+
+    assert {Requirement(each).name for each in needed} <= named
