@@ -28,6 +28,8 @@ PYTHON := $(BIN)/python
 # environment says about toolchains and modules.
 GO_BUILD := GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C tools -mod=readonly -trimpath -o ../.tools/
 
+# uv trusts whom the machine trusts, as git and Go do: a company may have a certificate authority of its own.
+export UV_SYSTEM_CERTS := 1
 export FLASK_APP := api
 export INGRESS_URL
 
