@@ -32,9 +32,9 @@ preload_app = True
 
 # Kubernetes waits 40 s: 10 s before SIGTERM, in which the endpoints forget the pod, then these.
 graceful_timeout = 20
-# Longer than the idle time of common ingress controllers' connections would be better still, but
-# each idle connection of a laptop's browser delays a stop.
-keepalive = 65
+# Longer than ingress controllers keep an idle connection (Traefik 90 s, ingress-nginx 60 s): closed
+# from this side, it could be just when a request is on its way.
+keepalive = 120
 # A worker's heartbeat is a file that is written all the time: keep it off the disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # Nobody talks to a pod's server by its control socket, and its folder is read-only there.

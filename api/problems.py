@@ -110,11 +110,14 @@ def _from_http_exception(error: HTTPException) -> tuple[dict[str, Any], int, dic
 def _from_database_error(
     error: DBAPIError | PoolTimeoutError,
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Tell the caller to come back: nothing was stored, and the same request may work later."""
+    """Tell the caller to come back.
+
+    It does not say that nothing was stored: a connection can be lost just after its commit.
+    """
     if isinstance(error, DBAPIError) and not isinstance(error.orig, _outages(error)):
         raise error
     log.error("database unavailable", error=str(getattr(error, "orig", error)).strip())
-    detail = "The database did not answer. Nothing was stored; try again."
+    detail = "The database did not answer; try again in a few seconds."
     headers = {"Content-Type": MEDIA_TYPE, "Retry-After": "5"}
     return document(HTTPStatus.SERVICE_UNAVAILABLE, detail), HTTPStatus.SERVICE_UNAVAILABLE, headers
 

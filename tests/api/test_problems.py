@@ -108,7 +108,7 @@ def test_a_database_that_is_gone_means_come_back_later() -> None:
     app = create_app({"DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": 1})
     response = app.test_client().get("/api/v1/matrix")
 
-    assert "Nothing was stored" in str(problem(response, 503)["detail"])
+    assert "try again" in str(problem(response, 503)["detail"])
     assert response.headers["Retry-After"] == "5"
 
 

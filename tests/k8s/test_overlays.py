@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import yaml
 
+from api import settings
 from tests.k8s.conftest import ENVIRONMENTS
 from tools import overlay
 from tools.command import ROOT
@@ -16,6 +17,7 @@ SETTINGS = {
     "SLIPWAY_DATABASE_PORT",
     "SLIPWAY_DATABASE_NAME",
     "SLIPWAY_DATABASE_USER",
+    "SLIPWAY_DATABASE_SSLMODE",
     "SLIPWAY_LOG_LEVEL",
     "SLIPWAY_THREADS",
 }
@@ -68,6 +70,29 @@ def test_the_configmap_holds_the_settings_and_nothing_else(among: Objects) -> No
     assert all(isinstance(value, str) and value for value in data.values())
     assert not data["SLIPWAY_DATABASE_HOST"].endswith(".invalid"), "the overlay must say where"
     assert data["SLIPWAY_LOG_LEVEL"] in ("debug", "info", "warning")
+
+
+def test_the_service_accepts_the_settings_of_the_configmap(among: Objects) -> None:
+    data = overlay.find(among, "ConfigMap")["data"]
+    given = {name.removeprefix(settings.PREFIX): value for name, value in data.items()}
+    assert not settings.load(given).embedded
+
+
+def test_the_password_of_a_managed_database_is_not_sent_in_the_clear(
+    env: str, among: Objects
+) -> None:
+    data = overlay.find(among, "ConfigMap")["data"]
+    assert data["SLIPWAY_DATABASE_SSLMODE"] == ("prefer" if env == "dev" else "require")
+
+
+def test_a_label_of_the_environment_is_not_on_what_cannot_change(among: Objects) -> None:
+    """A label added to the overlay later would be refused on a volume claim that exists."""
+    for each in among:
+        for claim in each.get("spec", {}).get("volumeClaimTemplates", []):
+            assert "env" not in claim["metadata"].get("labels", {})
+        if each["kind"] in ("Deployment", "StatefulSet"):
+            assert each["spec"]["template"]["metadata"]["labels"]["env"]
+            assert "env" not in each["spec"]["selector"]["matchLabels"]
 
 
 def test_the_ingress_serves_the_host_of_the_environment(env: str, among: Objects) -> None:
