@@ -8,7 +8,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from api import demo
 from api.database import Database, DatabaseUnusableError, database, open_engine
@@ -53,8 +53,8 @@ def migrate(wait: float) -> None:
         before, after = upgrade(engine)
     except (DatabaseUnusableError, ValueError) as error:
         raise Failure(str(error)) from error
-    except (OperationalError, InterfaceError) as error:
-        raise Failure(f"the database does not answer: {_first_line(error)}") from error
+    except DBAPIError as error:
+        raise Failure(f"the database was not migrated: {_first_line(error)}") from error
     if before == after:
         click.echo(f"the database is at revision {after}; nothing to migrate")
     else:
@@ -74,6 +74,8 @@ def fill_with_demo() -> None:
             deployments.record_all(connection, history)
     except DatabaseUnusableError as error:
         raise Failure(str(error)) from error
+    except DBAPIError as error:
+        raise Failure(f"no demo history was added: {_first_line(error)}") from error
     click.echo(f"the ledger was empty: {len(history)} deployments of a demo history were added")
 
 
@@ -92,5 +94,5 @@ def _await(engine: Engine, seconds: float) -> None:
             return
 
 
-def _first_line(error: OperationalError | InterfaceError) -> str:
+def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().partition("\n")[0]

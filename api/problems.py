@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import request
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
@@ -67,7 +67,8 @@ def init_app(app: APIFlask) -> None:
     app.error_processor(_from_api_error)
     # After APIFlask's own handler, which drops the description.
     app.register_error_handler(HTTPException, _from_http_exception)
-    for unavailable in (DBAPIError, PoolTimeoutError):
+    # These are about the connection; what is about a statement is a fault of our own.
+    for unavailable in (OperationalError, InterfaceError, PoolTimeoutError):
         app.register_error_handler(unavailable, _from_database_error)
 
 
@@ -107,25 +108,15 @@ def _from_http_exception(error: HTTPException) -> tuple[dict[str, Any], int, dic
     return document(status, error.description or HTTPStatus(status).description), status, headers
 
 
-def _from_database_error(
-    error: DBAPIError | PoolTimeoutError,
-) -> tuple[dict[str, Any], int, dict[str, str]]:
+def _from_database_error(error: SQLAlchemyError) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Tell the caller to come back.
 
     It does not say that nothing was stored: a connection can be lost just after its commit.
     """
-    if isinstance(error, DBAPIError) and not isinstance(error.orig, _outages(error)):
-        raise error
     log.error("database unavailable", error=str(getattr(error, "orig", error)).strip())
     detail = "The database did not answer; try again in a few seconds."
     headers = {"Content-Type": MEDIA_TYPE, "Retry-After": "5"}
     return document(HTTPStatus.SERVICE_UNAVAILABLE, detail), HTTPStatus.SERVICE_UNAVAILABLE, headers
-
-
-def _outages(error: DBAPIError) -> tuple[type[BaseException], ...]:
-    """Return the driver's exceptions that are about the connection, not about the statement."""
-    module = __import__(type(error.orig).__module__.partition(".")[0])
-    return module.OperationalError, module.InterfaceError
 
 
 def faults(error: ValidationError, *, in_body: bool) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from api.domain.types import now
 from tests.api.conftest import NewApp, json_of
+from tests.postgresql import Server
 
 
 def test_migrate_says_what_it_did(new_app: NewApp, empty_database: dict[str, object]) -> None:
@@ -30,7 +31,19 @@ def test_migrate_waits_for_a_database_and_then_gives_up(new_app: NewApp) -> None
     *waiting, last = result.output.splitlines()
     assert waiting
     assert all(line.startswith("waiting for the database: ") for line in waiting)
-    assert last.startswith("slipway: the database does not answer: ")
+    assert last.startswith("slipway: the database was not migrated: ")
+
+
+def test_demo_on_a_database_that_is_not_migrated_is_one_clear_line(
+    new_app: NewApp, postgresql_server: Server
+) -> None:
+    cli = new_app(**postgresql_server.new_database()).test_cli_runner()
+
+    result = cli.invoke(args=["ledger", "demo"])
+
+    assert result.exit_code == 1
+    assert result.output.startswith("slipway: no demo history was added: relation")
+    assert result.output.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["migrate", "demo"])

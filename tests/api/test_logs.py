@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import structlog
 from flask.testing import FlaskClient
 
 from api.app import create_app
@@ -96,6 +97,22 @@ def test_a_fault_is_logged_with_its_traceback_and_no_variables(
     assert "out of order" in json.dumps(fault["exception"])
     assert "hunter2" not in json.dumps(fault)
     assert fault["request_id"] == access["request_id"]
+
+
+def test_what_one_request_noted_is_not_on_the_next(
+    logged_client: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @logged_client.application.get("/noting")
+    def noting() -> str:
+        structlog.contextvars.bind_contextvars(customer="first")
+        return "noted"
+
+    logged_client.get("/noting")
+    logged_client.get("/")
+
+    first, second = lines_of(capsys)
+    assert first["customer"] == "first"
+    assert "customer" not in second
 
 
 def test_debug_shows_the_probes_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
