@@ -16,13 +16,13 @@ from api.settings import Settings
 # A statement that takes longer is given up, so that no request thread waits for ever.
 STATEMENT_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
-# A server that vanished without a word is noticed in about ten seconds: the system's own limits are
+# A server that vanished without a word is noticed within seconds: the system's own limits are
 # a quarter of an hour for what was sent and two hours for what is awaited.
 KEEPALIVE = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
+    "tcp_user_timeout": 5_000,
 }
 # How long a SQLite writer waits for another one.
 BUSY_TIMEOUT_S = 10
