@@ -62,12 +62,15 @@ format: $(READY) ## Rewrite the Python files in the project's style
 	@$(BIN)/ruff format .
 
 UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-annotate \
-	--custom-compile-command "make lock"
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+# A file that stays the same keeps its time, or the next target would set everything up again.
+LOCK = mkdir -p .build && cp $(2) .build/lock && $(UV_COMPILE) $(1) -o .build/lock \
+	&& { cmp -s .build/lock $(2) || cp .build/lock $(2); }
 .PHONY: lock
 lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 takes the newest versions)
-	@$(UV_COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.txt
-	@$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt -o requirements-dev.txt
-	@$(UV_COMPILE) $(if $(UPGRADE),--upgrade) tools/uv.in -o tools/uv.txt
+	@$(call LOCK,pyproject.toml,requirements.txt)
+	@$(call LOCK,--group dev -c requirements.txt,requirements-dev.txt)
+	@$(call LOCK,tools/uv.in,tools/uv.txt)
 
 .PHONY: clean
 clean: ## Remove everything the targets made, the embedded database in .data/ excepted

@@ -10,6 +10,7 @@ from apiflask import APIFlask
 from api import cli, logs, metrics, openapi, problems, settings
 from api.database import Database
 from api.health import DatabaseProbe
+from api.migrate import upgrade
 from api.routes import deployments, matrix, service
 from api.version import VERSION
 
@@ -35,7 +36,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # as a person reads them
     app.extensions["settings"] = checked
-    app.extensions["database"] = Database(checked)
+    app.extensions["database"] = Database(checked, migrate=upgrade)
     app.extensions["database_probe"] = DatabaseProbe(app.extensions["database"])
 
     logs.init_app(app, checked)

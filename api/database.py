@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,11 +31,13 @@ BUSY_TIMEOUT_S = 10
 class Database:
     """Opens the database when it is first needed and hands out transactions.
 
-    Nothing is opened before, so that Gunicorn can import the application and then fork.
+    Nothing is opened before, so that Gunicorn can import the application and then fork. `migrate`
+    brings an embedded database to its schema when it is opened: nobody else would.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, migrate: Callable[[Engine], object]) -> None:
         self.settings = settings
+        self._migrate = migrate
         self._lock = threading.Lock()
         self._engine: Engine | None = None
 
@@ -43,18 +45,13 @@ class Database:
     def engine(self) -> Engine:
         """Return the pool, one connection for each request thread at most.
 
-        An embedded database is migrated on the way: nobody else would do it.
-
         Raises DatabaseUnusableError when the embedded database's folder cannot be written.
         """
         with self._lock:
             if self._engine is None:
                 engine = open_engine(self.settings, connections=self.settings.THREADS)
                 if self.settings.embedded:
-                    # Imported here because Alembic is not needed to serve.
-                    from api.migrate import upgrade  # noqa: PLC0415
-
-                    upgrade(engine)
+                    self._migrate(engine)
                 self._engine = engine
             return self._engine
 
