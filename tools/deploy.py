@@ -16,7 +16,8 @@ import yaml
 
 from tools import overlay, secret
 from tools.command import ROOT, ToolError, exit_with, say
-from tools.kube import Kube, connect, explain, is_ready
+from tools.kube import Kube, connect, is_ready
+from tools.rollout import wait
 
 BUILD = Path(".build")
 LOCAL = "dev"  # the environment whose Secret is made when it is missing
@@ -99,18 +100,6 @@ def apply(kube: Kube, manifests: str) -> None:
     """Apply manifests, showing what kubectl says of each object."""
     if not kube.show("apply", "--filename", "-", stdin=manifests):
         raise ToolError("the cluster did not accept the manifests: kubectl says why above")
-
-
-def wait(kube: Kube, namespace: str, what: str, timeout: int) -> None:
-    """Wait for a rollout, showing its progress; explain a failed one before raising ToolError."""
-    say(f"waiting for {what} in {namespace}, at most {timeout} s")
-    if not kube.show(
-        "rollout", "status", what, "--namespace", namespace, "--timeout", f"{timeout}s"
-    ):
-        explain(kube, namespace)
-        raise ToolError(
-            f"the rollout of {what} in {namespace} failed: see the events and logs above"
-        )
 
 
 def summary(kube: Kube, namespace: str) -> str:

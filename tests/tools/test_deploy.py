@@ -11,10 +11,21 @@ from tools.command import ROOT, ToolError
 DIGEST = "sha256:" + "c0ffee12" * 8
 NAME = "localhost:5050/slipway/slipway"
 DEPLOYED = {
+    "metadata": {"generation": 2, "annotations": {"deployment.kubernetes.io/revision": "2"}},
+    "status": {"observedGeneration": 2},
     "spec": {
         "selector": {"matchLabels": {"app": "x"}},
         "template": {"spec": {"containers": [{"image": f"{NAME}@{DIGEST}"}]}},
-    }
+    },
+}
+REPLICA_SETS = {
+    "items": [
+        {
+            "metadata": {"annotations": {"deployment.kubernetes.io/revision": revision}},
+            "spec": {"selector": {"matchLabels": {"pod-template-hash": f"hash{revision}"}}},
+        }
+        for revision in ("1", "2")
+    ]
 }
 PODS = {
     "items": [
@@ -31,6 +42,7 @@ PODS = {
 def cluster(kubectl: FakeKubectl) -> FakeKubectl:
     kubectl.answer("get --output json deployment", json.dumps(DEPLOYED))
     kubectl.answer("get --output json pods", json.dumps(PODS))
+    kubectl.answer("get --output json replicasets", json.dumps(REPLICA_SETS))
     kubectl.answer("get secret slipway-database", "secret/slipway-database\n")
     return kubectl
 
@@ -147,6 +159,41 @@ def test_a_missing_secret_elsewhere_is_an_error_that_names_the_remedy(
         run(monkeypatch, "--env", "staging", "--digest", DIGEST)
     assert not cluster.called("create")
     assert not cluster.called("apply")
+
+
+def crashed(restarts: int) -> str:
+    containers = [{"name": "api", "restartCount": restarts, "ready": False, "state": {}}]
+    pod = {"metadata": {"name": "slipway-2"}, "status": {"containerStatuses": containers}}
+    return json.dumps({"items": [pod]})
+
+
+def test_a_rollout_whose_pods_keep_ending_is_given_up(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes itself would wait for the progress deadline."""
+    cluster.answer("rollout status deployment", stay=30)
+    cluster.answer("pod-template-hash=hash2", crashed(restarts=3))
+
+    with pytest.raises(ToolError, match="api of pod slipway-2 keeps ending"):
+        run(monkeypatch, "--env", "staging", "--image-name", NAME, "--digest", DIGEST)
+    assert cluster.called("describe pod")
+
+
+def test_a_pod_of_another_revision_may_crash(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is reverted may still be there."""
+    cluster.answer("rollout status deployment", stay=2)
+    cluster.answer("pod-template-hash=hash1", crashed(restarts=9))
+
+    run(monkeypatch, "--env", "staging", "--image-name", NAME, "--digest", DIGEST)
+
+
+def test_a_pod_may_end_once_or_twice(cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.answer("rollout status deployment", stay=2)
+    cluster.answer("pod-template-hash=hash2", crashed(restarts=2))
+
+    run(monkeypatch, "--env", "staging", "--image-name", NAME, "--digest", DIGEST)
 
 
 def test_a_failed_rollout_is_explained(

@@ -1,0 +1,83 @@
+"""Waiting for a rollout, and giving up on one that cannot succeed."""
+
+import subprocess
+import sys
+from typing import Any
+
+from tools.command import ToolError, say
+from tools.kube import Kube, explain
+from tools.overlay import selector
+
+REVISION = "deployment.kubernetes.io/revision"
+# A container that ends this often is broken: the first times may be a race with what it needs.
+RESTARTS = 3
+
+
+def wait(kube: Kube, namespace: str, what: str, timeout: int) -> None:
+    """Wait for a rollout, showing its progress; explain a failed one before raising ToolError.
+
+    Kubernetes reports a failure after the progress deadline. A Deployment whose new pods crash
+    again and again is given up before that.
+    """
+    say(f"waiting for {what} in {namespace}, at most {timeout} s")
+    sys.stdout.flush()
+    deadline = f"{timeout}s"
+    process = subprocess.Popen(
+        kube.argv("rollout", "status", what, "--namespace", namespace, "--timeout", deadline)
+    )
+    crashing = ""
+    try:
+        while not crashing and _still_running(process):
+            crashing = crash(kube, namespace, what)
+    finally:
+        process.terminate()
+        process.wait()
+    if crashing or process.returncode:
+        explain(kube, namespace)
+        reason = f" ({crashing})" if crashing else ""
+        raise ToolError(
+            f"the rollout of {what} in {namespace} failed{reason}: see the events and logs above"
+        )
+
+
+def _still_running(process: subprocess.Popen[bytes]) -> bool:
+    """Give a process a second to end, and say whether it has not."""
+    try:
+        process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def crash(kube: Kube, namespace: str, what: str) -> str:
+    """Return which container of a Deployment's newest pods keeps ending, or nothing."""
+    kind, _, name = what.partition("/")
+    if kind != "deployment":
+        return ""
+    newest = replica_set(kube, namespace, name)
+    if newest is None:
+        return ""
+    labels = newest["spec"]["selector"]["matchLabels"]
+    pods = kube.get("pods", "--namespace", namespace, "--selector", selector(labels))["items"]
+    for pod in pods:
+        status = pod.get("status", {})
+        for each in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
+            if each["restartCount"] >= RESTARTS and not each.get("ready"):
+                return f"{each['name']} of pod {pod['metadata']['name']} keeps ending"
+    return ""
+
+
+def replica_set(kube: Kube, namespace: str, name: str) -> dict[str, Any] | None:
+    """Return the ReplicaSet of a Deployment's current revision."""
+    deployment = kube.get("deployment", name, "--namespace", namespace)
+    annotations = deployment["metadata"].get("annotations", {})
+    generation = deployment.get("status", {}).get("observedGeneration")
+    if generation != deployment["metadata"].get("generation"):
+        return None  # the controller has not seen the newest template yet
+    labels = selector(deployment["spec"]["selector"]["matchLabels"])
+    found = kube.get("replicasets", "--namespace", namespace, "--selector", labels)["items"]
+    for each in found:
+        if each["metadata"].get("annotations", {}).get(REVISION) == annotations.get(REVISION):
+            current: dict[str, Any] = each
+            return current
+    return None
