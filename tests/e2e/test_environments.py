@@ -1,0 +1,124 @@
+"""Every overlay on the current cluster, through what production does to it.
+
+Each environment is set up, tested in this order, and removed: all of them at once may be more than
+a laptop's cluster holds. Dev, which `make deploy` made, stays. What was measured is printed at the
+end, a line for each part, and kept in .build/e2e.txt.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.conftest import required
+from tests.e2e.environment import DEPLOYMENT, Environment
+from tests.e2e.images import Images
+from tests.e2e.load import Load
+from tools import overlay
+from tools.deploy import LOCAL
+from tools.kube import Kube
+from tools.portforward import port_forward
+from tools.probe import INGRESS, get
+
+REQUESTS = 10_000
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    return Images(pushed=required("IMAGE"), name=required("IMAGE_NAME"))
+
+
+@pytest.fixture(scope="module", params=["dev", "staging", "prod"])
+def environment(
+    request: pytest.FixtureRequest, kube: Kube, images: Images, digest: str
+) -> Iterator[Environment]:
+    url = os.environ.get("INGRESS_URL") or INGRESS
+    environment = Environment(kube, request.param, images.name, url)
+    if request.param != LOCAL and environment.exists():
+        pytest.fail(f"{environment.namespace} is there already: it is not ours to test in")
+    try:
+        environment.set_up()
+        environment.must_deploy(digest)
+        environment.await_pods(*environment.sizes, seconds=120)
+        yield environment
+    finally:
+        if request.param != LOCAL:
+            environment.remove()
+
+
+def test_it_is_ready_through_a_port_forward_and_the_ingress(environment: Environment) -> None:
+    service = f"service/{overlay.NAME}"
+    with port_forward(environment.kube, environment.namespace, service, "http") as url:
+        assert get(f"{url}/readyz").status == 200
+    assert environment.ingress.get("/readyz").status == 200
+
+
+def test_a_pod_that_breaks_the_restricted_standard_is_refused(environment: Environment) -> None:
+    done = subprocess.run(
+        environment.kube.argv(
+            *("run", "intruder", "--namespace", environment.namespace),
+            *("--image", "busybox", "--privileged", "--dry-run=server"),
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert 'violates PodSecurity "restricted' in done.stderr
+
+
+def test_no_request_fails_while_it_is_rolled_out(
+    environment: Environment, images: Images, digest: str, report: list[str]
+) -> None:
+    other = images.other()
+    started = time.monotonic()
+    rollouts = 0
+    with Load(environment.ingress_url, environment.ingress.host) as load:
+        for image, *options in (
+            (other,),
+            (digest,),
+            (digest, "--set", "SLIPWAY_LOG_LEVEL=warning"),
+            (other, "--set", "SLIPWAY_LOG_LEVEL=warning"),
+            (digest,),
+        ):
+            environment.must_deploy(image, *options)
+            rollouts += 1
+        load.reach(REQUESTS)
+    seconds = time.monotonic() - started
+
+    report.append(
+        f"{environment.name}: {rollouts} rollouts under load: {load.requests} requests,"
+        f" {len(load.written)} of them writes, {len(load.failures)} failed, {seconds:.0f} s"
+    )
+    assert load.failures == []
+    assert load.requests >= REQUESTS
+    stored = set().union(*(environment.stored(f"load-{n}") for n in range(load.threads)))
+    assert set(load.written) <= stored, "what was acknowledged is there"
+
+
+@pytest.mark.parametrize("fault", ["crash", "broken_migration"])
+def test_a_bad_release_is_reported_and_reverted_while_the_old_one_serves(
+    environment: Environment, images: Images, digest: str, report: list[str], fault: str
+) -> None:
+    bad: str = getattr(images, fault)()
+    before = set(environment.ready_pods())
+    with Load(environment.ingress_url, environment.ingress.host, per_second=20) as load:
+        started = time.monotonic()
+        done = environment.deploy(bad)
+        reported = time.monotonic() - started
+        serving = set(environment.ready_pods())
+        environment.must_deploy(digest)
+
+    report.append(
+        f"{environment.name}: {fault}: reported after {reported:.0f} s;"
+        f" {load.requests} requests, {len(load.failures)} failed"
+    )
+    assert done.returncode == 1
+    assert "the rollout of deployment/slipway" in done.stderr
+    assert reported < 120
+    assert before <= serving, "the old pods served all the while"
+    assert load.failures == []
+    status = environment.kube.get(DEPLOYMENT, "--namespace", environment.namespace)["status"]
+    assert status["updatedReplicas"] == status["readyReplicas"] == status["replicas"]
