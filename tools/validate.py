@@ -1,6 +1,7 @@
 """Validate manifests against the schemas of the supported Kubernetes versions, offline.
 
-A PATH is a YAML file or a kustomization folder. Without one, every overlay is validated.
+A PATH is a YAML file or a kustomization folder. Without one, every overlay is validated, and every
+component that no overlay takes.
 """
 
 import argparse
@@ -10,9 +11,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import overlay, schemas
+import yaml
+
+from tools import crds, overlay, schemas
 from tools.command import ROOT, ToolError, complain, exit_with, run, say
 
+COMPONENTS = Path("k8s/components")
 # kubeconform tells every fault in one text, each after the place where it is.
 FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
 
@@ -23,6 +27,16 @@ class Verdict:
 
     valid: int
     faults: list[str]
+
+
+def optional() -> list[Path]:
+    """Return the components that no overlay takes by default."""
+    taken: set[Path] = set()
+    for path in (ROOT / overlay.OVERLAYS).glob("*/kustomization.yaml"):
+        components = yaml.safe_load(path.read_text(encoding="utf-8")).get("components", [])
+        taken |= {(path.parent / each).resolve() for each in components}
+    every = sorted((ROOT / COMPONENTS).iterdir())
+    return [COMPONENTS / each.name for each in every if each not in taken]
 
 
 def read(path: Path) -> str:
@@ -45,7 +59,8 @@ def check(text: str, version: str) -> Verdict:
         [
             ROOT / ".tools" / "kubeconform",
             *("-strict", "-verbose", "-output", "json"),
-            *("-kubernetes-version", version, "-schema-location", schemas.LOCATION),
+            *("-kubernetes-version", version),
+            *("-schema-location", schemas.LOCATION, "-schema-location", crds.LOCATION),
         ],
         stdin=text,
         missing="`make validate` builds it",
@@ -97,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.validate", description=__doc__)
     parser.add_argument("paths", metavar="PATH", nargs="*", type=Path)
     given: list[Path] = parser.parse_args().paths
-    paths = given or [overlay.OVERLAYS / env for env in overlay.environments()]
+    paths = given or [overlay.OVERLAYS / env for env in overlay.environments()] + optional()
     if faults := validate(paths, versions := schemas.ensure()):
         raise ToolError(f"{faults} faults in {len(paths)} paths against {len(versions)} versions")
     say(f"{len(paths)} paths are valid for Kubernetes {', '.join(versions)}")

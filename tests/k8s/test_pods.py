@@ -68,7 +68,8 @@ def test_every_container_has_requests_within_limits(pods: Pods) -> None:
     for container in containers(pods):
         requests, limits = (container["resources"][each] for each in ("requests", "limits"))
         assert 0 < millicores(requests["cpu"]) <= millicores(limits["cpu"]), container["name"]
-        assert 0 < mebibytes(requests["memory"]) <= mebibytes(limits["memory"]), container["name"]
+        for what in ("memory", "ephemeral-storage"):
+            assert 0 < mebibytes(requests[what]) <= mebibytes(limits[what]), container["name"]
 
 
 def test_what_is_writable_in_a_pod_is_bounded(pods: Pods) -> None:

@@ -30,6 +30,18 @@ def test_every_overlay_is_valid_for_four_kubernetes_minors(
             assert f"k8s/overlays/{env}, Kubernetes {version}: ok, {count} objects valid" in lines
 
 
+def test_a_component_that_no_overlay_takes_is_validated_by_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], versions: list[str]
+) -> None:
+    names = {path.name for path in validate.optional()}
+    assert names == {"external-secrets", "monitoring"}
+    run(monkeypatch)
+    lines = capsys.readouterr().out.splitlines()
+    for name in names:
+        told = [line for line in lines if line.startswith(f"k8s/components/{name}, Kubernetes ")]
+        assert len(told) == len(versions)
+
+
 @pytest.mark.parametrize(
     ("fixture", "reason"),
     [
@@ -40,6 +52,10 @@ def test_every_overlay_is_valid_for_four_kubernetes_minors(
         (
             "wrong-type.yaml",
             "Service wrong-type: at '/spec/ports/0/port': got string, want integer",
+        ),
+        (
+            "unknown-field-custom.yaml",
+            "at '/spec/endpoints/0': additional properties 'intervall' not allowed",
         ),
         ("unknown-kind.yaml", "Deploiment unknown-kind: could not find schema for Deploiment"),
         ("broken-kustomization", "absent.yaml"),
