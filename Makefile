@@ -47,7 +47,7 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 	@exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
-test: $(READY) .tools/kustomize .tools/kubeconform ## Run the tests (ARGS= for pytest's own arguments)
+test: $(READY) .tools/kustomize .tools/kubeconform .tools/kube-score ## Run the tests (ARGS= for pytest's own arguments)
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
@@ -83,8 +83,12 @@ render: .tools/kustomize ## Print what an overlay renders to: make render ENV=de
 	@.tools/kustomize build k8s/overlays/$(ENV)
 
 .PHONY: validate
-validate: $(READY) .tools/kustomize .tools/kubeconform ## Validate every overlay against the four newest Kubernetes minors, offline
+validate: $(READY) .tools/kustomize .tools/kubeconform ## Validate every overlay and component against the four newest Kubernetes minors, offline
 	@$(PYTHON) -m tools.validate
+
+.PHONY: scan
+scan: $(READY) .tools/kustomize .tools/kube-score ## Scan every overlay with kube-score; k8s/exceptions.yaml has what is excused
+	@$(PYTHON) -m tools.scan
 
 ##@ Image
 .PHONY: image
@@ -143,8 +147,9 @@ $(READY): requirements.txt requirements-dev.txt .python-version $(UV)
 		&& touch $@ && $(call DONE,Python $$(cat .python-version) and its packages in .venv)
 
 .tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
+.tools/kube-score:  PACKAGE := github.com/zegl/kube-score/cmd/kube-score
 .tools/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
 .tools/kustomize:   PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
-.tools/kustomize .tools/kubeconform .tools/actionlint: tools/go.mod tools/go.sum
+.tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint: tools/go.mod tools/go.sum
 	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from tools/go.mod" >&2; exit 1; }
 	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from tools/go.mod)
