@@ -131,7 +131,7 @@ probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward, then t
 
 .PHONY: e2e
 e2e: ENV := dev
-e2e: deploy probe ## Deploy dev, then record, replace the pods, read back and roll a configuration change
+e2e: deploy probe ## Deploy dev and use it; then put every overlay through rollouts, bad releases, a drain and load
 	@IMAGE=$(IMAGE) IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" \
 		IMAGE_TAG=$(IMAGE_TAG) $(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly tests/e2e $(ARGS)
 

@@ -4,7 +4,10 @@ import json
 import secrets
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +21,46 @@ from tools.command import ROOT
 from tools.kube import Kube, is_ready
 
 DEPLOYMENT = f"deployment/{overlay.NAME}"
+
+
+def quantity(text: str) -> float:
+    """Return a Kubernetes quantity such as 250m, 12345n or 64Mi as a number."""
+    for suffix, factor in {"n": 1e-9, "u": 1e-6, "m": 1e-3, "Ki": 2**10, "Mi": 2**20}.items():
+        if text.endswith(suffix):
+            return float(text.removesuffix(suffix)) * factor
+    return float(text)
+
+
+class Drain:
+    """A running `kubectl drain` and what it has said so far."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self._said: list[str] = []
+        self._started = time.monotonic()
+        self._process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def until(self, words: str, seconds: float) -> float:
+        """Wait until it has said these words; return the seconds since its start."""
+        while not any(words in line for line in self._said):
+            waited = time.monotonic() - self._started
+            assert waited < seconds, f"not said after {seconds:g} s: {words}\n{self._said}"
+            time.sleep(0.2)
+        return time.monotonic() - self._started
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, which must be a success."""
+        status = self._process.wait(timeout=seconds)
+        self._reader.join()
+        assert status == 0, "".join(self._said)
+
+    def _read(self) -> None:
+        with self._process:
+            for line in self._process.stdout or ():
+                self._said.append(line)
 
 
 @dataclass(frozen=True)
@@ -43,7 +86,7 @@ class Environment:
 
     @property
     def has_own_database(self) -> bool:
-        return any(each["kind"] == "StatefulSet" for each in self.objects)
+        return self.has("StatefulSet")
 
     @property
     def ingress(self) -> Ingress:
@@ -113,6 +156,54 @@ class Environment:
             assert waited < seconds, f"{count} ready pods after {seconds:g} s"
             time.sleep(1)
         return round(time.monotonic() - started)
+
+    def has(self, kind: str) -> bool:
+        return any(each["kind"] == kind for each in self.objects)
+
+    def node(self) -> str:
+        """Return a node that the API's pods run on."""
+        pod = next(iter(self.ready_pods().values()))
+        return str(pod["spec"]["nodeName"])
+
+    @contextmanager
+    def draining(self, node: str) -> Iterator["Drain"]:
+        """Drain a node of the API's pods; at the end of the block it takes pods again."""
+        labels = overlay.find(self.objects, "Deployment")["spec"]["selector"]["matchLabels"]
+        drain = Drain(
+            self.kube.argv(
+                *("drain", node, "--ignore-daemonsets", "--delete-emptydir-data"),
+                *("--pod-selector", overlay.selector({**labels, "env": self.name})),
+                *("--timeout", "240s"),
+            )
+        )
+        try:
+            yield drain
+        finally:
+            self.kube.run("uncordon", node)
+
+    def shorten_scale_down(self) -> None:
+        """Scale down after seconds, until the next rollout brings the overlay's own window back."""
+        quickly = {
+            "stabilizationWindowSeconds": 10,
+            "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}],
+        }
+        patch = json.dumps({"spec": {"behavior": {"scaleDown": quickly}}})
+        name = ("hpa", overlay.NAME, "--namespace", self.namespace)
+        self.kube.run("patch", *name, "--type", "merge", "--patch", patch)
+
+    def peak_usage(self, seconds: float) -> tuple[float, float]:
+        """Return the most cores and MiB that one pod's API container used, by metrics-server."""
+        path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.namespace}/pods"
+        cores, mebibytes = 0.0, 0.0
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for pod in json.loads(self.kube.run("get", "--raw", path))["items"]:
+                for container in pod["containers"]:
+                    if container["name"] == "api":
+                        cores = max(cores, quantity(container["usage"]["cpu"]))
+                        mebibytes = max(mebibytes, quantity(container["usage"]["memory"]) / 2**20)
+            time.sleep(5)
+        return cores, mebibytes
 
     def stored(self, service: str) -> set[str]:
         """Return the ids of all deployments of a service, page by page."""

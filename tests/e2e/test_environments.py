@@ -42,6 +42,7 @@ def environment(
         environment.set_up()
         environment.must_deploy(digest)
         environment.await_pods(*environment.sizes, seconds=120)
+        environment.ingress.get("/readyz")  # the ingress controller learns of it a moment late
         yield environment
     finally:
         if request.param != LOCAL:
@@ -96,6 +97,50 @@ def test_no_request_fails_while_it_is_rolled_out(
     assert load.requests >= REQUESTS
     stored = set().union(*(environment.stored(f"load-{n}") for n in range(load.threads)))
     assert set(load.written) <= stored, "what was acknowledged is there"
+
+
+def test_a_drain_honours_the_disruption_budget(environment: Environment, report: list[str]) -> None:
+    """On one node the replacement has nowhere to go, so the second eviction must be refused."""
+    if not environment.has("PodDisruptionBudget"):
+        pytest.skip(f"{environment.name} has one pod, and no budget for it")
+    least = environment.sizes[0] - 1
+    node = environment.node()
+    with Load(environment.ingress_url, environment.ingress.host, per_second=20) as load:
+        with environment.draining(node) as drain:
+            refused = drain.until("would violate the pod's disruption budget", seconds=60)
+            serving = len(environment.ready_pods())
+        # The node takes pods again: what was refused now goes on.
+        drain.wait(seconds=180)
+        environment.await_pods(*environment.sizes, seconds=120)
+
+    report.append(
+        f"{environment.name}: drain: refused after {refused:.0f} s with {serving} pods serving;"
+        f" {load.requests} requests, {len(load.failures)} failed"
+    )
+    assert serving >= least
+    assert load.failures == []
+
+
+def test_load_scales_it_out_and_its_end_brings_it_back(
+    environment: Environment, digest: str, report: list[str]
+) -> None:
+    least, most = environment.sizes
+    if least == most:
+        pytest.skip(f"{environment.name} has one size")
+    environment.shorten_scale_down()
+    url, host = environment.ingress_url, environment.ingress.host
+    with Load(url, host, per_second=5000, threads=8) as load:  # as fast as it answers
+        out = environment.await_pods(least + 1, most, seconds=180)
+        cores, mebibytes = environment.peak_usage(seconds=45)
+    back = environment.await_pods(least, least, seconds=240)
+    environment.must_deploy(digest)
+
+    report.append(
+        f"{environment.name}: scaled out after {out} s of load, back {back} s after its end;"
+        f" {load.requests} requests, {len(load.failures)} failed;"
+        f" at most {cores:.2f} cores and {mebibytes:.0f} MiB a pod"
+    )
+    assert load.failures == []
 
 
 @pytest.mark.parametrize("fault", ["crash", "broken_migration"])
