@@ -105,8 +105,7 @@ def apply(kube: Kube, manifests: str) -> None:
 def summary(kube: Kube, namespace: str) -> str:
     """Return what runs: the Deployment's image and its ready pods."""
     spec = kube.get("deployment", overlay.NAME, "--namespace", namespace)["spec"]
-    labels = overlay.selector(spec["selector"]["matchLabels"])
-    pods = kube.get("pods", "--namespace", namespace, "--selector", labels)["items"]
+    pods = kube.selected("pods", namespace, spec["selector"]["matchLabels"])
     staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     ready = sum(is_ready(pod) for pod in staying)
     image = spec["template"]["spec"]["containers"][0]["image"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.command import ToolError, complain, run, say
+from tools.overlay import selector
 
 MISSING = "install kubectl, see https://kubernetes.io/docs/tasks/tools"
 
@@ -33,6 +34,12 @@ class Kube:
     def get(self, *args: str) -> dict[str, Any]:
         """Return the object or list that `kubectl get` finds."""
         found: dict[str, Any] = json.loads(self.run("get", "--output", "json", *args))
+        return found
+
+    def selected(self, kind: str, namespace: str, labels: dict[str, str]) -> list[dict[str, Any]]:
+        """Return the objects of a kind that have these labels."""
+        scope = ("--namespace", namespace, "--selector", selector(labels))
+        found: list[dict[str, Any]] = self.get(kind, *scope)["items"]
         return found
 
     def show(self, *args: str, stdin: str | None = None) -> bool:

@@ -5,8 +5,7 @@ import sys
 from typing import Any
 
 from tools.command import ToolError, say
-from tools.kube import Kube, explain
-from tools.overlay import selector
+from tools.kube import Kube, explain, is_ready
 
 REVISION = "deployment.kubernetes.io/revision"
 # A container that ends this often is broken: the first times may be a race with what it needs.
@@ -58,8 +57,7 @@ def crash(kube: Kube, namespace: str, what: str) -> str:
     if newest is None:
         return ""
     labels = newest["spec"]["selector"]["matchLabels"]
-    pods = kube.get("pods", "--namespace", namespace, "--selector", selector(labels))["items"]
-    for pod in pods:
+    for pod in kube.selected("pods", namespace, labels):
         status = pod.get("status", {})
         for each in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
             if each["restartCount"] >= RESTARTS and not each.get("ready"):
@@ -74,10 +72,15 @@ def replica_set(kube: Kube, namespace: str, name: str) -> dict[str, Any] | None:
     generation = deployment.get("status", {}).get("observedGeneration")
     if generation != deployment["metadata"].get("generation"):
         return None  # the controller has not seen the newest template yet
-    labels = selector(deployment["spec"]["selector"]["matchLabels"])
-    found = kube.get("replicasets", "--namespace", namespace, "--selector", labels)["items"]
-    for each in found:
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    for each in kube.selected("replicasets", namespace, labels):
         if each["metadata"].get("annotations", {}).get(REVISION) == annotations.get(REVISION):
-            current: dict[str, Any] = each
-            return current
+            return each
     return None
+
+
+def ready_pods(kube: Kube, namespace: str, name: str) -> dict[str, dict[str, Any]]:
+    """Return the pods of a Deployment that serve, by their names."""
+    deployment = kube.get("deployment", name, "--namespace", namespace)
+    pods = kube.selected("pods", namespace, deployment["spec"]["selector"]["matchLabels"])
+    return {pod["metadata"]["name"]: pod for pod in pods if is_ready(pod)}

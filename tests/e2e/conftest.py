@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tools import overlay
+from tools import overlay, rollout
 from tools.command import ROOT, ToolError
-from tools.kube import Kube, connect, explain, is_ready
+from tools.kube import Kube, connect, explain
 from tools.probe import INGRESS, OPENER
 
 ENV = "dev"
@@ -94,18 +94,12 @@ class Operator:
 
     def replica_set(self) -> dict[str, Any]:
         """Return the ReplicaSet of the Deployment's current revision."""
-        key = "deployment.kubernetes.io/revision"
-        revision = self.deployment()["metadata"]["annotations"][key]
-        found = self.kube.get(
-            "replicasets", "--namespace", NAMESPACE, "--selector", self.selector()
-        )
-        return next(
-            each for each in found["items"] if each["metadata"]["annotations"][key] == revision
-        )
+        current = rollout.replica_set(self.kube, NAMESPACE, overlay.NAME)
+        assert current is not None
+        return current
 
     def ready_pods(self) -> dict[str, dict[str, Any]]:
-        found = self.kube.get("pods", "--namespace", NAMESPACE, "--selector", self.selector())
-        return {pod["metadata"]["name"]: pod for pod in found["items"] if is_ready(pod)}
+        return rollout.ready_pods(self.kube, NAMESPACE, overlay.NAME)
 
     def configmaps(self) -> set[str]:
         """Return the names of the ConfigMaps that the ready pods read their settings from."""
@@ -188,13 +182,15 @@ EXPLAINED = pytest.StashKey[bool]()
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """On the first failure show the events and logs, while they still are of that failure."""
+    """On the first failure show the events and logs of what was tested, while they are of it."""
     report = yield
-    kube = getattr(item, "funcargs", {}).get("kube")
+    funcargs: dict[str, Any] = getattr(item, "funcargs", {})
+    kube = funcargs.get("kube")
     if report.failed and kube and not item.session.stash.get(EXPLAINED, False):
         item.session.stash[EXPLAINED] = True
         capture = item.config.pluginmanager.getplugin("capturemanager")
         assert capture is not None
         with capture.global_and_fixture_disabled():
-            explain(kube, NAMESPACE)
+            environment = funcargs.get("environment")
+            explain(kube, environment.namespace if environment else NAMESPACE)
     return report

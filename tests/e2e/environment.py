@@ -18,9 +18,7 @@ from tests.e2e.conftest import Ingress
 from tests.e2e.load import DEPLOYMENTS
 from tools import overlay, rollout, secret
 from tools.command import ROOT
-from tools.kube import Kube, is_ready
-
-DEPLOYMENT = f"deployment/{overlay.NAME}"
+from tools.kube import Kube
 
 
 def quantity(text: str) -> float:
@@ -117,8 +115,11 @@ class Environment:
         secret.ensure(self.kube, self.name, password)
         if self.has_own_database:
             return
-        namespace = {"apiVersion": "v1", "kind": "Namespace"}
-        namespace["metadata"] = {"name": self.database_namespace}  # type: ignore[assignment]
+        namespace = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": self.database_namespace},
+        }
         database = [
             {**each, "metadata": {**each["metadata"], "namespace": self.database_namespace}}
             for each in overlay.rendered("dev")
@@ -143,10 +144,7 @@ class Environment:
             self.kube.run("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s")
 
     def ready_pods(self) -> dict[str, Any]:
-        spec = self.kube.get(DEPLOYMENT, "--namespace", self.namespace)["spec"]
-        labels = overlay.selector(spec["selector"]["matchLabels"])
-        found = self.kube.get("pods", "--namespace", self.namespace, "--selector", labels)
-        return {pod["metadata"]["name"]: pod for pod in found["items"] if is_ready(pod)}
+        return rollout.ready_pods(self.kube, self.namespace, overlay.NAME)
 
     def await_pods(self, least: int, most: int, seconds: float) -> int:
         """Wait until the number of ready pods is in a range; return the seconds it took."""

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import required
-from tests.e2e.environment import DEPLOYMENT, Environment
+from tests.e2e.conftest import DEPLOYMENT, required
+from tests.e2e.environment import Environment
 from tests.e2e.images import Images
 from tests.e2e.load import Load
 from tools import overlay
