@@ -5,22 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    JSON,
     CheckConstraint,
     Column,
     DateTime,
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
     Uuid,
+    text,
 )
 
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
-REQUIRED_REVISION = "0001"
+REQUIRED_REVISION = "0002"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -28,6 +32,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        """Return the type of its values."""
+        return datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Bring an aware time to UTC; SQLite stores it without its offset."""
@@ -62,6 +71,9 @@ services = Table(
     Column("id", Uuid, primary_key=True),
     Column("name", String(63), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("owner", String(128)),
+    Column("repository", String(512)),
+    Column("image", String(255)),
 )
 
 environments = Table(
@@ -70,6 +82,8 @@ environments = Table(
     Column("id", Uuid, primary_key=True),
     Column("name", String(63), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("tier", String(16), nullable=False, server_default="development"),
+    Column("promotion_order", Integer, nullable=False, server_default="100"),
 )
 
 deployments = Table(
@@ -86,15 +100,104 @@ deployments = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("config_revision", String(128)),
+    # What the sender said it was; NULL leaves the decision to the domain.
+    Column("stated_kind", String(16)),
+    Column("actor", String(128)),
+    Column("links", JSON, nullable=False, server_default=text("'[]'")),
+    Column("source", String(63), nullable=False, server_default="api"),
+    # The sender's own name for it: its reports about one deployment are one record.
+    Column("external_id", String(256)),
     CheckConstraint(
         "(finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled'))",
         name="finished_when_terminal",
     ),
+    Index("uq_deployments_source_external_id", "source", "external_id", unique=True),
     # Each list, filtered or not, is one walk along an index, newest first.
     Index(None, "started_at", "id"),
     Index(None, "service_id", "started_at", "id"),
     Index(None, "environment_id", "started_at", "id"),
     Index(None, "status", "started_at", "id"),
+    Index(None, "kind", "started_at", "id"),
+    Index(None, "version", "started_at", "id"),
     # What runs where: the last success of a service in an environment.
     Index(None, "service_id", "environment_id", "status", "finished_at", "id"),
+    # What came before a deployment, and whether its version was there before.
+    Index(None, "service_id", "environment_id", "started_at", "id"),
+    Index(None, "service_id", "environment_id", "version", "started_at"),
+    # What finished in a span of time, for the metrics.
+    Index(None, "environment_id", "finished_at", "id"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("detected_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    # The deployment that somebody says caused it; which one it probably was is found when asked.
+    Column("deployment_id", ForeignKey("deployments.id")),
+    Column("links", JSON, nullable=False, server_default=text("'[]'")),
+    Column("source", String(63), nullable=False, server_default="api"),
+    Column("external_id", String(256)),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("resolved_at >= detected_at", name="resolved_after_detected"),
+    Index("uq_incidents_source_external_id", "source", "external_id", unique=True),
+    Index(None, "detected_at", "id"),
+    Index(None, "service_id", "detected_at", "id"),
+    Index(None, "environment_id", "detected_at", "id"),
+    Index(None, "service_id", "environment_id", "detected_at", "id"),
+    Index(None, "resolved_at", "detected_at", "id"),
+    Index(None, "deployment_id"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("committed_at", UtcDateTime, nullable=False),
+    Column("author", String(128)),
+    Column("title", String(200)),
+    # The version that first contains it, once there is one.
+    Column("version", String(128)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("uq_changes_service_id_commit", "service_id", "commit", unique=True),
+    Index(None, "committed_at", "id"),
+    Index(None, "service_id", "committed_at", "id"),
+    Index(None, "service_id", "version"),
+    Index(None, "version", "committed_at", "id"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    # SHA-256 of the secret part, in hexadecimal: a random secret needs no slow hash.
+    Column("secret_hash", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Index(None, "created_at", "id"),
+)
+
+# Answers to requests that carried an Idempotency-Key, kept for those who ask again.
+answers = Table(
+    "answers",
+    metadata,
+    # SHA-256 of who asked, for what, and the key; and of the body: neither is kept itself.
+    Column("key_hash", String(64), primary_key=True),
+    Column("body_hash", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "created_at"),
 )

@@ -32,7 +32,7 @@ class Readiness(BaseModel):
     """The service can do its work."""
 
     status: Annotated[str, Field(examples=["ready"])]
-    schema_revision: Annotated[str, Field(examples=["0001"])]
+    schema_revision: Annotated[str, Field(examples=["0002"])]
 
 
 @bp.get("/")

@@ -17,8 +17,8 @@ def test_migrate_says_what_it_did(new_app: NewApp, empty_database: dict[str, obj
     first = cli.invoke(args=["ledger", "migrate"])
     second = cli.invoke(args=["ledger", "migrate"])
 
-    assert first.output == "the database was migrated from nothing to revision 0001\n"
-    assert second.output == "the database is at revision 0001; nothing to migrate\n"
+    assert first.output == "the database was migrated from nothing to revision 0002\n"
+    assert second.output == "the database is at revision 0002; nothing to migrate\n"
     assert first.exit_code == second.exit_code == 0
 
 

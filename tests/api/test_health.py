@@ -37,7 +37,7 @@ def test_a_migrated_database_is_ready(client: FlaskClient) -> None:
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json == {"status": "ready", "schema_revision": "0001"}
+    assert response.json == {"status": "ready", "schema_revision": "0002"}
 
 
 def test_a_newer_schema_is_ready(client: FlaskClient, database: Database) -> None:
@@ -51,7 +51,7 @@ def test_an_older_schema_is_not_ready(client: FlaskClient, database: Database) -
     set_revision(database, "0000")
 
     detail = problem(client.get("/readyz"), 503)["detail"]
-    assert "revision 0000, this version needs 0001" in str(detail)
+    assert "revision 0000, this version needs 0002" in str(detail)
 
 
 def test_a_missing_schema_is_not_ready(client: FlaskClient, database: Database) -> None:
@@ -79,6 +79,6 @@ def test_a_database_that_is_silent_is_not_ready_within_a_second(silent_port: int
 def test_a_database_that_comes_back_is_ready_again(client: FlaskClient, database: Database) -> None:
     set_revision(database, "0000")
     problem(client.get("/readyz"), 503)
-    set_revision(database, "0001")
+    set_revision(database, "0002")
 
     assert client.get("/readyz").status_code == 200

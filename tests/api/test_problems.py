@@ -136,6 +136,6 @@ def test_a_faulty_statement_is_a_fault_of_our_own(sqlite_client: FlaskClient) ->
     @app.get("/faulty")
     def faulty() -> None:
         with app.extensions["database"].read() as connection:
-            connection.exec_driver_sql("INSERT INTO services VALUES (NULL, NULL, NULL)")
+            connection.exec_driver_sql("INSERT INTO services (id) VALUES (NULL)")
 
     problem(sqlite_client.get("/faulty"), 500)
