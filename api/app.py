@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import APIFlask
 
-from api import cli, logs, metrics, openapi, problems, settings
+from api import cli, conditional, logs, metrics, openapi, problems, settings
 from api.database import Database
 from api.health import DatabaseProbe
 from api.migrate import upgrade
@@ -43,6 +43,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     metrics.init_app(app)
     problems.init_app(app)
     openapi.init_app(app)
+    conditional.init_app(app)
     cli.init_app(app)
     app.register_blueprint(service.bp)
     for blueprint in (deployments.bp, matrix.bp):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from api import demo
 from api.database import Database, DatabaseUnusableError, database, open_engine
-from api.domain import deployments
+from api.domain import deployments, reports
 from api.domain.types import now
 from api.migrate import upgrade
 
@@ -71,7 +71,7 @@ def fill_with_demo() -> None:
                 click.echo("the ledger has deployments already; no demo history is added")
                 return
             history = demo.history(now())
-            deployments.record_all(connection, history)
+            reports.record_all(connection, history)
     except DatabaseUnusableError as error:
         raise Failure(str(error)) from error
     except DBAPIError as error:

@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from apiflask import APIFlask
-from flask import Request
+from flask import Request, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from api.problems import MEDIA_TYPE, Problem
+from api.problems import MAX_FAULTS, MAX_POINTER, MEDIA_TYPE, InvalidQueryError, Problem
 
 SCHEMAS = "#/components/schemas/"
 # What any operation with a body may answer, beside what it says itself.
@@ -94,6 +94,21 @@ def init_app(app: APIFlask) -> None:
         },
     )
     app.spec_processor(_describe_errors)
+    app.before_request(_check_query)
+
+
+def _check_query() -> None:
+    """Refuse a parameter that the route does not know, and one that is there twice."""
+    view = current_app.view_functions.get(str(request.endpoint))
+    inputs = getattr(view, "_spec", {}).get("args", [])
+    known = any(location == "query" for _, location, *_ in inputs)  # then its model decides
+    errors = [
+        {"parameter": name[:MAX_POINTER], "detail": "is there twice" if known else "is not known"}
+        for name, values in request.args.lists()
+        if not known or len(values) > 1
+    ]
+    if errors:
+        raise InvalidQueryError(errors[:MAX_FAULTS])
 
 
 def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:

@@ -53,13 +53,20 @@ class Problem(BaseModel):
     errors: list[Fault] = Field(default=[], description="Each fault of an invalid request.")
 
 
-class InvalidParameterError(HTTPError):
-    """A parameter of the query is well-formed and yet wrong."""
+class InvalidQueryError(HTTPError):
+    """Parameters of the query are well-formed and yet wrong."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
 
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__(extra_data={"errors": errors})
+
+
+class InvalidParameterError(InvalidQueryError):
+    """One parameter of the query is well-formed and yet wrong."""
+
     def __init__(self, parameter: str, detail: str) -> None:
-        super().__init__(extra_data={"errors": [{"parameter": parameter, "detail": detail}]})
+        super().__init__([{"parameter": parameter, "detail": detail}])
 
 
 def init_app(app: APIFlask) -> None:

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from api import demo
 from api.app import create_app
-from api.domain import deployments
+from api.domain import reports
 from api.domain.types import now
 from api.version import VERSION
 
@@ -49,7 +49,7 @@ def test_the_readme_shows_five_commands() -> None:
 def test_what_the_readme_shows_is_what_comes(command: str, shown: str, tmp_path: Path) -> None:
     app = create_app({"DATA_DIR": tmp_path})
     with app.extensions["database"].write() as connection:
-        deployments.record_all(connection, demo.history(now()))
+        reports.record_all(connection, demo.history(now()))
     words = shlex.split(command)
     url = next(word for word in words if word.startswith("http")).partition(":8888")[2]
     body = words[words.index("-d") + 1] if "-d" in words else None

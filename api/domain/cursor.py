@@ -6,13 +6,16 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
-
-from api.domain.deployments import Filters
 
 # A cursor of ours is about 100 characters long.
 MAX_LENGTH = 256
+
+# What a row is sorted by: the time and the id that make its place unique, or its name.
+Position = tuple[datetime | UUID | str, ...]
 
 
 class CursorError(ValueError):
@@ -22,32 +25,35 @@ class CursorError(ValueError):
         super().__init__("must be the next_cursor of a page of this list, with the same filters")
 
 
-def encode(position: tuple[datetime, UUID], filters: Filters) -> str:
-    """Return the cursor of a position, as URL-safe text."""
-    started_at, identifier = position
-    payload = [_fingerprint(filters), started_at.isoformat(), identifier.hex]
+def encode(position: Position, scope: str) -> str:
+    """Return the cursor of a position, as URL-safe text; the scope is the list and its filters."""
+    payload = [_fingerprint(scope), *map(str, position)]
     return base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str, filters: Filters) -> tuple[datetime, UUID]:
-    """Return the position of a cursor.
+def decode(cursor: str, scope: str, types: Sequence[type]) -> Position:
+    """Return the position of a cursor, which holds a value of each of these types.
 
-    Raises CursorError for a made-up one, and for one of a list with other filters.
+    Raises CursorError for a made-up one, and for one of another list or with other filters.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        fingerprint, started_at, identifier = json.loads(
-            base64.b64decode(padded, altchars=b"-_", validate=True)
-        )
-        position = datetime.fromisoformat(started_at).astimezone(UTC), UUID(identifier)
+        fingerprint, *told = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        position = tuple(_read(kind, text) for kind, text in zip(types, told, strict=True))
     except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise CursorError from error
-    if fingerprint != _fingerprint(filters):
+    if fingerprint != _fingerprint(scope):
         raise CursorError
     return position
 
 
-def _fingerprint(filters: Filters) -> str:
-    return hashlib.sha256(
-        filters.model_dump_json(include=set(Filters.model_fields)).encode()
-    ).hexdigest()[:8]
+def _read(kind: type, text: Any) -> datetime | UUID | str:
+    if not isinstance(text, str) or "\x00" in text:
+        raise CursorError
+    if kind is datetime:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    return UUID(text) if kind is UUID else text
+
+
+def _fingerprint(scope: str) -> str:
+    return hashlib.sha256(scope.encode()).hexdigest()[:8]

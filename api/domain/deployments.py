@@ -1,4 +1,4 @@
-"""Deployments: recorded once, found by id, listed newest first."""
+"""Deployments: what a report of one says, how reports become a record, and how it is found."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from sqlalchemy import Connection, Select, Table, insert, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
-from uuid_utils.compat import uuid7
+from sqlalchemy import Connection, Select, select
 
-from api.domain.types import Commit, ImageDigest, Kind, Name, Status, Time, Version, now
+from api.domain.lists import Order
+from api.domain.types import (
+    Actor,
+    Commit,
+    ConfigRevision,
+    ExternalId,
+    ImageDigest,
+    Kind,
+    Links,
+    Name,
+    Status,
+    Time,
+    Version,
+)
 from api.tables import deployments, environments, services
 
 
@@ -34,9 +45,14 @@ class NewDeployment(BaseModel):
                 "version": "1.4.2",
                 "image_digest": "sha256:" + "4f" * 32,
                 "commit": "9fceb02d0ae598e95dc970b74767f19372d61af8",
+                "config_revision": "main@sha1:8b137891791fe96927ad78e64b0aad7bded08bdc",
                 "status": "succeeded",
                 "started_at": "2026-03-01T12:00:00Z",
                 "finished_at": "2026-03-01T12:01:30Z",
+                "actor": "ada",
+                "links": [{"title": "pipeline", "url": "https://ci.example.com/runs/4711"}],
+                "source": "ci",
+                "external_id": "4711",
             }
         },
     )
@@ -46,10 +62,22 @@ class NewDeployment(BaseModel):
     version: Annotated[Version, Field(description="What its people call it: a tag, a SemVer.")]
     image_digest: Annotated[ImageDigest | None, Field(description="The image's digest.")] = None
     commit: Annotated[Commit | None, Field(description="The application's commit.")] = None
-    kind: Kind = Kind.ROLLOUT
+    config_revision: Annotated[
+        ConfigRevision | None, Field(description="The revision of the configuration repository.")
+    ] = None
+    kind: Annotated[
+        Kind | None, Field(description="Decided from the history when it is not given.")
+    ] = None
     status: Status = Status.SUCCEEDED
     started_at: Time | None = None
     finished_at: Time | None = None
+    actor: Annotated[Actor | None, Field(description="Who or what started it.")] = None
+    links: Links = []
+    source: Annotated[Name, Field(description="Who reports it.")] = "api"
+    external_id: Annotated[
+        ExternalId | None,
+        Field(description="The sender's id: a source's reports with one id are one deployment."),
+    ] = None
 
     @field_validator("finished_at")
     @classmethod
@@ -75,13 +103,26 @@ class NewDeployment(BaseModel):
 
 
 class Filters(BaseModel):
-    """What a list of deployments is narrowed to."""
+    """What a list of deployments is narrowed to; `from` and `to` are about `started_at`."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     service: Name | None = None
     environment: Name | None = None
     status: Status | None = None
+    kind: Kind | None = None
+    version: Version | None = None
+    since: Annotated[Time | None, Field(alias="from", description="Not before this time.")] = None
+    until: Annotated[Time | None, Field(alias="to", description="Before this time.")] = None
+
+    @field_validator("until")
+    @classmethod
+    def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+        """Refuse a range that ends before it begins."""
+        since: datetime | None = info.data.get("since")
+        if until is not None and since is not None and until < since:
+            raise ValueError("must not be before from")
+        return until
 
 
 # The columns of a deployment as it is told, in the order a person reads them.
@@ -92,41 +133,18 @@ FIELDS = (
     deployments.c.version,
     deployments.c.image_digest,
     deployments.c.commit,
+    deployments.c.config_revision,
     deployments.c.kind,
     deployments.c.status,
     deployments.c.started_at,
     deployments.c.finished_at,
+    deployments.c.actor,
+    deployments.c.links,
+    deployments.c.source,
+    deployments.c.external_id,
     deployments.c.created_at,
 )
-
-
-def record(connection: Connection, new: NewDeployment) -> dict[str, Any]:
-    """Write a deployment, and its service and environment when they are new; return it."""
-    (identifier,) = record_all(connection, [new])
-    recorded = find(connection, identifier)
-    assert recorded is not None  # noqa: S101 (written in this transaction)
-    return recorded
-
-
-def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[UUID]:
-    """Write several deployments in one go; return their ids in the same order."""
-    reported_at = now()
-    service_ids = _ids(connection, services, {new.service for new in batch}, reported_at)
-    environment_ids = _ids(
-        connection, environments, {new.environment for new in batch}, reported_at
-    )
-    rows: list[dict[str, Any]] = [
-        {
-            "id": uuid7(),
-            "service_id": service_ids[new.service],
-            "environment_id": environment_ids[new.environment],
-            "created_at": reported_at,
-            **new.timed(reported_at).model_dump(exclude={"service", "environment"}),
-        }
-        for new in batch
-    ]
-    connection.execute(insert(deployments), rows)
-    return [row["id"] for row in rows]
+ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
 
 
 def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
@@ -136,24 +154,21 @@ def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
     return None if found is None else dict(found)
 
 
-def newest(
-    connection: Connection,
-    filters: Filters,
-    limit: int,
-    after: tuple[datetime, UUID] | None = None,
-) -> list[dict[str, Any]]:
-    """Return up to `limit` deployments, newest start first, from just after a position on."""
-    order = (deployments.c.started_at, deployments.c.id)
-    statement = _select().order_by(*(column.desc() for column in order)).limit(limit)
-    if filters.service is not None:
-        statement = statement.where(services.c.name == filters.service)
-    if filters.environment is not None:
-        statement = statement.where(environments.c.name == filters.environment)
-    if filters.status is not None:
-        statement = statement.where(deployments.c.status == filters.status)
-    if after is not None:
-        statement = statement.where(tuple_(*order) < tuple_(*after))
-    return [dict(row) for row in connection.execute(statement).mappings()]
+def selected(filters: Filters) -> Select[Any]:
+    """Return the statement for a list of deployments, to be ordered and cut into pages."""
+    wanted: Sequence[tuple[Any, Any]] = (
+        (services.c.name, filters.service),
+        (environments.c.name, filters.environment),
+        (deployments.c.status, filters.status),
+        (deployments.c.kind, filters.kind),
+        (deployments.c.version, filters.version),
+    )
+    statement = _select().where(*(column == value for column, value in wanted if value is not None))
+    if filters.since is not None:
+        statement = statement.where(deployments.c.started_at >= filters.since)
+    if filters.until is not None:
+        statement = statement.where(deployments.c.started_at < filters.until)
+    return statement
 
 
 def is_empty(connection: Connection) -> bool:
@@ -163,15 +178,3 @@ def is_empty(connection: Connection) -> bool:
 
 def _select() -> Select[Any]:
     return select(*FIELDS).select_from(deployments.join(services).join(environments))
-
-
-def _ids(
-    connection: Connection, table: Table, names: set[str], created_at: datetime
-) -> dict[str, UUID]:
-    """Return the id of each name, after creating those that are new."""
-    # Both dialects spell it alike, SQLAlchemy keeps them apart. Two first sights at once are one.
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    rows = [{"id": uuid7(), "name": name, "created_at": created_at} for name in sorted(names)]
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
-    found = connection.execute(select(table.c.name, table.c.id).where(table.c.name.in_(names)))
-    return {name: identifier for name, identifier in found}  # noqa: C416 (typed)

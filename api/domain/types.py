@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 # A sender's clock may be a little ahead; more than this is a wrong time.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -31,11 +38,20 @@ class Status(StrEnum):
 
 
 class Kind(StrEnum):
-    """Why a deployment was made."""
+    """Why a deployment was made; a resync brought nothing new."""
 
     ROLLOUT = "rollout"
     ROLLBACK = "rollback"
     HOTFIX = "hotfix"
+    RESYNC = "resync"
+
+
+class Tier(StrEnum):
+    """What an environment is for; the metrics look at production."""
+
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
 
 
 def now() -> datetime:
@@ -71,8 +87,27 @@ Version = Annotated[
 ]
 ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{7,64}$")]
+# One line of text: whatever a person reads, without control characters.
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
+Actor = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=128)]
+# A commit, or what a controller calls one: `main@sha1:…`, `sha256:…`.
+ConfigRevision = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=128)]
+ExternalId = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=256)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
 Time = Annotated[
     datetime,
     BeforeValidator(parse_time, json_schema_input_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+class Link(BaseModel):
+    """Where to read more: a pipeline, a pull request, a log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    title: Line
+    url: Url
+
+
+Links = Annotated[list[Link], Field(max_length=10)]

@@ -1,4 +1,4 @@
-"""`/deployments`: record one, read one, list them."""
+"""`/deployments`: record one, read one, list them, say what became of one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
+from api import conditional
 from api.database import database
-from api.domain import cursor as cursors
 from api.domain import deployments as domain
+from api.domain import reports
 from api.domain.deployments import Filters, NewDeployment
-from api.domain.types import Commit, ImageDigest, Kind, Name, Status, Version
-from api.problems import InvalidParameterError
+from api.domain.reports import DeploymentChange
+from api.domain.types import Commit, ImageDigest, Kind, Link, Name, Status, Version
+from api.routes import lists
+from api.routes.lists import NextCursor, PageQuery
 
 bp = APIBlueprint(
     "deployments",
@@ -22,6 +25,8 @@ bp = APIBlueprint(
     url_prefix="/deployments",
     tag={"name": "Deployments", "description": "What was deployed, where and when."},
 )
+
+UNKNOWN = "There is no deployment of that id."
 
 
 class Deployment(BaseModel):
@@ -33,65 +38,63 @@ class Deployment(BaseModel):
     version: Version
     image_digest: ImageDigest | None
     commit: Commit | None
+    config_revision: str | None
     kind: Kind
     status: Status
     started_at: AwareDatetime
     finished_at: AwareDatetime | None
-    created_at: AwareDatetime
+    actor: str | None
+    links: list[Link]
+    source: Name
+    external_id: str | None
+    created_at: Annotated[AwareDatetime, Field(description="When it was first reported.")]
 
 
 class DeploymentPage(BaseModel):
     """Some deployments, newest start first, and where the next ones begin."""
 
     items: list[Deployment]
-    next_cursor: Annotated[
-        str | None, Field(description="Ask again with this as cursor; null on the last page.")
-    ]
+    next_cursor: NextCursor
 
 
-class DeploymentQuery(Filters):
+class DeploymentQuery(Filters, PageQuery):
     """The filters of a list, and which part of it."""
-
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str | None, Field(max_length=cursors.MAX_LENGTH)] = None
 
 
 @bp.post("")
 @bp.input(NewDeployment, arg_name="new")
 @bp.output(Deployment, status_code=201, description="The deployment; Location says where it is.")
-@bp.doc(operation_id="recordDeployment", summary="Record a deployment")
+@bp.doc(
+    operation_id="recordDeployment",
+    summary="Record a deployment",
+    responses={
+        200: "The deployment that the source has reported before, with what this report adds.",
+        409: "The source has reported it before, and said something else.",
+    },
+)
 def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Record a deployment; its service and environment are created on first sight."""
-    with database().write() as connection:
-        recorded = domain.record(connection, new)
+    try:
+        with database().write() as connection:
+            recorded, created = reports.record(connection, new)
+    except reports.ConflictError as error:
+        abort(409, str(error))
     location = url_for(".get_deployment", deployment_id=recorded["id"])
-    return recorded, 201, {"Location": location}
+    return recorded, 201 if created else 200, {"Location": location}
 
 
 @bp.get("")
 @bp.input(DeploymentQuery, location="query", arg_name="query")
 @bp.output(DeploymentPage)
 @bp.doc(operation_id="listDeployments", summary="List deployments, newest first")
-def list_deployments(query: DeploymentQuery) -> dict[str, Any]:
+def list_deployments(query: DeploymentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of deployments; inserts meanwhile neither repeat nor hide one."""
-    try:
-        after = cursors.decode(query.cursor, query) if query.cursor is not None else None
-    except cursors.CursorError as error:
-        raise InvalidParameterError("cursor", str(error)) from error
-    with database().read() as connection:
-        rows = domain.newest(connection, query, query.limit + 1, after)
-    items, more = rows[: query.limit], rows[query.limit :]
-    last = (items[-1]["started_at"], items[-1]["id"]) if more else None
-    return {"items": items, "next_cursor": cursors.encode(last, query) if last else None}
+    return lists.page(query, domain.selected(query), domain.ORDER)
 
 
 @bp.get("/<uuid:deployment_id>")
 @bp.output(Deployment)
-@bp.doc(
-    operation_id="getDeployment",
-    summary="Read a deployment",
-    responses={404: "There is no deployment of that id."},
-)
+@bp.doc(operation_id="getDeployment", summary="Read a deployment", responses={404: UNKNOWN})
 def get_deployment(deployment_id: UUID) -> dict[str, Any]:
     """Return one deployment."""
     with database().read() as connection:
@@ -99,3 +102,33 @@ def get_deployment(deployment_id: UUID) -> dict[str, Any]:
     if found is None:
         abort(404, f"There is no deployment {deployment_id}.")
     return found
+
+
+@bp.patch("/<uuid:deployment_id>")
+@bp.input(DeploymentChange, arg_name="changed")
+@bp.output(Deployment)
+@bp.doc(
+    operation_id="changeDeployment",
+    summary="Say what became of a deployment",
+    responses={
+        404: UNKNOWN,
+        409: "A deployment with its status cannot become that.",
+        412: "It has changed since the ETag in If-Match.",
+    },
+)
+def change_deployment(deployment_id: UUID, changed: DeploymentChange) -> dict[str, Any]:
+    """Change a deployment's status, and what else is known better now.
+
+    pending → running, succeeded, failed or cancelled; running → succeeded, failed or cancelled;
+    from there nowhere.
+    """
+    try:
+        with database().write() as connection:
+            found = domain.find(connection, deployment_id)
+            if found is None:
+                abort(404, f"There is no deployment {deployment_id}.")
+            conditional.check(found, Deployment)
+            reports.change(connection, deployment_id, changed)
+            return domain.find(connection, deployment_id) or found
+    except reports.ConflictError as error:
+        abort(409, str(error))

@@ -50,7 +50,7 @@ def test_every_error_is_described_as_a_problem_document(spec: dict[str, Any]) ->
                     assert list(response["content"]) == ["application/problem+json"]
 
     record = spec["paths"]["/api/v1/deployments"]["post"]
-    assert set(record["responses"]) == {"201", "400", "413", "415", "422", "503"}
+    assert set(record["responses"]) == {"200", "201", "400", "409", "413", "415", "422", "503"}
 
 
 def test_no_model_is_there_twice(spec: dict[str, Any]) -> None:

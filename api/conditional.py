@@ -1,0 +1,45 @@
+"""Conditional requests (RFC 9110, section 13): what has not changed is not sent, or not changed."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIFlask, abort
+from flask import Response, jsonify, request
+from pydantic import BaseModel
+from werkzeug.http import generate_etag
+
+HEADER = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "Change it only while its ETag is still this one; otherwise the answer is 412.",
+    "schema": {"type": "string"},
+}
+
+
+def init_app(app: APIFlask) -> None:
+    """Give the answer to every GET an ETag, and answer 304 to whoever has it already."""
+    app.after_request(_tag)
+
+
+def _tag(response: Response) -> Response:
+    if request.method in ("GET", "HEAD") and response.status_code == HTTPStatus.OK:
+        response.add_etag()
+        # It may be kept, by the one who asked, and is asked for again each time.
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.make_conditional(request)
+    return response
+
+
+def check(current: dict[str, Any], model: type[BaseModel]) -> None:
+    """Answer 412 when the caller's If-Match is not about what the resource is now."""
+    if not request.if_match:
+        return
+    told = jsonify(model.model_validate(current).model_dump(mode="json"))
+    if not request.if_match.contains(generate_etag(told.get_data())):
+        abort(
+            HTTPStatus.PRECONDITION_FAILED,
+            "It has changed since you read it: read it again, then decide.",
+        )
