@@ -12,8 +12,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgresql import Server, find_programs
+
+# The same examples each time, so that a change is judged by what it changed; `long` looks for new
+# ones. Fixtures may be shared: an example that needs an empty ledger does not use them.
+settings.register_profile(
+    "default",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile(
+    "long", settings.get_profile("default"), derandomize=False, max_examples=1000
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,17 @@
 """Reports: what somebody says of a deployment becomes a record, in whatever order it is said.
 
 A source's reports with the same external id are about one deployment. They may come twice and out
-of order: each adds what was not known, and a status only goes forward (`LATER`). Two final statuses
-are settled by the one that finished later; finished at the same time, by the worse one.
+of order: each adds what was not known, and a status only goes forward (`transitions.LATER`). Two
+final statuses are settled by the one that finished later; finished at the same time, by the worse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
@@ -20,50 +19,20 @@ from uuid_utils.compat import uuid7
 from api.domain import catalog, kinds
 from api.domain.deployments import NewDeployment, find
 from api.domain.kinds import Cell
-from api.domain.types import Actor, Kind, Links, Status, Time, now
+from api.domain.transitions import LATER, ConflictError
+from api.domain.types import Kind, Status, now
 from api.tables import deployments
 
-# Which statuses may follow which; a final one is followed by nothing.
-LATER = {
-    Status.PENDING: {Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED},
-    Status.RUNNING: {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED},
-    Status.SUCCEEDED: set[Status](),
-    Status.FAILED: set[Status](),
-    Status.CANCELLED: set[Status](),
-}
 WORSE = [Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
 # What two reports of one deployment cannot say differently.
-IDENTITY = ("service", "environment", "version", "image_digest", "commit", "config_revision")
-
-
-class ConflictError(Exception):
-    """What is reported contradicts what the ledger has."""
-
-
-def _absent() -> Any:
-    """Stand for a field that was not given, and is then not looked at."""
-    return None
-
-
-class DeploymentChange(BaseModel):
-    """What becomes of a deployment: each field that is given replaces what was known."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        json_schema_extra={
-            "example": {"status": "succeeded", "finished_at": "2026-03-01T12:01:30Z"}
-        },
-    )
-
-    status: Status = Field(default_factory=_absent)
-    finished_at: Time = Field(default_factory=_absent)
-    kind: Annotated[
-        Kind | None, Field(description="Null leaves the decision to the history again.")
-    ] = None
-    actor: Actor | None = None
-    links: Links = Field(default_factory=_absent)
+IDENTITY = (
+    "service_id",
+    "environment_id",
+    "version",
+    "image_digest",
+    "commit",
+    "config_revision",
+)
 
 
 def record(connection: Connection, new: NewDeployment) -> tuple[dict[str, Any], bool]:
@@ -83,40 +52,6 @@ def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[U
     Raises ConflictError as `record` does.
     """
     return [identifier for identifier, _ in _record_all(connection, batch)]
-
-
-def change(connection: Connection, deployment_id: UUID, changed: DeploymentChange) -> None:
-    """Change a deployment that exists.
-
-    Raises ConflictError for a status that cannot follow the one it has, and for an end that does
-    not fit.
-    """
-    row = _row(connection, deployment_id)
-    cell = Cell(row["service_id"], row["environment_id"])
-    kinds.lock(connection, cell)
-    row = _row(connection, deployment_id)  # as it is now that nobody else changes it
-    values = changed.model_dump(exclude_unset=True)
-    if "kind" in values:
-        values["stated_kind"] = values.pop("kind")
-    before = Status(row["status"])
-    after = values.setdefault("status", before)
-    if after != before and after not in LATER[before]:
-        raise ConflictError(f"A deployment that is {before} cannot become {after}.")
-    if after.terminal:
-        finished_at = values.get("finished_at") or row["finished_at"]
-        values["finished_at"] = finished_at or max(now(), row["started_at"])
-        _check_end(row, values["finished_at"])
-    elif "finished_at" in values:
-        raise ConflictError(f"A deployment that is {after} has no finished_at.")
-    connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(values))
-    kinds.review(connection, cell, row["started_at"])
-
-
-def _check_end(row: dict[str, Any], finished_at: datetime) -> None:
-    if row["finished_at"] not in (None, finished_at):
-        raise ConflictError(f"A deployment that is {row['status']} keeps its finished_at.")
-    if finished_at < row["started_at"]:
-        raise ConflictError("The deployment would finish before it started.")
 
 
 def _record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[tuple[UUID, bool]]:
@@ -164,7 +99,7 @@ def _insert(connection: Connection, row: dict[str, Any]) -> bool:
     statement = dialect.insert(deployments).on_conflict_do_nothing(
         index_elements=["source", "external_id"]
     )
-    return connection.execute(statement, row).rowcount == 1
+    return connection.execute(statement.returning(deployments.c.id), row).first() is not None
 
 
 def _merge(
@@ -191,9 +126,9 @@ def _merge(
 
 def _agreed(known: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """Return what a report adds to what is known. Raises ConflictError where they disagree."""
-    names = ("service_id", "environment_id", *IDENTITY[2:])
-    told = {name: row[name] for name in (*names, "actor", "stated_kind") if row[name] is not None}
-    for name in names:
+    names = (*IDENTITY, "actor", "stated_kind")
+    told = {name: row[name] for name in names if row[name] is not None}
+    for name in IDENTITY:
         if name in told and known[name] is not None and known[name] != told[name]:
             raise ConflictError(
                 f"The deployment {known['external_id']} of {known['source']} is known with another"
@@ -211,8 +146,3 @@ def _settles(known: dict[str, Any], new: NewDeployment) -> bool:
         return False
     had = (known["finished_at"], WORSE.index(before))
     return had < (new.finished_at, WORSE.index(new.status))
-
-
-def _row(connection: Connection, deployment_id: UUID) -> dict[str, Any]:
-    found = connection.execute(select(deployments).where(deployments.c.id == deployment_id))
-    return dict(found.mappings().one())

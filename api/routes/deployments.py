@@ -12,9 +12,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api import conditional
 from api.database import database
 from api.domain import deployments as domain
-from api.domain import reports
+from api.domain import reports, transitions
 from api.domain.deployments import Filters, NewDeployment
-from api.domain.reports import DeploymentChange
+from api.domain.transitions import ConflictError, DeploymentChange
 from api.domain.types import Commit, ImageDigest, Kind, Link, Name, Status, Version
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
@@ -77,7 +77,7 @@ def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str
     try:
         with database().write() as connection:
             recorded, created = reports.record(connection, new)
-    except reports.ConflictError as error:
+    except ConflictError as error:
         abort(409, str(error))
     location = url_for(".get_deployment", deployment_id=recorded["id"])
     return recorded, 201 if created else 200, {"Location": location}
@@ -128,7 +128,7 @@ def change_deployment(deployment_id: UUID, changed: DeploymentChange) -> dict[st
             if found is None:
                 abort(404, f"There is no deployment {deployment_id}.")
             conditional.check(found, Deployment)
-            reports.change(connection, deployment_id, changed)
+            transitions.change(connection, deployment_id, changed)
             return domain.find(connection, deployment_id) or found
-    except reports.ConflictError as error:
+    except ConflictError as error:
         abort(409, str(error))

@@ -1,0 +1,93 @@
+"""Transitions: what may become of a deployment, one state after the other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, select, update
+
+from api.domain import kinds
+from api.domain.kinds import Cell
+from api.domain.types import Actor, Kind, Links, Status, Time, now
+from api.tables import deployments
+
+# Which statuses may follow which; a final one is followed by nothing.
+LATER = {
+    Status.PENDING: {Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED},
+    Status.RUNNING: {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED},
+    Status.SUCCEEDED: set[Status](),
+    Status.FAILED: set[Status](),
+    Status.CANCELLED: set[Status](),
+}
+
+
+class ConflictError(Exception):
+    """What is reported contradicts what the ledger has."""
+
+
+def _absent() -> Any:
+    """Stand for a field that was not given, and is then not looked at."""
+    return None
+
+
+class DeploymentChange(BaseModel):
+    """What becomes of a deployment: each field that is given replaces what was known."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "example": {"status": "succeeded", "finished_at": "2026-03-01T12:01:30Z"}
+        },
+    )
+
+    status: Status = Field(default_factory=_absent)
+    finished_at: Time = Field(default_factory=_absent)
+    kind: Annotated[
+        Kind | None, Field(description="Null leaves the decision to the history again.")
+    ] = None
+    actor: Actor | None = None
+    links: Links = Field(default_factory=_absent)
+
+
+def change(connection: Connection, deployment_id: UUID, changed: DeploymentChange) -> None:
+    """Change a deployment that exists.
+
+    Raises ConflictError for a status that cannot follow the one it has, and for an end that does
+    not fit.
+    """
+    row = _row(connection, deployment_id)
+    cell = Cell(row["service_id"], row["environment_id"])
+    kinds.lock(connection, cell)
+    row = _row(connection, deployment_id)  # as it is now that nobody else changes it
+    values = changed.model_dump(exclude_unset=True)
+    if "kind" in values:
+        values["stated_kind"] = values.pop("kind")
+    before = Status(row["status"])
+    after = values.setdefault("status", before)
+    if after != before and after not in LATER[before]:
+        raise ConflictError(f"A deployment that is {before} cannot become {after}.")
+    if after.terminal:
+        finished_at = values.get("finished_at") or row["finished_at"]
+        values["finished_at"] = finished_at or max(now(), row["started_at"])
+        _check_end(row, values["finished_at"])
+    elif "finished_at" in values:
+        raise ConflictError(f"A deployment that is {after} has no finished_at.")
+    connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(values))
+    kinds.review(connection, cell, row["started_at"])
+
+
+def _check_end(row: dict[str, Any], finished_at: datetime) -> None:
+    if row["finished_at"] not in (None, finished_at):
+        raise ConflictError(f"A deployment that is {row['status']} keeps its finished_at.")
+    if finished_at < row["started_at"]:
+        raise ConflictError("The deployment would finish before it started.")
+
+
+def _row(connection: Connection, deployment_id: UUID) -> dict[str, Any]:
+    found = connection.execute(select(deployments).where(deployments.c.id == deployment_id))
+    return dict(found.mappings().one())

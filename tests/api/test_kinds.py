@@ -1,0 +1,231 @@
+"""What kind a deployment is, decided from its past; each row of a table is one rule."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.database import Database
+from api.domain import kinds
+from api.domain.kinds import Attempt
+from api.domain.types import Kind, Status
+from api.tables import deployments, environments, incidents, services
+from tests.api.conftest import Record, json_of
+
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def attempt(number: int, told: str) -> Attempt:
+    """Return the attempt that is written `version[@digest][/configuration][!]`, ! for failed."""
+    status = Status.FAILED if told.endswith("!") else Status.SUCCEEDED
+    rest, _, configuration = told.rstrip("!").partition("/")
+    version, _, digest = rest.partition("@")
+    return Attempt(
+        UUID(int=number),
+        BEGIN + timedelta(hours=number),
+        status,
+        version,
+        digest or None,
+        configuration or None,
+        Kind.ROLLOUT,
+        None,
+    )
+
+
+def decided(*history: str, outages: tuple[kinds.Outage, ...] = ()) -> list[str]:
+    attempts = [attempt(number, told) for number, told in enumerate(history)]
+    return [str(kind) for kind in kinds.decide(attempts, outages)]
+
+
+@pytest.mark.parametrize(
+    ("history", "kind"),
+    [
+        (["1"], "rollout"),
+        (["1", "2"], "rollout"),
+        (["1", "1"], "resync"),
+        (["1", "2", "3", "1"], "rollback"),
+        (["1", "2", "1", "2"], "rollback"),
+        # Back from what failed, though the version never stopped being the last success.
+        (["1", "2!", "1"], "rollback"),
+        # What failed is tried again: that is no resync, and nothing is rolled back.
+        (["1", "2!", "2"], "rollout"),
+        (["1!", "1"], "rollout"),
+        (["1", "1!", "1"], "resync"),
+        # It was tried there before and never ran.
+        (["1", "2!", "3", "2"], "rollout"),
+        # The same version rebuilt is another image; an unknown digest may be any.
+        (["1@a", "1@b"], "rollout"),
+        (["1@a", "1@b", "1@a"], "rollback"),
+        (["1@a", "1"], "resync"),
+        (["1", "1@a"], "resync"),
+        # A configuration that is new, the same, or back.
+        (["1/x", "1/y"], "rollout"),
+        (["1/x", "1/x"], "resync"),
+        (["1/x", "1/y", "1/x"], "rollback"),
+        (["1/x", "1"], "resync"),
+        # A reverted commit is a new revision of the configuration with an old version in it.
+        (["1/x", "2/y", "1/z"], "rollback"),
+    ],
+    ids=lambda value: "→".join(value) if isinstance(value, list) else value,
+)
+def test_the_last_one_of_a_history(history: list[str], kind: str) -> None:
+    assert decided(*history)[-1] == kind
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "kind"),
+    [
+        (0.5, None, "hotfix"),
+        (1.0, 2.0, "hotfix"),
+        (0.0, 1.0, "rollout"),
+        (1.5, None, "rollout"),
+    ],
+)
+def test_what_begins_while_an_incident_is_open_is_a_hotfix(
+    since: float, until: float | None, kind: str
+) -> None:
+    outage = (
+        BEGIN + timedelta(hours=since),
+        None if until is None else BEGIN + timedelta(hours=until),
+    )
+
+    assert decided("1", "2", outages=(outage,))[-1] == kind
+
+
+def test_going_back_during_an_incident_is_a_rollback_and_a_resync_stays_one() -> None:
+    outage = (BEGIN, None)
+
+    assert decided("1", "2", "1", "1", outages=(outage,)) == [
+        "hotfix",
+        "hotfix",
+        "rollback",
+        "resync",
+    ]
+
+
+STORIES = st.lists(
+    st.tuples(
+        st.sampled_from("123"), st.sampled_from(["", "/x", "/y"]), st.sampled_from(["", "!"])
+    ),
+    min_size=1,
+    max_size=9,
+)
+
+
+@given(story=STORIES)
+def test_a_few_deployments_of_the_past_decide_as_all_of_them_do(
+    story: list[tuple[str, str, str]],
+) -> None:
+    """The newest deployment is decided by what `_relevant_past` looks up: a handful of rows."""
+    history = [attempt(number, "".join(told)) for number, told in enumerate(story)]
+    *past, last = history
+    successes = [each for each in past if each.status == Status.SUCCEEDED]
+    relevant = {
+        *past[-1:],
+        *successes[-1:],
+        *[each for each in successes if each.same_application(last)][-1:],
+        *[
+            each
+            for each in successes
+            if each.same_application(last)
+            and last.config_revision
+            and each.config_revision == last.config_revision
+        ][-1:],
+    }
+    few = [*sorted(relevant), last]
+
+    assert list(kinds.decide(few, ()))[-1] == list(kinds.decide(history, ()))[-1]
+
+
+def started(hour: int) -> dict[str, str]:
+    at = BEGIN + timedelta(hours=hour)
+    return {"started_at": at.isoformat(), "finished_at": (at + timedelta(minutes=5)).isoformat()}
+
+
+def listed(client: FlaskClient) -> list[tuple[str, str]]:
+    items = json_of(client.get("/api/v1/deployments"))["items"]
+    return [(item["version"], item["kind"]) for item in reversed(items)]
+
+
+def test_a_deployment_that_is_reported_late_decides_anew_what_followed_it(
+    client: FlaskClient, record: Record
+) -> None:
+    for hour, version in ((1, "1"), (3, "1"), (4, "3")):
+        record(version=version, **started(hour))
+    assert listed(client) == [("1", "rollout"), ("1", "resync"), ("3", "rollout")]
+
+    record(version="2", **started(2))
+
+    assert listed(client) == [
+        ("1", "rollout"),
+        ("2", "rollout"),
+        ("1", "rollback"),
+        ("3", "rollout"),
+    ]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::5])
+def test_the_order_of_reports_does_not_matter(
+    client: FlaskClient, record: Record, order: tuple[int, ...]
+) -> None:
+    for hour in order:
+        record(version=["1", "2", "1", "1"][hour], **started(hour))
+
+    assert [kind for _, kind in listed(client)] == ["rollout", "rollout", "rollback", "resync"]
+
+
+def test_more_than_a_few_later_deployments_are_decided_alike(
+    client: FlaskClient, record: Record
+) -> None:
+    versions = ["1", "2", "3", "2", "2", "4", "1", "5"]
+    for hour in reversed(range(len(versions))):
+        record(version=versions[hour], **started(hour))
+
+    assert [kind for _, kind in listed(client)] == decided(*versions)
+
+
+def test_what_the_sender_states_is_kept(client: FlaskClient, record: Record) -> None:
+    record(version="1", **started(1))
+    record(version="2", kind="hotfix", **started(3))
+    record(version="1", **started(2))
+
+    assert listed(client) == [("1", "rollout"), ("1", "resync"), ("2", "hotfix")]
+
+
+def test_services_and_environments_do_not_mix(client: FlaskClient, record: Record) -> None:
+    record(version="1", **started(1))
+    record(version="1", environment="prod", **started(2))
+    record(version="1", service="web", **started(3))
+
+    assert {kind for _, kind in listed(client)} == {"rollout"}
+
+
+def test_an_incident_makes_what_began_during_it_a_hotfix(
+    database: Database, client: FlaskClient, record: Record
+) -> None:
+    record(version="1", **started(1))
+    record(version="2", **started(3))
+    with database.write() as connection:
+        place: dict[str, Any] = {
+            "service_id": connection.execute(services.select()).one().id,
+            "environment_id": connection.execute(environments.select()).one().id,
+        }
+        times = {"detected_at": BEGIN + timedelta(hours=2), "created_at": BEGIN}
+        connection.execute(
+            incidents.insert(), {"id": UUID(int=1), "title": "down", **place, **times}
+        )
+        kinds.review(connection, kinds.Cell(**place), since=times["detected_at"])
+
+    assert listed(client) == [("1", "rollout"), ("2", "hotfix")]
+
+
+def test_the_lookups_name_every_column_of_an_attempt() -> None:
+    assert [column.name for column in kinds.COLUMNS] == list(Attempt._fields)
+    assert set(Attempt._fields) <= set(deployments.c.keys())
