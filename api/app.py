@@ -11,7 +11,7 @@ from api import cli, conditional, logs, metrics, openapi, problems, settings
 from api.database import Database
 from api.health import DatabaseProbe
 from api.migrate import upgrade
-from api.routes import deployments, matrix, service
+from api.routes import deployments, matrix, promotions, service
 from api.version import VERSION
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -46,6 +46,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     conditional.init_app(app)
     cli.init_app(app)
     app.register_blueprint(service.bp)
-    for blueprint in (deployments.bp, matrix.bp):
+    for blueprint in (deployments.bp, matrix.bp, promotions.bp):
         app.register_blueprint(blueprint, url_prefix=API_PREFIX + str(blueprint.url_prefix))
     return app

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.database import database
 from api.domain import matrix as domain
-from api.domain.types import Commit, ImageDigest, Name, Version
+from api.domain.types import Commit, ImageDigest, Name, Time, Version
 
 bp = APIBlueprint(
     "matrix",
@@ -18,6 +18,14 @@ bp = APIBlueprint(
     url_prefix="/matrix",
     tag={"name": "Matrix", "description": "What runs where."},
 )
+
+
+class MatrixQuery(BaseModel):
+    """Which moment is asked about."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    at: Annotated[Time | None, Field(description="What ran then; now when it is not given.")] = None
 
 
 class MatrixCell(BaseModel):
@@ -28,6 +36,7 @@ class MatrixCell(BaseModel):
     version: Version
     image_digest: ImageDigest | None
     commit: Commit | None
+    config_revision: str | None
     since: Annotated[AwareDatetime, Field(description="When that deployment finished.")]
     deployment_id: UUID
 
@@ -39,9 +48,10 @@ class Matrix(BaseModel):
 
 
 @bp.get("")
+@bp.input(MatrixQuery, location="query", arg_name="query")
 @bp.output(Matrix)
-@bp.doc(operation_id="getMatrix", summary="Show what runs where")
-def get_matrix() -> dict[str, list[dict[str, Any]]]:
-    """Return what runs where, by service and environment."""
+@bp.doc(operation_id="getMatrix", summary="Show what runs where, or ran at some time")
+def get_matrix(query: MatrixQuery) -> dict[str, list[dict[str, Any]]]:
+    """Return what runs where, by service and in the order of promotion."""
     with database().read() as connection:
-        return {"cells": domain.current(connection)}
+        return {"cells": domain.running(connection, query.at)}

@@ -1,0 +1,149 @@
+"""Promotions: what one environment runs and the next does not, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from api.domain import matrix, versions
+from api.domain.blockers import Candidate, blockers, newest
+from api.domain.types import Kind, Status, now
+from api.tables import changes, deployments, environments, services
+
+# Where the promotable part of an environment is, and what it looks like.
+RELEASE_FILE = "k8s/overlays/{environment}/release/kustomization.yaml"
+RELEASE = """\
+# What a promotion copies from one environment to the next: the image, and nothing else.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+
+images:
+  - name: {image}
+    newTag: "{version}"
+    digest: {digest}
+"""
+# A reviewer reads the newest ones; the count says how many there are.
+MAX_CHANGES = 100
+
+
+def pending(connection: Connection, upstream: str, downstream: str) -> list[dict[str, Any]]:
+    """Return what `upstream` runs and `downstream` does not, one item for each service.
+
+    Versions and images are compared; the configuration is each environment's own. A version that
+    `downstream` had and replaced since is listed too, and blocked.
+    """
+    waiting = _waiting(connection, upstream, downstream)
+    return [_item(connection, candidate, downstream) for candidate in waiting]
+
+
+def unknown(connection: Connection, names: set[str]) -> set[str]:
+    """Return those of some names that are no environments."""
+    found = select(environments.c.name).where(environments.c.name.in_(names))
+    return names - set(connection.execute(found).scalars())
+
+
+def _waiting(connection: Connection, upstream: str, downstream: str) -> Iterator[Candidate]:
+    cells: dict[str, dict[str, dict[str, Any]]] = {upstream: {}, downstream: {}}
+    for cell in matrix.running(connection, among=cells):
+        cells[cell["environment"]][cell["service"]] = cell
+    ids = {name: found for name, found in connection.execute(_ids(cells))}  # noqa: C416
+    known = connection.execute(
+        select(services.c.id, services.c.name, services.c.image)
+        .where(services.c.name.in_(cells[upstream]))
+        .order_by(services.c.name)
+    )
+    for identifier, name, image in known:
+        here, there = cells[upstream][name], cells[downstream].get(name)
+        if there is None or _differs(here, there):
+            yield Candidate(identifier, image or name, here, ids[upstream], there, ids[downstream])
+
+
+def _item(connection: Connection, candidate: Candidate, downstream: str) -> dict[str, Any]:
+    here = candidate.upstream
+    since = _waiting_since(connection, candidate)
+    digest = here["image_digest"]
+    edit = {
+        "path": RELEASE_FILE.format(environment=downstream),
+        "content": RELEASE.format(image=candidate.image, version=here["version"], digest=digest),
+    }
+    return {
+        "service": here["service"],
+        **_told(here),
+        "waiting_since": since,
+        "age_seconds": max(0, int((now() - since).total_seconds())),
+        "replaces": None if candidate.downstream is None else _told(candidate.downstream),
+        **_changes(connection, candidate),
+        "blockers": [each._asdict() for each in blockers(connection, candidate)],
+        "edit": edit if digest else None,
+    }
+
+
+def _told(cell: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: cell[name] for name in ("version", "image_digest", "commit", "since", "deployment_id")
+    }
+
+
+def _differs(here: dict[str, Any], there: dict[str, Any]) -> bool:
+    digests = {here["image_digest"], there["image_digest"]} - {None}
+    return bool(here["version"] != there["version"] or len(digests) > 1)
+
+
+def _ids(names: Any) -> Select[Any]:
+    return select(environments.c.name, environments.c.id).where(environments.c.name.in_(names))
+
+
+def _waiting_since(connection: Connection, candidate: Candidate) -> datetime:
+    """Return when the version came to `upstream`; applying it again does not make it younger."""
+    came = connection.execute(
+        newest(candidate, candidate.upstream_id)
+        .where(
+            deployments.c.status == Status.SUCCEEDED,
+            deployments.c.kind != Kind.RESYNC,
+            deployments.c.version == candidate.upstream["version"],
+        )
+        .limit(1)
+    ).first()
+    since: datetime = came.finished_at if came else candidate.upstream["since"]
+    return since
+
+
+def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:
+    """Return the changes that the promotion brings, newest first, and how many they are."""
+    of_service = (changes.c.service_id == candidate.id, changes.c.version.is_not(None))
+    by_version = connection.execute(
+        select(changes.c.version, func.max(changes.c.committed_at))
+        .where(*of_service)
+        .group_by(changes.c.version)
+    )
+    latest: dict[str, datetime] = {version: at for version, at in by_version}  # noqa: C416
+    new = candidate.upstream["version"]
+    old = candidate.downstream["version"] if candidate.downstream else None
+    order = versions.ordering(latest, [new, *([old] if old else [])])
+    wanted = (*of_service, changes.c.version.in_(_between(latest, order, old, new)))
+    count = connection.execute(
+        select(func.count()).select_from(changes).where(*wanted)
+    ).scalar_one()
+    fields = ("id", "commit", "committed_at", "author", "title", "version")
+    rows = connection.execute(
+        select(*(changes.c[name] for name in fields))
+        .where(*wanted)
+        .order_by(changes.c.committed_at.desc(), changes.c.id.desc())
+        .limit(MAX_CHANGES)
+    ).mappings()
+    return {"change_count": count, "changes": [dict(row) for row in rows]}
+
+
+def _between(latest: Iterable[str], order: versions.Order, old: str | None, new: str) -> set[str]:
+    """Return the versions that `new` brings where `old` is: only itself if that is not known."""
+    top, bottom = order(new), order(old) if old else None
+    if top is None or (old and bottom is None):
+        return {new}
+    return {
+        version
+        for version in latest
+        if order(version) <= top and (bottom is None or order(version) > bottom)
+    }

@@ -1,0 +1,229 @@
+"""What waits to be promoted, what it brings and what is in the way: on both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from api.database import Database
+from api.tables import changes, environments, incidents, services
+from tests.api.conftest import Record, json_of, problem
+
+URL = "/api/v1/promotions/pending"
+DIGEST = "sha256:" + "4f" * 32
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def pending(client: FlaskClient, upstream: str = "dev", downstream: str = "prod") -> Any:
+    return json_of(client.get(URL, query_string={"from": upstream, "to": downstream}))["items"]
+
+
+def at(day: int) -> dict[str, str]:
+    return {"finished_at": (BEGIN + timedelta(days=day)).isoformat()}
+
+
+def reasons(item: dict[str, Any]) -> list[str]:
+    return [blocker["reason"] for blocker in item["blockers"]]
+
+
+@pytest.fixture
+def history(record: Record) -> None:
+    """Checkout 1.0.0 in both environments, then 1.2.0 in dev."""
+    record(version="1.0.0", image_digest="sha256:" + "10" * 32, **at(0))
+    record(version="1.0.0", image_digest="sha256:" + "10" * 32, environment="prod", **at(1))
+    record(version="1.2.0", image_digest=DIGEST, **at(2))
+
+
+@pytest.mark.usefixtures("history")
+def test_what_runs_upstream_only_is_pending(client: FlaskClient) -> None:
+    (item,) = pending(client)
+
+    assert (item["service"], item["version"], item["image_digest"]) == ("checkout", "1.2.0", DIGEST)
+    assert item["replaces"]["version"] == "1.0.0"
+    assert item["waiting_since"] == "2026-03-03T00:00:00Z"
+    assert item["age_seconds"] > 0
+    assert item["blockers"] == []
+
+
+def test_what_is_the_same_in_both_is_not(client: FlaskClient, record: Record) -> None:
+    record(version="1.0.0", image_digest=DIGEST)
+    record(version="1.0.0", environment="prod")
+
+    assert pending(client) == []
+
+
+def test_the_same_version_with_another_image_is(client: FlaskClient, record: Record) -> None:
+    record(version="1.0.0", image_digest=DIGEST)
+    record(version="1.0.0", image_digest="sha256:" + "00" * 32, environment="prod")
+
+    assert len(pending(client)) == 1
+
+
+def test_a_service_that_was_never_downstream_is_pending(
+    client: FlaskClient, record: Record
+) -> None:
+    record(version="1.0.0", image_digest=DIGEST)
+    record(version="7", service="web", environment="prod")
+
+    (item,) = pending(client)
+    assert item["replaces"] is None
+
+
+@pytest.mark.usefixtures("history")
+def test_applying_it_again_does_not_make_it_younger(client: FlaskClient, record: Record) -> None:
+    record(version="1.2.0", image_digest=DIGEST, **at(5))
+
+    (item,) = pending(client)
+    assert item["waiting_since"] == "2026-03-03T00:00:00Z"
+    assert item["since"] == "2026-03-06T00:00:00Z"
+
+
+@pytest.mark.usefixtures("history")
+def test_the_edit_is_the_whole_release_file(client: FlaskClient, database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(services.update().values(image="ghcr.io/acme/checkout"))
+
+    (item,) = pending(client)
+
+    assert item["edit"]["path"] == "k8s/overlays/prod/release/kustomization.yaml"
+    assert yaml.safe_load(item["edit"]["content"]) == {
+        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+        "kind": "Component",
+        "images": [{"name": "ghcr.io/acme/checkout", "newTag": "1.2.0", "digest": DIGEST}],
+    }
+
+
+def add_changes(database: Database, *told: tuple[str, str | None]) -> None:
+    """Add a change for each (commit, version), a day after the one before."""
+    with database.write() as connection:
+        service_id = connection.execute(
+            select(services.c.id).where(services.c.name == "checkout")
+        ).scalar_one()
+        for number, (commit, version) in enumerate(told):
+            row = {"id": UUID(int=number), "service_id": service_id, "commit": commit}
+            committed_at = BEGIN + timedelta(days=number)
+            row |= {"version": version, "committed_at": committed_at, "created_at": BEGIN}
+            connection.execute(changes.insert(), row)
+
+
+@pytest.mark.usefixtures("history")
+def test_it_brings_the_changes_of_every_version_in_between(
+    client: FlaskClient, database: Database
+) -> None:
+    add_changes(
+        database,
+        *(("aaaaaa0", "1.0.0"), ("aaaaaa1", "1.1.0"), ("aaaaaa2", "1.2.0")),
+        *(("aaaaaa3", "1.3.0"), ("aaaaaa4", None), ("aaaaaa5", "1.0.1")),
+    )
+
+    (item,) = pending(client)
+
+    brought = [change["commit"] for change in item["changes"]]
+    assert (item["change_count"], brought) == (3, ["aaaaaa5", "aaaaaa2", "aaaaaa1"])
+
+
+def test_versions_of_unknown_order_bring_their_own_changes_alone(
+    client: FlaskClient, record: Record, database: Database
+) -> None:
+    record(version="blue", environment="prod", **at(0))
+    record(version="green", **at(1))
+    add_changes(database, ("aaaaaa0", "red"), ("aaaaaa1", "green"))
+
+    (item,) = pending(client)
+
+    assert [change["commit"] for change in item["changes"]] == ["aaaaaa1"]
+
+
+@pytest.mark.usefixtures("history")
+def test_a_failure_after_it_is_in_the_way(client: FlaskClient, record: Record) -> None:
+    failed = record(version="1.3.0", status="failed", **at(3))
+
+    (item,) = pending(client)
+
+    assert (item["version"], reasons(item)) == ("1.2.0", ["deployment_failed"])
+    assert item["blockers"][0]["deployment_id"] == failed["id"]
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize(
+    ("environment", "resolved", "expected"),
+    [("dev", False, ["incident_open"]), ("dev", True, []), ("prod", False, [])],
+)
+def test_an_open_incident_upstream_is_in_the_way(
+    client: FlaskClient,
+    database: Database,
+    environment: str,
+    resolved: bool,
+    expected: list[str],
+) -> None:
+    with database.write() as connection:
+        row = {
+            "id": UUID(int=1),
+            "service_id": connection.execute(select(services.c.id)).scalar_one(),
+            "environment_id": connection.execute(
+                select(environments.c.id).where(environments.c.name == environment)
+            ).scalar_one(),
+            "title": "slow",
+            "detected_at": BEGIN,
+            "resolved_at": BEGIN if resolved else None,
+            "created_at": BEGIN,
+        }
+        connection.execute(incidents.insert(), row)
+
+    (item,) = pending(client)
+    assert reasons(item) == expected
+
+
+@pytest.mark.usefixtures("history")
+def test_a_deployment_under_way_downstream_is_in_the_way(
+    client: FlaskClient, record: Record
+) -> None:
+    record(version="1.2.0", status="running", environment="prod")
+
+    (item,) = pending(client)
+    assert reasons(item) == ["deployment_running"]
+
+
+@pytest.mark.usefixtures("history")
+def test_what_was_rolled_back_downstream_is_in_its_own_way(
+    client: FlaskClient, record: Record
+) -> None:
+    record(version="1.2.0", image_digest=DIGEST, environment="prod", **at(4))
+    record(version="1.0.0", image_digest="sha256:" + "10" * 32, environment="prod", **at(5))
+
+    (item,) = pending(client)
+    assert (item["version"], reasons(item)) == ("1.2.0", ["replaced_before"])
+
+
+def test_without_a_digest_there_is_no_edit(client: FlaskClient, record: Record) -> None:
+    record(version="1.0.0")
+    record(version="7", service="web", environment="prod")
+
+    (item,) = pending(client)
+    assert (reasons(item), item["edit"]) == (["digest_unknown"], None)
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ({"from": "dev"}, "to"),
+        ({"to": "dev"}, "from"),
+        ({"from": "dev", "to": "dev"}, "to"),
+        ({"from": "dev", "to": "moon"}, "to"),
+        ({"from": "moon", "to": "dev"}, "from"),
+        ({"from": "dev", "to": "a b"}, "to"),
+    ],
+)
+def test_two_environments_are_needed(
+    client: FlaskClient, record: Record, query: dict[str, str], parameter: str
+) -> None:
+    record()
+
+    errors = problem(client.get(URL, query_string=query), 422)["errors"]
+    assert [error["parameter"] for error in errors] == [parameter]  # type: ignore[attr-defined]
