@@ -1,0 +1,1 @@
+"""Benchmarks: what the ledger takes when it is large."""
