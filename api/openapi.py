@@ -99,7 +99,9 @@ def init_app(app: APIFlask) -> None:
 
 def _check_query() -> None:
     """Refuse a parameter that the route does not know, and one that is there twice."""
-    view = current_app.view_functions.get(str(request.endpoint))
+    if request.routing_exception is not None:  # no such route, or not with this method
+        return
+    view = current_app.view_functions[str(request.endpoint)]
     inputs = getattr(view, "_spec", {}).get("args", [])
     known = any(location == "query" for _, location, *_ in inputs)  # then its model decides
     errors = [
