@@ -23,6 +23,7 @@ INGRESS_URL      ?= http://127.0.0.1:8081
 BIN    := .venv/bin
 UV     := .tools/uv/bin/uv
 READY  := .venv/.ready
+CHECKOV := .tools/checkov/bin/checkov
 PYTHON := $(BIN)/python
 # The pinned tools build with any Go that can fetch the one tools/go.mod asks for, whatever the
 # environment says about toolchains and modules.
@@ -75,6 +76,7 @@ lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 tak
 	@$(call LOCK,pyproject.toml,requirements.txt)
 	@$(call LOCK,--group dev -c requirements.txt,requirements-dev.txt)
 	@$(call LOCK,tools/uv.in,tools/uv.txt)
+	@$(call LOCK,tools/checkov.in,tools/checkov.txt)
 
 .PHONY: clean
 clean: ## Remove everything the targets made, the embedded database in .data/ excepted
@@ -91,8 +93,8 @@ validate: $(READY) .tools/kustomize .tools/kubeconform ## Validate every overlay
 	@$(PYTHON) -m tools.validate
 
 .PHONY: scan
-scan: $(READY) .tools/kustomize .tools/kube-score ## Scan every overlay with kube-score; k8s/exceptions.yaml has what is excused
-	@$(PYTHON) -m tools.scan
+scan: $(READY) .tools/kustomize .tools/kube-score $(CHECKOV) ## Scan overlays, image and workflows; k8s/exceptions.yaml excuses (REQUIRE_TRIVY=1, TRIVY=)
+	@$(PYTHON) -m tools.scan $(if $(filter 1,$(REQUIRE_TRIVY)),--require trivy)
 
 ##@ Image
 .PHONY: image
@@ -149,6 +151,12 @@ $(READY): requirements.txt requirements-dev.txt .python-version $(UV)
 	@$(UV) venv --quiet --clear .venv \
 		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv requirements.txt requirements-dev.txt \
 		&& touch $@ && $(call DONE,Python $$(cat .python-version) and its packages in .venv)
+
+# checkov pins what the API needs otherwise, so it has an environment of its own.
+$(CHECKOV): tools/checkov.txt .python-version $(UV)
+	@$(UV) venv --quiet --clear .tools/checkov \
+		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/checkov tools/checkov.txt \
+		&& touch $@ && $(call DONE,checkov and its packages in .tools/checkov)
 
 .tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
 .tools/kube-score:  PACKAGE := github.com/zegl/kube-score/cmd/kube-score

@@ -101,9 +101,13 @@ def test_the_version_is_the_same_everywhere() -> None:
     [
         (PROJECT["project"]["dependencies"], "requirements.txt"),
         (PROJECT["dependency-groups"]["dev"], "requirements-dev.txt"),
+        *(
+            (path.read_text().splitlines(), f"tools/{path.stem}.txt")
+            for path in sorted((ROOT / "tools").glob("*.in"))
+        ),
     ],
 )
-def test_what_pyproject_asks_for_is_pinned(needed: list[str], locked: str) -> None:
+def test_what_is_asked_for_is_pinned(needed: list[str], locked: str) -> None:
     text = (ROOT / locked).read_text()
     pins = {
         canonicalize_name(name): version

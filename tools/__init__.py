@@ -1,1 +1,1 @@
-"""The command-line tools behind the Makefile: secrets, deploy, probe, validate."""
+"""The command-line tools behind the Makefile: secrets, deploy, probe, validate, scan."""

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,14 +18,21 @@ def say(line: str) -> None:
 
 
 def run(
-    argv: Sequence[str | Path], *, stdin: str | None = None, missing: str = "install it"
+    argv: Sequence[str | Path],
+    *,
+    stdin: str | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    missing: str = "install it",
 ) -> subprocess.CompletedProcess[str]:
     """Run a program and return its output, whatever its exit status.
 
     `missing` says what to do when there is no such program: that is the only ToolError raised.
     """
     try:
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, check=False, cwd=cwd, env=env
+        )
     except FileNotFoundError:
         raise ToolError(f"{Path(argv[0]).name} is not there: {missing}") from None
 

@@ -1,0 +1,83 @@
+"""Scan the rendered overlays, the Dockerfile and the workflows: whatever fails must be excused.
+
+k8s/exceptions.yaml excuses a control for an object in some overlays, or for a file, with a reason,
+an owner and the last day it holds. One that has expired or excuses nothing is a fault, as a finding
+is. Each scanner shows in the same run that it rejects a fixture which nobody should run.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from tools.command import ToolError, exit_with, say
+from tools.scan import checkov, exceptions, kube_score, material, trivy
+from tools.scan.scanner import Found, Scanner, prove
+
+SCANNERS: tuple[Scanner, ...] = (kube_score, checkov, trivy)
+
+
+def summary(found: Found, shipped: material.Material) -> str:
+    """Return how many findings each overlay has, and the files together."""
+    counts = Counter(finding.place.overlay for finding in found)
+    told = [f"{env} {counts[env]}" for env in shipped.overlays]
+    return f"{', '.join(told)}, files {counts['']} findings"
+
+
+def scan(scanners: Sequence[Scanner]) -> Found:
+    """Return what the scanners find, side by side; print a line for each."""
+    shipped = material.repository()
+    found: Found = {}
+    with ThreadPoolExecutor() as pool:
+        for scanner, its in zip(
+            scanners, pool.map(lambda each: prove(each, shipped), scanners), strict=True
+        ):
+            say(f"{scanner.NAME}: {summary(its, shipped)}")
+            found |= its
+    return found
+
+
+def split(required: Collection[str]) -> tuple[list[Scanner], list[Scanner]]:
+    """Return the scanners that run and those left out, with a line for each of these.
+
+    Raises ToolError if a required one is left out.
+    """
+    running: list[Scanner] = []
+    left_out: list[Scanner] = []
+    for each in SCANNERS:
+        why = each.absent()
+        if why and each.NAME in required:
+            raise ToolError(f"{each.NAME} is required: {why}")
+        if why:
+            say(f"{each.NAME}: left out: {why}")
+        (left_out if why else running).append(each)
+    return running, left_out
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(prog="python -m tools.scan", description=__doc__)
+    parser.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        choices=[each.NAME for each in SCANNERS],
+        help="fail if this scanner cannot run",
+    )
+    required: list[str] = parser.parse_args().require
+    exemptions = exceptions.read()
+    running, left_out = split(required)
+    unjudged = [each for scanner in left_out for each in exceptions.of(scanner, exemptions)]
+    found = scan(running)
+    told = exceptions.faults(found, exemptions, datetime.now(UTC).date(), unjudged)
+    for line in told:
+        say(f"  {line}")
+    if told:
+        raise ToolError(f"{len(told)} faults in what was scanned and its exceptions")
+    judged = len(exemptions) - len(unjudged)
+    say(f"every finding is among the {judged} exceptions of k8s/exceptions.yaml")
+
+
+if __name__ == "__main__":
+    exit_with(main)

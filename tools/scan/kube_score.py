@@ -1,0 +1,62 @@
+"""kube-score: what it calls critical in an overlay."""
+
+import json
+import re
+
+from tools import schemas
+from tools.command import ROOT, complain, run
+from tools.scan.material import Material, Place
+from tools.scan.scanner import Finding, Found, Report, gather
+
+NAME = "kube-score"
+CONTROLS = re.compile("[a-z]")
+FILES: tuple[str, ...] = ()
+PROOF = frozenset({Finding(Place("careless", "Pod/careless"), "container-image-tag")})
+CRITICAL = 1  # the lowest grade
+
+
+def absent() -> str:
+    """Return nothing: make builds it."""
+    return ""
+
+
+def scan(material: Material) -> Report:
+    """Return what is critical in each overlay."""
+    minor = schemas.minors(schemas.source())[0].rpartition(".")[0]
+    found: Found = {}
+    seen: set[Place] = set()
+    for env, text in material.overlays.items():
+        report = score(env, text, minor)
+        found |= report.found
+        seen |= report.seen
+    return Report(found, seen)
+
+
+def score(env: str, text: str, minor: str) -> Report:
+    """Return what is critical in one overlay, for a minor version of Kubernetes."""
+    done = run(
+        [
+            ROOT / ".tools" / "kube-score",
+            *("score", "--output-format", "json", "--kubernetes-version", f"v{minor}"),
+            # An annotation would excuse an object with no reason and for ever.
+            *("--disable-ignore-checks-annotations", "-"),
+        ],
+        stdin=text,
+        missing="`make scan` builds it",
+    )
+    try:
+        objects = json.loads(done.stdout) or []
+    except ValueError:
+        raise complain(done, NAME) from None
+    checked = [
+        (Place(env, f"{each['type_meta']['kind']}/{each['object_meta']['name']}"), result)
+        for each in objects
+        for result in each["checks"]
+    ]
+    told = [
+        (Finding(place, result["check"]["id"]), comment["summary"])
+        for place, result in checked
+        if result["grade"] == CRITICAL and not result["skipped"]
+        for comment in result["comments"]
+    ]
+    return Report(gather(told), {place for place, _ in checked})

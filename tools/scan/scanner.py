@@ -1,0 +1,68 @@
+"""What a scanner is: a module that tells what is wrong where, and that it looked."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from tools.command import ToolError
+from tools.scan.material import Material, Place, careless, is_careless
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A control, by its scanner's own id, that something fails."""
+
+    place: Place
+    control: str
+
+
+Found = dict[Finding, str]  # with what the scanner says
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a scanner found, and everything it looked at."""
+
+    found: Found
+    seen: set[Place]
+
+
+class Scanner(Protocol):
+    """What the module of each scanner has."""
+
+    NAME: str
+    CONTROLS: re.Pattern[str]  # what its ids look like, and no other scanner's do
+    FILES: tuple[str, ...]  # which of the repository's files it reads
+    PROOF: frozenset[Finding]  # of the careless fixture: one for each kind of thing it reads
+
+    def absent(self) -> str:
+        """Return why it cannot run and what to do about it, or nothing if it can."""
+
+    def scan(self, material: Material) -> Report:
+        """Return its report; raise ToolError if it has none."""
+
+
+def gather(told: Iterable[tuple[Finding, str]]) -> Found:
+    """Return each finding once, with everything that was said of it."""
+    found: dict[Finding, dict[str, None]] = {}
+    for finding, said in told:
+        found.setdefault(finding, {})[said] = None
+    return {finding: "; ".join(said) for finding, said in found.items()}
+
+
+def prove(scanner: Scanner, material: Material) -> Found:
+    """Return what a scanner finds, if in the same run it sees everything and rejects what it must.
+
+    A scanner that is misled by a setting, a version or a file it cannot read finds nothing, too.
+    """
+    given = (material | careless()).only(scanner.FILES)
+    report = scanner.scan(given)
+    if unseen := given.unseen(report.seen):
+        raise ToolError(f"{scanner.NAME} looked at nothing in {', '.join(unseen)}")
+    if passed := sorted(scanner.PROOF - report.found.keys()):
+        told = ", ".join(f"{each.control} in {each.place}" for each in passed)
+        raise ToolError(f"{scanner.NAME} does not find {told}: that it finds nothing says nothing")
+    return {
+        finding: said for finding, said in report.found.items() if not is_careless(finding.place)
+    }
