@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Select, func, select
 
 from api.domain import matrix, versions
-from api.domain.blockers import Candidate, blockers, newest
-from api.domain.types import Kind, Status, now
-from api.tables import changes, deployments, environments, services
+from api.domain.blockers import Candidate, Facts, facts
+from api.domain.types import now
+from api.tables import changes, environments, services
 
 # Where the promotable part of an environment is, and what it looks like.
 RELEASE_FILE = "k8s/overlays/{environment}/release/kustomization.yaml"
@@ -27,6 +28,7 @@ images:
 """
 # A reviewer reads the newest ones; the count says how many there are.
 MAX_CHANGES = 100
+CHANGE_FIELDS = ("id", "commit", "committed_at", "author", "title", "version")
 
 
 def pending(connection: Connection, upstream: str, downstream: str) -> list[dict[str, Any]]:
@@ -35,8 +37,16 @@ def pending(connection: Connection, upstream: str, downstream: str) -> list[dict
     Versions and images are compared; the configuration is each environment's own. A version that
     `downstream` had and replaced since is listed too, and blocked.
     """
-    waiting = _waiting(connection, upstream, downstream)
-    return [_item(connection, candidate, downstream) for candidate in waiting]
+    candidates = list(_waiting(connection, upstream, downstream))
+    known = facts(connection, candidates)
+    brought = _versions(connection, candidates)
+    return [
+        {
+            **_item(candidate, downstream, known),
+            **_changes(connection, candidate, brought.get(candidate.id, {})),
+        }
+        for candidate in candidates
+    ]
 
 
 def unknown(connection: Connection, names: set[str]) -> set[str]:
@@ -61,9 +71,9 @@ def _waiting(connection: Connection, upstream: str, downstream: str) -> Iterator
             yield Candidate(identifier, image or name, here, ids[upstream], there, ids[downstream])
 
 
-def _item(connection: Connection, candidate: Candidate, downstream: str) -> dict[str, Any]:
+def _item(candidate: Candidate, downstream: str, known: Facts) -> dict[str, Any]:
     here = candidate.upstream
-    since = _waiting_since(connection, candidate)
+    since = known.waiting_since(candidate)
     digest = here["image_digest"]
     edit = {
         "path": RELEASE_FILE.format(environment=downstream),
@@ -75,8 +85,7 @@ def _item(connection: Connection, candidate: Candidate, downstream: str) -> dict
         "waiting_since": since,
         "age_seconds": max(0, int((now() - since).total_seconds())),
         "replaces": None if candidate.downstream is None else _told(candidate.downstream),
-        **_changes(connection, candidate),
-        "blockers": [each._asdict() for each in blockers(connection, candidate)],
+        "blockers": [blocker._asdict() for blocker in known.blockers(candidate)],
         "edit": edit if digest else None,
     }
 
@@ -96,44 +105,43 @@ def _ids(names: Any) -> Select[Any]:
     return select(environments.c.name, environments.c.id).where(environments.c.name.in_(names))
 
 
-def _waiting_since(connection: Connection, candidate: Candidate) -> datetime:
-    """Return when the version came to `upstream`; applying it again does not make it younger."""
-    came = connection.execute(
-        newest(candidate, candidate.upstream_id)
+# Of each version: how many changes it is the first to contain, and when the latest was committed.
+Versions = dict[str, tuple[int, datetime]]
+
+
+def _versions(connection: Connection, candidates: Sequence[Candidate]) -> dict[UUID, Versions]:
+    """Return the versions of each candidate's service that have changes."""
+    latest = func.max(changes.c.committed_at)
+    statement = (
+        select(changes.c.service_id, changes.c.version, func.count(), latest)
         .where(
-            deployments.c.status == Status.SUCCEEDED,
-            deployments.c.kind != Kind.RESYNC,
-            deployments.c.version == candidate.upstream["version"],
+            changes.c.service_id.in_([candidate.id for candidate in candidates]),
+            changes.c.version.is_not(None),
         )
-        .limit(1)
-    ).first()
-    since: datetime = came.finished_at if came else candidate.upstream["since"]
-    return since
-
-
-def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:
-    """Return the changes that the promotion brings, newest first, and how many they are."""
-    of_service = (changes.c.service_id == candidate.id, changes.c.version.is_not(None))
-    by_version = connection.execute(
-        select(changes.c.version, func.max(changes.c.committed_at))
-        .where(*of_service)
-        .group_by(changes.c.version)
+        .group_by(changes.c.service_id, changes.c.version)
     )
-    latest: dict[str, datetime] = {version: at for version, at in by_version}  # noqa: C416
+    found: dict[UUID, Versions] = {}
+    for service_id, version, count, committed_at in connection.execute(statement):
+        found.setdefault(service_id, {})[version] = (count, committed_at)
+    return found
+
+
+def _changes(connection: Connection, candidate: Candidate, known: Versions) -> dict[str, Any]:
+    """Return the changes that the promotion brings, newest first, and how many they are."""
     new = candidate.upstream["version"]
     old = candidate.downstream["version"] if candidate.downstream else None
+    latest = {version: committed_at for version, (_, committed_at) in known.items()}
     order = versions.ordering(latest, [new, *([old] if old else [])])
-    wanted = (*of_service, changes.c.version.in_(_between(latest, order, old, new)))
-    count = connection.execute(
-        select(func.count()).select_from(changes).where(*wanted)
-    ).scalar_one()
-    fields = ("id", "commit", "committed_at", "author", "title", "version")
+    brought = _between(latest, order, old, new) & known.keys()
+    if not brought:
+        return {"change_count": 0, "changes": []}
     rows = connection.execute(
-        select(*(changes.c[name] for name in fields))
-        .where(*wanted)
+        select(*(changes.c[name] for name in CHANGE_FIELDS))
+        .where(changes.c.service_id == candidate.id, changes.c.version.in_(brought))
         .order_by(changes.c.committed_at.desc(), changes.c.id.desc())
         .limit(MAX_CHANGES)
     ).mappings()
+    count = sum(known[version][0] for version in brought)
     return {"change_count": count, "changes": [dict(row) for row in rows]}
 
 
