@@ -126,8 +126,12 @@ cluster-down: ## Delete that cluster and its registry
 secrets: $(READY) .tools/kustomize ## Create an environment's database Secret once, with a random password (PASSWORD_FILE= for your own)
 	@$(PYTHON) -m tools.secret --env $(ENV) $(if $(PASSWORD_FILE),--password-file "$(PASSWORD_FILE)")
 
+.PHONY: reachable
+reachable: $(READY)
+	@$(PYTHON) -m tools.kube
+
 .PHONY: deploy
-deploy: $(READY) .tools/kustomize push ## Build, push and roll out an environment with the digest just pushed: make deploy ENV=dev
+deploy: reachable .tools/kustomize push ## Build, push and roll out an environment with the digest just pushed: make deploy ENV=dev
 	@$(PYTHON) -m tools.deploy --env $(ENV) --image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) \
 		--tag $(IMAGE_TAG) --digest "$$(cat .build/digest)"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tools.command import ToolError, complain, run, say
+from tools.command import ToolError, complain, exit_with, run, say
 from tools.overlay import selector
 
 MISSING = "install kubectl, see https://kubernetes.io/docs/tasks/tools"
@@ -105,3 +105,12 @@ def _logs(pod: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
             yield each["name"], ["--previous"]
         if each["restartCount"] or "waiting" not in each["state"]:
             yield each["name"], []
+
+
+def main() -> None:
+    """Check that the current cluster answers: `make deploy` asks before it builds an image."""
+    connect().run("version", "--request-timeout", "10s")
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,12 +1,14 @@
 import json
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
 from tests.tools.conftest import FakeKubectl
 from tools import deploy, probe, secret
-from tools.command import ToolError, exit_with
+from tools.command import ROOT, ToolError, exit_with
 from tools.kube import Kube, connect, explain
+from tools.kube import main as check
 
 POD = {
     "metadata": {"name": "slipway-1"},
@@ -105,3 +107,15 @@ def test_explaining_never_fails_itself(
     kubectl.answer("get", err="connection refused", status=1)
     explain(Kube("laptop"), "slipway-dev")
     assert "connection refused" in capsys.readouterr().out
+
+
+def test_a_cluster_that_does_not_answer_is_told_before_anything_is_built(
+    kubectl: FakeKubectl,
+) -> None:
+    kubectl.answer("version", err="Unable to connect to the server\n", status=1)
+    with pytest.raises(ToolError, match="kubectl version: Unable to connect to the server"):
+        check()
+    done = subprocess.run(
+        ["make", "--dry-run", "deploy"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.index("-m tools.kube") < done.stdout.index("docker build")
