@@ -135,6 +135,11 @@ deploy: reachable .tools/kustomize push ## Build, push and roll out an environme
 	@$(PYTHON) -m tools.deploy --env $(ENV) --image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) \
 		--tag $(IMAGE_TAG) --digest "$$(cat .build/digest)"
 
+.PHONY: rollback
+rollback: $(READY) .tools/kustomize ## Roll out an earlier release's manifests, with its image or DIGEST=: make rollback ENV=staging TO=v0.1.0
+	@$(PYTHON) -m tools.deploy --env $(ENV) --revision "$(TO)" \
+		$(if $(DIGEST),--image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) --digest $(DIGEST))
+
 .PHONY: probe
 probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward, then through the ingress
 	@$(PYTHON) -m tools.probe --env $(ENV) --ingress-url $(INGRESS_URL)

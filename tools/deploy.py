@@ -1,7 +1,8 @@
 """Roll out an overlay on the current kube context and wait until it serves.
 
-With --digest the image is the one given; without, the one that the overlay's release/ names. No
-committed file is touched either way.
+With --digest the image is the one given; without, the one that the overlay's release/ names. With
+--revision the manifests are those of an earlier release. No committed file is touched either way.
+What an earlier deployment applied and these manifests do not have is removed at the end.
 """
 
 import argparse
@@ -17,9 +18,10 @@ import yaml
 from tools import overlay, secret
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.kube import Kube, connect, is_ready
+from tools.prune import prune
+from tools.revision import BUILD, overlay_at
 from tools.rollout import wait
 
-BUILD = Path(".build")
 LOCAL = "dev"  # the environment whose Secret is made when it is missing
 UNRELEASED = f"sha256:{0:064}"  # in release/ until the first promotion
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -57,15 +59,15 @@ def kustomization(
     return result
 
 
-def render(env: str, image: dict[str, str], values: list[str]) -> str:
+def render(base: Path, image: dict[str, str], values: list[str]) -> str:
     """Render an overlay with another image or other settings, through a temporary kustomization."""
-    base = ROOT / overlay.OVERLAYS / env
+    plain = overlay.render(base)
     if not image and not values:
-        return overlay.render(base)
+        return plain
     (ROOT / BUILD).mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / BUILD, prefix=f"deploy-{env}-") as name:
+    with tempfile.TemporaryDirectory(dir=ROOT / BUILD, prefix=f"deploy-{base.name}-") as name:
         folder = Path(name)
-        wanted = kustomization(base, folder, overlay.rendered(env), image, values)
+        wanted = kustomization(base, folder, overlay.objects(plain), image, values)
         text = yaml.safe_dump(wanted, sort_keys=False)
         (folder / "kustomization.yaml").write_text(text, encoding="utf-8")
         return overlay.render(folder)
@@ -83,7 +85,10 @@ def check_secret(kube: Kube, env: str, namespace: str) -> None:
 
 
 def roll_out(kube: Kube, namespace: str, manifests: str, timeout: int) -> None:
-    """Apply manifests and wait for what they start; a failure is explained, then raised."""
+    """Apply manifests and wait for what they start; a failure is explained, then raised.
+
+    Only what serves is tidied up: a failed rollout may still need what was there before it.
+    """
     among = overlay.objects(manifests)
     databases = [each for each in among if each["kind"] == "StatefulSet"]
     if databases:
@@ -94,6 +99,7 @@ def roll_out(kube: Kube, namespace: str, manifests: str, timeout: int) -> None:
             wait(kube, namespace, f"statefulset/{database['metadata']['name']}", timeout)
     apply(kube, manifests)
     wait(kube, namespace, f"deployment/{overlay.NAME}", timeout)
+    prune(kube, namespace, among)
 
 
 def apply(kube: Kube, manifests: str) -> None:
@@ -122,6 +128,7 @@ def main() -> None:
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting, this time only"
     )
+    parser.add_argument("--revision", metavar="REV", help="take k8s/ of this tag or commit")
     parser.add_argument("--timeout", metavar="S", type=int, default=300, help="default: 300")
     given = parser.parse_args()
     if given.digest is None and (given.image_name or given.tag):
@@ -131,7 +138,8 @@ def main() -> None:
     fields = {"newName": given.image_name, "newTag": given.tag, "digest": given.digest}
     started = time.monotonic()
     kube = connect()
-    manifests = render(given.env, {k: v for k, v in fields.items() if v}, given.set)
+    with overlay_at(given.revision, given.env) as base:
+        manifests = render(base, {k: v for k, v in fields.items() if v}, given.set)
     if UNRELEASED in manifests:
         raise ToolError(f"no release is promoted to {given.env} yet: give --digest, or promote one")
     namespace = overlay.namespace(given.env)

@@ -1,12 +1,17 @@
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.tools.conftest import FakeKubectl
 from tools import deploy, overlay
 from tools.command import ROOT, ToolError
+from tools.prune import APPLIED
+from tools.revision import BUILD
 
 DIGEST = "sha256:" + "c0ffee12" * 8
 NAME = "localhost:5050/slipway/slipway"
@@ -44,6 +49,9 @@ def cluster(kubectl: FakeKubectl) -> FakeKubectl:
     kubectl.answer("get --output json pods", json.dumps(PODS))
     kubectl.answer("get --output json replicasets", json.dumps(REPLICA_SETS))
     kubectl.answer("get secret slipway-database", "secret/slipway-database\n")
+    kubectl.answer("api-resources", "configmaps\n")
+    kubectl.answer("get --output json configmaps", json.dumps({"items": []}))
+    kubectl.answer("get --output json replicasets,statefulsets", json.dumps({"items": []}))
     return kubectl
 
 
@@ -79,7 +87,7 @@ def test_the_digest_is_applied_and_no_committed_file_is_touched(
 
 def test_the_temporary_kustomization_refers_to_the_overlay_by_a_relative_path() -> None:
     """kustomize refuses absolute paths; .build/ is where git ignores what is written."""
-    base, folder = ROOT / overlay.OVERLAYS / "dev", ROOT / deploy.BUILD / "x"
+    base, folder = ROOT / overlay.OVERLAYS / "dev", ROOT / BUILD / "x"
     wanted = deploy.kustomization(base, folder, overlay.rendered("dev"), {"digest": DIGEST}, [])
     assert wanted["resources"] == ["../../k8s/overlays/dev"]
     assert wanted["images"] == [{"name": "ghcr.io/slipway/slipway", "digest": DIGEST}]
@@ -158,6 +166,68 @@ def test_a_missing_secret_elsewhere_is_an_error_that_names_the_remedy(
     with pytest.raises(ToolError, match="`make secrets ENV=staging`"):
         run(monkeypatch, "--env", "staging", "--digest", DIGEST)
     assert not cluster.called("create")
+    assert not cluster.called("apply")
+
+
+LEFTOVER: overlay.Object = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "slipway-old", "annotations": {APPLIED: "{}"}},
+}
+
+
+def test_what_an_earlier_deployment_left_is_removed_when_the_new_one_serves(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = overlay.find(overlay.rendered("dev"), "ConfigMap")["metadata"]["name"]
+    current = {**LEFTOVER, "metadata": {**LEFTOVER["metadata"], "name": usual}}
+    cluster.answer("get --output json configmaps", json.dumps({"items": [current, LEFTOVER]}))
+    run(monkeypatch, "--env", "dev")
+    (removal,) = cluster.called("delete --filename -")
+    assert json.loads(removal["stdin"])["items"] == [LEFTOVER]
+    (waiting,) = cluster.called("rollout status deployment")
+    assert cluster.calls.index(removal) > cluster.calls.index(waiting)
+
+
+def test_a_failed_rollout_removes_nothing(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old pods still serve, and may need all that was there before."""
+    cluster.answer("get --output json configmaps", json.dumps({"items": [LEFTOVER]}))
+    cluster.answer("rollout status deployment", status=1)
+    with pytest.raises(ToolError, match="failed"):
+        run(monkeypatch, "--env", "dev")
+    assert not cluster.called("delete --filename -")
+
+
+def test_the_manifests_of_another_revision_are_rolled_out_with_the_image_and_settings_given(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = {"name": "slipway", "namespace": "slipway-dev", "literals": ["SLIPWAY_OLD=1"]}
+    older = {"resources": ["deployment.yaml"], "configMapGenerator": [settings]}
+    deployment = yaml.safe_dump(overlay.find(overlay.rendered("dev"), "Deployment"))
+    (tmp_path / "deployment.yaml").write_text(deployment, encoding="utf-8")
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(older), encoding="utf-8")
+
+    @contextmanager
+    def overlay_at(revision: str, env: str) -> Iterator[Path]:
+        assert (revision, env) == ("v1", "dev")
+        yield tmp_path
+
+    monkeypatch.setattr(deploy, "overlay_at", overlay_at)
+    options = ("--revision", "v1", "--digest", DIGEST, "--set", "SLIPWAY_OLD=2")
+    run(monkeypatch, "--env", "dev", *options)
+    assert {each["kind"] for each in applied(cluster)} == {"Deployment", "ConfigMap"}
+    assert overlay.find(applied(cluster), "ConfigMap")["data"] == {"SLIPWAY_OLD": "2"}
+    pod = overlay.find(applied(cluster), "Deployment")["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"].endswith(DIGEST)
+
+
+def test_an_unknown_revision_is_refused_before_anything_is_applied(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ToolError, match="no revision 'never'"):
+        run(monkeypatch, "--env", "dev", "--revision", "never")
     assert not cluster.called("apply")
 
 

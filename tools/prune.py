@@ -1,0 +1,105 @@
+"""Removing what an earlier deployment applied and the manifests have no more.
+
+`kubectl apply` adds and changes, but never removes.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tools import overlay
+from tools.command import ToolError, complain, run, say
+from tools.kube import Kube
+
+PART_OF = {"app.kubernetes.io/part-of": overlay.NAME}
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# What a release may consist of. Secrets and volume claims are not here, so they are never removed.
+KINDS = (
+    "configmaps",
+    "serviceaccounts",
+    "services",
+    "deployments.apps",
+    "statefulsets.apps",
+    "horizontalpodautoscalers.autoscaling",
+    "cronjobs.batch",
+    "jobs.batch",
+    "externalsecrets.external-secrets.io",
+    "prometheusrules.monitoring.coreos.com",
+    "servicemonitors.monitoring.coreos.com",
+    "ingresses.networking.k8s.io",
+    "networkpolicies.networking.k8s.io",
+    "poddisruptionbudgets.policy",
+)
+# With the one goes what serves the data, with the other the Secret that it made: a person decides.
+KEPT = ("StatefulSet", "ExternalSecret")
+
+
+def prune(kube: Kube, namespace: str, applied: list[overlay.Object]) -> None:
+    """Remove the objects of earlier deployments that are not among those just applied."""
+    found = leftovers(kube, namespace, applied)
+    for each in found:
+        if each["kind"] in KEPT:
+            what = f"{each['kind'].lower()} {each['metadata']['name']}"
+            say(
+                f"left in {namespace}: {what}, which these manifests do not have. If nothing needs"
+                f" it: kubectl --namespace {namespace} delete {what}"
+            )
+    unwanted = [each for each in found if each["kind"] not in KEPT]
+    if not unwanted:
+        return
+    manifests = json.dumps({"apiVersion": "v1", "kind": "List", "items": unwanted})
+    # A finalizer, such as a cloud's on an Ingress, may take minutes: nothing depends on its end.
+    options = ("--filename", "-", "--ignore-not-found", "--wait=false")
+    if not kube.show("delete", *options, stdin=manifests):
+        raise ToolError(f"what is left over in {namespace} was not removed: kubectl says why above")
+
+
+def leftovers(kube: Kube, namespace: str, applied: list[overlay.Object]) -> list[overlay.Object]:
+    """Return what was applied as a part of Slipway before, but not now.
+
+    A ConfigMap that a retained ReplicaSet refers to is none: `kubectl rollout undo` needs it.
+    """
+    wanted = {identity(each) for each in applied}
+    found = [
+        each
+        for each in kube.selected(",".join(kinds(kube)), namespace, PART_OF)
+        if identity(each) not in wanted
+        and APPLIED in each["metadata"].get("annotations", {})
+        and not each["metadata"].get("ownerReferences")
+    ]
+    owners = kube.get("replicasets,statefulsets", "--namespace", namespace)["items"]
+    used = {name for each in owners for name in configmaps(each["spec"]["template"])}
+    return [
+        each
+        for each in found
+        if each["kind"] != "ConfigMap" or each["metadata"]["name"] not in used
+    ]
+
+
+def kinds(kube: Kube) -> list[str]:
+    """Return those of the kinds that the cluster knows: custom resources may not be installed."""
+    # Not kube.run: the exit status is 1 while any aggregated API, such as metrics, is down.
+    done = run(kube.argv("api-resources", "--namespaced", "--verbs", "delete", "--output", "name"))
+    known = [kind for kind in KINDS if kind in done.stdout.split()]
+    if not known:
+        raise complain(done, "kubectl api-resources")
+    return known
+
+
+def identity(found: overlay.Object) -> tuple[str, str, str]:
+    """Return what tells an object from the others of its namespace, whatever version it is in."""
+    group, slash, _ = found["apiVersion"].partition("/")
+    return group if slash else "", found["kind"], found["metadata"]["name"]
+
+
+def configmaps(part: Any) -> Iterator[str]:
+    """Give the names of the ConfigMaps that a pod template refers to, wherever it does."""
+    if isinstance(part, list):
+        for each in part:
+            yield from configmaps(each)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            if key in ("configMap", "configMapRef", "configMapKeyRef"):
+                yield value["name"]
+            else:
+                yield from configmaps(value)
