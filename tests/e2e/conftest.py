@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.images import Images
 from tools import overlay, rollout
 from tools.command import ROOT, ToolError
 from tools.kube import Kube, connect, explain
@@ -138,6 +139,11 @@ def ingress() -> Ingress:
 @pytest.fixture(scope="session")
 def digest() -> str:
     return required("IMAGE_DIGEST")
+
+
+@pytest.fixture(scope="session")
+def images() -> Images:
+    return Images(pushed=required("IMAGE"), name=required("IMAGE_NAME"))
 
 
 @pytest.fixture

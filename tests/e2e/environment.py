@@ -19,6 +19,7 @@ from tests.e2e.load import DEPLOYMENTS
 from tools import overlay, rollout, secret
 from tools.command import ROOT
 from tools.kube import Kube
+from tools.revision import overlay_at
 
 
 def quantity(text: str) -> float:
@@ -95,19 +96,34 @@ class Environment:
         spec = overlay.find(self.objects, "HorizontalPodAutoscaler")["spec"]
         return spec["minReplicas"], spec["maxReplicas"]
 
-    def deploy(self, digest: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    def objects_at(self, revision: str | None) -> list[overlay.Object]:
+        """Return the objects of the overlay, as it is or as it was at a git revision."""
+        if revision is None:
+            return self.objects
+        with overlay_at(revision, self.name) as folder:
+            return overlay.objects(overlay.render(folder))
+
+    def deploy(
+        self, digest: str, *options: str, revision: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         """Roll out a digest as `make deploy` does, and return how that went."""
         command = [sys.executable, "-m", "tools.deploy", "--env", self.name, "--digest", digest]
         command += ["--image-name", self.image_name, *options]
+        if revision:
+            command += ["--revision", revision]
         if not self.has_own_database:
             host = f"postgres.{self.database_namespace}.svc.cluster.local"
-            command += ["--set", f"SLIPWAY_DATABASE_HOST={host}"]
-            command += ["--set", "SLIPWAY_DATABASE_SSLMODE=disable"]
+            managed = {"SLIPWAY_DATABASE_HOST": host, "SLIPWAY_DATABASE_SSLMODE": "disable"}
+            known = overlay.find(self.objects_at(revision), "ConfigMap")["data"]
+            for key in managed.keys() & known.keys():  # an older release may have fewer
+                command += ["--set", f"{key}={managed[key]}"]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    def must_deploy(self, digest: str, *options: str) -> None:
-        done = self.deploy(digest, *options)
+    def must_deploy(self, digest: str, *options: str, revision: str | None = None) -> str:
+        """Roll out a digest, which must succeed, and return what the tool printed."""
+        done = self.deploy(digest, *options, revision=revision)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def set_up(self) -> None:
         """Make the Secret and, in place of a managed PostgreSQL, dev's in a namespace beside it."""
@@ -140,8 +156,8 @@ class Environment:
         return bool(found.strip())
 
     def remove(self) -> None:
-        for namespace in (self.namespace, self.database_namespace):
-            self.kube.run("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s")
+        both = (self.namespace, self.database_namespace)
+        self.kube.run("delete", "namespace", *both, "--ignore-not-found", "--timeout=180s")
 
     def ready_pods(self) -> dict[str, Any]:
         return rollout.ready_pods(self.kube, self.namespace, overlay.NAME)

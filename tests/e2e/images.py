@@ -5,6 +5,8 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 
+from tools.revision import unpacked
+
 BROKEN_MIGRATION = """revision = "9999"
 down_revision = "0001"
 def upgrade():
@@ -38,11 +40,17 @@ class Images:
             "broken-migration", f'USER 0\nRUN printf "{code}" >{path}\nUSER 10001:10001'
         )
 
-    def _push(self, tag: str, dockerfile: str) -> str:
+    def built_from(self, revision: str) -> str:
+        """Return the digest of the image that a git revision's own tree makes."""
+        with unpacked(revision) as folder:
+            return self._push("previous", context=str(folder))
+
+    def _push(self, tag: str, dockerfile: str = "", context: str = "-") -> str:
         repository = self.pushed.rpartition(":")[0]
         image = f"{repository}:e2e-{tag}"
         flags = os.environ.get("DOCKER_BUILD_FLAGS", "").split()
-        _docker("build", *flags, "--tag", image, "-", stdin=f"FROM {self.pushed}\n{dockerfile}\n")
+        stdin = f"FROM {self.pushed}\n{dockerfile}\n" if context == "-" else None
+        _docker("build", *flags, "--tag", image, context, stdin=stdin)
         _docker("push", image)
         digests = _docker("image", "inspect", "--format", '{{join .RepoDigests " "}}', image)
         return next(

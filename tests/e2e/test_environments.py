@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import DEPLOYMENT, required
+from tests.e2e.conftest import DEPLOYMENT
 from tests.e2e.environment import Environment
 from tests.e2e.images import Images
 from tests.e2e.load import Load
@@ -23,11 +23,6 @@ from tools.portforward import port_forward
 from tools.probe import INGRESS, get
 
 REQUESTS = 10_000
-
-
-@pytest.fixture(scope="module")
-def images() -> Images:
-    return Images(pushed=required("IMAGE"), name=required("IMAGE_NAME"))
 
 
 @pytest.fixture(scope="module", params=["dev", "staging", "prod"])
