@@ -135,8 +135,8 @@ deploy: reachable .tools/kustomize push ## Build, push and roll out an environme
 	@$(PYTHON) -m tools.deploy --env $(ENV) --image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) \
 		--tag $(IMAGE_TAG) --digest "$$(cat .build/digest)"
 
-.PHONY: rollback
-rollback: $(READY) .tools/kustomize ## Roll out an earlier release's manifests, with its image or DIGEST=: make rollback ENV=staging TO=v0.1.0
+.PHONY: revert
+revert: $(READY) .tools/kustomize ## Roll out an earlier release's manifests, with its image or DIGEST=: make revert ENV=staging TO=v0.1.0
 	@$(PYTHON) -m tools.deploy --env $(ENV) --revision "$(TO)" \
 		$(if $(DIGEST),--image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) --digest $(DIGEST))
 

@@ -4,7 +4,6 @@ import json
 import secrets
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 
 from tests.e2e.conftest import Ingress
+from tests.e2e.drain import Drain
 from tests.e2e.load import DEPLOYMENTS
 from tools import overlay, rollout, secret
 from tools.command import ROOT
@@ -28,38 +28,6 @@ def quantity(text: str) -> float:
         if text.endswith(suffix):
             return float(text.removesuffix(suffix)) * factor
     return float(text)
-
-
-class Drain:
-    """A running `kubectl drain` and what it has said so far."""
-
-    def __init__(self, argv: list[str]) -> None:
-        self._said: list[str] = []
-        self._started = time.monotonic()
-        self._process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def until(self, words: str, seconds: float) -> float:
-        """Wait until it has said these words; return the seconds since its start."""
-        while not any(words in line for line in self._said):
-            waited = time.monotonic() - self._started
-            assert waited < seconds, f"not said after {seconds:g} s: {words}\n{self._said}"
-            time.sleep(0.2)
-        return time.monotonic() - self._started
-
-    def wait(self, seconds: float) -> None:
-        """Wait for its end, which must be a success."""
-        status = self._process.wait(timeout=seconds)
-        self._reader.join()
-        assert status == 0, "".join(self._said)
-
-    def _read(self) -> None:
-        with self._process:
-            for line in self._process.stdout or ():
-                self._said.append(line)
 
 
 @dataclass(frozen=True)
@@ -180,7 +148,7 @@ class Environment:
         return str(pod["spec"]["nodeName"])
 
     @contextmanager
-    def draining(self, node: str) -> Iterator["Drain"]:
+    def draining(self, node: str) -> Iterator[Drain]:
         """Drain a node of the API's pods; at the end of the block it takes pods again."""
         labels = overlay.find(self.objects, "Deployment")["spec"]["selector"]["matchLabels"]
         drain = Drain(

@@ -5,10 +5,11 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 
+from api.migrate import newest_revision
 from tools.revision import unpacked
 
-BROKEN_MIGRATION = """revision = "9999"
-down_revision = "0001"
+BROKEN_MIGRATION = f"""revision = "9999"
+down_revision = "{newest_revision()}"
 def upgrade():
     raise SystemExit("this migration is broken")
 """
