@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIFlask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import cli, conditional, logs, metrics, openapi, problems, settings
+from api import auth, cli, cli_tokens, conditional, logs, metrics, openapi, problems, settings
+from api.auth import API_PREFIX
 from api.database import Database
 from api.health import DatabaseProbe
 from api.migrate import upgrade
-from api.routes import deployments, matrix, promotions, service
+from api.routes import deployments, matrix, promotions, service, tokens
 from api.version import VERSION
 
 MAX_BODY_BYTES = 1024 * 1024
-API_PREFIX = "/api/v1"
 
 
 class Application(APIFlask):
@@ -39,13 +40,19 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     app.extensions["database"] = Database(checked, migrate=upgrade)
     app.extensions["database_probe"] = DatabaseProbe(app.extensions["database"])
 
+    if checked.TRUSTED_PROXIES:
+        proxies = checked.TRUSTED_PROXIES
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+
     logs.init_app(app, checked)
     metrics.init_app(app)
     problems.init_app(app)
+    auth.init_app(app, checked)
     openapi.init_app(app)
     conditional.init_app(app)
     cli.init_app(app)
+    cli_tokens.init_app(app)
     app.register_blueprint(service.bp)
-    for blueprint in (deployments.bp, matrix.bp, promotions.bp):
+    for blueprint in (deployments.bp, matrix.bp, promotions.bp, tokens.bp):
         app.register_blueprint(blueprint, url_prefix=API_PREFIX + str(blueprint.url_prefix))
     return app

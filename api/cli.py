@@ -54,7 +54,7 @@ def migrate(wait: float) -> None:
     except (DatabaseUnusableError, ValueError) as error:
         raise Failure(str(error)) from error
     except DBAPIError as error:
-        raise Failure(f"the database was not migrated: {_first_line(error)}") from error
+        raise Failure(f"the database was not migrated: {first_line(error)}") from error
     if before == after:
         click.echo(f"the database is at revision {after}; nothing to migrate")
     else:
@@ -75,7 +75,7 @@ def fill_with_demo() -> None:
     except DatabaseUnusableError as error:
         raise Failure(str(error)) from error
     except DBAPIError as error:
-        raise Failure(f"no demo history was added: {_first_line(error)}") from error
+        raise Failure(f"no demo history was added: {first_line(error)}") from error
     click.echo(f"the ledger was empty: {len(history)} deployments of a demo history were added")
 
 
@@ -88,11 +88,12 @@ def _await(engine: Engine, seconds: float) -> None:
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() >= deadline:
                 raise
-            click.echo(f"waiting for the database: {_first_line(error)}", err=True)
+            click.echo(f"waiting for the database: {first_line(error)}", err=True)
             time.sleep(1)
         else:
             return
 
 
-def _first_line(error: DBAPIError) -> str:
+def first_line(error: DBAPIError) -> str:
+    """Return what the driver said, without the rest."""
     return str(error.orig).strip().partition("\n")[0]

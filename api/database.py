@@ -62,10 +62,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Open a transaction that is committed at the end, or rolled back by an exception."""
-        with self.engine.connect() as connection, writing(connection):
-            yield connection
+    def write(self, *, wait: bool = True) -> Iterator[Connection]:
+        """Open a transaction that is committed at the end, or rolled back by an exception.
+
+        SQLite has one writer at a time: without `wait`, OperationalError is raised at once when
+        that is somebody else.
+        """
+        with self.engine.connect() as connection:
+            connection.execution_options(wait=wait)
+            with writing(connection):
+                yield connection
 
     def close(self) -> None:
         """Close every connection."""
@@ -145,8 +151,10 @@ def _sqlite(settings: Settings) -> Engine:
     def begin(connection: Connection) -> None:
         # The driver's own BEGIN comes too late. A writer takes its lock at once: one that reads
         # first and then writes would fail instead of waiting its turn.
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("wait", True):
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
     return engine
 

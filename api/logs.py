@@ -83,6 +83,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
             # Our own access lines have the id of the request and work under any server.
             "gunicorn.access": {"handlers": [], "propagate": False},
             "alembic": {"level": "WARNING"},
+            # The line of the request says 429 already.
+            "flask-limiter": {"level": "WARNING"},
         },
     }
 

@@ -30,6 +30,7 @@ def init_app(app: APIFlask) -> None:
     The figures are those of one process, so a pod runs one Gunicorn worker.
     """
     registry = CollectorRegistry()
+    app.extensions["metrics_registry"] = registry
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     Gauge(

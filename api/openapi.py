@@ -10,6 +10,7 @@ from apiflask import APIFlask
 from flask import Request, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
+from api import auth
 from api.problems import MAX_FAULTS, MAX_POINTER, MEDIA_TYPE, InvalidQueryError, Problem
 
 SCHEMAS = "#/components/schemas/"
@@ -20,6 +21,13 @@ BODY_ERRORS = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not labelled application/json.",
 }
 DATABASE_ERRORS = {HTTPStatus.SERVICE_UNAVAILABLE: "The database did not answer."}
+# What any operation of the API may answer.
+ACCESS_ERRORS = {
+    HTTPStatus.UNAUTHORIZED: "There is no token, or it is not valid (any more).",
+    HTTPStatus.FORBIDDEN: "The token does not have the scope.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; Retry-After says when to come back.",
+}
+SECURITY_SCHEME = "token"
 
 
 class StrictRequest(Request):
@@ -92,6 +100,14 @@ def init_app(app: APIFlask) -> None:
             "description": "Records what version of which service runs in which environment.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        SECURITY_SCHEMES={
+            SECURITY_SCHEME: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token of /api/v1/tokens. The scope write includes read; admin"
+                " includes everything.",
+            }
+        },
     )
     app.spec_processor(_describe_errors)
     app.before_request(_check_query)
@@ -117,9 +133,18 @@ def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
     """Name each error an operation may answer, as the problem document that it is."""
     if isinstance(spec, str):  # YAML, which is not served
         return spec
-    for operations in spec["paths"].values():
-        for operation in operations.values():
+    views = {
+        getattr(view, "_spec", {}).get("operation_id"): view
+        for view in current_app.view_functions.values()
+    }
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
             _describe_operation(operation)
+            if path.startswith(auth.API_PREFIX):
+                _describe_access(
+                    operation, auth.scopes_for(views[operation["operationId"]], method)
+                )
+            _label_errors(operation["responses"])
     # APIFlask lists a nested model under the name of each model that holds it; once is enough.
     text = json.dumps(spec)
     schemas: dict[str, Any] = {}
@@ -152,6 +177,21 @@ def _describe_operation(operation: dict[str, Any]) -> None:
         expected |= BODY_ERRORS
     for status, description in expected.items():
         responses[str(int(status))] = {"description": description}
+
+
+def _describe_access(operation: dict[str, Any], scopes: tuple[str, ...]) -> None:
+    """Say which scope an operation needs."""
+    operation["security"] = [{SECURITY_SCHEME: [scope]} for scope in scopes]
+    needs = f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}."
+    if auth.is_public(scopes):
+        operation["security"].append({})
+        needs = "Open to all."
+    operation["description"] = f"{operation.get('description', '')}\n\n{needs}".strip()
+    for status, description in ACCESS_ERRORS.items():
+        operation["responses"][str(int(status))] = {"description": description}
+
+
+def _label_errors(responses: dict[str, Any]) -> None:
     for status, response in responses.items():
         if int(status) >= HTTPStatus.BAD_REQUEST:
             response["content"] = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS + "Problem"}}}

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from flask import Config
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from limits import parse_many
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from sqlalchemy import URL
 
 PREFIX = "SLIPWAY_"
@@ -17,6 +25,20 @@ PREFIX = "SLIPWAY_"
 # Kubernetes adds variables for every Service of a namespace; one named `slipway` collides with our
 # prefix. Our manifests turn that off, other people's may not.
 SERVICE_LINK = re.compile(r"SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?")
+
+# A shorter one might be a word that somebody thought of.
+ADMIN_TOKEN_LENGTH = 32
+
+
+def _check_rate(text: str) -> str:
+    try:
+        parse_many(text)
+    except ValueError as error:
+        raise ValueError("must be a rate such as 60 per minute") from error
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_check_rate)]
 
 
 class SettingsError(SystemExit):
@@ -48,6 +70,11 @@ class Settings(BaseModel):
     DATABASE_SSLMODE: Literal[
         "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
     ] = "prefer"
+    ADMIN_TOKEN_FILE: Path | None = None
+    PUBLIC_READ: bool = False
+    RATE_LIMIT: Rate = "12000 per minute"
+    AUTH_FAILURE_LIMIT: Rate = "60 per minute"
+    TRUSTED_PROXIES: Annotated[int, Field(ge=0, le=16)] = 0
     LOG_LEVEL: Literal["debug", "info", "warning", "error"] = "info"
     LOG_FORMAT: Literal["auto", "json", "console"] = "auto"
     THREADS: Annotated[int, Field(ge=1, le=64)] = 8
@@ -64,6 +91,12 @@ class Settings(BaseModel):
             )
         if self.DATABASE_PASSWORD_FILE is not None:
             self.database_password()
+        return self
+
+    @model_validator(mode="after")
+    def admin_token_is_usable(self) -> Self:
+        """Refuse an admin token that is too short or cannot be read; a missing file is none."""
+        self.admin_token()
         return self
 
     @property
@@ -99,6 +132,26 @@ class Settings(BaseModel):
                 f"{PREFIX}DATABASE_PASSWORD_FILE {self.DATABASE_PASSWORD_FILE}"
                 f" cannot be read: {reason}"
             ) from error
+
+    def admin_token(self) -> str | None:
+        """Return the bootstrap admin token; None when there is no such file.
+
+        The file is read anew each time, so that the token can be replaced. Raises ValueError when
+        the file cannot be read, or what it holds is too short.
+        """
+        if self.ADMIN_TOKEN_FILE is None:
+            return None
+        fault = f"{PREFIX}ADMIN_TOKEN_FILE {self.ADMIN_TOKEN_FILE}"
+        try:
+            token = self.ADMIN_TOKEN_FILE.read_text().strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise ValueError(f"{fault} cannot be read: {reason}") from error
+        if len(token) < ADMIN_TOKEN_LENGTH:
+            raise ValueError(f"{fault} holds fewer than {ADMIN_TOKEN_LENGTH} characters")
+        return token
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:

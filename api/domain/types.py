@@ -60,10 +60,31 @@ def now() -> datetime:
 
 
 def parse_time(value: Any) -> datetime:
+    """Return the instant of something that happened, as `parse_instant` does.
+
+    Raises ValueError for a time more than five minutes ahead, too.
+    """
+    instant = parse_instant(value)
+    if instant > now() + CLOCK_SKEW:
+        raise ValueError("must not be more than five minutes ahead")
+    return instant
+
+
+def parse_future_time(value: Any) -> datetime:
+    """Return the instant of something to come, as `parse_instant` does.
+
+    Raises ValueError for a time that has passed, too.
+    """
+    instant = parse_instant(value)
+    if instant <= now():
+        raise ValueError("must be in the future")
+    return instant
+
+
+def parse_instant(value: Any) -> datetime:
     """Return the instant of an RFC 3339 text with an offset, in UTC and to the microsecond.
 
-    An aware datetime, as our own code has it, is taken too. Raises ValueError for anything else,
-    and for a time more than five minutes ahead.
+    An aware datetime, as our own code has it, is taken too. Raises ValueError for anything else.
     """
     if isinstance(value, str) and RFC3339.fullmatch(value):
         try:
@@ -74,8 +95,6 @@ def parse_time(value: Any) -> datetime:
         instant = value.astimezone(UTC)
     else:
         raise ValueError("must be an RFC 3339 time with an offset, such as 2026-03-01T12:00:00Z")
-    if instant > now() + CLOCK_SKEW:
-        raise ValueError("must not be more than five minutes ahead")
     return instant
 
 
@@ -97,6 +116,11 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=
 Time = Annotated[
     datetime,
     BeforeValidator(parse_time, json_schema_input_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+FutureTime = Annotated[
+    datetime,
+    BeforeValidator(parse_future_time, json_schema_input_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 

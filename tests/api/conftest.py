@@ -17,15 +17,35 @@ from api.migrate import upgrade
 
 Record = Callable[..., dict[str, Any]]
 NewApp = Callable[..., APIFlask]
+ADMIN_TOKEN = "an-admin-token-that-only-the-tests-know"
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that carries a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+class AdminClient(FlaskClient):
+    """A client that sends the admin token unless it is told to send another one."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.environ_base["HTTP_AUTHORIZATION"] = bearer(ADMIN_TOKEN)["Authorization"]
 
 
 @pytest.fixture
-def new_app() -> Iterator[NewApp]:
-    """Return a function that makes an application; its connections end with the test."""
+def new_app(tmp_path: Path) -> Iterator[NewApp]:
+    """Return a function that makes an application; its connections end with the test.
+
+    Its test clients are an admin's.
+    """
     made: list[APIFlask] = []
+    admin_token = tmp_path / "admin-token"
+    admin_token.write_text(ADMIN_TOKEN)
 
     def new_app(**settings: object) -> APIFlask:
-        made.append(create_app(settings))
+        made.append(create_app({"ADMIN_TOKEN_FILE": admin_token, **settings}))
+        made[-1].test_client_class = AdminClient
         return made[-1]
 
     yield new_app
@@ -51,7 +71,14 @@ def database(app: APIFlask) -> Database:
 
 @pytest.fixture
 def client(app: APIFlask) -> FlaskClient:
+    """Return a client that sends the admin token."""
     return app.test_client()
+
+
+@pytest.fixture
+def anonymous(app: APIFlask) -> FlaskClient:
+    """Return a client that sends no token."""
+    return FlaskClient(app, app.response_class)
 
 
 @pytest.fixture
@@ -67,7 +94,7 @@ def record(client: FlaskClient) -> Record:
 
 @pytest.fixture
 def sqlite_client(new_app: NewApp, tmp_path: Path) -> FlaskClient:
-    """Return a client of an application whose database does not matter to the test."""
+    """Return an admin's client of an application whose database does not matter to the test."""
     return new_app(DATA_DIR=tmp_path).test_client()
 
 

@@ -67,6 +67,13 @@ def test_it_serves_with_nothing_set_but_an_address(start: Start) -> None:
     start("-b", f"127.0.0.1:{port}")
 
     assert get(port, "/readyz")["status"] == "ready"
+    assert get(port, "/")["service"] == "slipway"
+
+
+def test_it_migrates_an_embedded_database_by_itself(start: Start) -> None:
+    port = free_port()
+    start("-b", f"127.0.0.1:{port}", SLIPWAY_PUBLIC_READ="true")
+
     assert get(port, "/api/v1/matrix") == {"cells": []}
 
 

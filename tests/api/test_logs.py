@@ -19,7 +19,8 @@ def lines_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 @pytest.fixture
 def logged_client(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> FlaskClient:
     """Return a client of an application that logs to where capsys reads."""
-    client = create_app({"DATA_DIR": tmp_path, "LOG_FORMAT": "json"}).test_client()
+    settings = {"DATA_DIR": tmp_path, "LOG_FORMAT": "json", "PUBLIC_READ": True}
+    client = create_app(settings).test_client()
     capsys.readouterr()
     return client
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api.app import create_app
 from tests.api.conftest import json_of
 
 
@@ -50,7 +52,30 @@ def test_every_error_is_described_as_a_problem_document(spec: dict[str, Any]) ->
                     assert list(response["content"]) == ["application/problem+json"]
 
     record = spec["paths"]["/api/v1/deployments"]["post"]
-    assert set(record["responses"]) == {"200", "201", "400", "409", "413", "415", "422", "503"}
+    said = {"200", "201", "400", "409", "413", "415", "422", "503"}
+    assert set(record["responses"]) == said | {"401", "403", "429"}
+
+
+def test_every_operation_says_which_scope_it_needs(spec: dict[str, Any]) -> None:
+    assert spec["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            if not path.startswith("/api/v1/"):
+                assert "security" not in operation
+                continue
+            scope = "admin" if "/tokens" in path else "read" if method == "get" else "write"
+            assert operation["security"] == [{"token": [scope]}]
+            assert f"`{scope}`" in operation["description"]
+            assert {"401", "403", "429"} <= set(operation["responses"])
+
+
+def test_what_is_open_to_all_says_so(tmp_path: Path) -> None:
+    app = create_app({"DATA_DIR": tmp_path, "PUBLIC_READ": True})
+    paths = json_of(app.test_client().get("/openapi.json"))["paths"]
+
+    assert paths["/api/v1/matrix"]["get"]["security"] == [{"token": ["read"]}, {}]
+    assert paths["/api/v1/deployments"]["post"]["security"] == [{"token": ["write"]}]
+    assert paths["/api/v1/tokens"]["get"]["security"] == [{"token": ["admin"]}]
 
 
 def test_no_model_is_there_twice(spec: dict[str, Any]) -> None:

@@ -105,7 +105,7 @@ def test_a_wrong_method_is_told_the_right_ones(sqlite_client: FlaskClient) -> No
 
 
 def test_a_database_that_is_gone_means_come_back_later() -> None:
-    app = create_app({"DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": 1})
+    app = create_app({"DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": 1, "PUBLIC_READ": True})
     response = app.test_client().get("/api/v1/matrix")
 
     assert "try again" in str(problem(response, 503)["detail"])

@@ -56,6 +56,10 @@ def test_a_host_means_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
             {"DATABASE_HOST": "db", "DATABASE_PASSWORD_FILE": "/nowhere"},
             "SLIPWAY_DATABASE_PASSWORD_FILE /nowhere cannot be read: No such file or directory",
         ),
+        ({"ADMIN_TOKEN_FILE": "/"}, "SLIPWAY_ADMIN_TOKEN_FILE / cannot be read: Is a directory"),
+        ({"PUBLIC_READ": "perhaps"}, "SLIPWAY_PUBLIC_READ: Input should be a valid boolean"),
+        ({"RATE_LIMIT": "often"}, "SLIPWAY_RATE_LIMIT: must be a rate such as 60 per minute"),
+        ({"TRUSTED_PROXIES": "-1"}, "SLIPWAY_TRUSTED_PROXIES: Input should be greater than or"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(given: dict[str, object], said: str) -> None:
@@ -88,6 +92,24 @@ def test_a_password_file_is_read_anew(tmp_path: Path) -> None:
     assert loaded.database_password() == "new"
 
 
+def test_an_admin_token_is_read_anew_and_may_be_missing(tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    loaded = settings.load({"ADMIN_TOKEN_FILE": secret})
+    assert loaded.admin_token() is None
+
+    secret.write_text("a" * 32 + "\n")
+    assert loaded.admin_token() == "a" * 32
+
+
+def test_an_admin_token_that_is_too_short_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("hunter2" + " " * 32)
+
+    message = faults(ADMIN_TOKEN_FILE=secret)
+
+    assert message == f"slipway: SLIPWAY_ADMIN_TOKEN_FILE {secret} holds fewer than 32 characters"
+
+
 def test_the_variables_kubernetes_adds_for_a_service_are_no_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -107,6 +129,6 @@ def test_the_example_lists_every_setting_with_its_default() -> None:
     listed = dict(re.findall(r"^# SLIPWAY_(\w+)=(.*)$", text, re.MULTILINE))
 
     assert listed == {
-        name: "" if field.default is None else str(field.default)
+        name: "" if field.default is None else str(field.default).replace("False", "false")
         for name, field in Settings.model_fields.items()
     }

@@ -1,0 +1,166 @@
+"""`flask tokens`: who may do what, from a command line."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+from flask import Flask
+from flask.cli import AppGroup, with_appcontext
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from api.cli import Failure, first_line
+from api.database import DatabaseUnusableError, database
+from api.domain import tokens as domain
+from api.domain.tokens import NewToken, Scope
+from api.domain.types import Name, now
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+tokens = AppGroup("tokens", help="Look after the tokens: who may do what.")
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to `flask`."""
+    app.cli.add_command(tokens)
+
+
+class Checked(click.ParamType[str]):
+    """A value that a type of the ledger accepts."""
+
+    def __init__(self, name: str, kind: Any) -> None:
+        self.name = name
+        self._adapter = TypeAdapter[str](kind)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the value, or end with a usage error."""
+        try:
+            return self._adapter.validate_python(value)
+        except ValidationError as error:
+            self.fail(f"{value!r}: {error.errors()[0]['msg']}", param, ctx)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A number and a unit: 30m, 12h, 90d, 4w."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Return the time it spans, or end with a usage error."""
+        found = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", value, re.ASCII)
+        if found is None:
+            self.fail(f"{value!r} is not a number and m, h, d or w, such as 90d", param, ctx)
+        return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+@contextmanager
+def _one_line_for_a_failure() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseUnusableError as error:
+        raise Failure(str(error)) from error
+    except DBAPIError as error:
+        raise Failure(f"the database did not answer as it should: {first_line(error)}") from error
+
+
+@tokens.command()
+@click.argument("name", type=Checked("name", Name))
+@click.option(
+    "--scope",
+    "scopes",
+    type=Checked("scope", Scope),
+    multiple=True,
+    required=True,
+    metavar="SCOPE",
+    help="read, write, admin or ingest:SOURCE; may be given several times.",
+)
+@click.option(
+    "--expires-in",
+    type=Duration(),
+    metavar="TIME",
+    help="Refuse it from then on: 30m, 12h, 90d, 4w. Without it, it holds until revoked.",
+)
+@with_appcontext
+def create(name: str, scopes: tuple[str, ...], expires_in: timedelta | None) -> None:
+    """Make a token and print it: nobody can show it again.
+
+    The token alone is on standard output. Several may have one NAME, so that a new one can take
+    over before the old one is revoked.
+    """
+    expires_at = None if expires_in is None else now() + expires_in
+    new = NewToken(name=name, scopes=list(scopes), expires_at=expires_at)
+    with _one_line_for_a_failure(), database().write() as connection:
+        told, text = domain.create(connection, new)
+    until = "until it is revoked" if expires_at is None else f"until {_time(expires_at)}"
+    click.echo(f"token {told['id']} of {name}: {', '.join(told['scopes'])}, {until}", err=True)
+    click.echo(text)
+
+
+@tokens.command("list")
+@with_appcontext
+def show() -> None:
+    """List the tokens, newest first; never a secret."""
+    with _one_line_for_a_failure(), database().read() as connection:
+        statement = domain.selected().order_by(*(c.desc() for c in domain.ORDER.values()))
+        rows = connection.execute(statement).mappings().all()
+    table = [("ID", "NAME", "SCOPES", "STATE", "LAST USED")]
+    for row in rows:
+        state = "valid"
+        if row["revoked_at"] is not None:
+            state = f"revoked {_time(row['revoked_at'])}"
+        elif row["expires_at"] is not None:
+            word = "expired" if row["expires_at"] <= now() else "until"
+            state = f"{word} {_time(row['expires_at'])}"
+        used = "never" if row["last_used_at"] is None else _time(row["last_used_at"])
+        table.append((str(row["id"]), row["name"], ",".join(row["scopes"]), state, used))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())
+
+
+@tokens.command()
+@click.argument("token_id", metavar="ID", type=click.UUID)
+@with_appcontext
+def revoke(token_id: UUID) -> None:
+    """Make the token with this ID useless from now on; again, it changes nothing."""
+    with _one_line_for_a_failure(), database().write() as connection:
+        known = domain.revoke(connection, token_id)
+    if not known:
+        raise Failure(f"there is no token {token_id}: `flask tokens list` shows them")
+    click.echo(f"token {token_id} is revoked")
+
+
+@tokens.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def bootstrap(path: Path) -> None:
+    """Write a random admin token to the file PATH, unless there is one.
+
+    Only its owner may read the file. SLIPWAY_ADMIN_TOKEN_FILE=PATH makes the service accept it.
+    """
+    if path.is_file():
+        click.echo(f"the admin token is in {path}")
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror}") from error
+    with os.fdopen(file, "w") as opened:
+        opened.write(secrets.token_urlsafe(32) + "\n")
+    click.echo(f"a new admin token is in {path}")
+
+
+def _time(at: Any) -> str:
+    return f"{at:%Y-%m-%d %H:%M}Z"

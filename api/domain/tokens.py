@@ -1,0 +1,184 @@
+"""Tokens: who may do what. A token is shown once; what is kept of it is a hash.
+
+The scopes: `read`; `write`, which includes reading; `admin`, which is everything; and
+`ingest:<source>`, which opens the way in for the events of that source and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import Connection, Select, insert, or_, select, update
+from uuid_utils.compat import uuid7
+
+from api.domain.lists import Order
+from api.domain.types import FutureTime, Name, now
+from api.tables import tokens
+
+READ, WRITE, ADMIN = "read", "write", "admin"
+TEXT = re.compile(r"slw_(?P<id>[0-9a-f]{32})_(?P<secret>[A-Za-z0-9_-]{43})", re.ASCII)
+# Compared when there is no such token, so that a known id cannot be told by the time it takes.
+NO_HASH = "0" * 64
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+Scope = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(read|write|admin|ingest:[a-z0-9]([a-z0-9._-]*[a-z0-9])?)$", max_length=70
+    ),
+]
+
+
+def _sorted(scopes: list[str]) -> list[str]:
+    return sorted(set(scopes))
+
+
+class NewToken(BaseModel):
+    """A token as it is asked for; several may have one name, so that one can replace another."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_extra={"example": {"name": "ci", "scopes": ["write"]}},
+    )
+
+    name: Annotated[Name, Field(description="Whose it is; the logs show it.")]
+    scopes: Annotated[
+        list[Scope],
+        Field(min_length=1, max_length=20, description="What it is good for."),
+        AfterValidator(_sorted),
+    ]
+    expires_at: Annotated[
+        FutureTime | None, Field(description="From then on it is refused; null for never.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: a token by its id and name, and what it may do."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        """Say whether the token is good for what needs this scope."""
+        return (
+            scope in self.scopes or ADMIN in self.scopes or (scope == READ and WRITE in self.scopes)
+        )
+
+
+class Reason(StrEnum):
+    """Why a token, or its absence, is refused."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    UNKNOWN = "unknown"
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 (a word for the logs)
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+
+
+class InvalidTokenError(Exception):
+    """A token is not good for anything; its id is known when its text has one."""
+
+    def __init__(self, reason: Reason, token_id: UUID | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.token_id = token_id
+
+
+# The columns of a token as it is told: all but the hash.
+FIELDS = tuple(column for column in tokens.c if column is not tokens.c.secret_hash)
+ORDER: Order = {"created_at": tokens.c.created_at, "id": tokens.c.id}
+
+
+def create(connection: Connection, new: NewToken) -> tuple[dict[str, Any], str]:
+    """Make a token; return it as it is told, and its text, which nobody can tell again."""
+    secret = secrets.token_urlsafe(32)
+    row = {
+        "id": uuid7(),
+        **new.model_dump(),
+        "secret_hash": _hash(secret),
+        "created_at": now(),
+        "revoked_at": None,
+        "last_used_at": None,
+    }
+    connection.execute(insert(tokens), row)
+    told = {column.name: row[column.name] for column in FIELDS}
+    return told, f"slw_{row['id'].hex}_{secret}"
+
+
+def find(connection: Connection, token_id: UUID) -> dict[str, Any] | None:
+    """Return the token of that id as it is told, or None."""
+    statement = selected().where(tokens.c.id == token_id)
+    found = connection.execute(statement).mappings().one_or_none()
+    return None if found is None else dict(found)
+
+
+def selected() -> Select[Any]:
+    """Return the statement for the list of tokens, to be ordered and cut into pages."""
+    return select(*FIELDS)
+
+
+def revoke(connection: Connection, token_id: UUID) -> bool:
+    """Make a token useless for ever; say whether there is one of that id, revoked by now or not."""
+    known = tokens.c.id == token_id
+    connection.execute(
+        update(tokens).where(known, tokens.c.revoked_at.is_(None)).values(revoked_at=now())
+    )
+    return connection.execute(select(tokens.c.id).where(known)).first() is not None
+
+
+def authenticate(connection: Connection, text: str) -> Caller:
+    """Return whose token this is. Raises InvalidTokenError."""
+    parts = TEXT.fullmatch(text)
+    if parts is None:
+        raise InvalidTokenError(Reason.MALFORMED)
+    token_id = UUID(parts["id"])
+    row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
+    matches = hmac.compare_digest(
+        _hash(parts["secret"]), NO_HASH if row is None else row.secret_hash
+    )
+    if row is None:
+        raise InvalidTokenError(Reason.UNKNOWN, token_id)
+    if not matches:
+        raise InvalidTokenError(Reason.WRONG_SECRET, token_id)
+    if row.revoked_at is not None:
+        raise InvalidTokenError(Reason.REVOKED, token_id)
+    if row.expires_at is not None and row.expires_at <= now():
+        raise InvalidTokenError(Reason.EXPIRED, token_id)
+    return Caller(str(row.id), row.name, frozenset(row.scopes))
+
+
+def note_use(connection: Connection, token_id: UUID, at: datetime) -> None:
+    """Keep when a token was used, unless that was noted within the last minute, or is just now."""
+    due = (
+        select(tokens.c.id)
+        .where(
+            tokens.c.id == token_id,
+            or_(
+                tokens.c.last_used_at.is_(None),
+                tokens.c.last_used_at <= at - USE_IS_NOTED_EVERY,
+            ),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(
+        update(tokens).where(tokens.c.id == due.scalar_subquery()).values(last_used_at=at)
+    )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
