@@ -41,11 +41,16 @@ help: ## List the targets
 		/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ On a laptop
+ADMIN_TOKEN := .data/admin-token
+# A setting as an assignment, unless the user has set it, in the environment or in .env.
+DEFAULT = $(if $($(1))$(shell grep -sE '^(export +)?$(1) *=' .env),,$(1)=$(2))
 .PHONY: run
 run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded database; DEMO=0 for an empty ledger
 	@$(BIN)/flask ledger migrate
 	@[ "$(DEMO)" = 0 ] || $(BIN)/flask ledger demo
-	@exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
+	@$(if $(call DEFAULT,SLIPWAY_ADMIN_TOKEN_FILE,$(ADMIN_TOKEN)),$(BIN)/flask tokens bootstrap $(ADMIN_TOKEN))
+	@exec env $(call DEFAULT,SLIPWAY_ADMIN_TOKEN_FILE,$(ADMIN_TOKEN)) $(call DEFAULT,SLIPWAY_PUBLIC_READ,true) \
+		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
 test: $(READY) .tools/kustomize .tools/kubeconform .tools/kube-score ## Run the tests (ARGS= for pytest's own arguments)
@@ -123,7 +128,7 @@ cluster-down: ## Delete that cluster and its registry
 	@k3d cluster delete --config k3d.yaml
 
 .PHONY: secrets
-secrets: $(READY) .tools/kustomize ## Create an environment's database Secret once, with a random password (PASSWORD_FILE= for your own)
+secrets: $(READY) .tools/kustomize ## Create an environment's Secrets once: a random admin token and database password (PASSWORD_FILE= for your own)
 	@$(PYTHON) -m tools.secret --env $(ENV) $(if $(PASSWORD_FILE),--password-file "$(PASSWORD_FILE)")
 
 .PHONY: reachable

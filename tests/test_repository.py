@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -47,17 +48,18 @@ def test_the_readme_shows_five_commands() -> None:
 
 @pytest.mark.parametrize(("command", "shown"), examples())
 def test_what_the_readme_shows_is_what_comes(command: str, shown: str, tmp_path: Path) -> None:
-    app = create_app({"DATA_DIR": tmp_path})
+    token = tmp_path / "admin-token"
+    app = create_app({"DATA_DIR": tmp_path, "ADMIN_TOKEN_FILE": token, "PUBLIC_READ": True})
+    app.test_cli_runner().invoke(args=["tokens", "bootstrap", str(token)])
     with app.extensions["database"].write() as connection:
         reports.record_all(connection, demo.history(now()))
-    words = shlex.split(command)
+    words = shlex.split(command.replace("$(cat .data/admin-token)", token.read_text().strip()))
     url = next(word for word in words if word.startswith("http")).partition(":8888")[2]
     body = words[words.index("-d") + 1] if "-d" in words else None
+    headers = [words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H"]
 
     method = "GET" if body is None else "POST"
-    response = app.test_client().open(
-        url, method=method, data=body, content_type="application/json" if body else None
-    )
+    response = app.test_client().open(url, method=method, data=body, headers=headers)
 
     assert shape(response.json) == shape(json.loads(shown))
 
@@ -90,6 +92,36 @@ def test_make_alone_lists_every_target() -> None:
     listed = set(re.findall(r"^  ([a-z0-9-]+) ", done.stdout, re.MULTILINE))
 
     assert listed == TARGETS
+
+
+def run_in(folder: Path, **variables: str) -> str:
+    """Return the commands of `make run` in a folder."""
+    return subprocess.run(
+        ["make", "-n", "-f", ROOT / "Makefile", "-o", ".venv/.ready", "run"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_make_run_makes_an_admin_token_and_opens_reads(tmp_path: Path) -> None:
+    commands = run_in(tmp_path)
+
+    assert "flask tokens bootstrap .data/admin-token\n" in commands
+    assert "SLIPWAY_ADMIN_TOKEN_FILE=.data/admin-token SLIPWAY_PUBLIC_READ=true" in commands
+
+
+@pytest.mark.parametrize("where", ["environment", ".env"])
+def test_make_run_leaves_what_the_user_has_set(tmp_path: Path, where: str) -> None:
+    given = {"SLIPWAY_ADMIN_TOKEN_FILE": "mine", "SLIPWAY_PUBLIC_READ": "false"}
+    if where == ".env":
+        (tmp_path / ".env").write_text("".join(f"{k}={v}\n" for k, v in given.items()))
+    commands = run_in(tmp_path, **given if where == "environment" else {})
+
+    assert "bootstrap" not in commands
+    assert "SLIPWAY_" not in commands
 
 
 def test_the_version_is_the_same_everywhere() -> None:

@@ -22,7 +22,7 @@ from tools.prune import prune
 from tools.revision import BUILD, overlay_at
 from tools.rollout import wait
 
-LOCAL = "dev"  # the environment whose Secret is made when it is missing
+LOCAL = "dev"  # the environment whose Secrets are made when they are missing
 UNRELEASED = f"sha256:{0:064}"  # in release/ until the first promotion
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -74,7 +74,7 @@ def render(base: Path, image: dict[str, str], values: list[str]) -> str:
 
 
 def check_secret(kube: Kube, env: str, namespace: str) -> None:
-    """Make dev's Secret when it is missing; in any other environment that is a ToolError."""
+    """Make dev's Secrets when they are missing; elsewhere, that of the database is a ToolError."""
     if env == LOCAL:
         secret.ensure(kube, env)
     elif not secret.exists(kube, namespace):
@@ -82,6 +82,8 @@ def check_secret(kube: Kube, env: str, namespace: str) -> None:
             f"the secret {secret.SECRET} is missing in {namespace}: "
             f"`make secrets ENV={env}` makes it"
         )
+    elif not secret.exists(kube, namespace, secret.ADMIN):
+        say(f"secret {secret.ADMIN}: missing in {namespace}; `make secrets ENV={env}` makes it")
 
 
 def roll_out(kube: Kube, namespace: str, manifests: str, timeout: int) -> None:

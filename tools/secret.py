@@ -1,6 +1,10 @@
-"""Create the database password of an environment once, as a Secret that is never in git."""
+"""Create the secrets of an environment once: its database password and its admin token.
+
+They are Secrets that are never in git.
+"""
 
 import argparse
+import base64
 import json
 import secrets
 import sys
@@ -12,36 +16,59 @@ from tools.kube import Kube, connect
 
 SECRET = "slipway-database"  # noqa: S105 - the name of the Secret, not its value
 KEY = "password"
+ADMIN = "slipway-admin"
+ADMIN_KEY = "token"
 
 
-def exists(kube: Kube, namespace: str) -> bool:
-    """Tell whether the environment has its Secret."""
+def exists(kube: Kube, namespace: str, name: str = SECRET) -> bool:
+    """Tell whether the environment has a Secret."""
     found = kube.run(
-        "get", "secret", SECRET, "--namespace", namespace, "--ignore-not-found", "--output", "name"
+        "get", "secret", name, "--namespace", namespace, "--ignore-not-found", "--output", "name"
     )
     return bool(found.strip())
 
 
 def ensure(kube: Kube, env: str, password: str | None = None) -> None:
-    """Create the namespace and the Secret unless they exist; never change an existing password.
+    """Create the namespace and the Secrets unless they exist; never change an existing one.
 
-    Without a password a random one is made. The value goes to kubectl through stdin: no list of
-    processes shows it.
+    Without a password a random one is made, as the admin token is.
     """
-    name = overlay.namespace(env)
-    space = overlay.find(overlay.rendered(env), "Namespace", name)
+    namespace = overlay.namespace(env)
+    space = overlay.find(overlay.rendered(env), "Namespace", namespace)
     kube.run("apply", "--filename", "-", stdin=json.dumps(space))
-    if exists(kube, name):
-        say(f"secret {SECRET}: exists in {name}, left as it is")
+    create(kube, namespace, SECRET, {KEY: password or secrets.token_urlsafe(32)})
+    create(kube, namespace, ADMIN, {ADMIN_KEY: secrets.token_urlsafe(32)})
+    say(f"the admin token: {how_to_read(namespace)}")
+
+
+def create(kube: Kube, namespace: str, name: str, data: dict[str, str]) -> None:
+    """Create a Secret unless it exists.
+
+    The values go to kubectl through stdin: no list of processes shows them.
+    """
+    if exists(kube, namespace, name):
+        say(f"secret {name}: exists in {namespace}, left as it is")
         return
     manifest = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": SECRET, "namespace": name},
-        "stringData": {KEY: password or secrets.token_urlsafe(32)},
+        "metadata": {"name": name, "namespace": namespace},
+        "stringData": data,
     }
     kube.run("create", "--filename", "-", stdin=json.dumps(manifest))
-    say(f"secret {SECRET}: created in {name}")
+    say(f"secret {name}: created in {namespace}")
+
+
+def how_to_read(namespace: str) -> str:
+    """Return the command that prints an environment's admin token."""
+    template = f"'{{{{.data.{ADMIN_KEY} | base64decode}}}}'"
+    return f"kubectl --namespace {namespace} get secret {ADMIN} --output go-template={template}"
+
+
+def admin_token(kube: Kube, namespace: str) -> str:
+    """Return the admin token of an environment."""
+    found = kube.get("secret", ADMIN, "--namespace", namespace)["data"][ADMIN_KEY]
+    return base64.b64decode(found).decode().strip()
 
 
 def read_password(source: str) -> str:

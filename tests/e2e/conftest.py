@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.images import Images
-from tools import overlay, rollout
+from tools import overlay, rollout, secret
 from tools.command import ROOT, ToolError
 from tools.kube import Kube, connect, explain
 from tools.probe import INGRESS, OPENER
@@ -44,13 +44,16 @@ class Response:
 
 @dataclass(frozen=True)
 class Ingress:
-    """The API through the ingress, as its users reach it."""
+    """The API through the ingress, as its users reach it; without a token, as a stranger does."""
 
     url: str
     host: str
+    token: str | None = None
 
     def call(self, method: str, path: str, document: object = None) -> Response:
         headers = {"Host": self.host}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         data = None
         if document is not None:
             headers["Content-Type"] = "application/json"
@@ -132,8 +135,10 @@ def operator(kube: Kube) -> Operator:
 
 
 @pytest.fixture(scope="session")
-def ingress() -> Ingress:
-    return Ingress(os.environ.get("INGRESS_URL") or INGRESS, overlay.host(overlay.rendered(ENV)))
+def ingress(kube: Kube) -> Ingress:
+    url = os.environ.get("INGRESS_URL") or INGRESS
+    token = secret.admin_token(kube, NAMESPACE)
+    return Ingress(url, overlay.host(overlay.rendered(ENV)), token)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import yaml
 
 from tests.e2e.conftest import Ingress
 from tests.e2e.drain import Drain
-from tests.e2e.load import DEPLOYMENTS
+from tests.e2e.load import DEPLOYMENTS, Load
 from tools import overlay, rollout, secret
 from tools.command import ROOT
 from tools.kube import Kube
@@ -57,7 +57,16 @@ class Environment:
 
     @property
     def ingress(self) -> Ingress:
-        return Ingress(self.ingress_url, overlay.host(self.objects))
+        return Ingress(self.ingress_url, overlay.host(self.objects), self.token)
+
+    @cached_property
+    def token(self) -> str:
+        """Return the admin token, which `set_up` makes."""
+        return secret.admin_token(self.kube, self.namespace)
+
+    def load(self, **options: Any) -> Load:
+        """Return steady requests to this environment, by its admin."""
+        return Load(self.ingress.url, self.ingress.host, token=self.token, **options)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -79,12 +88,14 @@ class Environment:
         command += ["--image-name", self.image_name, *options]
         if revision:
             command += ["--revision", revision]
+        # The load comes from one address with one token, as fast as the pods answer.
+        settings = {"SLIPWAY_RATE_LIMIT": "1000000 per minute"}
         if not self.has_own_database:
             host = f"postgres.{self.database_namespace}.svc.cluster.local"
-            managed = {"SLIPWAY_DATABASE_HOST": host, "SLIPWAY_DATABASE_SSLMODE": "disable"}
-            known = overlay.find(self.objects_at(revision), "ConfigMap")["data"]
-            for key in managed.keys() & known.keys():  # an older release may have fewer
-                command += ["--set", f"{key}={managed[key]}"]
+            settings |= {"SLIPWAY_DATABASE_HOST": host, "SLIPWAY_DATABASE_SSLMODE": "disable"}
+        known = overlay.find(self.objects_at(revision), "ConfigMap")["data"]
+        for key in settings.keys() & known.keys():  # an older release may have fewer
+            command += ["--set", f"{key}={settings[key]}"]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     def must_deploy(self, digest: str, *options: str, revision: str | None = None) -> str:
@@ -94,7 +105,7 @@ class Environment:
         return done.stdout
 
     def set_up(self) -> None:
-        """Make the Secret and, in place of a managed PostgreSQL, dev's in a namespace beside it."""
+        """Make the Secrets and, in place of a managed PostgreSQL, dev's in another namespace."""
         password = secrets.token_urlsafe(24)
         secret.ensure(self.kube, self.name, password)
         if self.has_own_database:

@@ -26,6 +26,7 @@ class Load:
     per_second: float = 100
     threads: int = 5
     limit: float = 600
+    token: str | None = None
     requests: int = 0
     failures: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
@@ -76,6 +77,8 @@ class Load:
     def _ask(self, connection: http.client.HTTPConnection, number: int, turn: int) -> None:
         """Write once in four requests, read otherwise."""
         headers = {"Host": self.host}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         if turn % 4:
             path = "/api/v1/matrix" if turn % 2 else f"{DEPLOYMENTS}?limit=20"
             connection.request("GET", path, headers=headers)

@@ -9,13 +9,14 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.e2e.conftest import DEPLOYMENT
 from tests.e2e.environment import Environment
 from tests.e2e.images import Images
-from tests.e2e.load import Load
+from tests.e2e.load import DEPLOYMENTS
 from tools import overlay
 from tools.deploy import LOCAL
 from tools.kube import Kube
@@ -51,6 +52,15 @@ def test_it_is_ready_through_a_port_forward_and_the_ingress(environment: Environ
     assert environment.ingress.get("/readyz").status == 200
 
 
+def test_a_stranger_writes_nothing_and_reads_in_dev_alone(environment: Environment) -> None:
+    stranger = replace(environment.ingress, token=None)
+    written = stranger.call("POST", DEPLOYMENTS, {"service": "a", "environment": "b"})
+    read = stranger.call("GET", DEPLOYMENTS)
+    assert written.status == 401
+    assert read.status == (200 if environment.name == LOCAL else 401)
+    assert environment.ingress.call("GET", DEPLOYMENTS).status == 200
+
+
 def test_a_pod_that_breaks_the_restricted_standard_is_refused(environment: Environment) -> None:
     done = subprocess.run(
         environment.kube.argv(
@@ -71,7 +81,7 @@ def test_no_request_fails_while_it_is_rolled_out(
     other = images.other()
     started = time.monotonic()
     rollouts = 0
-    with Load(environment.ingress_url, environment.ingress.host) as load:
+    with environment.load() as load:
         for image, *options in (
             (other,),
             (digest,),
@@ -100,7 +110,7 @@ def test_a_drain_honours_the_disruption_budget(environment: Environment, report:
         pytest.skip(f"{environment.name} has one pod, and no budget for it")
     least = environment.sizes[0] - 1
     node = environment.node()
-    with Load(environment.ingress_url, environment.ingress.host, per_second=20) as load:
+    with environment.load(per_second=20) as load:
         with environment.draining(node) as drain:
             refused = drain.until("would violate the pod's disruption budget", seconds=60)
             serving = len(environment.ready_pods())
@@ -123,8 +133,7 @@ def test_load_scales_it_out_and_its_end_brings_it_back(
     if least == most:
         pytest.skip(f"{environment.name} has one size")
     environment.shorten_scale_down()
-    url, host = environment.ingress_url, environment.ingress.host
-    with Load(url, host, per_second=5000, threads=8) as load:  # as fast as it answers
+    with environment.load(per_second=5000, threads=8) as load:  # as fast as it answers
         out = environment.await_pods(least + 1, most, seconds=180)
         cores, mebibytes = environment.peak_usage(seconds=45)
     back = environment.await_pods(least, least, seconds=240)
@@ -144,7 +153,7 @@ def test_a_bad_release_is_reported_and_reverted_while_the_old_one_serves(
 ) -> None:
     bad: str = getattr(images, fault)()
     before = set(environment.ready_pods())
-    with Load(environment.ingress_url, environment.ingress.host, per_second=20) as load:
+    with environment.load(per_second=20) as load:
         started = time.monotonic()
         done = environment.deploy(bad)
         reported = time.monotonic() - started

@@ -62,21 +62,29 @@ def test_what_needs_custom_resources_is_in_no_overlay_by_default(component: str)
         assert component not in path.read_text(encoding="utf-8")
 
 
-def test_the_secret_is_the_one_that_the_pods_mount(
-    env: str, tmp_path: Path, pods: dict[str, overlay.Object]
+@pytest.mark.parametrize("variable", ["DATABASE_PASSWORD_FILE", "ADMIN_TOKEN_FILE"])
+def test_the_secrets_are_those_that_the_pods_mount(
+    env: str, tmp_path: Path, pods: dict[str, overlay.Object], variable: str
 ) -> None:
-    (secret,) = enabled("external-secrets", env, tmp_path)
-    assert (secret["apiVersion"], secret["kind"]) == ("external-secrets.io/v1", "ExternalSecret")
+    pod = pods["slipway"]["spec"]
+    path = {e["name"]: e["value"] for e in pod["containers"][0]["env"]}[f"SLIPWAY_{variable}"]
+    mount = next(
+        each
+        for each in pod["containers"][0]["volumeMounts"]
+        if each["mountPath"] == path.rpartition("/")[0]
+    )
+    volume = next(each for each in pod["volumes"] if each["name"] == mount["name"])
+    name = volume["secret"]["secretName"]
+
+    secret = overlay.find(enabled("external-secrets", env, tmp_path), "ExternalSecret", name)
+    assert secret["apiVersion"] == "external-secrets.io/v1"
     assert secret["metadata"]["namespace"] == f"slipway-{env}"
     spec = secret["spec"]
     assert set(spec) == {"refreshInterval", "secretStoreRef", "target", "data"}
     assert spec["secretStoreRef"]["kind"] in ("SecretStore", "ClusterSecretStore")
-    assert spec["target"]["creationPolicy"] == "Owner"
-    (mounted,) = [v["secret"] for v in pods["slipway"]["spec"]["volumes"] if "secret" in v]
-    assert spec["target"]["name"] == mounted["secretName"]
-    variables = {e["name"]: e["value"] for e in pods["slipway"]["spec"]["containers"][0]["env"]}
+    assert spec["target"] == {"name": name, "creationPolicy": "Owner"}
     (entry,) = spec["data"]
-    assert variables["SLIPWAY_DATABASE_PASSWORD_FILE"].endswith("/" + entry["secretKey"])
+    assert path.endswith("/" + entry["secretKey"])
     assert set(entry["remoteRef"]) == {"key", "property"}
 
 

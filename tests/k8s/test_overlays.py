@@ -16,6 +16,10 @@ SETTINGS = {
     "SLIPWAY_DATABASE_NAME",
     "SLIPWAY_DATABASE_USER",
     "SLIPWAY_DATABASE_SSLMODE",
+    "SLIPWAY_PUBLIC_READ",
+    "SLIPWAY_RATE_LIMIT",
+    "SLIPWAY_AUTH_FAILURE_LIMIT",
+    "SLIPWAY_TRUSTED_PROXIES",
     "SLIPWAY_LOG_LEVEL",
     "SLIPWAY_THREADS",
 }
@@ -73,6 +77,15 @@ def test_the_password_of_a_managed_database_is_not_sent_in_the_clear(
 ) -> None:
     data = overlay.find(among, "ConfigMap")["data"]
     assert data["SLIPWAY_DATABASE_SSLMODE"] == ("prefer" if env == "dev" else "require")
+
+
+def test_only_dev_is_read_by_everybody(env: str, among: Objects) -> None:
+    data = overlay.find(among, "ConfigMap")["data"]
+    assert data["SLIPWAY_PUBLIC_READ"] == ("true" if env == "dev" else "false")
+
+
+def test_the_ingress_alone_is_believed_whose_request_it_forwards(among: Objects) -> None:
+    assert overlay.find(among, "ConfigMap")["data"]["SLIPWAY_TRUSTED_PROXIES"] == "1"
 
 
 def test_a_label_of_the_environment_is_not_on_what_cannot_change(among: Objects) -> None:

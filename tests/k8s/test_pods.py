@@ -90,9 +90,24 @@ def test_the_password_is_a_file_and_never_a_variable(pods: Pods) -> None:
         assert named[0].endswith("_FILE")
         assert variables[named[0]]["value"] == "/run/secrets/slipway/password"
         assert not any("valueFrom" in each for each in variables.values())
-    for pod in pods.values():
-        secrets = [v["secret"]["secretName"] for v in pod["spec"]["volumes"] if "secret" in v]
-        assert secrets == ["slipway-database"]
+    for name, pod in pods.items():
+        secrets = [v["secret"] for v in pod["spec"]["volumes"] if "secret" in v]
+        assert {"secretName": "slipway-database"} in secrets, "no pod starts without it"
+        assert len(secrets) == {"slipway": 2, "postgres": 1}[name]
+
+
+def test_the_admin_token_is_a_file_of_the_api_alone_and_may_be_missing(
+    pods: Pods, api: overlay.Object
+) -> None:
+    volumes = {each["name"]: each for each in pods["slipway"]["spec"]["volumes"]}
+    secret = {"secretName": "slipway-admin", "optional": True}
+    assert volumes["admin-token"]["secret"] == secret
+    mounts = {each["name"]: each for each in api["volumeMounts"]}
+    assert mounts["admin-token"]["readOnly"] is True
+    variables = {each["name"]: each["value"] for each in api["env"]}
+    path = mounts["admin-token"]["mountPath"] + "/token"
+    assert variables["SLIPWAY_ADMIN_TOKEN_FILE"] == path
+    assert str(containers(pods)).count("'admin-token'") == 1
 
 
 def test_the_api_reads_the_generated_configmap(

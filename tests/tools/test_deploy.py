@@ -231,6 +231,16 @@ def test_an_unknown_revision_is_refused_before_anything_is_applied(
     assert not cluster.called("apply")
 
 
+def test_a_missing_admin_token_elsewhere_is_said_and_stops_nothing(
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "--env", "staging", "--digest", DIGEST)
+    said = "secret slipway-admin: missing in slipway-staging; `make secrets ENV=staging` makes it"
+    assert said in capsys.readouterr().out
+    assert not cluster.called("create")
+    assert cluster.called("apply")
+
+
 def crashed(restarts: int) -> str:
     containers = [{"name": "api", "restartCount": restarts, "ready": False, "state": {}}]
     pod = {"metadata": {"name": "slipway-2"}, "status": {"containerStatuses": containers}}

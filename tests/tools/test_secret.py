@@ -7,6 +7,7 @@ import pytest
 from tests.tools.conftest import FakeKubectl
 from tools import secret
 from tools.command import ToolError
+from tools.kube import Kube
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
@@ -18,18 +19,35 @@ def created(kubectl: FakeKubectl) -> list[dict[str, object]]:
     return [json.loads(call["stdin"]) for call in kubectl.called("create --filename -")]
 
 
-def test_a_random_password_is_made_and_shown_nowhere(
+def test_a_random_password_and_token_are_made_and_shown_nowhere(
     kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run(monkeypatch, "--env", "dev")
     run(monkeypatch, "--env", "dev")
     said = capfd.readouterr()
-    passwords = [each["stringData"]["password"] for each in created(kubectl)]  # type: ignore[index]
-    assert len(set(passwords)) == 2
-    for password in passwords:
-        assert len(password) >= 32
-        assert password not in said.out + said.err
-        assert not any(password in word for call in kubectl.calls for word in call["argv"])
+    made = created(kubectl)
+    names = [each["metadata"]["name"] for each in made]  # type: ignore[index]
+    assert names == ["slipway-database", "slipway-admin"] * 2
+    data: list[dict[str, str]] = [each["stringData"] for each in made]  # type: ignore[misc]
+    assert [list(each) for each in data] == [["password"], ["token"]] * 2
+    values = {value for each in data for value in each.values()}
+    assert len(values) == 4
+    for value in values:
+        assert len(value) >= 32
+        assert value not in said.out + said.err
+        assert not any(value in word for call in kubectl.calls for word in call["argv"])
+
+
+def test_it_says_how_to_read_the_admin_token(
+    kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "--env", "staging")
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "the admin token: kubectl --namespace slipway-staging get secret slipway-admin"
+        " --output go-template='{{.data.token | base64decode}}'"
+    )
+    kubectl.answer("get --output json secret slipway-admin", '{"data": {"token": "aHVudGVyMg=="}}')
+    assert secret.admin_token(Kube("laptop"), "slipway-staging") == "hunter2"
 
 
 def test_the_namespace_is_made_first_as_the_overlay_has_it(
@@ -50,8 +68,11 @@ def test_an_existing_secret_is_left_as_it_is(
 ) -> None:
     kubectl.answer("get secret slipway-database", "secret/slipway-database\n")
     run(monkeypatch, "--env", "dev")
-    assert created(kubectl) == []
-    assert "exists in slipway-dev, left as it is" in capsys.readouterr().out
+    (made,) = created(kubectl)
+    assert made["metadata"] == {"name": "slipway-admin", "namespace": "slipway-dev"}
+    said = capsys.readouterr().out
+    assert "secret slipway-database: exists in slipway-dev, left as it is" in said
+    assert "secret slipway-admin: created in slipway-dev" in said
 
 
 @pytest.mark.parametrize("source", ["file", "-"])
