@@ -181,7 +181,7 @@ def _authorize() -> None:
     words = " or ".join(scopes)
     if who is None:
         _note_failure(Reason.MISSING)
-        detail = f"This needs a token with the scope {words}: send Authorization: Bearer …"
+        detail = f"This needs a token with the scope {words}: send Authorization: Bearer <token>"
         _refuse(HTTPStatus.UNAUTHORIZED, detail)
     _note_failure(Reason.INSUFFICIENT_SCOPE)
     detail = f"This needs the scope {words}, which the token {who.name} does not have."

@@ -15,6 +15,8 @@ import httpx
 import pytest
 from flask.testing import FlaskClient
 
+from tests.api.conftest import ADMIN_TOKEN
+
 PACKAGE = "generated_client"
 
 
@@ -47,9 +49,11 @@ def call(
     generated: Callable[[str], ModuleType], client: FlaskClient
 ) -> Callable[..., tuple[int, Any]]:
     """Return a function that calls an operation: it returns the status and the parsed answer."""
-    api = generated("client").Client(base_url="http://ledger")
-    transport = httpx.WSGITransport(app=client.application)
-    api.set_httpx_client(httpx.Client(base_url="http://ledger", transport=transport))
+    api = generated("client").AuthenticatedClient(
+        base_url="http://ledger",
+        token=ADMIN_TOKEN,
+        httpx_args={"transport": httpx.WSGITransport(app=client.application)},
+    )
 
     def call(operation: str, *path: Any, **parameters: Any) -> tuple[int, Any]:
         response = generated(f"api.{operation}").sync_detailed(*path, client=api, **parameters)
