@@ -13,12 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog, kinds
 from api.domain.deployments import NewDeployment, find
 from api.domain.kinds import Cell
+from api.domain.sql import inserted
 from api.domain.transitions import LATER, ConflictError
 from api.domain.types import Kind, Status, now
 from api.tables import deployments
@@ -81,7 +81,7 @@ def _record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[
     if plain:
         connection.execute(insert(deployments), plain)
     for new, cell, row in zip(batch, cells, rows, strict=True):
-        if row["external_id"] is None or _insert(connection, row):
+        if row["external_id"] is None or inserted(connection, deployments, row):
             identifier, started_at, created = row["id"], row["started_at"], True
         else:
             identifier, started_at = _merge(connection, new, row)
@@ -91,15 +91,6 @@ def _record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[
     for cell, earliest in since.items():
         kinds.review(connection, cell, earliest)
     return recorded
-
-
-def _insert(connection: Connection, row: dict[str, Any]) -> bool:
-    """Insert a deployment unless its external id is known; say whether it was inserted."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(deployments).on_conflict_do_nothing(
-        index_elements=["source", "external_id"]
-    )
-    return connection.execute(statement.returning(deployments.c.id), row).first() is not None
 
 
 def _merge(

@@ -146,6 +146,16 @@ def test_a_fault_is_pointed_at_and_nothing_is_stored(
         assert connection.scalar(select(func.count()).select_from(services)) == 0
 
 
+def test_the_first_report_of_a_deployment_creates_it_and_the_next_does_not(
+    client: FlaskClient,
+) -> None:
+    body = {**COMPLETE, "external_id": "4711"}
+    first, second = client.post(URL, json=body), client.post(URL, json=body)
+
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.headers["Location"] == second.headers["Location"]
+
+
 def test_a_clock_may_be_a_little_ahead_but_not_wrong(client: FlaskClient) -> None:
     def started(ahead: timedelta) -> dict[str, str]:
         body = {"service": "web", "environment": "dev", "version": "1", "status": "running"}
