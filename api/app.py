@@ -13,7 +13,15 @@ from api.auth import API_PREFIX
 from api.database import Database
 from api.health import DatabaseProbe
 from api.migrate import upgrade
-from api.routes import deployments, matrix, promotions, service, tokens
+from api.routes import (
+    deployments,
+    environments,
+    matrix,
+    promotions,
+    service,
+    services,
+    tokens,
+)
 from api.version import VERSION
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -53,6 +61,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     cli.init_app(app)
     cli_tokens.init_app(app)
     app.register_blueprint(service.bp)
-    for blueprint in (deployments.bp, matrix.bp, promotions.bp, tokens.bp):
+    parts = (services, environments, deployments, matrix, promotions, tokens)
+    for blueprint in (part.bp for part in parts):
         app.register_blueprint(blueprint, url_prefix=API_PREFIX + str(blueprint.url_prefix))
     return app

@@ -33,10 +33,15 @@ def _tag(response: Response) -> Response:
     return response
 
 
-def check(current: dict[str, Any], model: type[BaseModel]) -> None:
-    """Answer 412 when the caller's If-Match is not about what the resource is now."""
+def check(current: dict[str, Any] | None, model: type[BaseModel]) -> None:
+    """Answer 412 when the caller's If-Match is not about what the resource is now.
+
+    None is a resource that is not there, which no If-Match is about.
+    """
     if not request.if_match:
         return
+    if current is None:
+        abort(HTTPStatus.PRECONDITION_FAILED, "It is not there.")
     told = jsonify(model.model_validate(current).model_dump(mode="json"))
     if not request.if_match.contains(generate_etag(told.get_data())):
         abort(

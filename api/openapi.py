@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from flask import Request, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from api import auth
+from api import auth, conditional
 from api.problems import MAX_FAULTS, MAX_POINTER, MEDIA_TYPE, InvalidQueryError, Problem
 
 SCHEMAS = "#/components/schemas/"
@@ -171,6 +171,8 @@ def _describe_operation(operation: dict[str, Any]) -> None:
         if parameter["in"] == "path" and parameter["name"].endswith("_id"):
             parameter["schema"]["format"] = "uuid"
     responses = operation["responses"]
+    if str(int(HTTPStatus.PRECONDITION_FAILED)) in responses:
+        operation["parameters"].append(conditional.HEADER)
     expected = dict(DATABASE_ERRORS) if "Service" not in operation["tags"] else {}
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True

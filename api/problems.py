@@ -37,7 +37,9 @@ class Fault(BaseModel):
     pointer: str | None = Field(
         default=None, description="Where in the body: a JSON pointer as a URI fragment (RFC 6901)."
     )
-    parameter: str | None = Field(default=None, description="Which parameter of the query.")
+    parameter: str | None = Field(
+        default=None, description="Which parameter of the query or the path."
+    )
     detail: str = Field(description="What is wrong there.")
 
 
@@ -67,6 +69,15 @@ class InvalidParameterError(InvalidQueryError):
 
     def __init__(self, parameter: str, detail: str) -> None:
         super().__init__([{"parameter": parameter, "detail": detail}])
+
+
+class InvalidBodyError(HTTPError):
+    """A value of the body is well-formed and yet wrong."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        super().__init__(extra_data={"errors": [{"pointer": f"#{pointer}", "detail": detail}]})
 
 
 def init_app(app: APIFlask) -> None:
@@ -100,7 +111,7 @@ def _from_api_error(error: HTTPError) -> tuple[dict[str, Any], int, dict[str, An
         errors = faults(cause, in_body="json" in error.detail)
     else:
         errors = error.extra_data.get("errors", [])
-    if errors:
+    if errors and error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
         number = f"{len(errors)} values sent are" if len(errors) > 1 else "1 value sent is"
         detail = f"{number} not valid."
     else:

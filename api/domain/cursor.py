@@ -48,7 +48,7 @@ def decode(cursor: str, scope: str, types: Sequence[type]) -> Position:
 
 
 def _read(kind: type, text: Any) -> datetime | UUID | str:
-    if not isinstance(text, str) or "\x00" in text:
+    if not isinstance(text, str) or "\x00" in text or not text.isascii():
         raise CursorError
     if kind is datetime:
         return datetime.fromisoformat(text).astimezone(UTC)

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from sqlalchemy import Connection, Select, select
 
-from api.domain.lists import Order
+from api.domain.lists import Order, Span
 from api.domain.types import (
     Actor,
     Commit,
@@ -102,27 +102,14 @@ class NewDeployment(BaseModel):
         return self.model_copy(update={"started_at": started_at, "finished_at": finished_at})
 
 
-class Filters(BaseModel):
+class Filters(Span):
     """What a list of deployments is narrowed to; `from` and `to` are about `started_at`."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     service: Name | None = None
     environment: Name | None = None
     status: Status | None = None
     kind: Kind | None = None
     version: Version | None = None
-    since: Annotated[Time | None, Field(alias="from", description="Not before this time.")] = None
-    until: Annotated[Time | None, Field(alias="to", description="Before this time.")] = None
-
-    @field_validator("until")
-    @classmethod
-    def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
-        """Refuse a range that ends before it begins."""
-        since: datetime | None = info.data.get("since")
-        if until is not None and since is not None and until < since:
-            raise ValueError("must not be before from")
-        return until
 
 
 # The columns of a deployment as it is told, in the order a person reads them.
@@ -163,12 +150,10 @@ def selected(filters: Filters) -> Select[Any]:
         (deployments.c.kind, filters.kind),
         (deployments.c.version, filters.version),
     )
-    statement = _select().where(*(column == value for column, value in wanted if value is not None))
-    if filters.since is not None:
-        statement = statement.where(deployments.c.started_at >= filters.since)
-    if filters.until is not None:
-        statement = statement.where(deployments.c.started_at < filters.until)
-    return statement
+    return _select().where(
+        *(column == value for column, value in wanted if value is not None),
+        *filters.within(deployments.c.started_at),
+    )
 
 
 def is_empty(connection: Connection) -> bool:

@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from sqlalchemy import ColumnElement, Connection, Select, tuple_
 
 from api.domain.cursor import Position
+from api.domain.types import Time
 
 # The columns a list is sorted by, under the names that its rows have for them.
 Order = Mapping[str, ColumnElement[Any]]
+
+
+class Span(BaseModel):
+    """A span of time that a list is narrowed to: half-open, and open at either end."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    since: Annotated[Time | None, Field(alias="from", description="Not before this time.")] = None
+    until: Annotated[Time | None, Field(alias="to", description="Before this time.")] = None
+
+    @field_validator("until")
+    @classmethod
+    def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+        """Refuse a range that ends before it begins."""
+        since: datetime | None = info.data.get("since")
+        if until is not None and since is not None and until < since:
+            raise ValueError("must not be before from")
+        return until
+
+    def within(self, column: ColumnElement[datetime]) -> list[ColumnElement[bool]]:
+        """Return the conditions for a time to be in the span."""
+        conditions = []
+        if self.since is not None:
+            conditions.append(column >= self.since)
+        if self.until is not None:
+            conditions.append(column < self.until)
+        return conditions
 
 
 def page(

@@ -54,6 +54,16 @@ class Tier(StrEnum):
     PRODUCTION = "production"
 
 
+class InvalidValueError(ValueError):
+    """A value is well-formed, and wrong for what the ledger knows."""
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        super().__init__(detail)
+        # A JSON pointer into what was sent (RFC 6901).
+        self.pointer = pointer
+        self.detail = detail
+
+
 def now() -> datetime:
     """Return the current time, in UTC."""
     return datetime.now(UTC)
@@ -113,6 +123,16 @@ Actor = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", ma
 ConfigRevision = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=128)]
 ExternalId = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=256)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
+RepositoryUrl = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=512)]
+# An image's name without tag and digest, as the distribution reference grammar has it.
+ImageName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([A-Za-z0-9.-]+(:[0-9]+)?/)?"
+        r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$",
+        max_length=255,
+    ),
+]
 Time = Annotated[
     datetime,
     BeforeValidator(parse_time, json_schema_input_type=str),

@@ -12,6 +12,7 @@ from api.database import database
 from api.domain import cursor as cursors
 from api.domain import lists
 from api.domain.lists import Order
+from api.domain.types import Name
 from api.problems import InvalidParameterError
 
 LINK = {"Link": {"schema": {"type": "string"}, "description": 'The next page, as rel="next".'}}
@@ -19,6 +20,12 @@ LINK = {"Link": {"schema": {"type": "string"}, "description": 'The next page, as
 NextCursor = Annotated[
     str | None, Field(description="Ask again with this as cursor; null on the last page.")
 ]
+
+
+class ByName(BaseModel):
+    """Which one, in a path."""
+
+    name: Name
 
 
 class PageQuery(BaseModel):

@@ -41,6 +41,8 @@ class Readiness(BaseModel):
 def index() -> dict[str, object]:
     """Return the links of the API."""
     links = {
+        "services": url_for("services.list_services"),
+        "environments": url_for("environments.list_environments"),
         "deployments": url_for("deployments.list_deployments"),
         "matrix": url_for("matrix.get_matrix"),
         "openapi": url_for("openapi.spec"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def test_it_lists_every_route(sqlite_client: FlaskClient, spec: dict[str, Any]) 
     described = {(path, method) for path, methods in spec["paths"].items() for method in methods}
     hidden = {"/metrics", "/openapi.json"}
     served = {
-        (str(rule).replace("<uuid:", "{").replace(">", "}"), method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)), method.lower())
         for rule in sqlite_client.application.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if str(rule) not in hidden and not str(rule).startswith("/static")
@@ -85,7 +86,26 @@ def test_no_model_is_there_twice(spec: dict[str, Any]) -> None:
     assert {"Deployment", "NewDeployment", "MatrixCell", "Problem", "Fault"} <= set(names)
 
 
-def test_the_example_is_accepted(sqlite_client: FlaskClient, spec: dict[str, Any]) -> None:
-    example = spec["components"]["schemas"]["NewDeployment"]["example"]
+@pytest.mark.parametrize(
+    ("method", "path", "model"),
+    [
+        ("POST", "deployments", "NewDeployment"),
+        ("PUT", "services/checkout", "ServiceDescription"),
+        ("PUT", "environments/prod", "EnvironmentDescription"),
+    ],
+)
+def test_the_examples_are_accepted(
+    sqlite_client: FlaskClient, spec: dict[str, Any], method: str, path: str, model: str
+) -> None:
+    example = spec["components"]["schemas"][model]["example"]
 
-    assert sqlite_client.post("/api/v1/deployments", json=example).status_code == 201
+    response = sqlite_client.open(f"/api/v1/{path}", method=method, json=example)
+
+    assert response.status_code == 201
+
+
+def test_an_operation_that_may_answer_412_takes_if_match(spec: dict[str, Any]) -> None:
+    for methods in spec["paths"].values():
+        for operation in methods.values():
+            headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+            assert ("If-Match" in headers) == ("412" in operation["responses"])
