@@ -16,6 +16,7 @@ from api.migrate import upgrade
 from api.routes import (
     deployments,
     environments,
+    incidents,
     matrix,
     promotions,
     service,
@@ -61,7 +62,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     cli.init_app(app)
     cli_tokens.init_app(app)
     app.register_blueprint(service.bp)
-    parts = (services, environments, deployments, matrix, promotions, tokens)
+    parts = (services, environments, deployments, incidents, matrix, promotions, tokens)
     for blueprint in (part.bp for part in parts):
         app.register_blueprint(blueprint, url_prefix=API_PREFIX + str(blueprint.url_prefix))
     return app

@@ -143,6 +143,8 @@ incidents = Table(
     Column("links", JSON, nullable=False, server_default=text("'[]'")),
     Column("source", String(63), nullable=False, server_default="api"),
     Column("external_id", String(256)),
+    # The names of what somebody corrected: later reports leave it as it is.
+    Column("corrected", JSON, nullable=False, server_default=text("'[]'")),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint("resolved_at >= detected_at", name="resolved_after_detected"),
     Index("uq_incidents_source_external_id", "source", "external_id", unique=True),

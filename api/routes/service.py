@@ -44,6 +44,7 @@ def index() -> dict[str, object]:
         "services": url_for("services.list_services"),
         "environments": url_for("environments.list_environments"),
         "deployments": url_for("deployments.list_deployments"),
+        "incidents": url_for("incidents.list_incidents"),
         "matrix": url_for("matrix.get_matrix"),
         "openapi": url_for("openapi.spec"),
         "metrics": url_for("metrics"),

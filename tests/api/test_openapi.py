@@ -90,6 +90,7 @@ def test_no_model_is_there_twice(spec: dict[str, Any]) -> None:
     ("method", "path", "model"),
     [
         ("POST", "deployments", "NewDeployment"),
+        ("POST", "incidents", "NewIncident"),
         ("PUT", "services/checkout", "ServiceDescription"),
         ("PUT", "environments/prod", "EnvironmentDescription"),
     ],

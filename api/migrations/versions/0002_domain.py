@@ -107,6 +107,7 @@ def _create_incidents() -> None:
         sa.Column("links", sa.JSON, nullable=False, server_default=sa.text("'[]'")),
         sa.Column("source", sa.String(63), nullable=False, server_default="api"),
         sa.Column("external_id", sa.String(256)),
+        sa.Column("corrected", sa.JSON, nullable=False, server_default=sa.text("'[]'")),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_incidents"),
         *(

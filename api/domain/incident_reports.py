@@ -1,0 +1,169 @@
+"""Reports of incidents: they become a record, in whatever order and however often they come.
+
+A source's reports with the same external id are about one incident, which
+
+- was detected at the earliest time that any of them says,
+- was resolved at the latest time that any of them says: once resolved, it stays so,
+- has the title of the earliest detection; of several, the first in the order of the alphabet,
+- has every link.
+
+What a person corrects (`change`) is left alone by later reports, until it is set to null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, select, update
+from uuid_utils.compat import uuid7
+
+from api.domain import catalog, incidents, kinds
+from api.domain.incidents import NewIncident
+from api.domain.kinds import Cell
+from api.domain.reports import ConflictError
+from api.domain.sql import inserted
+from api.domain.types import InvalidValueError, Line, Links, Time, now
+from api.tables import deployments
+from api.tables import incidents as table
+
+# What reports leave alone once somebody has corrected it.
+CORRECTABLE = {"title", "resolved_at", "deployment_id"}
+MAX_LINKS = 10
+
+
+def _absent() -> Any:
+    """Stand for a field that was not given, and is then not looked at."""
+    return None
+
+
+class IncidentChange(BaseModel):
+    """What is known better of an incident: each field that is given replaces what was known."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_extra={"example": {"resolved_at": "2026-03-01T12:40:00Z"}},
+    )
+
+    title: Line = Field(default_factory=_absent)
+    resolved_at: Annotated[Time | None, Field(description="Null opens it again.")] = None
+    deployment_id: Annotated[
+        UUID | None, Field(description="The deployment that caused it; null unlinks it.")
+    ] = None
+    links: Links = Field(default_factory=_absent)
+
+
+def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bool]:
+    """Write a report; return the incident and whether this was the first report of it.
+
+    Raises ConflictError when an earlier report with the same external id said something else, and
+    InvalidValueError for a deployment that cannot have caused it.
+    """
+    reported_at = now()
+    services = catalog.service_ids(connection, {new.service}, reported_at)
+    environments = catalog.environment_ids(connection, {new.environment}, reported_at)
+    cell = Cell(services[new.service], environments[new.environment])
+    kinds.lock(connection, cell)
+    _check_deployment(connection, cell, new.deployment_id)
+    row = {
+        "id": uuid7(),
+        **cell._asdict(),
+        "created_at": reported_at,
+        **new.timed(reported_at).model_dump(exclude={"service", "environment"}),
+    }
+    row["links"] = _united(row["links"])
+    created = inserted(connection, table, row)
+    identifier = row["id"] if created else _merge(connection, row)
+    if created:
+        kinds.review(connection, cell, row["detected_at"])
+    recorded = incidents.find(connection, identifier)
+    assert recorded is not None  # noqa: S101 (written in this transaction)
+    return recorded, created
+
+
+def hold(connection: Connection, incident_id: UUID) -> dict[str, Any] | None:
+    """Return the incident of that id, which nobody else changes until the transaction ends."""
+    columns = (table.c.service_id, table.c.environment_id)
+    found = connection.execute(select(*columns).where(table.c.id == incident_id)).one_or_none()
+    if found is None:
+        return None
+    kinds.lock(connection, Cell(*found))
+    return incidents.find(connection, incident_id)
+
+
+def change(connection: Connection, incident_id: UUID, changed: IncidentChange) -> None:
+    """Change an incident that is held.
+
+    Raises InvalidValueError for an end before the beginning, and for a deployment that cannot have
+    caused it.
+    """
+    values = changed.model_dump(exclude_unset=True)
+    if not values:
+        return
+    found = connection.execute(select(table).where(table.c.id == incident_id))
+    known = found.mappings().one()
+    cell = Cell(known["service_id"], known["environment_id"])
+    _check_deployment(connection, cell, values.get("deployment_id"))
+    resolved_at = values.get("resolved_at")
+    if resolved_at is not None and resolved_at < known["detected_at"]:
+        raise InvalidValueError("/resolved_at", "must not be before detected_at")
+    stated = {name for name in CORRECTABLE & values.keys() if values[name] is not None}
+    values["corrected"] = sorted((set(known["corrected"]) - values.keys()) | stated)
+    connection.execute(update(table).where(table.c.id == incident_id).values(values))
+    if "resolved_at" in values:
+        kinds.review(connection, cell, known["detected_at"])
+
+
+def _merge(connection: Connection, row: dict[str, Any]) -> UUID:
+    """Add a report to the incident it is about; return its id."""
+    same = (table.c.source == row["source"], table.c.external_id == row["external_id"])
+    known = dict(connection.execute(select(table).where(*same)).mappings().one())
+    for name in ("service_id", "environment_id", "deployment_id"):
+        told = (known[name], row[name])
+        if None not in told and told[0] != told[1] and name not in known["corrected"]:
+            raise ConflictError(
+                f"The incident {known['external_id']} of {known['source']} is known with another"
+                f" {name.removesuffix('_id')}."
+            )
+    ends = [end for end in (known["resolved_at"], row["resolved_at"]) if end is not None]
+    earliest = min(known, row, key=lambda each: (each["detected_at"], each["title"]))
+    values = {
+        "title": earliest["title"],
+        "detected_at": earliest["detected_at"],
+        "resolved_at": max(ends, default=None),
+        "deployment_id": known["deployment_id"] or row["deployment_id"],
+        "links": _united([*known["links"], *row["links"]]),
+    }
+    values = {name: value for name, value in values.items() if name not in known["corrected"]}
+    connection.execute(update(table).where(table.c.id == known["id"]).values(values))
+    if any(values.get(name, known[name]) != known[name] for name in ("detected_at", "resolved_at")):
+        kinds.review(
+            connection, Cell(row["service_id"], row["environment_id"]), values["detected_at"]
+        )
+    identifier: UUID = known["id"]
+    return identifier
+
+
+def _check_deployment(connection: Connection, cell: Cell, deployment_id: UUID | None) -> None:
+    if deployment_id is None:
+        return
+    where = select(deployments.c.service_id, deployments.c.environment_id).where(
+        deployments.c.id == deployment_id
+    )
+    found = connection.execute(where).one_or_none()
+    if found is None:
+        raise InvalidValueError("/deployment_id", "is not the id of a deployment")
+    if Cell(*found) != cell:
+        raise InvalidValueError(
+            "/deployment_id", "is a deployment of another service or environment"
+        )
+
+
+def _united(links: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return each link once and sorted, so that the order of reports leaves no trace."""
+    found = {(link["title"], link["url"]) for link in links}
+    return [{"title": title, "url": url} for title, url in sorted(found)[:MAX_LINKS]]

@@ -1,0 +1,142 @@
+"""`/incidents`: report one, read one, list them, say what is known better of one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from apiflask import APIBlueprint, abort
+from flask import url_for
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api import conditional
+from api.database import database
+from api.domain import incident_reports as reports
+from api.domain import incidents as domain
+from api.domain.causes import Cause
+from api.domain.incident_reports import IncidentChange
+from api.domain.incidents import Filters, NewIncident
+from api.domain.reports import ConflictError
+from api.domain.types import InvalidValueError, Link, Name
+from api.problems import InvalidBodyError
+from api.routes import lists
+from api.routes.lists import NextCursor, PageQuery
+
+bp = APIBlueprint(
+    "incidents",
+    __name__,
+    url_prefix="/incidents",
+    tag={"name": "Incidents", "description": "What went wrong, where, when and after what."},
+)
+
+UNKNOWN = "There is no incident of that id."
+
+
+class Incident(BaseModel):
+    """An incident as the ledger tells it; times are in UTC."""
+
+    id: UUID
+    service: Name
+    environment: Name
+    title: str
+    detected_at: AwareDatetime
+    resolved_at: Annotated[AwareDatetime | None, Field(description="Null while it is open.")]
+    deployment_id: Annotated[
+        UUID | None, Field(description="The deployment that it is put down to.")
+    ]
+    link: Annotated[
+        Cause | None,
+        Field(
+            description="`stated` when somebody said so; `inferred` when it is the latest that"
+            " finished there in the 72 hours before."
+        ),
+    ]
+    links: list[Link]
+    source: Name
+    external_id: str | None
+    created_at: Annotated[AwareDatetime, Field(description="When it was first reported.")]
+
+
+class IncidentPage(BaseModel):
+    """Some incidents, newest detection first, and where the next ones begin."""
+
+    items: list[Incident]
+    next_cursor: NextCursor
+
+
+class IncidentQuery(Filters, PageQuery):
+    """The filters of a list, and which part of it."""
+
+
+@bp.post("")
+@bp.input(NewIncident, arg_name="new")
+@bp.output(Incident, status_code=201, description="The incident; Location says where it is.")
+@bp.doc(
+    operation_id="recordIncident",
+    summary="Report an incident",
+    responses={
+        200: "The incident that the source has reported before, with what this report adds.",
+        409: "The source has reported it before, and said something else.",
+    },
+)
+def record_incident(new: NewIncident) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Report an incident; its service and environment are created on first sight.
+
+    Any order of a source's reports gives the same incident: the earliest detection, its title, the
+    latest resolution.
+    """
+    try:
+        with database().write() as connection:
+            recorded, created = reports.record(connection, new)
+    except ConflictError as error:
+        abort(409, str(error))
+    except InvalidValueError as error:
+        raise InvalidBodyError(error.pointer, error.detail) from error
+    location = url_for(".get_incident", incident_id=recorded["id"])
+    return recorded, 201 if created else 200, {"Location": location}
+
+
+@bp.get("")
+@bp.input(IncidentQuery, location="query", arg_name="query")
+@bp.output(IncidentPage)
+@bp.doc(operation_id="listIncidents", summary="List incidents, newest first")
+def list_incidents(query: IncidentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Return a page of incidents; inserts meanwhile neither repeat nor hide one."""
+    return lists.page(query, domain.selected(query), domain.ORDER)
+
+
+@bp.get("/<uuid:incident_id>")
+@bp.output(Incident)
+@bp.doc(operation_id="getIncident", summary="Read an incident", responses={404: UNKNOWN})
+def get_incident(incident_id: UUID) -> dict[str, Any]:
+    """Return one incident."""
+    with database().read() as connection:
+        found = domain.find(connection, incident_id)
+    if found is None:
+        abort(404, f"There is no incident {incident_id}.")
+    return found
+
+
+@bp.patch("/<uuid:incident_id>")
+@bp.input(IncidentChange, arg_name="changed")
+@bp.output(Incident)
+@bp.doc(
+    operation_id="changeIncident",
+    summary="Resolve an incident, or correct it",
+    responses={404: UNKNOWN, 412: "It has changed since the ETag in If-Match."},
+)
+def change_incident(incident_id: UUID, changed: IncidentChange) -> dict[str, Any]:
+    """Resolve an incident, open it again, link it to its deployment, or give it a better title.
+
+    Later reports leave alone what was said here, until it is set to null.
+    """
+    try:
+        with database().write() as connection:
+            found = reports.hold(connection, incident_id)
+            if found is None:
+                abort(404, f"There is no incident {incident_id}.")
+            conditional.check(found, Incident)
+            reports.change(connection, incident_id, changed)
+            return domain.find(connection, incident_id) or found
+    except InvalidValueError as error:
+        raise InvalidBodyError(error.pointer, error.detail) from error
