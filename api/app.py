@@ -14,6 +14,7 @@ from api.database import Database
 from api.health import DatabaseProbe
 from api.migrate import upgrade
 from api.routes import (
+    changes,
     deployments,
     environments,
     incidents,
@@ -62,7 +63,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     cli.init_app(app)
     cli_tokens.init_app(app)
     app.register_blueprint(service.bp)
-    parts = (services, environments, deployments, incidents, matrix, promotions, tokens)
+    parts = (services, environments, deployments, incidents, changes, matrix, promotions, tokens)
     for blueprint in (part.bp for part in parts):
         app.register_blueprint(blueprint, url_prefix=API_PREFIX + str(blueprint.url_prefix))
     return app

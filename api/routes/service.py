@@ -45,6 +45,7 @@ def index() -> dict[str, object]:
         "environments": url_for("environments.list_environments"),
         "deployments": url_for("deployments.list_deployments"),
         "incidents": url_for("incidents.list_incidents"),
+        "changes": url_for("changes.list_changes"),
         "matrix": url_for("matrix.get_matrix"),
         "openapi": url_for("openapi.spec"),
         "metrics": url_for("metrics"),

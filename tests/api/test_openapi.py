@@ -91,6 +91,7 @@ def test_no_model_is_there_twice(spec: dict[str, Any]) -> None:
     [
         ("POST", "deployments", "NewDeployment"),
         ("POST", "incidents", "NewIncident"),
+        ("POST", "changes", "NewChanges"),
         ("PUT", "services/checkout", "ServiceDescription"),
         ("PUT", "environments/prod", "EnvironmentDescription"),
     ],
