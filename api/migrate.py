@@ -16,6 +16,8 @@ from api.database import writing
 
 # Any number that nothing else on the same database uses; it spells "slip".
 ADVISORY_LOCK = 0x736C6970
+# Another process's migration may take longer than a request waits for a writer.
+SQLITE_WAIT_MS = 120_000
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -51,6 +53,8 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
 def _one_at_a_time(connection: Connection) -> Iterator[None]:
     """Hold off every other migration of the same database until this one has ended."""
     if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {SQLITE_WAIT_MS}")
+        connection.rollback()
         with writing(connection):
             yield
         return

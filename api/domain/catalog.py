@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Connection, Select, Table, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain.lists import Order
 from api.domain.sql import ByteOrder, insert_new, inserted
-from api.domain.types import Actor, ImageName, RepositoryUrl, Tier, now
+from api.domain.types import Actor, ImageName, RepositoryUrl, Tier, now, whole
 from api.tables import environments, services
 
 # What an environment's name says of its tier, until somebody says it better.
@@ -67,6 +67,7 @@ class EnvironmentDescription(BaseModel):
             description="Releases go from a lower to a higher one; by default 100 for development,"
             " 200 for staging and 300 for production.",
         ),
+        BeforeValidator(whole),
     ] = None
 
     def ordered(self) -> dict[str, Any]:

@@ -69,6 +69,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def whole(value: Any) -> Any:
+    """Return a number without a fraction as the integer that JSON Schema takes it for."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def parse_time(value: Any) -> datetime:
     """Return the instant of something that happened, as `parse_instant` does.
 

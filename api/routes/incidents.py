@@ -16,7 +16,7 @@ from api.domain import incidents as domain
 from api.domain.causes import Cause
 from api.domain.incident_reports import IncidentChange
 from api.domain.incidents import Filters, NewIncident
-from api.domain.reports import ConflictError
+from api.domain.transitions import ConflictError
 from api.domain.types import InvalidValueError, Link, Name
 from api.problems import InvalidBodyError
 from api.routes import lists

@@ -92,7 +92,7 @@ def environment(
 
 def change(environment: Environment, to: Release) -> Change:
     """Roll out a release while requests go on."""
-    with Load(environment.ingress_url, environment.ingress.host, per_second=20) as load:
+    with environment.load(per_second=20) as load:
         load.reach(REQUESTS)
         started = time.monotonic()
         said = environment.must_deploy(to.digest, revision=to.revision)
