@@ -40,6 +40,10 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # Nobody talks to a pod's server by its control socket, and its folder is read-only there.
 control_socket_disable = True
 
+# A header that is too long for what it says is then our own 422, which names it; what is longer
+# still is Gunicorn's 431.
+limit_request_field_size = 16 * 1024
+
 # The application writes its own access lines, under any server.
 accesslog = None
 loglevel = settings.LOG_LEVEL

@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIFlask
+from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import auth, cli, cli_tokens, conditional, logs, metrics, openapi, problems, settings
+from api import (
+    auth,
+    cli,
+    cli_tokens,
+    conditional,
+    idempotency,
+    logs,
+    metrics,
+    openapi,
+    problems,
+    settings,
+)
 from api.auth import API_PREFIX
 from api.database import Database
 from api.health import DatabaseProbe
@@ -30,9 +42,16 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class Application(APIFlask):
-    """Flask with strict requests."""
+    """Flask with strict requests, each of which is answered once."""
 
     request_class = openapi.StrictRequest
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """Call the view, or give its stored answer.
+
+        Around the view and what serialises its answer, and inside of the handling of its errors.
+        """
+        return idempotency.answer_once(super().dispatch_request)
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
@@ -60,6 +79,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     auth.init_app(app, checked)
     openapi.init_app(app)
     conditional.init_app(app)
+    idempotency.init_app(app)
     cli.init_app(app)
     cli_tokens.init_app(app)
     app.register_blueprint(service.bp)

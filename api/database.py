@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from flask import current_app
@@ -40,6 +41,7 @@ class Database:
         self._migrate = migrate
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._joined: ContextVar[Connection | None] = ContextVar("joined", default=None)
 
     @property
     def engine(self) -> Engine:
@@ -57,7 +59,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that only reads."""
+        """Open a transaction that only reads; within `write()`, it sees what that has written."""
+        joined = self._joined.get()
+        if joined is not None:
+            yield joined
+            return
         with self.engine.connect() as connection:
             yield connection
 
@@ -65,13 +71,25 @@ class Database:
     def write(self, *, wait: bool = True) -> Iterator[Connection]:
         """Open a transaction that is committed at the end, or rolled back by an exception.
 
+        Within another `write()` of the same thread it is a part of that one: an exception undoes
+        this part, and what is committed is committed with the whole.
+
         SQLite has one writer at a time: without `wait`, OperationalError is raised at once when
         that is somebody else.
         """
+        joined = self._joined.get()
+        if joined is not None:
+            with joined.begin_nested():
+                yield joined
+            return
         with self.engine.connect() as connection:
             connection.execution_options(wait=wait)
             with writing(connection):
-                yield connection
+                token = self._joined.set(connection)
+                try:
+                    yield connection
+                finally:
+                    self._joined.reset(token)
 
     def close(self) -> None:
         """Close every connection."""

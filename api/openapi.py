@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from flask import Request, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from api import auth, conditional
+from api import auth, conditional, idempotency
 from api.problems import MAX_FAULTS, MAX_POINTER, MEDIA_TYPE, InvalidQueryError, Problem
 
 SCHEMAS = "#/components/schemas/"
@@ -139,6 +139,8 @@ def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
     }
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
+            if idempotency.applies(method, path):
+                idempotency.describe(operation)
             _describe_operation(operation)
             if path.startswith(auth.API_PREFIX):
                 _describe_access(

@@ -40,6 +40,7 @@ class Fault(BaseModel):
     parameter: str | None = Field(
         default=None, description="Which parameter of the query or the path."
     )
+    header: str | None = Field(default=None, description="Which header.")
     detail: str = Field(description="What is wrong there.")
 
 
@@ -78,6 +79,15 @@ class InvalidBodyError(HTTPError):
 
     def __init__(self, pointer: str, detail: str) -> None:
         super().__init__(extra_data={"errors": [{"pointer": f"#{pointer}", "detail": detail}]})
+
+
+class InvalidHeaderError(HTTPError):
+    """A header is well-formed and yet wrong."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, header: str, detail: str) -> None:
+        super().__init__(extra_data={"errors": [{"header": header, "detail": detail}]})
 
 
 def init_app(app: APIFlask) -> None:

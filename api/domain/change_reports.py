@@ -18,8 +18,8 @@ from uuid_utils.compat import uuid7
 
 from api.domain import catalog
 from api.domain.changes import NewChange
-from api.domain.transitions import ConflictError
 from api.domain.sql import insert_new
+from api.domain.transitions import ConflictError
 from api.domain.types import InvalidValueError, now
 from api.tables import changes
 

@@ -23,8 +23,8 @@ from uuid_utils.compat import uuid7
 from api.domain import catalog, incidents, kinds
 from api.domain.incidents import NewIncident
 from api.domain.kinds import Cell
-from api.domain.transitions import ConflictError
 from api.domain.sql import inserted
+from api.domain.transitions import ConflictError
 from api.domain.types import InvalidValueError, Line, Links, Time, now
 from api.tables import deployments
 from api.tables import incidents as table

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,19 @@ def test_it_serves_with_several_workers(start: Start) -> None:
     start("-w", "4", "-b", f"127.0.0.1:{port}")
 
     assert all(get(port, "/readyz")["status"] == "ready" for _ in range(20))
+
+
+def test_a_header_of_10_kib_is_named_by_the_application(start: Start) -> None:
+    port = free_port()
+    start("-b", f"127.0.0.1:{port}")
+    get(port, "/healthz")
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("POST", "/api/v1/deployments", headers={"Idempotency-Key": "x" * 10_240})
+    response = connection.getresponse()
+
+    assert response.status == 422
+    assert json.load(response)["errors"][0]["header"] == "Idempotency-Key"
+    connection.close()
 
 
 def test_it_stops_soon_though_a_connection_is_kept_alive(start: Start) -> None:
