@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any
 
 from apiflask import APIFlask
 from flask import Request, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from api import auth, conditional, idempotency
+from api.domain import strictjson
 from api.problems import MAX_FAULTS, MAX_POINTER, MEDIA_TYPE, InvalidQueryError, Problem
 
 SCHEMAS = "#/components/schemas/"
@@ -45,11 +46,7 @@ class StrictRequest(Request):
                 "Send the body as JSON, with the header Content-Type: application/json."
             )
         try:
-            body = json.loads(
-                self._body(cache=cache).decode(),
-                object_pairs_hook=_unique,
-                parse_constant=_refuse_constant,
-            )
+            body = strictjson.loads(self._body(cache=cache).decode())
         except UnicodeDecodeError as error:
             raise BadRequest("The body is not UTF-8.") from error
         except json.JSONDecodeError as error:
@@ -75,19 +72,6 @@ class StrictRequest(Request):
         if self.content_length is None and len(body) >= limit:
             raise too_large
         return body
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {json.dumps(key[:100])} is there twice")
-        found[key] = value
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")
 
 
 def init_app(app: APIFlask) -> None:
