@@ -14,8 +14,9 @@ report decides anew what followed it. What the sender states is kept.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import tee
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -38,6 +39,8 @@ from api.tables import deployments, incidents
 ATTEMPTED = (Status.SUCCEEDED, Status.FAILED)
 # So many deployments are decided by looking their past up; for more the whole past is read once.
 FEW = 4
+# So many of a long past are held at a time.
+CHUNK = 1000
 
 
 class Cell(NamedTuple):
@@ -73,7 +76,7 @@ COLUMNS = tuple(deployments.c[name] for name in Attempt._fields)
 ORDER = (deployments.c.started_at, deployments.c.id)
 
 
-def decide(history: Sequence[Attempt], outages: Sequence[Outage]) -> Iterator[Kind]:
+def decide(history: Iterable[Attempt], outages: Sequence[Outage]) -> Iterator[Kind]:
     """Yield the kind of each deployment of one cell; the history is in the order of starts."""
     succeeded: dict[str, dict[tuple[str | None, str | None], Attempt]] = {}
     previous: Attempt | None = None
@@ -101,8 +104,8 @@ def review(connection: Connection, cell: Cell, since: datetime) -> None:
             *_, kind = decide([*past, attempt], outages)
             _store(connection, attempt, kind)
         return
-    history = [Attempt._make(row) for row in connection.execute(_of(cell).order_by(*ORDER))]
-    for attempt, kind in zip(history, decide(history, outages), strict=True):
+    history, decided = tee(_history(connection, cell))
+    for attempt, kind in zip(history, decide(decided, outages), strict=True):
         if attempt.started_at >= since:
             _store(connection, attempt, kind)
 
@@ -145,6 +148,17 @@ def _of(cell: Cell) -> Select[Any]:
         deployments.c.service_id == cell.service_id,
         deployments.c.environment_id == cell.environment_id,
     )
+
+
+def _history(connection: Connection, cell: Cell) -> Iterator[Attempt]:
+    """Yield all deployments of a cell; what is decided meanwhile does not disturb the reading."""
+    statement = _of(cell).order_by(*ORDER).limit(CHUNK)
+    chunk = connection.execute(statement).all()
+    while chunk:
+        yield from map(Attempt._make, chunk)
+        last = Attempt._make(chunk[-1])
+        after = tuple_(*ORDER) > tuple_(last.started_at, last.id)
+        chunk = connection.execute(statement.where(after)).all() if len(chunk) == CHUNK else []
 
 
 def _outages(connection: Connection, cell: Cell, since: datetime) -> list[Outage]:

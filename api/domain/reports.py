@@ -7,18 +7,18 @@ final statuses are settled by the one that finished later; finished at the same 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog, kinds
 from api.domain.deployments import NewDeployment, find
 from api.domain.kinds import Cell
-from api.domain.sql import inserted
 from api.domain.transitions import LATER, ConflictError
 from api.domain.types import Kind, Status, now
 from api.tables import deployments
@@ -33,6 +33,13 @@ IDENTITY = (
     "commit",
     "config_revision",
 )
+
+
+class Identity(NamedTuple):
+    """What a deployment has been before it came here; None is decided here."""
+
+    id: UUID | None = None
+    created_at: datetime | None = None
 
 
 def record(connection: Connection, new: NewDeployment) -> tuple[dict[str, Any], bool]:
@@ -55,7 +62,24 @@ def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[U
 
 
 def _record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[tuple[UUID, bool]]:
+    recorded, since = store_all(connection, batch)
+    for cell, earliest in since.items():
+        kinds.review(connection, cell, earliest)
+    return recorded
+
+
+def store_all(
+    connection: Connection,
+    batch: Sequence[NewDeployment],
+    identities: Sequence[Identity] | None = None,
+) -> tuple[list[tuple[UUID, bool]], dict[Cell, datetime]]:
+    """Write several reports, and leave their kinds to be decided.
+
+    Returns the id of each deployment and whether this was the first report of it, and since when
+    each cell is to be reviewed. Raises ConflictError as `record` does.
+    """
     reported_at = now()
+    known_as = identities or [Identity()] * len(batch)
     services = catalog.service_ids(connection, {new.service for new in batch}, reported_at)
     environments = catalog.environment_ids(
         connection, {new.environment for new in batch}, reported_at
@@ -66,31 +90,40 @@ def _record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[
         kinds.lock(connection, cell)
     rows = [
         {
-            "id": uuid7(),
+            "id": identity.id or uuid7(),
             **cell._asdict(),
-            "created_at": reported_at,
+            "created_at": identity.created_at or reported_at,
             "kind": new.kind or Kind.ROLLOUT,
             "stated_kind": new.kind,
             **new.timed(reported_at).model_dump(exclude={"service", "environment", "kind"}),
         }
-        for new, cell in zip(batch, cells, strict=True)
+        for new, cell, identity in zip(batch, cells, known_as, strict=True)
     ]
     since: dict[Cell, datetime] = {}
     recorded: list[tuple[UUID, bool]] = []
-    plain = [row for row in rows if row["external_id"] is None]
-    if plain:
-        connection.execute(insert(deployments), plain)
+    inserted = _insert_new(connection, rows)
     for new, cell, row in zip(batch, cells, rows, strict=True):
-        if row["external_id"] is None or inserted(connection, deployments, row):
+        if row["id"] in inserted:
             identifier, started_at, created = row["id"], row["started_at"], True
         else:
             identifier, started_at = _merge(connection, new, row)
             created = False
         recorded.append((identifier, created))
         since[cell] = min(since.get(cell, started_at), started_at)
-    for cell, earliest in since.items():
-        kinds.review(connection, cell, earliest)
-    return recorded
+    return recorded, since
+
+
+def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """Insert each deployment unless its external id is known; return the ids that were inserted."""
+    if not rows:
+        return set()
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = (
+        dialect.insert(deployments)
+        .on_conflict_do_nothing(index_elements=["source", "external_id"])
+        .returning(deployments.c.id)
+    )
+    return set(connection.execute(statement, rows).scalars())
 
 
 def _merge(
@@ -117,17 +150,24 @@ def _merge(
 
 def _agreed(known: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """Return what a report adds to what is known. Raises ConflictError where they disagree."""
-    names = (*IDENTITY, "actor", "stated_kind")
-    told = {name: row[name] for name in names if row[name] is not None}
-    for name in IDENTITY:
-        if name in told and known[name] is not None and known[name] != told[name]:
+    names = ("service_id", "environment_id", *IDENTITY[2:])
+    told = {name: row[name] for name in (*names, "actor", "stated_kind") if row[name] is not None}
+    check_identity(known, told, names)
+    missing = {name: value for name, value in told.items() if known[name] is None}
+    links = known["links"] + [link for link in row["links"] if link not in known["links"]]
+    return {**missing, "links": sorted(links, key=lambda link: (link["title"], link["url"]))[:10]}
+
+
+def check_identity(
+    known: Mapping[str, Any], told: Mapping[str, Any], names: Sequence[str] = IDENTITY
+) -> None:
+    """Raise ConflictError where two reports of one deployment cannot both be true."""
+    for name in names:
+        if told.get(name) is not None and known[name] not in (None, told[name]):
             raise ConflictError(
                 f"The deployment {known['external_id']} of {known['source']} is known with another"
                 f" {name.removesuffix('_id')}."
             )
-    missing = {name: value for name, value in told.items() if known[name] is None}
-    links = known["links"] + [link for link in row["links"] if link not in known["links"]]
-    return {**missing, "links": sorted(links, key=lambda link: (link["title"], link["url"]))[:10]}
 
 
 def _settles(known: dict[str, Any], new: NewDeployment) -> bool:
