@@ -12,7 +12,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import (
     auth,
     cli,
-    cli_tokens,
     conditional,
     idempotency,
     logs,
@@ -81,7 +80,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     conditional.init_app(app)
     idempotency.init_app(app)
     cli.init_app(app)
-    cli_tokens.init_app(app)
     app.register_blueprint(service.bp)
     parts = (services, environments, deployments, incidents, changes, matrix, promotions, tokens)
     for blueprint in (part.bp for part in parts):

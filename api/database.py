@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
 from api.settings import Settings
@@ -90,6 +90,17 @@ class Database:
                     yield connection
                 finally:
                     self._joined.reset(token)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction that sees one moment of the ledger, however long it reads."""
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # in SQLite, every transaction does
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield connection
 
     def close(self) -> None:
         """Close every connection."""

@@ -34,6 +34,11 @@ def newest_revision() -> str:
     return head
 
 
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision a database is at, or None when it has no tables."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def upgrade(engine: Engine) -> tuple[str | None, str]:
     """Run the migrations that are missing; return the revision before and after.
 
@@ -41,7 +46,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     release is rolled back, and migrations are made so that it can work with it.
     """
     with engine.connect() as connection, _one_at_a_time(connection):
-        before = MigrationContext.configure(connection).get_current_revision()
+        before = current_revision(connection)
         target = newest_revision()
         if before is not None and before >= target:
             return before, before

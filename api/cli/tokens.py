@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
-from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy.exc import DBAPIError
 
-from api.cli import Failure, first_line
-from api.database import DatabaseUnusableError, database
+from api.cli.failure import Failure, failing
+from api.database import database
 from api.domain import tokens as domain
 from api.domain.tokens import NewToken, Scope
 from api.domain.types import Name, now
@@ -27,11 +23,6 @@ from api.domain.types import Name, now
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 tokens = AppGroup("tokens", help="Look after the tokens: who may do what.")
-
-
-def init_app(app: Flask) -> None:
-    """Add the commands to `flask`."""
-    app.cli.add_command(tokens)
 
 
 class Checked(click.ParamType[str]):
@@ -64,16 +55,6 @@ class Duration(click.ParamType[timedelta]):
         return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
-@contextmanager
-def _one_line_for_a_failure() -> Iterator[None]:
-    try:
-        yield
-    except DatabaseUnusableError as error:
-        raise Failure(str(error)) from error
-    except DBAPIError as error:
-        raise Failure(f"the database did not answer as it should: {first_line(error)}") from error
-
-
 @tokens.command()
 @click.argument("name", type=Checked("name", Name))
 @click.option(
@@ -100,7 +81,7 @@ def create(name: str, scopes: tuple[str, ...], expires_in: timedelta | None) -> 
     """
     expires_at = None if expires_in is None else now() + expires_in
     new = NewToken(name=name, scopes=list(scopes), expires_at=expires_at)
-    with _one_line_for_a_failure(), database().write() as connection:
+    with failing("the database did not answer as it should"), database().write() as connection:
         told, text = domain.create(connection, new)
     until = "until it is revoked" if expires_at is None else f"until {_time(expires_at)}"
     click.echo(f"token {told['id']} of {name}: {', '.join(told['scopes'])}, {until}", err=True)
@@ -111,7 +92,7 @@ def create(name: str, scopes: tuple[str, ...], expires_in: timedelta | None) -> 
 @with_appcontext
 def show() -> None:
     """List the tokens, newest first; never a secret."""
-    with _one_line_for_a_failure(), database().read() as connection:
+    with failing("the database did not answer as it should"), database().read() as connection:
         statement = domain.selected().order_by(*(c.desc() for c in domain.ORDER.values()))
         rows = connection.execute(statement).mappings().all()
     table = [("ID", "NAME", "SCOPES", "STATE", "LAST USED")]
@@ -135,7 +116,7 @@ def show() -> None:
 @with_appcontext
 def revoke(token_id: UUID) -> None:
     """Make the token with this ID useless from now on; again, it changes nothing."""
-    with _one_line_for_a_failure(), database().write() as connection:
+    with failing("the database did not answer as it should"), database().write() as connection:
         known = domain.revoke(connection, token_id)
     if not known:
         raise Failure(f"there is no token {token_id}: `flask tokens list` shows them")

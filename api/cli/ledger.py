@@ -5,31 +5,19 @@ from __future__ import annotations
 import time
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api import demo
-from api.database import Database, DatabaseUnusableError, database, open_engine
+from api.cli.failure import failing, first_line
+from api.database import Database, database, open_engine
 from api.domain import deployments, reports
 from api.domain.types import now
 from api.migrate import upgrade
 
 ledger = AppGroup("ledger", help="Look after the ledger's database.")
-
-
-def init_app(app: Flask) -> None:
-    """Add the commands to `flask`."""
-    app.cli.add_command(ledger)
-
-
-class Failure(click.ClickException):
-    """End with status 1 and one line."""
-
-    def show(self, file: object = None) -> None:  # noqa: ARG002
-        """Print the line."""
-        click.echo(f"slipway: {self.message}", err=True)
 
 
 @ledger.command()
@@ -47,14 +35,10 @@ def migrate(wait: float) -> None:
     Does nothing when it is there, or newer. Several may run at once: one migrates, the others wait.
     """
     owner: Database = current_app.extensions["database"]
-    try:
+    with failing("the database was not migrated"):
         engine = open_engine(owner.settings)
         _await(engine, wait)
         before, after = upgrade(engine)
-    except (DatabaseUnusableError, ValueError) as error:
-        raise Failure(str(error)) from error
-    except DBAPIError as error:
-        raise Failure(f"the database was not migrated: {first_line(error)}") from error
     if before == after:
         click.echo(f"the database is at revision {after}; nothing to migrate")
     else:
@@ -65,17 +49,12 @@ def migrate(wait: float) -> None:
 @with_appcontext
 def fill_with_demo() -> None:
     """Fill an empty ledger with a believable history of 90 days."""
-    try:
-        with database().write() as connection:
-            if not deployments.is_empty(connection):
-                click.echo("the ledger has deployments already; no demo history is added")
-                return
-            history = demo.history(now())
-            reports.record_all(connection, history)
-    except DatabaseUnusableError as error:
-        raise Failure(str(error)) from error
-    except DBAPIError as error:
-        raise Failure(f"no demo history was added: {first_line(error)}") from error
+    with failing("no demo history was added"), database().write() as connection:
+        if not deployments.is_empty(connection):
+            click.echo("the ledger has deployments already; no demo history is added")
+            return
+        history = demo.history(now())
+        reports.record_all(connection, history)
     click.echo(f"the ledger was empty: {len(history)} deployments of a demo history were added")
 
 
@@ -92,8 +71,3 @@ def _await(engine: Engine, seconds: float) -> None:
             time.sleep(1)
         else:
             return
-
-
-def first_line(error: DBAPIError) -> str:
-    """Return what the driver said, without the rest."""
-    return str(error.orig).strip().partition("\n")[0]

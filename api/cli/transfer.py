@@ -1,0 +1,118 @@
+"""`flask ledger export` and `flask ledger import`: a ledger as JSON Lines, one object a line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+import click
+from flask.cli import with_appcontext
+from pydantic import ValidationError
+
+from api import problems
+from api.cli.failure import Failure, failing
+from api.database import database
+from api.domain.transfer import exporting, importing
+from api.domain.transfer.lines import ENTRIES
+from api.domain.transfer.reading import MAX_FAULTS, Fault, InvalidLinesError, Progress
+from api.domain.types import now
+from api.migrate import current_revision
+
+PLURALS = {name: f"{name}s" for name in ENTRIES}
+
+
+@click.command("export")
+@click.argument("file", type=click.File("wb"), default="-")
+@with_appcontext
+def export_ledger(file: BinaryIO) -> None:
+    """Write the whole ledger to FILE, or to standard output, as JSON Lines.
+
+    Everything is as it was at one moment. Tokens are not exported, nor are the answers stored for
+    Idempotency-Key: both belong to the callers of this ledger.
+    """
+    with failing("the ledger was not exported"), database().snapshot() as connection:
+        counts = exporting.count(connection)
+        revision = current_revision(connection) or ""
+        lines = exporting.lines(connection, counts, revision, now())
+        shown = file is not sys.stdout.buffer  # or the two would be mixed
+        with _progress("exporting", sum(counts.values()) + 1, shown=shown) as bar:
+            for number, line in enumerate(lines, start=1):
+                file.write(line)
+                if number % 1000 == 0:
+                    bar(1000)
+            bar(number % 1000)
+    click.echo(f"exported: {_counted(counts)}", err=True)
+
+
+@click.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--check/--no-check",
+    default=True,
+    help="Read the whole file and find what is wrong before anything is written (the default).",
+)
+@with_appcontext
+def import_ledger(file: BinaryIO, check: bool) -> None:
+    """Add to the ledger what FILE has, or standard input for -: an export, or lines of that shape.
+
+    What is there already and says the same is left alone, so an import that was interrupted can be
+    begun again.
+    """
+    with _seekable(file) as lines, failing("the import stopped"):
+        size = lines.seek(0, os.SEEK_END)
+        lines.seek(0)
+        try:
+            if check:
+                with _progress("checking", size) as bar:
+                    importing.check(lines, database().read, bar)
+                lines.seek(0)
+            with _progress("writing", size) as bar:
+                outcome = importing.write(lines, database().write, bar)
+        except InvalidLinesError as error:
+            for fault in error.faults:
+                _explain(fault)
+            rest = "nothing was written" if check else "the lines before may have been written"
+            raise Failure(f"{error.number} of the lines are wrong; {rest}") from error
+    click.echo(f"added: {_counted(outcome.added)}; there already: {_counted(outcome.known)}")
+
+
+@contextmanager
+def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Give the file itself or, of one that can be read only once, a temporary copy."""
+    if file.seekable():
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        yield cast(BinaryIO, copy)
+
+
+@contextmanager
+def _progress(label: str, length: int, *, shown: bool = True) -> Iterator[Progress]:
+    """Show how far it is, to a person at a terminal."""
+    hidden = not (shown and sys.stderr.isatty())
+    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
+        yield bar.update
+
+
+def _explain(fault: Fault) -> None:
+    if isinstance(fault.error, ValidationError):
+        told = problems.faults(fault.error, in_body=True)
+    else:
+        told = [{"pointer": fault.error.pointer, "detail": str(fault.error)}]
+    for each in told[:MAX_FAULTS]:
+        click.echo(f"line {fault.line}: {each['pointer']}: {each['detail']}", err=True)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    parts = [
+        f"{counts[name]} {name if counts[name] == 1 else plural}"
+        for name, plural in PLURALS.items()
+        if counts.get(name)
+    ]
+    return ", ".join(parts) or "nothing"

@@ -1,0 +1,1 @@
+"""Moving a ledger: to and from JSON Lines, one object a line."""

@@ -1,0 +1,153 @@
+"""Read lines into the ledger: first all are checked, then those it does not have are written.
+
+What is there already and says the same is left alone, so an import that was interrupted is simply
+begun again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import BinaryIO, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from api.domain import catalog, kinds
+from api.domain.kinds import Cell
+from api.domain.reports import IDENTITY, ConflictError, check_identity
+from api.domain.transfer.inserting import insert_all
+from api.domain.transfer.lines import DeploymentEntry, Entry, IncidentEntry
+from api.domain.transfer.reading import Batch, LineError, Progress, Reader
+from api.domain.transfer.seen import Seen
+from api.domain.transfer.stored import Known, Row
+from api.domain.types import now
+from api.tables import deployments
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+Transaction = Callable[[], AbstractContextManager[Connection]]
+
+
+class Outcome(NamedTuple):
+    """How many of each type were added, and how many were there already."""
+
+    added: Counter[str]
+    known: Counter[str]
+
+
+def check(file: BinaryIO, reading: Transaction, progress: Progress) -> None:
+    """Compare all lines with each other and with the ledger, and write nothing.
+
+    Raises InvalidLinesError with what is wrong.
+    """
+    reader = Reader(file, progress)
+    counts: Counter[str] = Counter()
+    with Seen() as seen:
+        for batch in reader.batches():
+            with reading() as connection:
+                _compare(connection, batch, reader, seen)
+            counts[batch[0].entry.type] += len(batch)
+    reader.raise_what_is_wrong()
+    if reader.header is not None and Counter(reader.header.counts) != counts:
+        told = _counted(reader.header.counts)
+        reader.wrong(1, LineError(f"tells of {told}, but here are {_counted(counts)}", "#/counts"))
+    reader.raise_what_is_wrong()
+
+
+def write(file: BinaryIO, writing: Transaction, progress: Progress) -> Outcome:
+    """Write what the ledger does not have, one transaction a batch; then decide the kinds.
+
+    Raises InvalidLinesError at the first batch with something wrong; those before are written.
+    """
+    reader = Reader(file, progress)
+    outcome = Outcome(Counter(), Counter())
+    cells: set[tuple[str, str]] = set()
+    try:
+        for batch in reader.batches():
+            reader.raise_what_is_wrong()
+            with writing() as connection:
+                new = _compare(connection, batch, reader)
+                reader.raise_what_is_wrong()
+                added = insert_all(connection, new) if new else 0
+            name = batch[0].entry.type
+            outcome.added[name] += added
+            outcome.known[name] += len(batch) - added
+            for _, entry in batch:
+                if isinstance(entry, DeploymentEntry | IncidentEntry):
+                    cells.add((entry.service, entry.environment))
+        reader.raise_what_is_wrong()
+    finally:
+        for service, environment in sorted(cells):
+            with writing() as connection:
+                _decide(connection, service, environment)
+    return outcome
+
+
+def _compare(
+    connection: Connection, batch: Batch, reader: Reader, seen: Seen | None = None
+) -> list[Entry]:
+    """Return the entries that the ledger does not have; tell the reader what is wrong."""
+    known = Known(connection, [entry for _, entry in batch])
+    missing = _missing_deployments(connection, batch)
+    new: list[Entry] = []
+    for line, entry in batch:
+        try:
+            if seen is not None:
+                seen.note(line, entry)
+            _check_reference(entry, missing, seen)
+            if _adds_to(known.of(entry), entry):
+                new.append(entry)
+        except LineError as error:
+            reader.wrong(line, error)
+    return new
+
+
+def _adds_to(row: Row | None, entry: Entry) -> bool:
+    """Say whether an entry tells the ledger anything. Raises LineError if it contradicts it."""
+    if row is None:
+        return True
+    if isinstance(entry, DeploymentEntry) and entry.merges:
+        try:
+            check_identity(row, entry.model_dump(include=set(IDENTITY)))
+        except ConflictError as error:
+            raise LineError(str(error)) from error
+        return bool(entry.differs_from(row))
+    different = entry.differs_from(row)
+    if different:
+        raise LineError(f"the ledger has it with another {', '.join(different)}")
+    return False
+
+
+def _missing_deployments(connection: Connection, batch: Batch) -> set[UUID]:
+    named = {
+        entry.deployment_id
+        for _, entry in batch
+        if isinstance(entry, IncidentEntry) and entry.deployment_id is not None
+    }
+    if not named:
+        return set()
+    found = connection.execute(select(deployments.c.id).where(deployments.c.id.in_(named)))
+    return named - set(found.scalars())
+
+
+def _check_reference(entry: Entry, missing: set[UUID], seen: Seen | None) -> None:
+    if not isinstance(entry, IncidentEntry) or entry.deployment_id not in missing:
+        return
+    if seen is None or not seen.has_deployment(entry.deployment_id):
+        raise LineError("is neither in the ledger nor on a line before", "#/deployment_id")
+
+
+def _decide(connection: Connection, service: str, environment: str) -> None:
+    cell = Cell(
+        catalog.service_ids(connection, [service], now())[service],
+        catalog.environment_ids(connection, [environment], now())[environment],
+    )
+    kinds.lock(connection, cell)
+    kinds.review(connection, cell, BEGINNING)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} of {name}" for name, number in sorted(counts.items()) if number)

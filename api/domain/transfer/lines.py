@@ -1,0 +1,185 @@
+"""The lines of a moved ledger: what each type of them says, and how one is read and written.
+
+A line has the shape of what is POSTed, and `type`. Our own have `id` and `created_at` too; their
+`kind` is the one that was stated: the others follow from the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID, uuid5
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+from pydantic_core import to_json
+
+from api.domain.deployments import NewDeployment
+from api.domain.types import (
+    Actor,
+    Commit,
+    ExternalId,
+    ImageName,
+    Line,
+    Links,
+    Name,
+    RepositoryUrl,
+    Tier,
+    Time,
+    Version,
+)
+
+# Ids made of what a line says, for lines that have none.
+NAMESPACE = UUID("5b1f3c1e-6f1c-4a53-8f83-1d3f9d0f4c57")
+# What a person may correct in an incident, after which reports leave it alone.
+Correctable = Literal["deployment_id", "resolved_at", "title"]
+# These are filled in when they are not given.
+FILLED = {"id", "created_at", "started_at", "finished_at", "tier", "promotion_order"}
+
+
+class Header(BaseModel):
+    """The first line: what the rest is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    format: Literal["slipway-ledger"] = "slipway-ledger"
+    version: Literal[1] = 1
+    schema_revision: str
+    exported_at: AwareDatetime
+    counts: dict[str, Annotated[int, Field(ge=0)]]
+
+
+class Entry(BaseModel):
+    """Something the ledger has one of, by its id and by its key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    KEY: ClassVar[tuple[str, ...]] = ("source", "external_id")
+    # What need not be the same for two of them to be the same.
+    INCIDENTAL: ClassVar[frozenset[str]] = frozenset({"type"})
+
+    type: str
+    id: UUID | None = None
+    created_at: Time | None = None
+
+    @property
+    def key(self) -> tuple[Any, ...] | None:
+        """Return what is there once beside the id, if it has that."""
+        key = tuple(getattr(self, name) for name in self.KEY)
+        return None if None in key else key
+
+    @property
+    def marks(self) -> set[tuple[Any, ...]]:
+        """Return all that only one of its type can have."""
+        return {mark for mark in ((self.id,), self.key) if mark not in (None, (None,))}
+
+    def told(self) -> dict[str, Any]:
+        """Return what it says, without what is filled in."""
+        told = self.model_dump(include=self.model_fields_set - self.INCIDENTAL)
+        return {
+            name: value for name, value in told.items() if value is not None or name not in FILLED
+        }
+
+    def differs_from(self, known: Mapping[str, Any]) -> list[str]:
+        """Return the names of what it says and the ledger says differently."""
+        return [name for name, value in self.told().items() if known[name] != value]
+
+    def identified(self) -> Self:
+        """Return it with an id if it has neither id nor key: the same for the same line."""
+        if self.id is not None or self.key is not None:
+            return self
+        identifier = uuid5(NAMESPACE, self.type.encode() + to_json(self.told()))
+        return self.model_copy(update={"id": identifier})
+
+
+class ServiceEntry(Entry):
+    """A service: everything else refers to it by its name."""
+
+    KEY = ("name",)
+    INCIDENTAL = frozenset({"type", "id", "created_at"})
+
+    type: Literal["service"]
+    name: Name
+    owner: Actor | None = None
+    repository: RepositoryUrl | None = None
+    image: ImageName | None = None
+
+
+class EnvironmentEntry(Entry):
+    """An environment; what it is for is told by its name unless it is said."""
+
+    KEY = ("name",)
+    INCIDENTAL = frozenset({"type", "id", "created_at"})
+
+    type: Literal["environment"]
+    name: Name
+    tier: Tier | None = None
+    promotion_order: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+
+
+class DeploymentEntry(NewDeployment, Entry):
+    """A deployment, as it is reported."""
+
+    type: Literal["deployment"]
+
+    @property
+    def merges(self) -> bool:
+        """Say whether it is one of several reports, which together make one deployment."""
+        return self.id is None
+
+    def report(self) -> NewDeployment:
+        """Return the report."""
+        fields = {name: getattr(self, name) for name in NewDeployment.model_fields}
+        return NewDeployment.model_construct(self.model_fields_set & fields.keys(), **fields)
+
+
+class ChangeEntry(Entry):
+    """A commit, and the version that first contains it."""
+
+    KEY = ("service", "commit")
+
+    type: Literal["change"]
+    service: Name
+    commit: Commit
+    committed_at: Time
+    author: Actor | None = None
+    title: Line | None = None
+    version: Version | None = None
+
+
+class IncidentEntry(Entry):
+    """An incident; the deployment it names must be known before."""
+
+    type: Literal["incident"]
+    service: Name
+    environment: Name
+    title: Line
+    detected_at: Time
+    resolved_at: Time | None = None
+    deployment_id: UUID | None = None
+    links: Links = []
+    source: Name = "api"
+    external_id: ExternalId | None = None
+    corrected: list[Correctable] = []
+
+    @model_validator(mode="after")
+    def resolved_after_detected(self) -> Self:
+        """Refuse an end before the start."""
+        if self.resolved_at is not None and self.resolved_at < self.detected_at:
+            raise ValueError("resolved_at must not be before detected_at")
+        return self
+
+
+# In an order in which all that a line refers to came before it.
+ENTRIES: dict[str, type[Entry]] = {
+    "service": ServiceEntry,
+    "environment": EnvironmentEntry,
+    "deployment": DeploymentEntry,
+    "change": ChangeEntry,
+    "incident": IncidentEntry,
+}

@@ -1,0 +1,141 @@
+"""A file of lines, in batches that can be looked up and written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
+
+from pydantic import ValidationError
+
+from api.domain import strictjson
+from api.domain.transfer.lines import ENTRIES, Entry, Header
+
+MAX_LINE_BYTES = 1024 * 1024
+BATCH = 500
+MAX_FAULTS = 20
+
+# Is told how many bytes were read since it was told last.
+Progress = Callable[[int], object]
+
+
+class LineError(ValueError):
+    """A line is wrong; `pointer` says where in it."""
+
+    def __init__(self, detail: str, pointer: str = "#") -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+
+
+class Read(NamedTuple):
+    """What a line says, or what is wrong with it."""
+
+    line: int
+    said: Entry | Header | LineError | ValidationError
+
+
+class Fault(NamedTuple):
+    """What is wrong with a line: a LineError, or a ValidationError with several faults."""
+
+    line: int
+    error: LineError | ValidationError
+
+
+class InvalidLinesError(Exception):
+    """Lines are wrong: how many, and the first of them."""
+
+    def __init__(self, faults: list[Fault], number: int) -> None:
+        super().__init__(f"{number} lines are wrong")
+        self.faults = faults
+        self.number = number
+
+
+class Numbered(NamedTuple):
+    """An entry and the number of its line."""
+
+    line: int
+    entry: Entry
+
+
+Batch = list[Numbered]
+
+
+class Reader:
+    """A file of lines, and what was found to be wrong with it so far."""
+
+    def __init__(self, file: BinaryIO, progress: Progress) -> None:
+        self._file = file
+        self._progress = progress
+        self._faults: list[Fault] = []
+        self._wrong = 0
+        self.header: Header | None = None
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the entries in batches of one type, in which nothing is there twice."""
+        batch: Batch = []
+        marks: set[tuple[object, ...]] = set()
+        for line, entry in self._entries():
+            full = len(batch) == BATCH or (batch and batch[0].entry.type != entry.type)
+            if full or not marks.isdisjoint(entry.marks):
+                yield batch
+                batch, marks = [], set()
+            batch.append(Numbered(line, entry))
+            marks |= entry.marks
+        if batch:
+            yield batch
+
+    def wrong(self, line: int, error: LineError | ValidationError) -> None:
+        """Remember what is wrong with a line, if it is among the first."""
+        self._wrong += 1
+        if len(self._faults) < MAX_FAULTS:
+            self._faults.append(Fault(line, error))
+
+    def raise_what_is_wrong(self) -> None:
+        """Raise InvalidLinesError if anything was wrong so far."""
+        if self._wrong:
+            raise InvalidLinesError(sorted(self._faults, key=lambda each: each.line), self._wrong)
+
+    def _entries(self) -> Iterator[Numbered]:
+        position = 0
+        for line, said in read(self._file):
+            if line % BATCH == 0:
+                self._progress(self._file.tell() - position)
+                position = self._file.tell()
+            if isinstance(said, Entry):
+                yield Numbered(line, said)
+            elif isinstance(said, Header):
+                self.header = said
+            else:
+                self.wrong(line, said)
+        self._progress(self._file.tell() - position)
+
+
+def read(file: BinaryIO) -> Iterator[Read]:
+    """Yield each line of a file by its number, from 1 on; blank ones are passed over."""
+    number = 0
+    while text := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(text) > MAX_LINE_BYTES:
+            yield Read(number, LineError("is longer than 1 MiB; nothing after it was read"))
+            return
+        if not text.isspace():
+            try:
+                yield Read(number, _parse(text, first=number == 1))
+            except (LineError, ValidationError) as error:
+                yield Read(number, error)
+
+
+def _parse(text: bytes, *, first: bool) -> Entry | Header:
+    try:
+        said = strictjson.loads(text.decode())
+    except RecursionError as error:
+        raise LineError("is nested too deeply") from error
+    except ValueError as error:
+        raise LineError(f"is not JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise LineError("must be a JSON object")
+    if first and "format" in said:
+        return Header.model_validate(said)
+    name = said.get("type")
+    if not isinstance(name, str) or name not in ENTRIES:
+        raise LineError(f"must be one of: {', '.join(ENTRIES)}", "#/type")
+    return ENTRIES[name].model_validate(said).identified()

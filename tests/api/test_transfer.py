@@ -1,0 +1,299 @@
+"""Moving a ledger: what is exported is imported again, all of it, and nothing twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api import demo
+from api.database import Database
+from api.domain import kinds, reports
+from api.domain.transfer import importing, inserting
+from api.domain.types import Kind, now
+from api.migrate import upgrade
+from tests.api.conftest import NewApp
+from tests.api.transfer import (
+    add_secrets,
+    deployment,
+    empty,
+    exported,
+    imported,
+    rows,
+    run,
+    total,
+    write,
+)
+from tests.postgresql import Server
+
+ENTRIES: list[dict[str, Any]] = [
+    {"type": "service", "name": "checkout", "owner": "payments", "repository": "https://x.org/y"},
+    {"type": "environment", "name": "prod", "tier": "production", "promotion_order": 0},
+    deployment(
+        image_digest="sha256:" + "4f" * 32,
+        commit="9fceb02",
+        config_revision="main@sha1:8b13789",
+        kind="hotfix",
+        status="failed",
+        actor="Ada “the first”",
+        links=[{"title": "pipeline \u2028", "url": "https://ci.example.com/1"}],
+        source="ci",
+        external_id="4711",
+    ),
+    deployment(version="2.0", status="running", finished_at=None),
+    {
+        "type": "change",
+        "service": "checkout",
+        "commit": "9fceb02",
+        "committed_at": "2026-02-28T12:00:00.123456+01:00",
+        "author": "ada",
+        "title": "Do it",
+        "version": "1.0",
+    },
+    {
+        "type": "incident",
+        "service": "checkout",
+        "environment": "prod",
+        "title": "It is slow",
+        "detected_at": "2026-03-01T12:05:00Z",
+        "resolved_at": "2026-03-01T13:05:00Z",
+        "source": "pager",
+        "external_id": "I-1",
+    },
+]
+
+
+@pytest.fixture
+def full(app: APIFlask, database: Database, tmp_path: Path) -> APIFlask:
+    """Return an application whose ledger has a history and one of everything."""
+    file = write(tmp_path / "entries", ENTRIES)
+    imported(app, file)
+    with database.write() as connection:
+        history = [new.model_copy(update={"kind": None}) for new in demo.history(now())]
+        reports.record_all(connection, history)
+    with database.read() as connection:
+        known = connection.exec_driver_sql("SELECT id FROM deployments LIMIT 1").scalar_one()
+    incident = {**ENTRIES[-1], "external_id": "I-2", "deployment_id": str(known)}
+    imported(app, write(file, [{**incident, "resolved_at": None}]))
+    return app
+
+
+@pytest.fixture
+def embedded(new_app: NewApp, tmp_path: Path) -> APIFlask:
+    """Return another application, on an embedded database."""
+    return new_app(DATA_DIR=tmp_path / "embedded")
+
+
+def test_an_export_that_is_imported_is_exported_alike(
+    full: APIFlask, embedded: APIFlask, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    told = exported(full, first)
+    added = imported(embedded, first)
+
+    assert exported(embedded, second) == told
+    assert first.read_bytes().partition(b"\n")[2] == second.read_bytes().partition(b"\n")[2]
+    assert added.endswith("2 incidents; there already: nothing\n")
+
+
+def test_the_kinds_that_the_history_decides_are_the_same_after_a_move(
+    full: APIFlask, embedded: APIFlask, tmp_path: Path
+) -> None:
+    exported(full, tmp_path / "file")
+    imported(embedded, tmp_path / "file")
+
+    before, after = rows(full.extensions["database"]), rows(embedded.extensions["database"])
+    assert after == before
+    kinds = {row["kind"] for row in after["deployments"] if row["stated_kind"] is None}
+    assert kinds >= {Kind.ROLLOUT, Kind.ROLLBACK}
+
+
+def test_a_long_past_is_decided_in_parts(
+    full: APIFlask, embedded: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(full, tmp_path / "file")
+
+    monkeypatch.setattr(kinds, "CHUNK", 3)
+    imported(embedded, tmp_path / "file")
+
+    assert rows(embedded.extensions["database"]) == rows(full.extensions["database"])
+
+
+def test_it_moves_from_sqlite_to_postgresql(
+    new_app: NewApp, embedded: APIFlask, postgresql_server: Server, tmp_path: Path
+) -> None:
+    imported(embedded, write(tmp_path / "entries", ENTRIES))
+    target = new_app(**postgresql_server.new_database())
+    upgrade(target.extensions["database"].engine)
+
+    told = exported(embedded, tmp_path / "file")
+    imported(target, tmp_path / "file")
+
+    assert exported(target, tmp_path / "again") == told
+
+
+def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
+    header, *lines = exported(full, tmp_path / "file")
+
+    types = [line["type"] for line in lines]
+    assert header["format"] == "slipway-ledger"
+    assert header["version"] == 1
+    assert header["schema_revision"] == "0002"
+    assert header["counts"] == {name: types.count(name) for name in header["counts"]}
+    order = ["service", "environment", "deployment", "change", "incident"]
+    assert types == sorted(types, key=order.index)
+
+
+def test_secrets_stay_where_they_are(
+    app: APIFlask, database: Database, record: Any, tmp_path: Path
+) -> None:
+    record()
+    add_secrets(database)
+
+    exported(app, tmp_path / "file")
+
+    assert "s3cr3t" not in (tmp_path / "file").read_text()
+
+
+def test_it_goes_through_pipes(app: APIFlask, embedded: APIFlask, tmp_path: Path) -> None:
+    imported(embedded, write(tmp_path / "file", ENTRIES))
+
+    told = run(embedded, "export")
+    taken = run(app, "import", "-", input=told.stdout_bytes)
+
+    assert told.stderr.startswith("exported: 1 service, 1 environment, 2 deployments")
+    assert taken.exit_code == 0, taken.output
+    assert taken.stdout.startswith("added: 1 service, 1 environment, 2 deployments")
+    assert run(app, "export").stdout.splitlines()[1:] == told.stdout.splitlines()[1:]
+
+
+def test_what_is_there_already_is_left_alone(full: APIFlask, tmp_path: Path) -> None:
+    told = exported(full, tmp_path / "file")
+
+    said = imported(full, tmp_path / "file")
+
+    assert said.startswith("added: nothing; there already: ")
+    assert exported(full, tmp_path / "again") == told
+
+
+def test_the_lines_of_another_tool_are_reports(
+    app: APIFlask, database: Database, tmp_path: Path
+) -> None:
+    lines = [
+        deployment(started_at="2026-03-03T12:00:00Z", finished_at=None, status="running"),
+        deployment(source="ci", external_id="1", status="pending", finished_at=None),
+        deployment(source="ci", external_id="1", status="succeeded", version="1.0"),
+        deployment(
+            version="2.0", started_at="2026-03-02T12:00:00Z", finished_at="2026-03-02T12:00:00Z"
+        ),
+    ]
+    file = write(tmp_path / "file", lines)
+
+    assert imported(app, file) == "added: 3 deployments; there already: 1 deployment\n"
+    told = sorted(rows(database)["deployments"], key=lambda row: row["started_at"])
+    assert [row["status"] for row in told] == ["succeeded", "succeeded", "running"]
+    assert [row["kind"] for row in told] == [Kind.ROLLOUT, Kind.ROLLOUT, Kind.ROLLBACK]
+    assert [row["tier"] for row in rows(database)["environments"]] == ["production"]
+
+    before = rows(database)
+    assert imported(app, file) == "added: nothing; there already: 4 deployments\n"
+    assert rows(database) == before
+
+
+def test_a_line_without_id_or_key_is_the_same_each_time(app: APIFlask, tmp_path: Path) -> None:
+    file = write(tmp_path / "file", [deployment(), deployment(), deployment(version="2.0")])
+
+    assert imported(app, file) == "added: 2 deployments; there already: 1 deployment\n"
+    assert imported(app, file) == "added: nothing; there already: 3 deployments\n"
+
+
+def test_an_interrupted_import_is_begun_again(
+    full: APIFlask, embedded: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = exported(full, tmp_path / "file")
+    calls = iter(range(100))
+
+    def interrupted(*arguments: Any) -> int:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        return inserting.insert_all(*arguments)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(importing, "insert_all", interrupted)
+        result = run(embedded, "import", tmp_path / "file")
+
+    assert result.exit_code == 1
+    assert 0 < total(embedded.extensions["database"]) < len(told) - 1
+    assert "there already: 6 services" in imported(embedded, tmp_path / "file")
+    assert exported(embedded, tmp_path / "again") == told
+    assert rows(embedded.extensions["database"]) == rows(full.extensions["database"])
+
+
+IDS = st.uuids().map(str)
+TIMES = st.datetimes(
+    min_value=datetime(2000, 1, 1),  # noqa: DTZ001 (hypothesis wants it so)
+    max_value=datetime(2026, 1, 1),  # noqa: DTZ001
+).map(lambda time: time.isoformat(timespec="microseconds") + "Z")
+WORDS = st.text(st.characters(blacklist_categories=["Cc", "Cs"]), min_size=1, max_size=20)
+NAMES = st.sampled_from(["checkout", "search", "web"])
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Draw the lines of a ledger."""
+
+    def maybe(strategy: st.SearchStrategy[Any]) -> Any:
+        return draw(st.none() | strategy)
+
+    lines: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(0, 6))):
+        start, end = sorted([draw(TIMES), draw(TIMES)])
+        lines.append(
+            deployment(
+                service=draw(NAMES),
+                environment=draw(st.sampled_from(["dev", "prod"])),
+                version=draw(st.sampled_from(["1.0", "2.0"])),
+                kind=maybe(st.sampled_from(list(Kind))),
+                status=draw(st.sampled_from(["succeeded", "failed", "cancelled"])),
+                started_at=start,
+                finished_at=end,
+                actor=maybe(WORDS),
+                links=draw(
+                    st.lists(st.fixed_dictionaries({"title": WORDS, "url": st.just("http://x")}))
+                )[:10],
+                external_id=maybe(st.just(f"id-{number}")),
+                id=maybe(IDS),
+            )
+        )
+        if draw(st.booleans()):
+            incident = {"service": draw(NAMES), "environment": "prod", "title": draw(WORDS)}
+            lines.append({"type": "incident", **incident, "detected_at": end})
+        change = {"service": draw(NAMES), "commit": f"abcdef{number}", "committed_at": start}
+        lines.append({"type": "change", **change, "title": maybe(WORDS)})
+    return lines
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(lines=ledgers())
+def test_any_ledger_survives_the_round_trip(
+    app: APIFlask, database: Database, tmp_path: Path, lines: list[dict[str, Any]]
+) -> None:
+    empty(database)
+    imported(app, write(tmp_path / "lines", lines))
+    told, before = exported(app, tmp_path / "file"), rows(database)
+
+    empty(database)
+    imported(app, tmp_path / "file")
+
+    assert exported(app, tmp_path / "again") == told
+    assert rows(database) == before
