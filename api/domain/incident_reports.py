@@ -12,7 +12,6 @@ What a person corrects (`change`) is left alone by later reports, until it is se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,13 +24,12 @@ from api.domain.incidents import NewIncident
 from api.domain.kinds import Cell
 from api.domain.sql import inserted
 from api.domain.transitions import ConflictError
-from api.domain.types import InvalidValueError, Line, Links, Time, now
+from api.domain.types import InvalidValueError, Line, Links, Time, now, united
 from api.tables import deployments
 from api.tables import incidents as table
 
 # What reports leave alone once somebody has corrected it.
 CORRECTABLE = {"title", "resolved_at", "deployment_id"}
-MAX_LINKS = 10
 
 
 def _absent() -> Any:
@@ -75,7 +73,7 @@ def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bo
         "created_at": reported_at,
         **new.timed(reported_at).model_dump(exclude={"service", "environment"}),
     }
-    row["links"] = _united(row["links"])
+    row["links"] = united(row["links"])
     created = inserted(connection, table, row)
     identifier = row["id"] if created else _merge(connection, row)
     if created:
@@ -136,7 +134,7 @@ def _merge(connection: Connection, row: dict[str, Any]) -> UUID:
         "detected_at": earliest["detected_at"],
         "resolved_at": max(ends, default=None),
         "deployment_id": known["deployment_id"] or row["deployment_id"],
-        "links": _united([*known["links"], *row["links"]]),
+        "links": united([*known["links"], *row["links"]]),
     }
     values = {name: value for name, value in values.items() if name not in known["corrected"]}
     connection.execute(update(table).where(table.c.id == known["id"]).values(values))
@@ -161,9 +159,3 @@ def _check_deployment(connection: Connection, cell: Cell, deployment_id: UUID | 
         raise InvalidValueError(
             "/deployment_id", "is a deployment of another service or environment"
         )
-
-
-def _united(links: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """Return each link once and sorted, so that the order of reports leaves no trace."""
-    found = {(link["title"], link["url"]) for link in links}
-    return [{"title": title, "url": url} for title, url in sorted(found)[:MAX_LINKS]]

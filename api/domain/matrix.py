@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, true
 
+from api.domain.sql import ByteOrder
 from api.domain.types import Status
 from api.tables import deployments, environments, services
 
@@ -50,6 +51,10 @@ def running(
             services.join(environments, true()).join(deployments, deployments.c.id == last_success)
         )
         .where(true() if among is None else environments.c.name.in_(among))
-        .order_by(services.c.name, environments.c.promotion_order, environments.c.name)
+        .order_by(
+            ByteOrder(services.c.name),
+            environments.c.promotion_order,
+            ByteOrder(environments.c.name),
+        )
     )
     return [dict(row) for row in connection.execute(statement).mappings()]

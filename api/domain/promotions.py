@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from api.domain import matrix, versions
 from api.domain.blockers import Candidate, Facts, facts
+from api.domain.sql import ByteOrder
 from api.domain.types import now
 from api.tables import changes, environments, services
 
@@ -63,7 +64,7 @@ def _waiting(connection: Connection, upstream: str, downstream: str) -> Iterator
     known = connection.execute(
         select(services.c.id, services.c.name, services.c.image)
         .where(services.c.name.in_(cells[upstream]))
-        .order_by(services.c.name)
+        .order_by(ByteOrder(services.c.name))
     )
     for identifier, name, image in known:
         here, there = cells[upstream][name], cells[downstream].get(name)

@@ -20,19 +20,12 @@ from api.domain import catalog, kinds
 from api.domain.deployments import NewDeployment, find
 from api.domain.kinds import Cell
 from api.domain.transitions import LATER, ConflictError
-from api.domain.types import Kind, Status, now
+from api.domain.types import Kind, Status, now, united
 from api.tables import deployments
 
 WORSE = [Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
 # What two reports of one deployment cannot say differently.
-IDENTITY = (
-    "service_id",
-    "environment_id",
-    "version",
-    "image_digest",
-    "commit",
-    "config_revision",
-)
+IDENTITY = ("service", "environment", "version", "image_digest", "commit", "config_revision")
 
 
 class Identity(NamedTuple):
@@ -95,7 +88,12 @@ def store_all(
             "created_at": identity.created_at or reported_at,
             "kind": new.kind or Kind.ROLLOUT,
             "stated_kind": new.kind,
-            **new.timed(reported_at).model_dump(exclude={"service", "environment", "kind"}),
+            **(
+                told := new.timed(reported_at).model_dump(
+                    exclude={"service", "environment", "kind"}
+                )
+            ),
+            "links": united(told["links"]),
         }
         for new, cell, identity in zip(batch, cells, known_as, strict=True)
     ]
@@ -154,8 +152,7 @@ def _agreed(known: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     told = {name: row[name] for name in (*names, "actor", "stated_kind") if row[name] is not None}
     check_identity(known, told, names)
     missing = {name: value for name, value in told.items() if known[name] is None}
-    links = known["links"] + [link for link in row["links"] if link not in known["links"]]
-    return {**missing, "links": sorted(links, key=lambda link: (link["title"], link["url"]))[:10]}
+    return {**missing, "links": united([*known["links"], *row["links"]])}
 
 
 def check_identity(

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from api.domain import kinds
+from api.domain.deployments import find
 from api.domain.kinds import Cell
 from api.domain.types import Actor, Kind, Links, Status, Time, now
 from api.tables import deployments
@@ -54,16 +55,22 @@ class DeploymentChange(BaseModel):
     links: Links = Field(default_factory=_absent)
 
 
+def hold(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
+    """Return a deployment, or None, after seeing to it that nobody else changes it meanwhile."""
+    row = _row(connection, deployment_id)
+    if row is not None:
+        kinds.lock(connection, Cell(row["service_id"], row["environment_id"]))
+    return find(connection, deployment_id)
+
+
 def change(connection: Connection, deployment_id: UUID, changed: DeploymentChange) -> None:
-    """Change a deployment that exists.
+    """Change a deployment that is held.
 
     Raises ConflictError for a status that cannot follow the one it has, and for an end that does
     not fit.
     """
     row = _row(connection, deployment_id)
-    cell = Cell(row["service_id"], row["environment_id"])
-    kinds.lock(connection, cell)
-    row = _row(connection, deployment_id)  # as it is now that nobody else changes it
+    assert row is not None  # noqa: S101 (it is held)
     values = changed.model_dump(exclude_unset=True)
     if "kind" in values:
         values["stated_kind"] = values.pop("kind")
@@ -78,16 +85,17 @@ def change(connection: Connection, deployment_id: UUID, changed: DeploymentChang
     elif "finished_at" in values:
         raise ConflictError(f"A deployment that is {after} has no finished_at.")
     connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(values))
+    cell = Cell(row["service_id"], row["environment_id"])
     kinds.review(connection, cell, row["started_at"])
 
 
-def _check_end(row: dict[str, Any], finished_at: datetime) -> None:
+def _check_end(row: RowMapping, finished_at: datetime) -> None:
     if row["finished_at"] not in (None, finished_at):
         raise ConflictError(f"A deployment that is {row['status']} keeps its finished_at.")
     if finished_at < row["started_at"]:
         raise ConflictError("The deployment would finish before it started.")
 
 
-def _row(connection: Connection, deployment_id: UUID) -> dict[str, Any]:
+def _row(connection: Connection, deployment_id: UUID) -> RowMapping | None:
     found = connection.execute(select(deployments).where(deployments.c.id == deployment_id))
-    return dict(found.mappings().one())
+    return found.mappings().one_or_none()

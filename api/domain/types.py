@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -159,4 +160,11 @@ class Link(BaseModel):
     url: Url
 
 
-Links = Annotated[list[Link], Field(max_length=10)]
+MAX_LINKS = 10
+Links = Annotated[list[Link], Field(max_length=MAX_LINKS)]
+
+
+def united(links: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return each link once and sorted, so that the order of reports leaves no trace."""
+    found = {(link["title"], link["url"]) for link in links}
+    return [{"title": title, "url": url} for title, url in sorted(found)[:MAX_LINKS]]

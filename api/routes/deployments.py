@@ -124,7 +124,7 @@ def change_deployment(deployment_id: UUID, changed: DeploymentChange) -> dict[st
     """
     try:
         with database().write() as connection:
-            found = domain.find(connection, deployment_id)
+            found = transitions.hold(connection, deployment_id)
             if found is None:
                 abort(404, f"There is no deployment {deployment_id}.")
             conditional.check(found, Deployment)

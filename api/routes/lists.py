@@ -15,8 +15,6 @@ from api.domain.lists import Order
 from api.domain.types import Name
 from api.problems import InvalidParameterError
 
-LINK = {"Link": {"schema": {"type": "string"}, "description": 'The next page, as rel="next".'}}
-
 NextCursor = Annotated[
     str | None, Field(description="Ask again with this as cursor; null on the last page.")
 ]

@@ -11,10 +11,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+
+from tests.api.conftest import ADMIN_TOKEN, bearer
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., subprocess.Popen[str]]
@@ -86,17 +89,20 @@ def test_it_serves_with_several_workers(start: Start) -> None:
     assert all(get(port, "/readyz")["status"] == "ready" for _ in range(20))
 
 
-def test_a_header_of_10_kib_is_named_by_the_application(start: Start) -> None:
+def test_a_header_of_10_kib_is_named_by_the_application(start: Start, tmp_path: Path) -> None:
     port = free_port()
-    start("-b", f"127.0.0.1:{port}")
+    token = tmp_path / "token"
+    token.write_text(ADMIN_TOKEN)
+    start("-b", f"127.0.0.1:{port}", SLIPWAY_ADMIN_TOKEN_FILE=str(token))
     get(port, "/healthz")
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    connection.request("POST", "/api/v1/deployments", headers={"Idempotency-Key": "x" * 10_240})
-    response = connection.getresponse()
+    headers = {**bearer(ADMIN_TOKEN), "Idempotency-Key": "x" * 10_240}
+    with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("POST", "/api/v1/deployments", headers=headers)
+        response = connection.getresponse()
+        told = json.load(response)
 
     assert response.status == 422
-    assert json.load(response)["errors"][0]["header"] == "Idempotency-Key"
-    connection.close()
+    assert told["errors"][0]["header"] == "Idempotency-Key"
 
 
 def test_it_stops_soon_though_a_connection_is_kept_alive(start: Start) -> None:

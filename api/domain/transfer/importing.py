@@ -17,12 +17,13 @@ from sqlalchemy import Connection, select
 
 from api.domain import catalog, kinds
 from api.domain.kinds import Cell
-from api.domain.reports import IDENTITY, ConflictError, check_identity
+from api.domain.reports import IDENTITY, check_identity
 from api.domain.transfer.inserting import insert_all
 from api.domain.transfer.lines import DeploymentEntry, Entry, IncidentEntry
 from api.domain.transfer.reading import Batch, LineError, Progress, Reader
 from api.domain.transfer.seen import Seen
 from api.domain.transfer.stored import Known, Row
+from api.domain.transitions import ConflictError
 from api.domain.types import now
 from api.tables import deployments
 
