@@ -27,6 +27,7 @@ from api.migrate import upgrade
 from api.routes import (
     changes,
     deployments,
+    dora,
     environments,
     incidents,
     matrix,
@@ -81,7 +82,17 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     idempotency.init_app(app)
     cli.init_app(app)
     app.register_blueprint(service.bp)
-    parts = (services, environments, deployments, incidents, changes, matrix, promotions, tokens)
+    parts = (
+        services,
+        environments,
+        deployments,
+        incidents,
+        changes,
+        matrix,
+        promotions,
+        dora,
+        tokens,
+    )
     for blueprint in (part.bp for part in parts):
         app.register_blueprint(blueprint, url_prefix=API_PREFIX + str(blueprint.url_prefix))
     return app

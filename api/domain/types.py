@@ -19,6 +19,8 @@ from pydantic import (
 
 # A sender's clock may be a little ahead; more than this is a wrong time.
 CLOCK_SKEW = timedelta(minutes=5)
+# An incident that names no deployment is taken to be about the latest one, if it is this recent.
+INFERENCE_WINDOW = timedelta(hours=72)
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from flask import request, url_for
@@ -11,6 +12,7 @@ from sqlalchemy import Select
 from api.database import database
 from api.domain import cursor as cursors
 from api.domain import lists
+from api.domain.cursor import Position
 from api.domain.lists import Order
 from api.domain.types import Name
 from api.problems import InvalidParameterError
@@ -49,24 +51,42 @@ def page(
 
     Raises InvalidParameterError for a cursor of another list.
     """
-    filters = query.model_dump_json(exclude={"limit", "cursor"})
-    scope = f"{request.endpoint} {filters}"
-    after = None
-    if query.cursor is not None:
-        try:
-            after = cursors.decode(
-                query.cursor, scope, [column.type.python_type for column in order.values()]
-            )
-        except cursors.CursorError as error:
-            raise InvalidParameterError("cursor", str(error)) from error
+    after = position(query, [column.type.python_type for column in order.values()])
     with database().read() as connection:
         rows = lists.page(
             connection, statement, order, query.limit + 1, after, newest_first=newest_first
         )
-    items = rows[: query.limit]
-    if len(rows) == len(items):
-        return {"items": items, "next_cursor": None}, 200, {}
-    next_cursor = cursors.encode(lists.position(items[-1], order), scope)
+    items, next_cursor, headers = cut(query, rows, lambda row: lists.position(row, order))
+    return {"items": items, "next_cursor": next_cursor}, 200, headers
+
+
+def position(query: PageQuery, types: Sequence[type]) -> Position | None:
+    """Return the position in the query's cursor, which holds a value of each of these types.
+
+    Raises InvalidParameterError for a cursor of another list.
+    """
+    if query.cursor is None:
+        return None
+    try:
+        return cursors.decode(query.cursor, _scope(query), types)
+    except cursors.CursorError as error:
+        raise InvalidParameterError("cursor", str(error)) from error
+
+
+def cut[Item](
+    query: PageQuery, found: Sequence[Item], place: Callable[[Item], Position]
+) -> tuple[list[Item], str | None, dict[str, str]]:
+    """Return a page's items, its next cursor and its headers; one more than the limit was found."""
+    items = list(found[: query.limit])
+    if len(found) == len(items):
+        return items, None, {}
+    next_cursor = cursors.encode(place(items[-1]), _scope(query))
     arguments: dict[str, Any] = {**request.args, "cursor": next_cursor}
     url = url_for(str(request.endpoint), **arguments)
-    return {"items": items, "next_cursor": next_cursor}, 200, {"Link": f'<{url}>; rel="next"'}
+    return items, next_cursor, {"Link": f'<{url}>; rel="next"'}
+
+
+def _scope(query: PageQuery) -> str:
+    # As it was asked: a default may depend on the time.
+    filters = query.model_dump_json(exclude={"limit", "cursor"}, exclude_unset=True)
+    return f"{request.endpoint} {filters}"

@@ -1,0 +1,58 @@
+"""Periods: how a window of time is cut into days, ISO weeks or months, in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+class Interval(StrEnum):
+    """How long a period is; a week begins on Monday (ISO 8601)."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open span of time: `since` belongs to it, `until` does not."""
+
+    since: datetime
+    until: datetime
+
+    def __contains__(self, instant: datetime) -> bool:
+        return self.since <= instant < self.until
+
+    @property
+    def days(self) -> float:
+        """Return how long it is, in days of 24 hours."""
+        return (self.until - self.since) / timedelta(days=1)
+
+
+def split(window: Window, interval: Interval) -> Iterator[Window]:
+    """Yield the periods of a window in order; the first and the last are clipped to it."""
+    since = window.since
+    while since < window.until:
+        until = min(_next(since, interval), window.until)
+        yield Window(since, until)
+        since = until
+
+
+def _next(instant: datetime, interval: Interval) -> datetime:
+    midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
+    match interval:
+        case Interval.DAY:
+            return midnight + timedelta(days=1)
+        case Interval.WEEK:
+            return midnight + timedelta(days=7 - midnight.weekday())
+        case Interval.MONTH:
+            return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
+        case Interval.ALL:
+            return LATEST

@@ -1,0 +1,78 @@
+"""What is asked of the metrics: a window, its periods, and whose deployments."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from api.domain.dora.periods import EARLIEST, Interval, Window, split
+from api.domain.types import Name, Time, now
+
+DEFAULT_SPAN = timedelta(days=90)
+MAX_PERIODS = 400
+
+
+class Query(BaseModel):
+    """A window and its intervals; deployments belong to it by `finished_at`."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    service: Annotated[Name | None, Field(description="Only this service.")] = None
+    environment: Annotated[
+        Name | None,
+        Field(description="Only this environment; otherwise every one of tier production."),
+    ] = None
+    since: Annotated[
+        Time | None,
+        Field(alias="from", description="Not before this time; by default 90 days before `to`."),
+    ] = None
+    until: Annotated[
+        Time | None, Field(alias="to", validate_default=True, description="By default now.")
+    ] = None
+    interval: Annotated[
+        Interval,
+        Field(
+            validate_default=True,
+            description=f"How long a period is; at most {MAX_PERIODS} of them.",
+        ),
+    ] = Interval.ALL
+
+    @field_validator("until")
+    @classmethod
+    def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime:
+        """Fill in the end, and refuse a window in which there is no time."""
+        since: datetime | None = info.data.get("since")
+        end = until or now()
+        if end <= (since or EARLIEST):
+            raise ValueError("must be after from")
+        return end
+
+    @field_validator("interval")
+    @classmethod
+    def few(cls, interval: Interval, info: ValidationInfo) -> Interval:
+        """Refuse to cut the window into more periods than anybody reads."""
+        until: datetime | None = info.data.get("until")
+        if until is not None and "since" in info.data:
+            periods = split(_window(info.data["since"], until), interval)
+            if len(list(islice(periods, MAX_PERIODS + 1))) > MAX_PERIODS:
+                raise ValueError(
+                    f"makes more than {MAX_PERIODS} periods: take a longer one or less time"
+                )
+        return interval
+
+    def during(self, window: Window) -> Query:
+        """Return the same question about another window; raise ValueError if it is not valid."""
+        told = self.model_dump(include={"service", "environment", "interval"})
+        return Query.model_validate({**told, "from": window.since, "to": window.until})
+
+    @property
+    def window(self) -> Window:
+        """Return the span of time that is asked about."""
+        return _window(self.since, self.until or now())
+
+
+def _window(since: datetime | None, until: datetime) -> Window:
+    return Window(since or until - min(DEFAULT_SPAN, until - EARLIEST), until)

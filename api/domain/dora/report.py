@@ -1,0 +1,245 @@
+"""Reports: the metrics of a window, and the explanation of every number in them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy import Connection
+
+from api.domain.dora import rows
+from api.domain.dora.deliveries import deliver
+from api.domain.dora.explanations import Explanation, explain
+from api.domain.dora.figures import Period, Span, add_up
+from api.domain.dora.periods import Window, split
+from api.domain.dora.query import Query
+from api.domain.dora.reasons import Reason
+from api.domain.dora.records import Incident
+from api.domain.dora.verdicts import Assessment, assess
+from api.domain.types import Name, Version
+
+# So many of what is not over are listed, the oldest first; their count is always told.
+MAX_LISTED = 20
+
+
+class Periods(BaseModel):
+    """The metrics of each period of the window."""
+
+    periods: list[Period]
+
+
+class ServicePeriods(Periods):
+    """The metrics of one service."""
+
+    service: Name
+
+
+class Unrecovered(BaseModel):
+    """A failed deployment that had not been recovered from at the end of the window."""
+
+    deployment_id: UUID
+    service: Name
+    environment: Name
+    version: Version
+    finished_at: AwareDatetime
+    age_seconds: Annotated[float, Field(description="Up to the end of the window.")]
+    recovered_at: Annotated[AwareDatetime | None, Field(description="When it was, later.")]
+
+
+class UnrecoveredList(BaseModel):
+    """How many had not been recovered from, and the oldest of them."""
+
+    count: int
+    items: Annotated[list[Unrecovered], Field(description=f"At most {MAX_LISTED}.")]
+
+
+class Metrics(Span):
+    """The five DORA metrics of a window, overall and for each service that did something."""
+
+    environments: list[Name]
+    overall: Periods
+    services: list[ServicePeriods]
+    unrecovered: UnrecoveredList
+
+
+class LooseIncident(BaseModel):
+    """An incident that no deployment is stated for and none can be inferred."""
+
+    id: UUID
+    service: Name
+    environment: Name
+    detected_at: AwareDatetime
+
+
+class LooseIncidents(BaseModel):
+    """How many there are, and the oldest of them."""
+
+    count: int
+    items: Annotated[list[LooseIncident], Field(description=f"At most {MAX_LISTED}.")]
+
+
+class Explanations(Span):
+    """Some of the deployments behind the metrics of a window."""
+
+    environments: list[Name]
+    items: list[Explanation]
+    incidents_without_deployment: LooseIncidents
+
+
+@dataclass(frozen=True)
+class _Assessed:
+    """What a window holds, found once and told in two ways."""
+
+    window: Window
+    periods: Sequence[Window]
+    environments: Sequence[str]
+    services: Sequence[str]
+    assessments: Sequence[Assessment]
+    unlinked: Sequence[Incident]
+
+    def index(self, instant: datetime) -> int | None:
+        """Return the number of the period that an instant is in."""
+        if instant not in self.window:
+            return None
+        return bisect_right(self.periods, instant, key=lambda period: period.since) - 1
+
+    def period(self, instant: datetime) -> Window | None:
+        """Return the period that an instant is in."""
+        index = self.index(instant)
+        return None if index is None else self.periods[index]
+
+
+def measure(connection: Connection, query: Query) -> Metrics:
+    """Return the metrics of each period, overall and for each service."""
+    assessed = _assess(connection, query)
+    return Metrics(
+        since=assessed.window.since,
+        until=assessed.window.until,
+        environments=list(assessed.environments),
+        overall=Periods(periods=_add_up(assessed, assessed.assessments, assessed.unlinked)),
+        services=_services(assessed),
+        unrecovered=_unrecovered(assessed),
+    )
+
+
+def explanations(
+    connection: Connection, query: Query, limit: int, after: Sequence[datetime | UUID] | None
+) -> Explanations:
+    """Return up to `limit` explanations, newest end first, from just after a position on.
+
+    What has not ended is listed by its start; what failed before the window and recovered in it
+    comes last.
+    """
+    assessed = _assess(connection, query)
+    following = (
+        each
+        for each in assessed.assessments
+        if after is None or (each.deployment.moment, each.deployment.id) < tuple(after)
+    )
+    return Explanations(
+        since=assessed.window.since,
+        until=assessed.window.until,
+        environments=list(assessed.environments),
+        items=[explain(each, assessed.period) for each in islice(following, limit)],
+        incidents_without_deployment=LooseIncidents(
+            count=len(assessed.unlinked),
+            items=[
+                LooseIncident(
+                    id=each.id,
+                    service=each.cell.service,
+                    environment=each.cell.environment,
+                    detected_at=each.detected_at,
+                )
+                for each in assessed.unlinked[:MAX_LISTED]
+            ],
+        ),
+    )
+
+
+def _assess(connection: Connection, query: Query) -> _Assessed:
+    window = query.window
+    scope = rows.scope(connection, query)
+    history = rows.load(connection, scope, window)
+    deliveries = deliver(history, window)
+    services = {each.id: each.cell.service for each in history.deployments}
+    delivered = {
+        (services[identifier], version)
+        for identifier, delivery in deliveries.items()
+        for version in delivery.versions
+    }
+    changes = rows.changes_of(connection, scope, delivered)
+    assessments, unlinked = assess(history, deliveries, changes, window)
+    named = {each.deployment.cell.service for each in assessments}
+    named |= {each.cell.service for each in unlinked}
+    if query.service is not None:
+        named |= set(scope.services.values())
+    return _Assessed(
+        window=window,
+        periods=list(split(window, query.interval)),
+        environments=list(scope.environments.values()),
+        services=sorted(named),
+        assessments=assessments,
+        unlinked=unlinked,
+    )
+
+
+def _services(assessed: _Assessed) -> list[ServicePeriods]:
+    assessments: dict[str, list[Assessment]] = defaultdict(list)
+    for each in assessed.assessments:
+        assessments[each.deployment.cell.service].append(each)
+    unlinked: dict[str, list[Incident]] = defaultdict(list)
+    for incident in assessed.unlinked:
+        unlinked[incident.cell.service].append(incident)
+    return [
+        ServicePeriods(
+            service=service, periods=_add_up(assessed, assessments[service], unlinked[service])
+        )
+        for service in assessed.services
+    ]
+
+
+def _add_up(
+    assessed: _Assessed, assessments: Sequence[Assessment], unlinked: Sequence[Incident]
+) -> list[Period]:
+    finished: dict[int | None, list[Assessment]] = defaultdict(list)
+    recovered: dict[int | None, list[Assessment]] = defaultdict(list)
+    for each in assessments:
+        finished[assessed.index(each.deployment.moment)].append(each)
+        if each.recovery and each.verdicts.failed_deployment_recovery_time.numerator:
+            recovered[assessed.index(each.recovery.at)].append(each)
+    loose: dict[int | None, int] = defaultdict(int)
+    for incident in unlinked:
+        loose[assessed.index(incident.detected_at)] += 1
+    return [
+        add_up(period, finished[index], recovered[index], loose[index])
+        for index, period in enumerate(assessed.periods)
+    ]
+
+
+def _unrecovered(assessed: _Assessed) -> UnrecoveredList:
+    failing = [
+        each
+        for each in reversed(assessed.assessments)
+        if each.verdicts.failed_deployment_recovery_time.reason
+        in (Reason.UNRECOVERED, Reason.RECOVERED_AFTER_WINDOW)
+    ]
+    items = [
+        Unrecovered(
+            deployment_id=each.deployment.id,
+            service=each.deployment.cell.service,
+            environment=each.deployment.cell.environment,
+            version=each.deployment.version,
+            finished_at=each.deployment.moment,
+            age_seconds=(assessed.window.until - each.deployment.moment).total_seconds(),
+            recovered_at=each.recovery.at if each.recovery else None,
+        )
+        for each in failing[:MAX_LISTED]
+    ]
+    return UnrecoveredList(count=len(failing), items=items)

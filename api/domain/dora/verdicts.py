@@ -1,0 +1,213 @@
+"""Verdicts: what each deployment adds to each metric, and why, or why not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from api.domain.dora import failures, timelines
+from api.domain.dora.deliveries import Delivery
+from api.domain.dora.failures import Link
+from api.domain.dora.periods import Window
+from api.domain.dora.reasons import Reason
+from api.domain.dora.records import Change, Deployment, History, Incident
+from api.domain.dora.recoveries import Recovery, recover
+from api.domain.types import Kind, Status
+
+# The changes of each version, by service and version.
+Changes = Mapping[tuple[str, str], Sequence[Change]]
+
+
+class Part(StrEnum):
+    """What part a deployment has in a metric."""
+
+    COUNTED = "counted"
+    EXCLUDED = "excluded"
+    UNCONCERNED = "unconcerned"
+
+
+class Verdict(NamedTuple):
+    """What a deployment adds to one metric's numerator and denominator, and why."""
+
+    part: Part
+    reason: Reason
+    numerator: int = 0
+    denominator: int = 0
+
+
+class Verdicts(NamedTuple):
+    """One verdict for each metric."""
+
+    deployment_frequency: Verdict
+    lead_time_for_changes: Verdict
+    change_failure_rate: Verdict
+    failed_deployment_recovery_time: Verdict
+    rework_rate: Verdict
+
+
+class Lead(NamedTuple):
+    """A change and how long it took to production; negative if it was committed afterwards."""
+
+    change: Change
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A deployment, what follows from the history for it, and the verdicts on it."""
+
+    deployment: Deployment
+    links: Sequence[Link]
+    rolled_back_by: Deployment | None
+    delivery: Delivery | None
+    leads: Sequence[Lead]
+    recovery: Recovery | None
+    verdicts: Verdicts
+
+    @property
+    def excluded_changes(self) -> Counter[Reason]:
+        """Return how many of the changes it brought do not count, by reason."""
+        negative = sum(lead.seconds < 0 for lead in self.leads)
+        earlier = self.delivery.earlier_changes if self.delivery else 0
+        return +Counter({Reason.COMMITTED_AFTER: negative, Reason.BEFORE_FIRST: earlier})
+
+
+def assess(
+    history: History, deliveries: Mapping[UUID, Delivery], changes: Changes, window: Window
+) -> tuple[list[Assessment], list[Incident]]:
+    """Return the assessments of a window, newest first, and its incidents without a deployment.
+
+    The assessments are those of what finished in it, what began in it and has not finished, and
+    what failed before it and recovered in it.
+    """
+    cells = timelines.by_cell(history.deployments)
+    links, unlinked = failures.link(history.incidents, cells)
+    rollbacks = failures.rolled_back(cells)
+
+    def assessments() -> Iterator[Assessment]:
+        for deployment in history.deployments:
+            if deployment.moment >= window.until:
+                continue
+            linked = links.get(deployment.id, [])
+            rollback = rollbacks.get(deployment.id)
+            failure = _failure(deployment, linked, rollback)
+            recovery = None
+            if failure.numerator:
+                recovery = recover(deployment, linked, cells[deployment.cell])
+            delivery = deliveries.get(deployment.id)
+            leads = _leads(deployment, delivery, changes)
+            if deployment.moment in window:
+                verdicts = _verdicts(deployment, failure, delivery, leads, recovery, window)
+            elif recovery is not None and recovery.at in window:
+                verdicts = _recovery_alone()
+            else:
+                continue
+            yield Assessment(deployment, linked, rollback, delivery, leads, recovery, verdicts)
+
+    assessed = sorted(
+        assessments(), key=lambda each: (each.deployment.moment, each.deployment.id), reverse=True
+    )
+    return assessed, [each for each in unlinked if each.detected_at in window]
+
+
+def _verdicts(
+    deployment: Deployment,
+    failure: Verdict,
+    delivery: Delivery | None,
+    leads: Sequence[Lead],
+    recovery: Recovery | None,
+    window: Window,
+) -> Verdicts:
+    frequency = _frequency(deployment)
+    return Verdicts(
+        frequency,
+        _lead_time(delivery, leads) if delivery else Verdict(Part.UNCONCERNED, frequency.reason),
+        failure,
+        _recovery(failure, recovery, window),
+        _rework(deployment, frequency),
+    )
+
+
+def _recovery_alone() -> Verdicts:
+    before = Verdict(Part.UNCONCERNED, Reason.FINISHED_BEFORE_WINDOW)
+    recovered = Verdict(Part.COUNTED, Reason.RECOVERED, numerator=1)
+    return Verdicts(before, before, before, recovered, before)
+
+
+def _frequency(deployment: Deployment) -> Verdict:
+    if not deployment.status.terminal:
+        return Verdict(Part.EXCLUDED, Reason.UNFINISHED)
+    if deployment.status == Status.CANCELLED:
+        return Verdict(Part.EXCLUDED, Reason.CANCELLED)
+    if deployment.kind == Kind.RESYNC:
+        return Verdict(Part.EXCLUDED, Reason.RESYNC)
+    if deployment.status == Status.FAILED:
+        return Verdict(Part.EXCLUDED, Reason.FAILED)
+    return Verdict(Part.COUNTED, Reason.SUCCEEDED, numerator=1)
+
+
+def _lead_time(delivery: Delivery, leads: Sequence[Lead]) -> Verdict:
+    counted = sum(lead.seconds >= 0 for lead in leads)
+    if counted:
+        return Verdict(Part.COUNTED, Reason.DELIVERED, numerator=counted)
+    if leads:
+        return Verdict(Part.EXCLUDED, Reason.COMMITTED_AFTER)
+    if delivery.earlier_changes:
+        return Verdict(Part.EXCLUDED, Reason.BEFORE_FIRST)
+    unknown = delivery.new_version and not delivery.changes_known
+    return Verdict(Part.UNCONCERNED, Reason.CHANGES_UNKNOWN if unknown else Reason.NOTHING_NEW)
+
+
+def _failure(
+    deployment: Deployment, linked: Sequence[Link], rollback: Deployment | None
+) -> Verdict:
+    if not deployment.attempted:
+        return Verdict(Part.EXCLUDED, _frequency(deployment).reason)
+    if deployment.kind == Kind.ROLLBACK:
+        return Verdict(Part.EXCLUDED, Reason.ROLLBACK)
+    if deployment.status == Status.FAILED:
+        return Verdict(Part.COUNTED, Reason.STATUS_FAILED, 1, 1)
+    if linked:
+        return Verdict(Part.COUNTED, Reason.INCIDENT, 1, 1)
+    if rollback is not None:
+        return Verdict(Part.COUNTED, Reason.ROLLED_BACK, 1, 1)
+    return Verdict(Part.COUNTED, Reason.NOT_FAILED, 0, 1)
+
+
+def _recovery(failure: Verdict, recovery: Recovery | None, window: Window) -> Verdict:
+    if not failure.numerator:
+        return Verdict(Part.UNCONCERNED, failure.reason)
+    if recovery is None:
+        return Verdict(Part.EXCLUDED, Reason.UNRECOVERED)
+    if recovery.seconds < 0:
+        return Verdict(Part.EXCLUDED, Reason.RESOLVED_BEFORE_FINISH)
+    if recovery.at >= window.until:
+        return Verdict(Part.EXCLUDED, Reason.RECOVERED_AFTER_WINDOW)
+    return Verdict(Part.COUNTED, Reason.RECOVERED, numerator=1)
+
+
+def _rework(deployment: Deployment, frequency: Verdict) -> Verdict:
+    if frequency.part != Part.COUNTED:
+        return frequency
+    if deployment.kind in (Kind.ROLLBACK, Kind.HOTFIX):
+        return Verdict(Part.COUNTED, Reason.REWORK, 1, 1)
+    return Verdict(Part.COUNTED, Reason.PLANNED, 0, 1)
+
+
+def _leads(deployment: Deployment, delivery: Delivery | None, changes: Changes) -> list[Lead]:
+    if delivery is None:
+        return []
+    brought = [
+        change
+        for version in delivery.versions
+        for change in changes.get((deployment.cell.service, version), ())
+    ]
+    brought.sort(key=lambda change: (change.committed_at, change.commit))
+    return [
+        Lead(change, (deployment.moment - change.committed_at).total_seconds())
+        for change in brought
+    ]

@@ -1,0 +1,214 @@
+"""What must hold for the DORA metrics of any history."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.database import Database
+from api.domain.dora.deliveries import deliver
+from api.domain.dora.figures import Period, add_up
+from api.domain.dora.periods import Interval, Window, split
+from api.domain.dora.records import Cell, Change, History, Incident, KnownVersion
+from api.domain.dora.verdicts import Assessment, Changes, assess
+from api.domain.types import Kind, Status
+from tests.api.conftest import json_of
+from tests.api.ledger import Ledger
+from tests.api.records import BEGIN, WINDOW, deployment, hour, incident
+
+URL = "/api/v1/metrics/dora"
+VERSIONS = ["1.0.0", "1.1.0", "1.1.1", "1.2.0-rc.1", "1.2.0", "2.0.0"]
+hours = st.integers(0, 239)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[History, Changes]:
+    """Draw a history of ten days, in two services and two environments."""
+    cells = [Cell(service, place) for service in ("a", "b") for place in ("prod", "live")]
+    deployments = [
+        dataclasses.replace(
+            deployment(
+                number,
+                draw(st.sampled_from(VERSIONS)),
+                draw(hours),
+                kind=draw(st.sampled_from(Kind)),
+                status=draw(st.sampled_from(Status)),
+            ),
+            cell=draw(st.sampled_from(cells)),
+        )
+        for number in range(draw(st.integers(0, 12)))
+    ]
+    incidents = []
+    for number in range(draw(st.integers(0, 5))):
+        detected = draw(hours)
+        stated = draw(st.sampled_from([None, None, *deployments]))
+        resolved = draw(st.one_of(st.none(), st.integers(detected, 300)))
+        found = incident(number, detected, resolved, stated.id if stated else None)
+        incidents.append(dataclasses.replace(found, cell=draw(st.sampled_from(cells))))
+    committed = [
+        (
+            draw(st.sampled_from("ab")),
+            Change(str(number), draw(st.sampled_from(VERSIONS)), hour(draw(hours))),
+        )
+        for number in range(draw(st.integers(0, 8)))
+    ]
+    known: dict[str, dict[str, KnownVersion]] = {"a": {}, "b": {}}
+    changes: dict[tuple[str, str], list[Change]] = {}
+    for service, change in committed:
+        listed = changes.setdefault((service, change.version), [])
+        listed.append(change)
+        latest = max(each.committed_at for each in listed)
+        known[service][change.version] = KnownVersion(len(listed), latest)
+    return History(deployments, incidents, {"a": {"1.0.0"}}, known), changes
+
+
+def assessed(history: History, changes: Changes) -> tuple[list[Assessment], list[Incident]]:
+    return assess(history, deliver(history, WINDOW), changes, WINDOW)
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(
+    told: tuple[History, Changes], chance: random.Random
+) -> None:
+    history, changes = told
+    shuffled = dataclasses.replace(
+        history,
+        deployments=chance.sample(history.deployments, len(history.deployments)),
+        incidents=chance.sample(history.incidents, len(history.incidents)),
+    )
+    backwards = {key: changes[key][::-1] for key in sorted(changes, reverse=True)}
+
+    assert assessed(shuffled, backwards) == assessed(history, changes)
+
+
+@given(histories())
+def test_every_deployment_has_a_part_in_each_metric_once(told: tuple[History, Changes]) -> None:
+    found, _ = assessed(*told)
+
+    assert Counter(each.deployment.id for each in found) == Counter(
+        each.id for each in told[0].deployments if each.moment in WINDOW
+    )
+    for each in found:
+        rate = each.verdicts.change_failure_rate
+        assert 0 <= rate.numerator <= rate.denominator <= 1
+        assert each.verdicts.failed_deployment_recovery_time.numerator <= rate.numerator
+    brought = [lead.change.commit for each in found for lead in each.leads]
+    assert len(brought) == len(set(brought))
+
+
+def measured(told: tuple[History, Changes], interval: Interval) -> list[Period]:
+    found, unlinked = assessed(*told)
+    return [
+        add_up(
+            period,
+            [each for each in found if each.deployment.moment in period],
+            [
+                each
+                for each in found
+                if each.verdicts.failed_deployment_recovery_time.numerator
+                and each.recovery
+                and each.recovery.at in period
+            ],
+            sum(each.detected_at in period for each in unlinked),
+        )
+        for period in split(WINDOW, interval)
+    ]
+
+
+def counts(periods: Sequence[Period]) -> Counter[str]:
+    """Return each number of the periods that can be added, by its path."""
+    total: Counter[str] = Counter()
+    for period in periods:
+        for name, metric in period.model_dump(exclude={"since", "until"}).items():
+            for field in ("numerator", "denominator", "count", "rollbacks", "hotfixes"):
+                total[f"{name}.{field}"] += metric.get(field, 0)
+            for excluded in metric["excluded"]:
+                total[f"{name}.{excluded['reason']}"] += excluded["count"]
+    return +total
+
+
+@given(histories())
+def test_the_days_add_up_to_the_whole(told: tuple[History, Changes]) -> None:
+    (whole,) = measured(told, Interval.ALL)
+
+    assert counts(measured(told, Interval.DAY)) == counts([whole])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_day_has_the_same_numbers_alone_and_in_a_series(
+    client: FlaskClient, database: Database, seed: int
+) -> None:
+    """What is read around a window is enough, and what is left out has no part in it."""
+    with database.write() as connection:
+        write_history(Ledger(connection), random.Random(seed))  # noqa: S311
+    days = f"from={hour(0):%FT%TZ}&to={hour(240):%FT%TZ}&interval=day"
+    series = json_of(client.get(f"{URL}?{days}"))["overall"]["periods"]
+
+    for day in series:
+        alone = json_of(client.get(f"{URL}?from={day['from']}&to={day['to']}"))
+        assert [as_of_the_day(each) for each in alone["overall"]["periods"]] == [as_of_the_day(day)]
+
+
+def write_history(ledger: Ledger, chance: random.Random) -> None:
+    """Write sixty deployments, twelve incidents and their changes, over two weeks."""
+    told = []
+    for _ in range(60):
+        finished = hour(chance.randrange(-48, 300))
+        told.append(
+            {
+                "service": chance.choice("ab"),
+                "environment": chance.choice(["prod", "live"]),
+                "version": chance.choice(VERSIONS),
+                "config_revision": chance.choice([None, "x", "y"]),
+                "status": chance.choices(["succeeded", "failed", "cancelled"], [5, 3, 1])[0],
+                "started_at": finished - timedelta(hours=chance.choice([0, 1, 20])),
+                "finished_at": finished,
+            }
+        )
+    ids = ledger.deploy(*told)
+    for _ in range(16):
+        detected = hour(chance.randrange(-48, 330))
+        ended = chance.choice([None, detected + timedelta(hours=chance.randrange(100))])
+        cause = chance.choice([None, None, chance.choice(ids)])
+        ledger.incident(
+            chance.choice("ab"), chance.choice(["prod", "live"]), detected, ended, cause
+        )
+    for service in "ab":
+        ledger.commit(
+            service,
+            [(chance.choice(VERSIONS), hour(chance.randrange(-99, 200))) for _ in range(15)],
+        )
+
+
+def as_of_the_day(period: dict[str, Any]) -> dict[str, Any]:
+    """Return a period without what depends on how far the window reaches."""
+    recovery = period["failed_deployment_recovery_time"]
+    later = ("unrecovered", "recovered_after_window")
+    recovery["excluded"] = [each for each in recovery["excluded"] if each["reason"] not in later]
+    return period
+
+
+@given(
+    st.integers(0, 10**15).map(lambda number: BEGIN + timedelta(microseconds=number)),
+    st.timedeltas(timedelta(microseconds=1), timedelta(days=400)),
+    st.sampled_from(Interval),
+)
+def test_periods_are_a_partition_of_the_window(
+    since: datetime, length: timedelta, interval: Interval
+) -> None:
+    periods = list(split(Window(since, since + length), interval))
+
+    assert (periods[0].since, periods[-1].until) == (since, since + length)
+    assert all(one.until == other.since for one, other in pairwise(periods))
+    assert all(period.since < period.until for period in periods)
+    assert sum(period.days for period in periods) == pytest.approx(length / timedelta(days=1))

@@ -1,0 +1,72 @@
+"""What the DORA metrics may be asked, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.api.conftest import json_of, problem
+
+URL = "/api/v1/metrics/dora"
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("from=2026-03-02T00:00:00Z&to=2026-03-02T00:00:00Z", "to"),
+        ("to=0001-01-01T00:00:00Z", "to"),
+        ("from=yesterday", "from"),
+        ("interval=year", "interval"),
+        ("interval=day&from=2025-01-01T00:00:00Z&to=2026-02-06T00:00:00Z", "interval"),
+        ("service=Check Out", "service"),
+        ("limit=1", "limit"),
+    ],
+)
+def test_a_wrong_question_names_the_parameter(
+    sqlite_client: FlaskClient, query: str, parameter: str
+) -> None:
+    document = problem(sqlite_client.get(f"{URL}?{query}"), 422)
+
+    errors = document["errors"]
+    assert isinstance(errors, list)
+    assert [error["parameter"] for error in errors] == [parameter]
+
+
+def test_400_periods_are_not_too_many(sqlite_client: FlaskClient) -> None:
+    # 1 January 2025 is a Wednesday; 400 days later is 5 February 2026.
+    days = "interval=day&from=2025-01-01T00:00:00Z&to=2026-02-05T00:00:00Z"
+
+    assert len(json_of(sqlite_client.get(f"{URL}?{days}"))["overall"]["periods"]) == 400
+
+
+def test_without_a_window_it_is_the_last_90_days(sqlite_client: FlaskClient) -> None:
+    told = json_of(sqlite_client.get(URL))
+    since, until = (datetime.fromisoformat(told[name]) for name in ("from", "to"))
+
+    assert until - since == timedelta(days=90)
+    assert abs(datetime.now(UTC) - until) < timedelta(minutes=1)
+    assert len(told["overall"]["periods"]) == 1
+
+
+def test_who_is_asked_for_and_unknown_has_nothing(sqlite_client: FlaskClient) -> None:
+    told = json_of(sqlite_client.get(f"{URL}?service=nobody&environment=nowhere"))
+
+    assert (told["services"], told["environments"]) == ([], [])
+    assert told["overall"]["periods"][0]["deployment_frequency"]["numerator"] == 0
+
+
+def test_the_cursor_keeps_the_window_of_the_first_page(client: FlaskClient) -> None:
+    for version in "12":
+        body = {"service": "web", "environment": "prod", "version": version}
+        client.post("/api/v1/deployments", json=body)
+    first = client.get(f"{URL}/explain?limit=1")
+    following = json_of(client.get(first.headers["Link"].partition(">")[0].removeprefix("<")))
+    page = json_of(first)
+
+    assert (following["from"], following["to"]) == (page["from"], page["to"])
+    assert [each["version"] for each in page["items"] + following["items"]] == ["2", "1"]
+    assert following["next_cursor"] is None
+    other = f"{URL}/explain?service=web&cursor={page['next_cursor']}"
+    problem(client.get(other), 422)
