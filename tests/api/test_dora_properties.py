@@ -159,6 +159,23 @@ def test_a_day_has_the_same_numbers_alone_and_in_a_series(
         assert [as_of_the_day(each) for each in alone["overall"]["periods"]] == [as_of_the_day(day)]
 
 
+def test_a_recovery_long_after_the_window_is_found(client: FlaskClient, database: Database) -> None:
+    """The incident is detected after the next success, so that one did not end the failure."""
+    with database.write() as connection:
+        ledger = Ledger(connection)
+        told = [
+            {"service": "a", "environment": "prod", "version": version, "finished_at": hour(end)}
+            for version, end in (("1", 1), ("2", 30), ("3", 200), ("4", 210))
+        ]
+        first, *_ = ledger.deploy(*told)
+        ledger.incident("a", "prod", hour(150), None, first)
+    window = f"from={hour(0):%FT%TZ}&to={hour(24):%FT%TZ}"
+
+    (failed,) = json_of(client.get(f"{URL}?{window}"))["unrecovered"]["items"]
+
+    assert failed["recovered_at"] == f"{hour(200):%FT%TZ}"
+
+
 def write_history(ledger: Ledger, chance: random.Random) -> None:
     """Write sixty deployments, twelve incidents and their changes, over two weeks."""
     told = []
