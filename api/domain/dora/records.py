@@ -68,8 +68,7 @@ class Change:
     committed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class KnownVersion:
+class KnownVersion(NamedTuple):
     """How many changes a version is known to bring, and when the latest of them was committed."""
 
     changes: int

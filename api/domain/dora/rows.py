@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import batched, chain
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
@@ -76,11 +77,17 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
         for statement in statements
         for row in connection.execute(statement)
     }
+    delivering = {
+        each.cell.service
+        for each in deployments.values()
+        if each.delivered and each.moment in window
+    }
+    ids = [identifier for identifier, name in scope.services.items() if name in delivering]
     return History(
         deployments=list(deployments.values()),
         incidents=list(incidents_found.values()),
-        versions_before=_versions_before(connection, scope, window),
-        known_versions=_known_versions(connection, scope),
+        versions_before=_versions_before(connection, scope, window, ids),
+        known_versions=_known_versions(connection, scope, ids),
     )
 
 
@@ -210,12 +217,15 @@ def _incidents(scope: Scope, window: Window, found: Sequence[Stretch]) -> Iterat
         )
 
 
-def _versions_before(connection: Connection, scope: Scope, window: Window) -> dict[str, set[str]]:
+def _versions_before(
+    connection: Connection, scope: Scope, window: Window, service_ids: Sequence[UUID]
+) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     statement = (
         select(deployments.c.service_id, deployments.c.version)
         .where(
-            scope.includes(deployments),
+            deployments.c.service_id.in_(service_ids),
+            deployments.c.environment_id.in_(scope.environments),
             deployments.c.status == Status.SUCCEEDED,
             deployments.c.kind != Kind.RESYNC,
             deployments.c.finished_at < window.since,
@@ -227,7 +237,9 @@ def _versions_before(connection: Connection, scope: Scope, window: Window) -> di
     return found
 
 
-def _known_versions(connection: Connection, scope: Scope) -> dict[str, dict[str, KnownVersion]]:
+def _known_versions(
+    connection: Connection, scope: Scope, service_ids: Sequence[UUID]
+) -> dict[str, dict[str, KnownVersion]]:
     found: dict[str, dict[str, KnownVersion]] = defaultdict(dict)
     statement = (
         select(
@@ -236,7 +248,7 @@ def _known_versions(connection: Connection, scope: Scope) -> dict[str, dict[str,
             func.count().label("changes"),
             func.max(changes.c.committed_at).label("latest"),
         )
-        .where(changes.c.version.is_not(None), scope.of_service(changes))
+        .where(changes.c.version.is_not(None), changes.c.service_id.in_(service_ids))
         .group_by(changes.c.service_id, changes.c.version)
     )
     for service_id, version, number, latest in connection.execute(statement):

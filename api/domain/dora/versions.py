@@ -25,13 +25,10 @@ def order(known: Mapping[str, KnownVersion]) -> Callable[[str], Place | None]:
     SemVer precedence if every version with known changes is one; otherwise the time of the latest
     commit, which only they have. `v1.2.3` and `1.2.3` are one version.
     """
-    if all(SEMVER.fullmatch(version) for version in known):
-        return precedence
-
-    def latest_commit(version: str) -> Place | None:
-        return (known[version].latest,) if version in known else None
-
-    return latest_commit
+    places = {version: precedence(version) for version in known}
+    if None not in places.values():
+        return lambda version: places.get(version) or precedence(version)
+    return lambda version: (known[version].latest,) if version in known else None
 
 
 def precedence(version: str) -> Place | None:
@@ -40,9 +37,12 @@ def precedence(version: str) -> Place | None:
     if found is None:
         return None
     major, minor, patch, pre_release = found.groups()
-    identifiers = pre_release.split(".") if pre_release else []
+    numbers = (int(major), int(minor), int(patch))
+    if pre_release is None:
+        return (numbers, True)  # a release comes after its pre-releases
+    identifiers = pre_release.split(".")
     return (
-        (int(major), int(minor), int(patch)),
-        not identifiers,  # a release comes after its pre-releases
+        numbers,
+        False,
         tuple((0, int(each), "") if each.isdigit() else (1, 0, each) for each in identifiers),
     )
