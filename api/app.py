@@ -38,6 +38,17 @@ from api.routes import (
 )
 from api.version import VERSION
 
+PARTS = (
+    services,
+    environments,
+    deployments,
+    incidents,
+    changes,
+    matrix,
+    promotions,
+    dora,
+    tokens,
+)
 MAX_BODY_BYTES = 1024 * 1024
 
 

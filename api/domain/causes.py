@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -11,11 +10,8 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 
 from api.domain.kinds import ATTEMPTED
 from api.domain.sql import Earlier
-from api.domain.types import Kind
+from api.domain.types import INFERENCE_WINDOW, Kind
 from api.tables import deployments, incidents
-
-# An incident later than this after a deployment is put down to something else.
-WINDOW = timedelta(hours=72)
 
 
 class Cause(StrEnum):
@@ -43,7 +39,7 @@ def inferred() -> Select[tuple[UUID]]:
             earlier.c.status.in_(ATTEMPTED),
             earlier.c.kind != Kind.RESYNC,
             earlier.c.finished_at <= incidents.c.detected_at,
-            earlier.c.finished_at >= Earlier(incidents.c.detected_at, WINDOW),
+            earlier.c.finished_at >= Earlier(incidents.c.detected_at, INFERENCE_WINDOW),
         )
         .order_by(earlier.c.finished_at.desc(), earlier.c.id.desc())
         .limit(1)

@@ -148,11 +148,8 @@ def _changes(connection: Connection, candidate: Candidate, known: Versions) -> d
 
 def _between(latest: Iterable[str], order: versions.Order, old: str | None, new: str) -> set[str]:
     """Return the versions that `new` brings where `old` is: only itself if that is not known."""
-    top, bottom = order(new), order(old) if old else None
-    if top is None or (old and bottom is None):
+    top, bottom = order(new), order(old) if old else ()
+    if top is None or bottom is None:
         return {new}
-    return {
-        version
-        for version in latest
-        if order(version) <= top and (bottom is None or order(version) > bottom)
-    }
+    places = {version: order(version) for version in latest}
+    return {version for version, place in places.items() if place and bottom < place <= top}

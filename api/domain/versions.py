@@ -9,15 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+# Tags have a v. Build metadata has no place in the order: what differs in nothing else is the same.
 SEMVER = re.compile(
-    r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
+    r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?"
     r"(?:\+[0-9A-Za-z.-]+)?",
     re.ASCII,
 )
-# Sorts versions; None for one whose place is not known.
-Order = Callable[[str], Any]
+
+# What sorts a service's versions; None for one whose place is not known.
+Place = tuple[Any, ...]
+Order = Callable[[str], Place | None]
 
 
 def ordering(latest_commits: Mapping[str, datetime], others: Collection[str] = ()) -> Order:
@@ -26,20 +31,24 @@ def ordering(latest_commits: Mapping[str, datetime], others: Collection[str] = (
     `latest_commits` has the commit time of the latest change of each version that has changes;
     `others` are versions that must be comparable with them.
     """
-    if all(SEMVER.fullmatch(version) for version in (*latest_commits, *others)):
-        return semver
-    return latest_commits.get
+    if all(precedence(version) for version in (*latest_commits, *others)):
+        return precedence
+    return lambda version: (latest_commits[version],) if version in latest_commits else None
 
 
-def semver(version: str) -> tuple[Any, ...] | None:
-    """Return what sorts SemVer versions, or None for what is none; a leading v does not matter."""
-    parts = SEMVER.fullmatch(version)
-    if parts is None:
+@lru_cache(maxsize=10_000)
+def precedence(version: str) -> Place | None:
+    """Return what a version compares by (semver.org, section 11); None if it is no SemVer."""
+    found = SEMVER.fullmatch(version)
+    if found is None:
         return None
-    # A version comes after its own pre-releases, and numbers before words.
-    before = [
-        (0, int(each), "") if each.isdecimal() else (1, 0, each)
-        for each in (parts[4] or "").split(".")
-        if each
-    ]
-    return (int(parts[1]), int(parts[2]), int(parts[3]), not before, before)
+    major, minor, patch, pre_release = found.groups()
+    numbers = (int(major), int(minor), int(patch))
+    if pre_release is None:
+        return (numbers, True)  # a release comes after its pre-releases
+    identifiers = pre_release.split(".")
+    return (
+        numbers,
+        False,
+        tuple((0, int(each), "") if each.isdigit() else (1, 0, each) for each in identifiers),
+    )

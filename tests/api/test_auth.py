@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from api import auth
-from api.database import Database
+from api.database import Database, writing
 from api.domain import tokens as domain
 from api.domain.tokens import NewToken
 from api.domain.types import now
@@ -292,7 +292,8 @@ def test_a_read_neither_fails_nor_waits_because_its_token_cannot_be_noted(
     anonymous: FlaskClient, database: Database, make_token: MadeToken
 ) -> None:
     token = make_token("read")
-    with database.write() as connection:  # SQLite's only writer, and PostgreSQL's row lock
+    # SQLite's only writer, and PostgreSQL's row lock; not a `write()`, which the request would join.
+    with database.engine.connect() as connection, writing(connection):
         connection.execute(update(tokens).values(name="busy"))
         started = now()
         assert anonymous.get(MATRIX, headers=bearer(token)).status_code == 200

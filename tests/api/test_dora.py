@@ -16,7 +16,6 @@ from api.domain.dora.periods import Interval, Window, split
 from api.domain.dora.records import Cell, Deployment, History, Incident, KnownVersion
 from api.domain.dora.recoveries import recover
 from api.domain.dora.verdicts import assess
-from api.domain.dora.versions import order, precedence
 from api.domain.types import Kind, Status
 from tests.api.records import PROD, WINDOW, deployment, hour, incident
 
@@ -68,47 +67,6 @@ def test_the_90th_percentile_is_interpolated_linearly(
     values: list[float], expected: float | None
 ) -> None:
     assert percentile_90(values) == pytest.approx(expected)
-
-
-# Versions
-
-
-def test_semver_precedence_is_that_of_its_specification() -> None:
-    # semver.org, item 11, and a v.
-    ascending = [
-        "1.0.0-alpha",
-        "1.0.0-alpha.1",
-        "1.0.0-alpha.beta",
-        "1.0.0-beta",
-        "1.0.0-beta.2",
-        "1.0.0-beta.11",
-        "1.0.0-rc.1",
-        "v1.0.0",
-        "1.9.0",
-        "1.10.0",
-        "v2.0.0",
-    ]
-    shuffled = ascending[::2] + ascending[1::2]
-
-    assert sorted(shuffled, key=lambda version: precedence(version) or ()) == ascending
-    assert precedence("v1.2.3") == precedence("1.2.3")
-
-
-@pytest.mark.parametrize(
-    "version", ["1.2", "01.2.3", "1.2.3+build", "1.2.3-", "main-1.2.3", "1.2.3-01"]
-)
-def test_what_is_no_semver_has_no_precedence(version: str) -> None:
-    assert precedence(version) is None
-
-
-def test_versions_that_are_not_all_semver_are_ordered_by_their_latest_commit() -> None:
-    place = order({"2.0.0": KnownVersion(1, hour(1)), "build-7": KnownVersion(1, hour(2))})
-
-    newer, older = place("build-7"), place("2.0.0")
-    assert newer is not None
-    assert older is not None
-    assert newer > older
-    assert place("3.0.0") is None  # no commit is known of it
 
 
 # Deliveries

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from api.domain.dora.periods import Window
 from api.domain.dora.records import Deployment, History, KnownVersion
-from api.domain.dora.versions import Place, order
+from api.domain.versions import Place, ordering
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def deliver(history: History, window: Window) -> dict[UUID, Delivery]:
 def _of_service(
     successes: Iterable[Deployment], before: Set[str], known: Mapping[str, KnownVersion]
 ) -> Iterator[tuple[UUID, Delivery]]:
-    place = order(known)
+    place = ordering({version: each.latest for version, each in known.items()})
     placed = sorted((place(version) or (), version) for version in known)
     places = [each for each, _ in placed]
     succeeded = set(before)
