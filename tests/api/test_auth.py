@@ -292,7 +292,7 @@ def test_a_read_neither_fails_nor_waits_because_its_token_cannot_be_noted(
     anonymous: FlaskClient, database: Database, make_token: MadeToken
 ) -> None:
     token = make_token("read")
-    # SQLite's only writer, and PostgreSQL's row lock; not a `write()`, which the request would join.
+    # SQLite's only writer, PostgreSQL's row lock; the request would join a `write()`.
     with database.engine.connect() as connection, writing(connection):
         connection.execute(update(tokens).values(name="busy"))
         started = now()
