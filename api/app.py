@@ -19,6 +19,7 @@ from api import (
     openapi,
     problems,
     settings,
+    strict,
 )
 from api.auth import API_PREFIX
 from api.database import Database
@@ -55,7 +56,7 @@ MAX_BODY_BYTES = 1024 * 1024
 class Application(APIFlask):
     """Flask with strict requests, each of which is answered once."""
 
-    request_class = openapi.StrictRequest
+    request_class = strict.StrictRequest
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view, or give its stored answer.
@@ -88,6 +89,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     metrics.init_app(app)
     problems.init_app(app)
     auth.init_app(app, checked)
+    strict.init_app(app)
     openapi.init_app(app)
     conditional.init_app(app)
     idempotency.init_app(app)

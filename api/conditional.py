@@ -19,6 +19,10 @@ HEADER = {
 }
 
 
+NOT_MODIFIED = {"description": "It is still what the ETag in If-None-Match stands for."}
+ETAG = {"description": "Changes with the answer.", "schema": {"type": "string"}}
+
+
 def init_app(app: APIFlask) -> None:
     """Give the answer to every GET an ETag, and answer 304 to whoever has it already."""
     app.after_request(_tag)
@@ -48,3 +52,10 @@ def check(current: dict[str, Any] | None, model: type[BaseModel]) -> None:
             HTTPStatus.PRECONDITION_FAILED,
             "It has changed since you read it: read it again, then decide.",
         )
+
+
+def describe(operation: dict[str, Any]) -> None:
+    """Add to the description of a GET what its ETag is good for."""
+    responses = operation["responses"]
+    responses["200"]["headers"] = {**responses["200"].get("headers", {}), "ETag": ETAG}
+    responses[str(int(HTTPStatus.NOT_MODIFIED))] = NOT_MODIFIED

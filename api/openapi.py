@@ -7,12 +7,10 @@ from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Request, current_app, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from flask import current_app
 
 from api import auth, conditional, idempotency
-from api.domain import strictjson
-from api.problems import MAX_FAULTS, MAX_POINTER, MEDIA_TYPE, InvalidQueryError, Problem
+from api.problems import MEDIA_TYPE, Problem
 
 SCHEMAS = "#/components/schemas/"
 # What any operation with a body may answer, beside what it says itself.
@@ -21,6 +19,7 @@ BODY_ERRORS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not labelled application/json.",
 }
+QUERY_ERROR = {"description": "A parameter is not known."}
 DATABASE_ERRORS = {HTTPStatus.SERVICE_UNAVAILABLE: "The database did not answer."}
 # What any operation of the API may answer.
 ACCESS_ERRORS = {
@@ -29,49 +28,6 @@ ACCESS_ERRORS = {
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; Retry-After says when to come back.",
 }
 SECURITY_SCHEME = "token"
-
-
-class StrictRequest(Request):
-    """A request whose body is JSON, says so, and says everything once."""
-
-    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002
-        """Return the parsed body.
-
-        Raises UnsupportedMediaType for another media type, RequestEntityTooLarge for too long a
-        body, and BadRequest for what is not JSON (RFC 8259), an object with the same key twice, or
-        NaN and Infinity, which are no numbers.
-        """
-        if not self.is_json:
-            raise UnsupportedMediaType(
-                "Send the body as JSON, with the header Content-Type: application/json."
-            )
-        try:
-            body = strictjson.loads(self._body(cache=cache).decode())
-        except UnicodeDecodeError as error:
-            raise BadRequest("The body is not UTF-8.") from error
-        except json.JSONDecodeError as error:
-            raise BadRequest(
-                f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-            ) from error
-        except RecursionError as error:
-            raise BadRequest("The body is nested too deeply.") from error
-        except ValueError as error:
-            raise BadRequest(f"The body is not JSON: {error}.") from error
-        if body is None:  # APIFlask would take it for an empty object
-            raise BadRequest("The body is null.")
-        return body
-
-    def _body(self, *, cache: bool) -> bytes:
-        limit = self.max_content_length or 0
-        too_large = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
-        try:
-            body = self.get_data(cache=cache)
-        except RequestEntityTooLarge as error:
-            raise too_large from error
-        # Werkzeug cuts a chunked body off at the limit without a word.
-        if self.content_length is None and len(body) >= limit:
-            raise too_large
-        return body
 
 
 def init_app(app: APIFlask) -> None:
@@ -94,23 +50,6 @@ def init_app(app: APIFlask) -> None:
         },
     )
     app.spec_processor(_describe_errors)
-    app.before_request(_check_query)
-
-
-def _check_query() -> None:
-    """Refuse a parameter that the route does not know, and one that is there twice."""
-    if request.routing_exception is not None:  # no such route, or not with this method
-        return
-    view = current_app.view_functions[str(request.endpoint)]
-    inputs = getattr(view, "_spec", {}).get("args", [])
-    known = any(location == "query" for _, location, *_ in inputs)  # then its model decides
-    errors = [
-        {"parameter": name[:MAX_POINTER], "detail": "is there twice" if known else "is not known"}
-        for name, values in request.args.lists()
-        if not known or len(values) > 1
-    ]
-    if errors:
-        raise InvalidQueryError(errors[:MAX_FAULTS])
 
 
 def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
@@ -126,6 +65,8 @@ def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
             if idempotency.applies(method, path):
                 idempotency.describe(operation)
             _describe_operation(operation)
+            if method == "get":
+                conditional.describe(operation)
             if path.startswith(auth.API_PREFIX):
                 _describe_access(
                     operation, auth.scopes_for(views[operation["operationId"]], method)
@@ -159,7 +100,10 @@ def _describe_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if str(int(HTTPStatus.PRECONDITION_FAILED)) in responses:
         operation["parameters"].append(conditional.HEADER)
+    if "201" in responses and "200" in responses:  # the same, made now or before
+        responses["200"]["content"] = responses["201"]["content"]
     expected = dict(DATABASE_ERRORS) if "Service" not in operation["tags"] else {}
+    responses.setdefault(str(int(HTTPStatus.UNPROCESSABLE_ENTITY)), dict(QUERY_ERROR))
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
         expected |= BODY_ERRORS

@@ -41,18 +41,28 @@ class Fault(BaseModel):
         default=None, description="Which parameter of the query or the path."
     )
     header: str | None = Field(default=None, description="Which header.")
-    detail: str = Field(description="What is wrong there.")
+    detail: str = Field(description="What is wrong there.", examples=["is missing"])
 
 
 class Problem(BaseModel):
     """A problem document (RFC 9457)."""
 
-    type: str = Field(description="about:blank: the status says what kind of problem it is.")
-    title: str = Field(description="The status in words.")
+    type: str = Field(
+        description="about:blank: the status says what kind of problem it is.",
+        examples=["about:blank"],
+    )
+    title: str = Field(description="The status in words.", examples=["Unprocessable Content"])
     status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What went wrong, and what to do.")
-    instance: str = Field(description="The path that was asked for.")
-    request_id: str = Field(description="The id of the request, as in the logs.")
+    detail: str = Field(
+        description="What went wrong, and what to do.", examples=["1 value sent is not valid."]
+    )
+    instance: str = Field(
+        description="The path that was asked for.", examples=["/api/v1/deployments"]
+    )
+    request_id: str = Field(
+        description="The id of the request, as in the logs.",
+        examples=["01a204c4-730e-7622-a173-03375e59d4e7"],
+    )
     errors: list[Fault] = Field(default=[], description="Each fault of an invalid request.")
 
 

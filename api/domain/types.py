@@ -117,21 +117,53 @@ def parse_instant(value: Any) -> datetime:
 
 
 Name = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=63)
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=63),
+    Field(examples=["checkout"]),
 ]
 Version = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=128)
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=128),
+    Field(examples=["1.4.2"]),
 ]
-ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{7,64}$")]
+ImageDigest = Annotated[
+    str,
+    StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$"),
+    Field(examples=["sha256:" + "4f" * 32]),
+]
+Commit = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{7,64}$"),
+    Field(examples=["9fceb02d0ae598e95dc970b74767f19372d61af8"]),
+]
 # One line of text: whatever a person reads, without control characters.
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
-Actor = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=128)]
+LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
+Line = Annotated[
+    str,
+    StringConstraints(pattern=LINE, max_length=200),
+    Field(examples=["Payments are refused"]),
+]
+Actor = Annotated[str, StringConstraints(pattern=LINE, max_length=128), Field(examples=["ada"])]
 # A commit, or what a controller calls one: `main@sha1:…`, `sha256:…`.
-ConfigRevision = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=128)]
-ExternalId = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=256)]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2048)]
-RepositoryUrl = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=512)]
+ConfigRevision = Annotated[
+    str,
+    StringConstraints(pattern=r"^[!-~]+$", max_length=128),
+    Field(examples=["main@sha1:8b137891791fe96927ad78e64b0aad7bded08bdc"]),
+]
+ExternalId = Annotated[
+    str, StringConstraints(pattern=r"^[!-~]+$", max_length=256), Field(examples=["4711"])
+]
+URL = r"^https?://[!-~]+$"
+Url = Annotated[
+    str,
+    StringConstraints(pattern=URL, max_length=2048),
+    Field(examples=["https://ci.example.com/runs/4711"]),
+]
+RepositoryUrl = Annotated[
+    str,
+    StringConstraints(pattern=URL, max_length=512),
+    Field(examples=["https://github.com/acme/checkout"]),
+]
 # An image's name without tag and digest, as the distribution reference grammar has it.
 ImageName = Annotated[
     str,
@@ -140,6 +172,7 @@ ImageName = Annotated[
         r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$",
         max_length=255,
     ),
+    Field(examples=["ghcr.io/acme/checkout"]),
 ]
 Time = Annotated[
     datetime,

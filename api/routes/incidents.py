@@ -17,7 +17,7 @@ from api.domain.causes import Cause
 from api.domain.incident_reports import IncidentChange
 from api.domain.incidents import Filters, NewIncident
 from api.domain.transitions import ConflictError
-from api.domain.types import InvalidValueError, Link, Name
+from api.domain.types import InvalidValueError, Line, Link, Name
 from api.problems import InvalidBodyError
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
@@ -38,7 +38,7 @@ class Incident(BaseModel):
     id: UUID
     service: Name
     environment: Name
-    title: str
+    title: Line
     detected_at: AwareDatetime
     resolved_at: Annotated[AwareDatetime | None, Field(description="Null while it is open.")]
     deployment_id: Annotated[

@@ -61,7 +61,7 @@ class PromotionBlocker(BaseModel):
         "incident_open",
         "replaced_before",
     ]
-    detail: str
+    detail: Annotated[str, Field(examples=["checkout 1.5.0 failed in staging."])]
     deployment_id: UUID | None
     incident_id: UUID | None
 
@@ -69,8 +69,8 @@ class PromotionBlocker(BaseModel):
 class ReleaseEdit(BaseModel):
     """The edit that would promote it: this file with this content."""
 
-    path: str
-    content: str
+    path: Annotated[str, Field(examples=["k8s/overlays/prod/release/kustomization.yaml"])]
+    content: Annotated[str, Field(examples=["kind: Component\nimages: …\n"])]
 
 
 class PendingPromotion(Running):

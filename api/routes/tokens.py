@@ -42,7 +42,13 @@ class Token(BaseModel):
 class CreatedToken(Token):
     """A new token with its text."""
 
-    token: Annotated[str, Field(description="What to send as bearer; it is not shown again.")]
+    token: Annotated[
+        str,
+        Field(
+            description="What to send as bearer; it is not shown again.",
+            examples=["slw_01a204c4730e7622a17303375e59d4e7_…"],
+        ),
+    ]
 
 
 class TokenPage(BaseModel):

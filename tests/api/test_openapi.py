@@ -111,3 +111,30 @@ def test_an_operation_that_may_answer_412_takes_if_match(spec: dict[str, Any]) -
         for operation in methods.values():
             headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
             assert ("If-Match" in headers) == ("412" in operation["responses"])
+
+
+def test_every_value_has_an_example_or_says_all_there_is_to_it(spec: dict[str, Any]) -> None:
+    """From them a reader, and a tool that shows the document, makes up the whole."""
+    plain = {"example", "examples", "enum", "const", "format", "$ref", "items", "properties"}
+    told = {"integer", "number", "boolean", "null"}
+    silent = []
+    for model, schema in spec["components"]["schemas"].items():
+        for name, value in schema.get("properties", {}).items():
+            kinds = value.get("anyOf") or value.get("oneOf") or [value]
+            if not any(plain & kind.keys() or kind.get("type") in told for kind in (value, *kinds)):
+                silent.append(f"{model}.{name}")
+
+    assert silent == []
+
+
+def test_a_read_says_what_its_etag_is_good_for(spec: dict[str, Any]) -> None:
+    reads = [methods["get"] for methods in spec["paths"].values() if "get" in methods]
+
+    assert all("304" in read["responses"] for read in reads)
+    assert all("ETag" in read["responses"]["200"]["headers"] for read in reads)
+
+
+def test_what_is_there_already_is_told_as_what_is_new(spec: dict[str, Any]) -> None:
+    record = spec["paths"]["/api/v1/deployments"]["post"]["responses"]
+
+    assert record["200"]["content"] == record["201"]["content"]

@@ -13,7 +13,7 @@ from api.domain.dora.figures import Excluded, Span, excluded_list
 from api.domain.dora.periods import Window
 from api.domain.dora.reasons import Reason
 from api.domain.dora.verdicts import Assessment, Part, Verdict
-from api.domain.types import Kind, Name, Status, Version
+from api.domain.types import Commit, Kind, Name, Status, Version
 
 # So many changes of one deployment are listed; the verdict on its lead time counts them all.
 MAX_CHANGES = 100
@@ -27,7 +27,10 @@ class MetricVerdict(BaseModel):
 
     part: Part
     reason: Annotated[Reason, Field(description="A code that stays the same.")]
-    explanation: Annotated[str, Field(description="The reason as a sentence.")]
+    explanation: Annotated[
+        str,
+        Field(description="The reason as a sentence.", examples=["It succeeded in the window."]),
+    ]
     numerator: Annotated[int, Field(description="What it adds to the numerator or count.")]
     denominator: Annotated[int, Field(description="What it adds to the denominator of a ratio.")]
 
@@ -54,7 +57,7 @@ class LinkedIncident(BaseModel):
 class DeliveredChange(BaseModel):
     """A change that a deployment was the first to contain."""
 
-    commit: str
+    commit: Commit
     version: Version
     committed_at: AwareDatetime
     lead_seconds: Annotated[float, Field(description="Negative ones are left out.")]
