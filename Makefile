@@ -53,7 +53,7 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
-test: $(READY) .tools/kustomize .tools/kubeconform .tools/kube-score ## Run the tests (ARGS= for pytest's own arguments)
+test: $(READY) .tools/kustomize .tools/kubeconform .tools/kube-score .tools/renderer ## Run the tests (ARGS= for pytest's own arguments)
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
@@ -93,9 +93,22 @@ clean: ## Remove everything the targets made, the embedded database in .data/ ex
 render: .tools/kustomize ## Print what an overlay renders to: make render ENV=dev
 	@.tools/kustomize build k8s/overlays/$(ENV)
 
+.PHONY: check
+check: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Find what is wrong in the overlays: docs/gitops.md (BASE=REF compares immutable fields, ARGS=--help)
+	@$(PYTHON) -m gitops check k8s $(if $(BASE),--base $(BASE)) $(ARGS)
+
 .PHONY: validate
-validate: $(READY) .tools/kustomize .tools/kubeconform ## Validate every overlay and component against the four newest Kubernetes minors, offline
+validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform ## Check the overlays, and validate them and every component against the four newest Kubernetes minors, offline
+	@$(PYTHON) -m gitops check k8s --skip schema
 	@$(PYTHON) -m tools.validate
+
+.PHONY: mutants
+mutants: $(READY) .tools/renderer .tools/kubeconform ## Break every name of the overlays by one letter, in turn, and see that `make check` finds it (a minute)
+	@MUTANTS=all $(BIN)/pytest -q -s tests/gitops/test_mutants.py
+
+.PHONY: doctor
+doctor: $(READY) ## Say which programs are here, which versions, and how to get those that are missing
+	@$(PYTHON) -m gitops doctor
 
 .PHONY: scan
 scan: $(READY) .tools/kustomize .tools/kube-score $(CHECKOV) ## Scan overlays, image and workflows; k8s/exceptions.yaml excuses (REQUIRE_TRIVY=1, TRIVY=)
@@ -172,10 +185,15 @@ $(CHECKOV): tools/checkov.txt .python-version $(UV)
 		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/checkov tools/checkov.txt \
 		&& touch $@ && $(call DONE,checkov and its packages in .tools/checkov)
 
+.tools/schemas/stamp: tools/schemas.py $(READY)
+	@$(PYTHON) -m tools.schemas && touch $@
+
 .tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
 .tools/kube-score:  PACKAGE := github.com/zegl/kube-score/cmd/kube-score
 .tools/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
 .tools/kustomize:   PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
-.tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint: tools/go.mod tools/go.sum
+.tools/renderer:    PACKAGE := ./renderer
+.tools/renderer: tools/renderer/main.go
+.tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer: tools/go.mod tools/go.sum
 	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from tools/go.mod" >&2; exit 1; }
 	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from tools/go.mod)

@@ -1,44 +1,47 @@
-"""The overlays are alike: what one has and another has not is declared here, with its reason."""
+"""The overlays are alike: what only some of them have is declared in k8s/gitops.yaml."""
 
 import pytest
 
+from gitops.checks import parity
+from gitops.checks.context import Context
+from gitops.checks.run import run
+from gitops.config import Config
+from gitops.render import Renderer
+from gitops.repository import Repository
 from tools import overlay
+from tools.command import ROOT
 
 EVERYWHERE = {
-    "ConfigMap slipway",
-    "Deployment slipway",
-    "HorizontalPodAutoscaler slipway",
-    "Ingress slipway",
-    "Namespace slipway",
-    "NetworkPolicy default-deny",
-    "NetworkPolicy slipway",
-    "NetworkPolicy slipway-database",
-    "Service slipway",
+    "ConfigMap/slipway",
+    "Deployment/slipway",
+    "HorizontalPodAutoscaler/slipway",
+    "Ingress/slipway",
+    "Namespace/slipway",
+    "NetworkPolicy/default-deny",
+    "NetworkPolicy/slipway",
+    "NetworkPolicy/slipway-database",
+    "Service/slipway",
 }
-# A laptop and a test cluster have no managed database.
-DATABASE = {"NetworkPolicy postgres", "Service postgres", "StatefulSet postgres"}
-# One pod, as in dev, has no other to keep while it moves.
-BUDGET = {"PodDisruptionBudget slipway"}
-DIFFERENCES = {"dev": DATABASE, "staging": BUDGET, "prod": BUDGET}
 # Where the database is, each environment says for itself.
-OWN = {"NetworkPolicy slipway-database"}
+OWN = {"NetworkPolicy/slipway-database"}
 
 
-def name(each: overlay.Object, env: str) -> str:
-    """Return kind and name, without the environment and without a generated hash."""
-    its_name = overlay.HASH.sub("", str(each["metadata"]["name"])).removesuffix(f"-{env}")
-    return f"{each['kind']} {its_name}"
-
-
-def test_an_overlay_has_exactly_the_declared_objects(env: str, among: list[overlay.Object]) -> None:
-    assert sorted(name(each, env) for each in among) == sorted(EVERYWHERE | DIFFERENCES[env])
+def test_every_difference_is_declared_and_every_declaration_is_one() -> None:
+    repository = Repository.open(ROOT / "k8s")
+    with Renderer() as renderer:
+        context = Context(repository, Config.read(repository.root), renderer)
+        assert run(context, ["parity"]) == []
+        (family,) = parity.families(context.rendered)
+    assert {each.overlay.environment for each in family} == {"dev", "staging", "prod"}
+    objects = {what: having for what, having in parity.holdings(family).items() if ":" not in what}
+    assert {what for what, having in objects.items() if len(having) == 3} == EVERYWHERE
 
 
 def shared(env: str, kind: str) -> dict[str, overlay.Object]:
     return {
         each["metadata"]["name"]: each["spec"]
         for each in overlay.rendered(env)
-        if each["kind"] == kind and name(each, env) in EVERYWHERE - OWN
+        if each["kind"] == kind and f"{kind}/{each['metadata']['name']}" in EVERYWHERE - OWN
     }
 
 

@@ -1,0 +1,5 @@
+"""Run the command line."""
+
+from gitops.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The checks of `gitops check`: a module for each kind of finding."""

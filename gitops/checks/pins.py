@@ -1,0 +1,63 @@
+"""Images: a digest where the overlay's tier needs one, a tag that says something everywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from gitops.checks.context import Context, Rendered
+from gitops.config import Config
+from gitops.findings import Finding
+from gitops.objects import Object, split
+
+DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Yield each image that is not pinned as its overlay needs it."""
+    for rendered in context.rendered:
+        strict = needs_digest(context.config, rendered)
+        for each in rendered.objects:
+            for container in each.containers():
+                image = str(container.get("image") or "")
+                if fault := wrong(image, strict=strict):
+                    message = f"{each.title}, container {container.get('name')}: {fault}"
+                    yield finding(rendered, each, image or str(container.get("name")), message)
+
+
+def needs_digest(config: Config, rendered: Rendered) -> bool:
+    """Tell whether an overlay's images need a digest: those of development do not."""
+    words = {*PurePath(rendered.overlay.name).parts, rendered.overlay.name}
+    return words.isdisjoint(config.tag_is_enough)
+
+
+def wrong(image: str, *, strict: bool) -> str:
+    """Return what is wrong with an image, or an empty text."""
+    _, tag, digest = split(image)
+    if not image:
+        return "no image: a patch may have named a container that is not there"
+    if tag == "latest":
+        return f"{image}: `latest` is another image tomorrow"
+    if digest and not DIGEST.match(digest):
+        return f"{image}: a digest is sha256: and 64 hexadecimal digits"
+    if not tag and not digest:
+        return f"{image}: neither a tag nor a digest"
+    if strict and not digest:
+        return f"{image}: no digest, and this overlay needs one"
+    return ""
+
+
+def finding(rendered: Rendered, thing: Object, image: str, message: str) -> Finding:
+    """Return a finding at the entry of `images` that sets the image, or where it is named."""
+    name = split(image)[0]
+    for each in rendered.overlay.tree:
+        for entry in each.data.get("images") or []:
+            if name in (entry.get("name"), entry.get("newName")):
+                file, line = rendered.sources.generator("images", str(entry["name"]))
+                return Finding(file, line, "pin", message, (rendered.overlay.name,), HINT)
+    found = [value for value in (image, name) if rendered.sources.find(thing, value)[1] > 1]
+    return rendered.finding("pin", message, thing, (found or [image])[0], HINT)
+
+
+HINT = "set `newTag` and `digest` under `images`"

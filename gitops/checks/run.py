@@ -1,0 +1,80 @@
+"""Runs the checks, each once, and leaves out what is declared to be meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from gitops.checks import (
+    immutable,
+    inert,
+    operations,
+    parity,
+    pins,
+    references,
+    render,
+    schema,
+    selectors,
+)
+from gitops.checks.context import Context
+from gitops.findings import Finding, merged, place
+
+Check = Callable[[Context], Iterator[Finding]]
+# By the rule that each finds; the cheap ones first.
+CHECKS: dict[str, tuple[Check, ...]] = {
+    "render": (render.check,),
+    "patch": (operations.check,),
+    "dangling": (references.check, selectors.check),
+    "pin": (pins.check,),
+    "parity": (parity.check,),
+    "immutable": (immutable.check,),
+    "inert": (inert.check,),
+    "schema": (schema.check,),
+}
+
+
+def run(
+    context: Context,
+    rules: Iterable[str] = tuple(CHECKS),
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Finding]:
+    """Return the findings of some rules, in the order of files and lines."""
+    rules = set(rules)
+    tell(f"rendering {len(context.repository.overlays)} overlays")
+    found = list(render.check(context))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # kubeconform is another process: it works while the others render.
+        validated = pool.submit(list, schema.check(context)) if "schema" in rules else None
+        for rule, checks in CHECKS.items():
+            if rule in rules - {"render", "schema"}:
+                tell(f"looking for: {rule}")
+                found += [finding for check in checks for finding in check(context)]
+        if validated:
+            tell("looking for: schema")
+            found += validated.result()
+    kept = [each for each in merged(found) if not is_accepted(context, each)]
+    return sorted([*kept, *stale(context, rules)])
+
+
+def is_accepted(context: Context, finding: Finding) -> bool:
+    """Tell whether a finding is declared to be meant."""
+    file = place(finding.file, context.root)
+    for each in context.config.accepted:
+        if each.rule == finding.rule and each.file in ("", file) and each.what in finding.message:
+            each.used = True
+            return True
+    return False
+
+
+def stale(context: Context, rules: set[str]) -> Iterator[Finding]:
+    """Yield the declarations of gitops.yaml that nothing needs any more."""
+    if any(answer.error for answer in context.answers.values()):
+        return  # what an overlay that does not render would have needed is not known
+    config = context.config
+    entries = config.parity if "parity" in rules else []
+    entries = entries + (config.external if "dangling" in rules else [])
+    entries += [e for e in config.accepted if e.rule in rules and e.rule not in context.skipped]
+    for each in entries:
+        if not each.used:
+            message = f"{each.what}: declared, and nothing needs it any more"
+            yield Finding(config.file, each.line, "configuration", message, (), "take it away")

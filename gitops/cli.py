@@ -1,0 +1,46 @@
+"""The command line: `python -m gitops COMMAND`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from gitops.commands.check import check
+from gitops.commands.doctor import doctor
+from gitops.errors import GitopsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """Look after a Kustomize repository of a base and overlays.
+
+    Nothing here needs a cluster, and nothing changes a file. Begin with:
+
+    \b
+        python -m gitops doctor           what is installed, and what is missing
+        python -m gitops check k8s        what is wrong in the overlays below k8s/
+
+    Every command takes --json. Exit status: 0 all is well, 1 something was found, 2 the command
+    was not understood or could not run.
+    """  # noqa: D301 - \b is for click: what follows is not wrapped
+
+
+cli.add_command(check)
+cli.add_command(doctor)
+
+
+def main() -> None:
+    """Run the command line; with --json, an error is a JSON document too."""
+    try:
+        # Not standalone, click returns the exit status of a command.
+        sys.exit(cli.main(prog_name="python -m gitops", standalone_mode=False))
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        if isinstance(error, GitopsError) and "--json" in sys.argv:
+            click.echo(json.dumps({"error": error.format_message()}))
+        else:
+            error.show()
+        sys.exit(error.exit_code)

@@ -1,0 +1,116 @@
+"""`gitops check`: everything that can be known to be wrong without a cluster."""
+
+from __future__ import annotations
+
+import time
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from gitops.checks.context import Context
+from gitops.checks.run import CHECKS, run
+from gitops.config import Config
+from gitops.findings import RULES, Finding, place
+from gitops.output import Output, bold, faint, green, red
+from gitops.render import Renderer
+from gitops.repository import Repository
+
+RULE = click.Choice(list(CHECKS))
+
+
+@click.command(short_help="Find what is wrong in the overlays, with file and line.")
+@click.argument(
+    "path", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path()
+)
+@click.option("--only", "rules", type=RULE, multiple=True, help="Check this only (repeatable).")
+@click.option("--skip", type=RULE, multiple=True, help="Leave this out (repeatable).")
+@click.option("--base", metavar="REF", help="A git revision to compare immutable fields with.")
+@click.option(
+    "--schema-location",
+    "locations",
+    metavar="LOCATION",
+    multiple=True,
+    help="Where kubeconform finds schemas: a template of a path or URL, or `default` (repeatable).",
+)
+@click.option(
+    "--kubernetes", metavar="VERSION", multiple=True, help="Validate for this (repeatable)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def check(
+    command: click.Context,
+    path: Path,
+    rules: tuple[str, ...],
+    skip: tuple[str, ...],
+    base: str | None,
+    locations: tuple[str, ...],
+    kubernetes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Find what is wrong in the overlays below PATH (by default, the folder you are in).
+
+    An overlay is a folder with a kustomization.yaml that no other one includes. Each is rendered,
+    and each finding has a file and a line:
+
+    \b
+    render      an overlay that kustomize refuses to render
+    patch       an operation of a JSON patch with a member missing or unknown
+    inert       an override (patch, image, label, literal, ...) that changes nothing in any overlay
+    parity      an object or key that only some overlays have, without a declared reason
+    pin         an image without the tag or digest that its overlay needs
+    dangling    a reference or selector that leads nowhere
+    immutable   a change since --base REF that the cluster refuses on an object that exists
+    schema      an object that is not valid for a Kubernetes version
+
+    PATH/gitops.yaml declares what is meant, each with its reason. docs/gitops.md explains every
+    finding, with an example and how to mend it.
+
+    \b
+    Examples:
+        python -m gitops check k8s
+        python -m gitops check k8s --base origin/main
+        python -m gitops check k8s --only inert --json
+        python -m gitops check ../other --schema-location default
+    """  # noqa: D301 - \b is for click: what follows is not wrapped
+    output = Output(as_json=as_json)
+    start = time.monotonic()
+    repository = Repository.open(path)
+    with Renderer() as renderer:
+        context = Context(
+            repository, Config.read(repository.root), renderer, base, locations, kubernetes
+        )
+        asked = [rule for rule in rules or CHECKS if rule not in skip]
+        found = run(context, asked, output.progress)
+    show(output, context, found, path, time.monotonic() - start)
+    output.document(
+        {
+            "path": str(path),
+            "overlays": [each.name for each in repository.overlays],
+            "findings": [each.document(repository.root) for each in found],
+            "skipped": context.skipped,
+        }
+    )
+    command.exit(1 if found else 0)
+
+
+def show(
+    output: Output, context: Context, found: list[Finding], path: Path, seconds: float
+) -> None:
+    """Print the findings by rule, and what was not looked at."""
+    by_rule = sorted(found, key=lambda each: (list(RULES).index(each.rule), each))
+    for rule, findings in groupby(by_rule, key=lambda each: each.rule):
+        output.say(f"{bold(rule)}: {RULES[rule]}")
+        for each in findings:
+            where = path / place(each.file, context.root)
+            overlays = f" [{', '.join(each.overlays)}]" if each.overlays else ""
+            output.say(f"  {where}:{each.line}: {each.message}{overlays}")
+            if each.hint:
+                output.say(faint(f"      {each.hint}"))
+        output.say()
+    for rule, reason in context.skipped.items():
+        output.say(faint(f"not looked at: {rule}: {reason}"))
+    among = len(context.repository.overlays)
+    count = f"{len(found)} finding{'s' * (len(found) != 1)}"
+    said = f"{count} in {among} overlay{'s' * (among != 1)}, {seconds:.1f} s"
+    output.say(red(said) if found else green(said))

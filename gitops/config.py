@@ -1,0 +1,133 @@
+"""`gitops.yaml`: what a repository declares about itself, each with its reason.
+
+parity:      # objects and keys that only some overlays have
+  - {what: StatefulSet/postgres, only: [dev], reason: ...}
+  - {what: "ConfigMap/app:DEBUG", only: [dev], reason: ...}
+external:    # what exists in the cluster, and is not made here
+  - {what: Secret/app-database, reason: ...}
+  - {what: "Pods/k8s-app=kube-dns", reason: ...}
+accepted:    # findings that are meant
+  - {rule: inert, file: base/configmap.yaml, what: DATABASE_HOST, reason: ...}
+pins:
+  tag-is-enough: [dev]     # overlays whose images need no digest
+schemas:
+  locations: [...]         # as kubeconform takes them; a path is relative to this file
+  kubernetes: [1.37.0]     # by default every version of the locations on disk
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitops import nodes
+from gitops.errors import GitopsError
+
+NAME = "gitops.yaml"
+TAG_IS_ENOUGH = ("dev", "development", "local", "test")
+# The entries of each section: what must be there, and what may be.
+ENTRIES = {
+    "parity": ({"what", "only", "reason"}, set[str]()),
+    "external": ({"what", "reason"}, {"only"}),
+    "accepted": ({"rule", "what", "reason"}, {"file"}),
+}
+SETTINGS = {"pins": {"tag-is-enough"}, "schemas": {"locations", "kubernetes"}}
+
+
+@dataclass(eq=False)
+class Entry:
+    """A declaration, and whether anything was found that it is about."""
+
+    what: str
+    reason: str
+    line: int
+    only: tuple[str, ...] = ()
+    rule: str = ""
+    file: str = ""
+    used: bool = False
+
+    def means(self, name: str) -> bool:
+        """Tell whether it is about something of this name; `*` stands for anything."""
+        return fnmatchcase(name, self.what)
+
+
+@dataclass(eq=False)
+class Config:
+    """A repository's declarations; without a file, there are none."""
+
+    file: Path
+    parity: list[Entry] = field(default_factory=list)
+    external: list[Entry] = field(default_factory=list)
+    accepted: list[Entry] = field(default_factory=list)
+    tag_is_enough: tuple[str, ...] = TAG_IS_ENOUGH
+    locations: tuple[str, ...] = ()
+    kubernetes: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, root: Path) -> Config:
+        """Read a repository's file. Raises GitopsError for what is not understood."""
+        config = cls(root / NAME)
+        if not config.file.is_file():
+            return config
+        for document in nodes.read(config.file):
+            for key, node in config._mapping(document, {*ENTRIES, *SETTINGS}).items():
+                if key in ENTRIES:
+                    setattr(config, key, [config._entry(key, each) for each in config._list(node)])
+                else:
+                    config._settings(key, node)
+        return config
+
+    def is_external(self, what: str, environment: str) -> bool:
+        """Tell whether something is declared to exist in the cluster."""
+        found = [
+            each
+            for each in self.external
+            if each.means(what) and (not each.only or environment in each.only)
+        ]
+        for each in found:
+            each.used = True
+        return bool(found)
+
+    def _settings(self, section: str, node: Node) -> None:
+        for key, value in self._mapping(node, SETTINGS[section]).items():
+            texts = tuple(self._text(each) for each in self._list(value))
+            setattr(self, key.replace("-", "_"), texts)
+
+    def _entry(self, section: str, node: Node) -> Entry:
+        needed, allowed = ENTRIES[section]
+        found = self._mapping(node, needed | allowed)
+        if missing := sorted(needed - found.keys()):
+            raise self._error(node, f"an entry of `{section}` needs {' and '.join(missing)}")
+        values: dict[str, Any] = {
+            key: tuple(self._text(each) for each in self._list(value))
+            if key == "only"
+            else self._text(value)
+            for key, value in found.items()
+        }
+        return Entry(line=nodes.line(node), **values)
+
+    def _mapping(self, node: Node, allowed: set[str]) -> dict[str, Node]:
+        if not isinstance(node, MappingNode):
+            raise self._error(node, "a mapping is needed here")
+        found = {str(key): value for key, value in nodes.items(node)}
+        for key in found:
+            if key not in allowed:
+                raise self._error(node, f"`{key}` is unknown: {', '.join(sorted(allowed))}")
+        return found
+
+    def _list(self, node: Node) -> list[Node]:
+        if not isinstance(node, SequenceNode):
+            raise self._error(node, "a list is needed here")
+        return [each for _, each in nodes.items(node)]
+
+    def _text(self, node: Node) -> str:
+        if not isinstance(node, ScalarNode) or not node.value.strip():
+            raise self._error(node, "a text is needed here")
+        return str(node.value)
+
+    def _error(self, node: Node, message: str) -> GitopsError:
+        return GitopsError(f"{self.file}:{nodes.line(node)}: {message}")

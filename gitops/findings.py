@@ -1,0 +1,58 @@
+"""What a check says: one finding, with its place in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+# What each rule is about; docs/gitops.md has an example of each, and how to mend it.
+RULES = {
+    "render": "an overlay that kustomize refuses to render",
+    "patch": "an operation of a JSON patch with a member missing or unknown",
+    "inert": "an override that changes nothing in any overlay",
+    "parity": "an object or key that only some overlays have, without a declared reason",
+    "pin": "an image without the tag or digest that its overlay needs",
+    "dangling": "a reference to something that is not there",
+    "immutable": "a change that the cluster refuses on an object that exists",
+    "schema": "an object that is not valid for a Kubernetes version",
+    "configuration": "a line of gitops.yaml that does not hold any more",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """Something to mend: where, what, in which overlays, and how."""
+
+    file: Path
+    line: int
+    rule: str
+    message: str
+    overlays: tuple[str, ...] = ()
+    hint: str = ""
+
+    def document(self, root: Path) -> dict[str, Any]:
+        """Return it for JSON, with a path relative to the folder that was checked."""
+        return {
+            "rule": self.rule,
+            "file": place(self.file, root),
+            "line": self.line,
+            "message": self.message,
+            "overlays": list(self.overlays),
+            "hint": self.hint,
+        }
+
+
+def place(file: Path, root: Path) -> str:
+    """Return a file's path as a person in `root` would write it."""
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
+def merged(findings: list[Finding]) -> list[Finding]:
+    """Return the findings in order; one that several overlays share is told once."""
+    together: dict[Finding, set[str]] = {}
+    for each in findings:
+        together.setdefault(replace(each, overlays=()), set()).update(each.overlays)
+    return sorted(
+        replace(each, overlays=tuple(sorted(overlays))) for each, overlays in together.items()
+    )

@@ -1,0 +1,161 @@
+"""YAML with positions: every value knows its line, and any entry can be taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import SafeConstructor
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitops.errors import GitopsError
+
+try:
+    from yaml import CSafeDumper as Dumper
+    from yaml import CSafeLoader as Loader
+except ImportError:  # PyYAML without libyaml: slower, the same otherwise
+    from yaml import SafeDumper as Dumper  # type: ignore[assignment]
+    from yaml import SafeLoader as Loader  # type: ignore[assignment]
+
+Path_ = tuple[str | int, ...]
+
+
+class Constructor(SafeConstructor):
+    """Makes plain values; a timestamp stays the text it was, as it does in Kubernetes."""
+
+
+Constructor.add_constructor(
+    "tag:yaml.org,2002:timestamp",
+    Constructor.construct_yaml_str,  # type: ignore[type-var]
+)
+
+
+def compose(text: str, where: str) -> list[Node]:
+    """Return the documents of a text; `where` names it in the GitopsError of what is no YAML."""
+    try:
+        return [node for node in yaml.compose_all(text, Loader) if not is_null(node)]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise GitopsError(f"{where}{line}: {getattr(error, 'problem', error)}") from None
+
+
+def read(file: Path) -> list[Node]:
+    """Return the documents of a file. Raises GitopsError for what cannot be read."""
+    try:
+        return compose(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise GitopsError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def write(documents: list[Node]) -> str:
+    """Return documents as YAML text."""
+    return str(yaml.serialize_all(documents, Dumper=Dumper, width=1 << 16, allow_unicode=True))
+
+
+def is_null(node: Node | None) -> bool:
+    """Tell whether a node holds nothing."""
+    return node is None or node.tag == "tag:yaml.org,2002:null"
+
+
+def plain(node: Node) -> Any:
+    """Return the plain value of a node."""
+    try:
+        return Constructor().construct_document(node)
+    except yaml.YAMLError as error:
+        raise GitopsError(f"line {line(node)}: {getattr(error, 'problem', error)}") from None
+
+
+def line(node: Node | None) -> int:
+    """Return the line where a node begins, counted from 1."""
+    return node.start_mark.line + 1 if node is not None and node.start_mark else 1
+
+
+def items(node: Node | None) -> Iterator[tuple[str | int, Node]]:
+    """Yield the keys of a mapping, or the indexes of a sequence, with the values."""
+    if isinstance(node, MappingNode):
+        yield from ((key.value, value) for key, value in node.value)
+    elif isinstance(node, SequenceNode):
+        yield from enumerate(node.value)
+
+
+def key_line(node: Node | None, key: str | int) -> int:
+    """Return the line of an entry: of the key in a mapping, of the item in a sequence."""
+    if isinstance(node, MappingNode):
+        for its_key, _ in node.value:
+            if its_key.value == key:
+                return line(its_key)
+    return line(get(node, key))
+
+
+def get(node: Node | None, *path: str | int) -> Node | None:
+    """Return the node at a path, or None."""
+    for step in path:
+        node = next((value for key, value in items(node) if key == step), None)
+    return node
+
+
+def text(node: Node | None) -> str:
+    """Return the text of a scalar; nothing else has any."""
+    return str(node.value) if isinstance(node, ScalarNode) else ""
+
+
+def scalars(node: Node) -> Iterator[ScalarNode]:
+    """Yield every scalar value below a node."""
+    if isinstance(node, ScalarNode):
+        yield node
+    for _, value in items(node):
+        yield from scalars(value)
+
+
+def keys(node: Node) -> Iterator[ScalarNode]:
+    """Yield every key below a node."""
+    if isinstance(node, MappingNode):
+        yield from (key for key, _ in node.value)
+    for _, value in items(node):
+        yield from keys(value)
+
+
+def without(node: Node, path: Path_) -> Node | None:
+    """Return a copy without the entry at a path; None if nothing is left.
+
+    What the entry leaves empty goes with it, and so does a list item that has only a name left.
+    """
+    step, rest = path[0], path[1:]
+    kept: list[Any] = []
+    for index, (key, value) in enumerate(items(node)):
+        entry = node.value[index]
+        if key != step:
+            kept.append(entry)
+            continue
+        below = without(value, rest) if rest else None
+        if below is not None and isinstance(node, SequenceNode) and only_name(below):
+            below = None
+        if below is not None:
+            kept.append((entry[0], below) if isinstance(node, MappingNode) else below)
+    if not kept:
+        return None
+    result = copy(node)
+    result.value = kept
+    return result
+
+
+def only_name(node: Node) -> bool:
+    """Tell whether a list item has nothing but its name."""
+    return isinstance(node, MappingNode) and [key.value for key, _ in node.value] == ["name"]
+
+
+def replaced(node: Node, path: Path_, value: str) -> Node:
+    """Return a copy with the scalar at a path replaced by a text."""
+    if not path:
+        return ScalarNode("tag:yaml.org,2002:str", value, style="|")
+    result = copy(node)
+    result.value = []
+    for index, (key, below) in enumerate(items(node)):
+        entry = node.value[index]
+        changed = replaced(below, path[1:], value) if key == path[0] else below
+        result.value.append((entry[0], changed) if isinstance(node, MappingNode) else changed)
+    return result

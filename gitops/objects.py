@@ -1,0 +1,201 @@
+"""Rendered objects, and where in the sources they come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from yaml.nodes import Node
+
+from gitops import nodes
+from gitops.repository import NAMES, Overlay, Repository
+
+# Kustomize ends a generated name with ten characters of this alphabet.
+HASH = re.compile(r"-[bcdfghkmt2456789]{10}$")
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+
+
+@dataclass(frozen=True, eq=False)
+class Object:
+    """An object as the cluster gets it."""
+
+    data: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        return str(self.data.get("kind", ""))
+
+    @property
+    def name(self) -> str:
+        """Its name, with a generated hash if it has one."""
+        return str(self.get("metadata", "name", default=""))
+
+    @property
+    def plain_name(self) -> str:
+        """Its name without a generated hash."""
+        hashed = self.kind in ("ConfigMap", "Secret")
+        return HASH.sub("", self.name) if hashed else self.name
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace, or an empty text."""
+        return str(self.get("metadata", "namespace", default=""))
+
+    @property
+    def group(self) -> str:
+        """Its API group, without the version."""
+        return str(self.data.get("apiVersion", "")).rpartition("/")[0]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+        return dict(self.get("metadata", "labels", default={}))
+
+    @property
+    def title(self) -> str:
+        """Its kind and name, as messages say them."""
+        return f"{self.kind} {self.plain_name}"
+
+    def get(self, *path: str, default: Any = None) -> Any:
+        """Return the value at a path, or the default."""
+        return dig(self.data, *path, default=default)
+
+    @cached_property
+    def template(self) -> dict[str, Any] | None:
+        """The pod that a workload makes: a mapping with metadata and spec."""
+        if self.kind not in WORKLOADS:
+            return None
+        if self.kind == "Pod":
+            return self.data
+        path = ("spec", "jobTemplate") if self.kind == "CronJob" else ()
+        found = self.get(*path, "spec", "template")
+        return found if isinstance(found, dict) else None
+
+    @property
+    def pod_labels(self) -> dict[str, str]:
+        """The labels of the pods it makes."""
+        return dict(dig(self.template, "metadata", "labels", default={}))
+
+    def containers(self) -> Iterator[dict[str, Any]]:
+        """Yield the containers of its pods, those that run first included."""
+        for key in ("initContainers", "containers"):
+            yield from dig(self.template, "spec", key, default=[])
+
+
+def dig(value: Any, *path: str, default: Any = None) -> Any:
+    """Return what is at a path of plain mappings, or the default; null is nothing."""
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return default if value is None else value
+
+
+def split(image: str) -> tuple[str, str, str]:
+    """Return the name, the tag and the digest of an image; what is not there is empty."""
+    rest, _, digest = image.partition("@")
+    path, slash, last = rest.rpartition("/")
+    name, _, tag = last.partition(":")
+    return path + slash + name, tag, digest
+
+
+class Sources:
+    """Finds the line of the sources that an overlay's object, or a value of it, comes from."""
+
+    def __init__(self, repository: Repository, overlay: Overlay) -> None:
+        self._repository = repository
+        self._overlay = overlay
+
+    @cached_property
+    def _documents(self) -> list[tuple[Path, Node]]:
+        """Every document of the tree: kustomizations, resources and patches."""
+        found: list[tuple[Path, Node]] = []
+        for each in self._overlay.tree:
+            found.append((each.file, each.node))
+            paths = [path for path in each.included() if path.is_file()]
+            for key in ("patches", "patchesJson6902", "replacements"):
+                entries = each.data.get(key) or []
+                paths += [each.folder / str(entry["path"]) for entry in entries if "path" in entry]
+            for entry in each.data.get("patchesStrategicMerge") or []:
+                if "\n" not in entry:
+                    paths.append(each.folder / entry)
+            for path in paths:
+                if path.is_file() and path.name not in NAMES:
+                    found += [(path, node) for node in self._repository.documents(path)]
+        return found
+
+    @cached_property
+    def text(self) -> str:
+        """Everything that the overlay is made from, comments included."""
+        folders = {each.folder for each in self._overlay.tree}
+        files = {path for folder in folders for path in folder.iterdir() if path.is_file()}
+        files |= {path for path, _ in self._documents}
+        return "\n".join(path.read_text("utf-8", "replace") for path in sorted(files))
+
+    def find(self, thing: Object, value: object = None) -> tuple[Path, int]:
+        """Return the file and line of an object, or of the first scalar in it with this value."""
+        own = [each for each in self._documents if is_of(each[1], thing)]
+        others = [each for each in self._documents if each not in own]
+        wanted = {str(value), HASH.sub("", str(value))}
+        for file, document in (*own, *others) if value is not None else ():
+            for scalar in (*nodes.scalars(document), *nodes.keys(document)):
+                # A literal of a generator is KEY=value.
+                if wanted & {scalar.value, scalar.value.partition("=")[0]}:
+                    return file, nodes.line(scalar)
+        for file, document in own:
+            return file, nodes.line(document)
+        return self._overlay.top.file, 1
+
+    def generator(self, key: str, name: str) -> tuple[Path, int]:
+        """Return the file and line of an entry of the kustomizations, by its name."""
+        for each in self._overlay.tree:
+            for _, entry in nodes.items(nodes.get(each.node, key)):
+                if nodes.text(nodes.get(entry, "name")) == name:
+                    return each.file, nodes.line(entry)
+        return self._overlay.top.file, 1
+
+
+def is_of(document: Node, thing: Object) -> bool:
+    """Tell whether a document describes an object; a prefix or suffix of the name may be added."""
+    name = nodes.text(nodes.get(document, "metadata", "name"))
+    return (
+        bool(name)
+        and nodes.text(nodes.get(document, "kind")) == thing.kind
+        and (name in thing.plain_name or thing.kind == "Namespace")
+    )
+
+
+def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    """Tell whether a label selector, with expressions or without, selects these labels."""
+    wanted = selector.get("matchLabels") or {}
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        return False
+    for each in selector.get("matchExpressions") or []:
+        value, values = labels.get(each.get("key")), each.get("values") or []
+        met = {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }
+        if not met.get(each.get("operator"), False):
+            return False
+    return True
+
+
+def words(selector: dict[str, Any]) -> str:
+    """Return a selector as a person would write it."""
+    pairs = sorted((selector.get("matchLabels") or {}).items())
+    said = [f"{key}={value}" for key, value in pairs]
+    for each in selector.get("matchExpressions") or []:
+        values = ",".join(each.get("values") or [])
+        said.append(f"{each.get('key')} {each.get('operator')} {values}".strip())
+    return ",".join(said)
+
+
+def select(among: Iterable[Object], selector: dict[str, Any]) -> list[Object]:
+    """Return the workloads whose pods a selector selects."""
+    return [each for each in among if each.template and matches(selector, each.pod_labels)]

@@ -1,0 +1,56 @@
+"""What a command prints: text for people, JSON for programs, colours on a terminal only."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+
+class Output:
+    """Where a command says things; with `as_json` it says one JSON document and nothing else."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._progress = sys.stderr.isatty() and not as_json
+        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+    def say(self, line: str = "") -> None:
+        """Print a line of text, unless JSON was asked for."""
+        self.progress("")
+        if not self.as_json:
+            click.echo(line, color=self._colour)
+
+    def document(self, value: Any) -> None:
+        """Print a JSON document, if that was asked for."""
+        if self.as_json:
+            click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def progress(self, line: str) -> None:
+        """Show what goes on, in a line that the next one replaces; on a terminal only."""
+        if self._progress:
+            sys.stderr.write("\r\x1b[K" + line)
+            sys.stderr.flush()
+
+
+def bold(text: str) -> str:
+    """Return a text that stands out."""
+    return click.style(text, bold=True)
+
+
+def red(text: str) -> str:
+    """Return a text as something bad."""
+    return click.style(text, fg="red", bold=True)
+
+
+def green(text: str) -> str:
+    """Return a text as something good."""
+    return click.style(text, fg="green")
+
+
+def faint(text: str) -> str:
+    """Return a text that matters less."""
+    return click.style(text, dim=True)

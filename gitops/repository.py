@@ -1,0 +1,156 @@
+"""A Kustomize repository: its kustomizations, and which of them are overlays.
+
+An overlay is a Kustomization that no other includes. Its tree is everything it includes, at any
+depth: bases, components, and itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from yaml.nodes import MappingNode, Node
+
+from gitops import nodes
+from gitops.errors import GitopsError
+
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# Whatever a file begins with it: a remote base, which is not looked into.
+REMOTE = ("http://", "https://", "ssh://", "git@", "git::", "github.com/", "gitlab.com/")
+
+
+@dataclass(frozen=True, eq=False)
+class Kustomization:
+    """A kustomization file, read with positions."""
+
+    file: Path
+    node: MappingNode
+
+    @property
+    def folder(self) -> Path:
+        """The folder it is the kustomization of."""
+        return self.file.parent
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What it says, as plain values."""
+        found: dict[str, Any] = nodes.plain(self.node)
+        return found
+
+    @property
+    def is_component(self) -> bool:
+        """Whether it is a Component: it can be included, not built."""
+        return self.data.get("kind") == "Component"
+
+    def entries(self) -> Iterator[str]:
+        """Yield what it includes, in order, as it is written."""
+        for key in ("resources", "bases", "components"):
+            for entry in self.data.get(key) or []:
+                if isinstance(entry, str) and "\n" not in entry:
+                    yield entry
+
+    def included(self) -> Iterator[Path]:
+        """Yield the paths of what it includes, in order, remote ones left out."""
+        for entry in self.entries():
+            if not entry.startswith(REMOTE):
+                yield (self.folder / entry).resolve()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it includes something that must be fetched."""
+        return any(entry.startswith(REMOTE) for entry in self.entries())
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """What is applied to one environment."""
+
+    name: str
+    top: Kustomization
+    tree: tuple[Kustomization, ...]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that is rendered."""
+        return self.top.folder
+
+    @property
+    def environment(self) -> str:
+        """The name of its folder, which says which environment it is."""
+        return self.top.folder.name
+
+    def is_named(self, name: str) -> bool:
+        """Tell whether a declaration means this overlay: by its folder's name or its path."""
+        return name in (self.name, self.environment)
+
+
+@dataclass(eq=False)
+class Repository:
+    """The kustomizations below a folder, and those outside of it that they include."""
+
+    root: Path
+    kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
+    _files: dict[Path, list[Node]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, root: Path) -> Repository:
+        """Read every kustomization. Raises GitopsError if there is none, or one is no YAML."""
+        found = cls(root.resolve())
+        for folder, folders, files in os.walk(found.root):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            if any(name in files for name in NAMES):
+                found.load(Path(folder))
+        if not found.overlays:
+            raise GitopsError(f"{root}: no overlay: no folder below it has a kustomization.yaml")
+        return found
+
+    def load(self, folder: Path) -> Kustomization | None:
+        """Read a folder's kustomization and what that includes; None if it has none."""
+        if folder in self.kustomizations:
+            return self.kustomizations[folder]
+        file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+        if file is None:
+            return None
+        documents = self.documents(file)
+        if len(documents) != 1 or not isinstance(documents[0], MappingNode):
+            raise GitopsError(f"{self.relative(file)}: not a kustomization: it must be one mapping")
+        result = self.kustomizations[folder] = Kustomization(file, documents[0])
+        for path in result.included():
+            if path.is_dir():
+                self.load(path)
+        return result
+
+    def documents(self, file: Path) -> list[Node]:
+        """Return the documents of a file, which is read once."""
+        if file not in self._files:
+            self._files[file] = nodes.read(file)
+        return self._files[file]
+
+    @cached_property
+    def overlays(self) -> tuple[Overlay, ...]:
+        """The overlays, by name."""
+        taken = {path for each in self.kustomizations.values() for path in each.included()}
+        return tuple(
+            Overlay(self.relative(folder), top, tuple(self.tree(top)))
+            for folder, top in sorted(self.kustomizations.items())
+            if folder not in taken and not top.is_component and folder.is_relative_to(self.root)
+        )
+
+    def tree(self, top: Kustomization) -> Iterator[Kustomization]:
+        """Yield a kustomization and whatever it includes, each once."""
+        pending, seen = [top.folder], set[Path]()
+        while pending:
+            folder = pending.pop(0)
+            each = self.kustomizations.get(folder)
+            if each is not None and folder not in seen:
+                seen.add(folder)
+                yield each
+                pending += each.included()
+
+    def relative(self, path: Path) -> str:
+        """Return a path as a person would write it, from the repository's folder."""
+        return os.path.relpath(path, self.root) if path != self.root else self.root.name

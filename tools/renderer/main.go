@@ -1,0 +1,171 @@
+// Renders kustomizations, many in one process, as the pinned kustomize would.
+//
+// Each line of standard input is a job, each line of standard output its answer, in whatever order
+// they are done:
+//
+//	{"id": 1, "path": "/repository/overlay", "files": {"/repository/base/patch.yaml": "..."}}
+//	{"id": 1, "yaml": "..."}
+//
+// `files` are read instead of those on disk: absolute paths without symbolic links. With
+// "objects": true, the answer has the rendered objects as JSON and their digest too; with
+// "digest": true, it has only the digest: two renderings with the same digest are the same. What kustomize refuses
+// is {"id": 1, "error": "..."}.
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/yaml"
+)
+
+type job struct {
+	ID      int               `json:"id"`
+	Path    string            `json:"path"`
+	Files   map[string]string `json:"files"`
+	Objects bool              `json:"objects"`
+	Digest  bool              `json:"digest"`
+}
+
+type answer struct {
+	ID      int               `json:"id"`
+	YAML    string            `json:"yaml,omitempty"`
+	Objects []json.RawMessage `json:"objects,omitempty"`
+	Digest  string            `json:"digest,omitempty"`
+	Error   string            `json:"error,omitempty"`
+}
+
+// The disk, with some files replaced.
+type replaced struct {
+	filesys.FileSystem
+	files map[string]string
+}
+
+func (r replaced) ReadFile(path string) ([]byte, error) {
+	if text, found := r.files[path]; found {
+		return []byte(text), nil
+	}
+	return r.FileSystem.ReadFile(path)
+}
+
+// A kustomization may bring a schema of its own, which kustomize keeps for the whole process: such
+// a job runs alone, and what it leaves is forgotten.
+var schema sync.RWMutex
+
+func bringsSchema(fs filesys.FileSystem, folder string) bool {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		if text, err := fs.ReadFile(filepath.Join(folder, name)); err == nil {
+			var found struct {
+				OpenAPI map[string]string `json:"openapi"`
+			}
+			return yaml.Unmarshal(text, &found) == nil && len(found.OpenAPI) > 0
+		}
+	}
+	return false
+}
+
+func render(each job) (result answer) {
+	result.ID = each.ID
+	defer func() { // kustomize panics on some input, and the other jobs have nothing to do with it
+		if reason := recover(); reason != nil {
+			result.Error = fmt.Sprintf("kustomize panicked: %v", reason)
+		}
+	}()
+	fs := replaced{filesys.MakeFsOnDisk(), each.Files}
+	if bringsSchema(fs, each.Path) {
+		schema.Lock()
+		defer schema.Unlock()
+		openapi.ResetOpenAPI()
+		defer openapi.ResetOpenAPI()
+	} else {
+		schema.RLock()
+		defer schema.RUnlock()
+	}
+	// The options of `kustomize build` without flags.
+	options := krusty.MakeDefaultOptions()
+	options.Reorder = krusty.ReorderOptionUnspecified
+	objects, err := krusty.MakeKustomizer(options).Run(fs, each.Path)
+	if err != nil {
+		result.Error = err.Error()
+		return result
+	}
+	if err := describe(objects, each, &result); err != nil {
+		result.Error = err.Error()
+	}
+	return result
+}
+
+// describe fills in what a job asks to know of its objects.
+func describe(objects resmap.ResMap, each job, result *answer) error {
+	sum := sha256.New()
+	// Of JSON, not YAML: that is made from it, and costs as much again.
+	for _, object := range objects.Resources() {
+		text, err := object.MarshalJSON()
+		if err != nil {
+			return err
+		}
+		if each.Objects {
+			result.Objects = append(result.Objects, text)
+		}
+		sum.Write(text)
+	}
+	result.Digest = hex.EncodeToString(sum.Sum(nil))
+	if each.Digest {
+		return nil
+	}
+	text, err := objects.AsYaml()
+	result.YAML = string(text)
+	return err
+}
+
+func main() {
+	// Short-lived: memory is cheaper than collecting it, up to a gigabyte.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(1 << 30)
+
+	jobs := make(chan job)
+	answers := make(chan answer)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for each := range jobs {
+				answers <- render(each)
+			}
+		})
+	}
+	go func() {
+		lines := json.NewDecoder(bufio.NewReader(os.Stdin))
+		for lines.More() {
+			var each job
+			if err := lines.Decode(&each); err != nil {
+				fmt.Fprintln(os.Stderr, "a job that cannot be read:", err)
+				os.Exit(2)
+			}
+			jobs <- each
+		}
+		close(jobs)
+		workers.Wait()
+		close(answers)
+	}()
+
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetEscapeHTML(false)
+	for each := range answers {
+		if err := encoder.Encode(each); err != nil {
+			os.Exit(1)
+		}
+	}
+}
