@@ -1,0 +1,175 @@
+"""The command line: exit statuses, JSON, and help that teaches."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gitops import programs
+from gitops.cli import cli
+from gitops.findings import RULES
+from tests.gitops.conftest import FIXTURES
+from tools.command import ROOT
+
+
+def call(*argv: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, [str(word) for word in argv])
+    return result.exit_code, result.output
+
+
+def called(*argv: str | Path) -> tuple[int, Any]:
+    code, output = call(*argv, "--json")
+    return code, json.loads(output)
+
+
+def test_nothing_found_is_exit_status_0() -> None:
+    code, said = called("check", FIXTURES / "variants")
+    assert code == 0
+    assert said["findings"] == []
+    assert said["overlays"] == ["envs/prod-eu", "envs/qa-eu"]
+    assert set(said["skipped"]) == {"schema", "immutable"}
+
+
+def test_a_finding_is_exit_status_1_and_has_its_place(copy: Callable[[str], Path]) -> None:
+    root = copy("layered")
+    file = root / "overlays/dev/kustomization.yaml"
+    file.write_text(file.read_text().replace("shop\n    newTag", "shap\n    newTag"))
+    code, said = called("check", root)
+    assert code == 1
+    inert = [each for each in said["findings"] if each["rule"] == "inert"]
+    assert inert == [
+        {
+            "rule": "inert",
+            "file": "overlays/dev/kustomization.yaml",
+            "line": 6,
+            "message": "newTag 1.2.0 for image registry.example.com/shap changes nothing",
+            "overlays": ["overlays/dev"],
+            "hint": "take it away, or mend what it is meant to match",
+        }
+    ]
+    code, text = call("check", root)
+    assert code == 1
+    assert f"{file}:6: newTag 1.2.0" in text
+    assert "\x1b" not in text, "colours are for a terminal"
+
+
+def test_only_and_skip_choose_the_rules(copy: Callable[[str], Path]) -> None:
+    root = copy("layered")
+    file = root / "overlays/dev/kustomization.yaml"
+    file.write_text(file.read_text().replace("shop\n    newTag", "shap\n    newTag"))
+    assert {e["rule"] for e in called("check", root)[1]["findings"]} == {"inert", "pin"}
+    assert {e["rule"] for e in called("check", root, "--only", "pin")[1]["findings"]} == {"pin"}
+    assert {e["rule"] for e in called("check", root, "--skip", "pin")[1]["findings"]} == {"inert"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["check", "absent"], "does not exist"),
+        (["check", ".", "--only", "everything"], "is not one of"),
+        (["chekc"], "No such command"),
+    ],
+)
+def test_what_is_not_understood_is_exit_status_2(argv: list[str], said: str) -> None:
+    code, output = call(*argv)
+    assert code == 2
+    assert said in output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("parity: [{what: x}]", "gitops.yaml:1: an entry of `parity` needs only and reason"),
+        ("partiy: []", "`partiy` is unknown"),
+        ("parity: {}", "gitops.yaml:1: a list is needed here"),
+        ("external:\n  - {what: '', reason: x}", "gitops.yaml:2: a text is needed here"),
+        ("pins: [", "gitops.yaml:"),
+    ],
+)
+def test_a_gitops_yaml_that_is_not_understood_is_exit_status_2(
+    copy: Callable[[str], Path], text: str, said: str
+) -> None:
+    root = copy("variants")
+    (root / "gitops.yaml").write_text(text)
+    code, output = call("check", root)
+    assert code == 2
+    assert said in output
+
+
+@pytest.mark.parametrize(("broken", "status"), [(False, 0), (True, 1)])
+def test_the_process_ends_with_that_status(
+    copy: Callable[[str], Path], broken: bool, status: int
+) -> None:
+    root = copy("layered")
+    file = root / "overlays/dev/kustomization.yaml"
+    if broken:
+        file.write_text(file.read_text().replace("newTag: 1.2.0", "newTag: latest"))
+    argv = [sys.executable, "-m", "gitops", "check", str(root)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert ("`latest`" in done.stdout) == broken
+    assert done.stderr == ""
+
+
+def test_with_json_an_error_is_json(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "gitops", "check", str(tmp_path), "--json"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no overlay" in json.loads(done.stdout)["error"]
+
+
+def test_a_kustomization_that_is_no_yaml_is_told_with_its_line(copy: Callable[[str], Path]) -> None:
+    root = copy("variants")
+    file = root / "base" / "kustomization.yaml"
+    file.write_text("resources:\n  - a: [\n")
+    code, output = call("check", root)
+    assert code == 2
+    assert f"{file}:3: " in output
+
+
+@pytest.mark.parametrize("argv", [[], ["check"], ["doctor"]])
+def test_help_explains(argv: list[str]) -> None:
+    code, output = call(*argv, "--help")
+    assert code == 0
+    assert "--json" in output
+    if argv == ["check"]:
+        assert all(f"\n  {rule} " in output for rule in RULES if rule != "configuration")
+
+
+def test_every_rule_is_explained() -> None:
+    text = (ROOT / "docs" / "gitops.md").read_text(encoding="utf-8")
+    assert all(f"\n### `{rule}`" in text for rule in RULES)
+
+
+def test_the_doctor_names_each_program_and_its_version() -> None:
+    code, said = called("doctor")
+    found = {each["name"]: each for each in said["programs"]}
+    assert code == 0
+    assert found["kustomize"]["version"] == "5.8.1"
+    assert found["kubeconform"]["version"]
+    assert found["python"]["version"]
+
+
+def test_the_doctor_says_how_to_get_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "BUILT", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, output = call("doctor")
+    assert code == 1
+    assert "get it: make .tools/renderer" in output
+
+
+def test_the_commands_know_nothing_of_the_api() -> None:
+    for file in (ROOT / "gitops").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert "import api" not in text
+        assert "from api" not in text
+        assert "flask" not in text.lower()

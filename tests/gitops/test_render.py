@@ -1,0 +1,95 @@
+"""The renderer is kustomize: the same bytes, the same refusals, with files replaced or not."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gitops import nodes, programs
+from gitops.render import Job, Renderer
+from gitops.repository import NAMES, Repository
+from tests.gitops.conftest import FIXTURES
+from tools.command import ROOT
+
+KUSTOMIZE = ROOT / ".tools" / "kustomize"
+REPOSITORIES = [ROOT / "k8s", *(FIXTURES / name for name in ("layered", "variants", "clusters"))]
+OVERLAYS = [each.folder for root in REPOSITORIES for each in Repository.open(root).overlays]
+
+
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([KUSTOMIZE, "build", folder], capture_output=True, text=True, check=False)
+
+
+def test_the_renderer_renders_the_bytes_of_the_pinned_kustomize(renderer: Renderer) -> None:
+    answers = renderer.render(Job(folder) for folder in OVERLAYS)
+    assert len(answers) == 9
+    for folder, answer in zip(OVERLAYS, answers, strict=True):
+        assert answer.yaml == build(folder).stdout
+        assert answer.objects
+        assert not answer.error
+
+
+def test_what_kustomize_refuses_the_renderer_refuses(renderer: Renderer, tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: [absent.yaml]\n")
+    (answer,) = renderer.render([Job(tmp_path)])
+    assert "absent.yaml" in answer.error
+    assert build(tmp_path).returncode
+
+
+def test_a_file_can_be_replaced_without_being_written(renderer: Renderer) -> None:
+    folder = FIXTURES / "layered" / "overlays" / "dev"
+    file = folder / "kustomization.yaml"
+    text = file.read_text().replace("DEBUG=yes", "DEBUG=no")
+    before, after, again = renderer.render([Job(folder), Job(folder, {file: text}), Job(folder)])
+    assert 'DEBUG: "yes"' in before.yaml
+    assert 'DEBUG: "no"' in after.yaml
+    assert before == again
+
+
+def test_two_digests_are_the_same_if_the_renderings_are(renderer: Renderer) -> None:
+    answers = renderer.render(Job(folder, digest=True) for folder in OVERLAYS * 2)
+    digests = [each.digest for each in answers]
+    assert digests[: len(OVERLAYS)] == digests[len(OVERLAYS) :]
+    assert len(set(digests)) == len({each.yaml for each in renderer.render(map(Job, OVERLAYS))})
+    assert not any(each.yaml for each in answers)
+
+
+def test_a_schema_of_one_kustomization_is_not_used_for_the_next(
+    renderer: Renderer, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "kustomization.yaml").write_text("openapi: {path: schema.json}\nnamePrefix: own-\n")
+    (own / "schema.json").write_text('{"definitions": {}}')
+    folders = [*OVERLAYS, own, *OVERLAYS]
+    answers = renderer.render(Job(folder, digest=True) for folder in folders)
+    assert [e.digest for e in answers[: len(OVERLAYS)]] == [
+        e.digest for e in answers[-len(OVERLAYS) :]
+    ]
+
+
+@pytest.mark.parametrize("root", REPOSITORIES, ids=lambda path: path.name)
+def test_a_file_read_and_written_again_renders_to_the_same(root: Path, renderer: Renderer) -> None:
+    """An override is taken away by writing the rest of its file again."""
+    repository = Repository.open(root)
+    for overlay in repository.overlays:
+        files = {
+            file: nodes.write(repository.documents(file))
+            for each in overlay.tree
+            for file in each.folder.glob("*.yaml")
+            if file.name in NAMES or file in set(each.included()) or "sizes" in file.name
+        }
+        before, after = renderer.render([Job(overlay.folder), Job(overlay.folder, files)])
+        assert len(files) >= 2
+        assert before == after
+
+
+def test_a_renderer_that_is_not_there_is_told_with_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "BUILT", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with Renderer() as nothing, pytest.raises(Exception, match=r"make \.tools/renderer"):
+        nothing.render([Job(tmp_path)])
