@@ -13,7 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from api import demo
 from api.cli.failure import failing, first_line
 from api.database import Database, database, open_engine
-from api.domain import deployments, reports
+from api.domain import deployments
 from api.domain.types import now
 from api.migrate import upgrade
 
@@ -54,8 +54,9 @@ def fill_with_demo() -> None:
             click.echo("the ledger has deployments already; no demo history is added")
             return
         history = demo.history(now())
-        reports.record_all(connection, history)
-    click.echo(f"the ledger was empty: {len(history)} deployments of a demo history were added")
+        demo.record(connection, history)
+    added = len(history.deployments)
+    click.echo(f"the ledger was empty: {added} deployments of a demo history were added")
 
 
 def _await(engine: Engine, seconds: float) -> None:

@@ -13,7 +13,6 @@ from schemathesis.core.parameters import ParameterLocation
 
 from api import demo
 from api.app import create_app
-from api.domain import reports
 from api.domain.types import Status, now
 from tests.api.conftest import ADMIN_TOKEN, bearer
 
@@ -31,7 +30,7 @@ app = create_app(
     }
 )
 with app.extensions["database"].write() as connection:
-    reports.record_all(connection, demo.history(now()))
+    demo.record(connection, demo.history(now()))
 schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
 
 PAST = "2026-03-01T12:00:00Z"

@@ -74,8 +74,7 @@ def full(app: APIFlask, database: Database, tmp_path: Path) -> APIFlask:
     file = write(tmp_path / "entries", ENTRIES)
     imported(app, file)
     with database.write() as connection:
-        history = [new.model_copy(update={"kind": None}) for new in demo.history(now())]
-        reports.record_all(connection, history)
+        reports.record_all(connection, demo.history(now()).deployments)
     with database.read() as connection:
         known = connection.exec_driver_sql("SELECT id FROM deployments LIMIT 1").scalar_one()
     incident = {**ENTRIES[-1], "external_id": "I-2", "deployment_id": str(known)}

@@ -1,0 +1,197 @@
+"""A team's story: releases, what becomes of them, and whatever has not happened yet left out."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from api.demo.teams import DEEDS, Team
+from api.domain.changes import NewChange
+from api.domain.deployments import NewDeployment
+from api.domain.incidents import NewIncident
+from api.domain.types import Link, Status
+
+BOT = "ci"
+# Of the releases that go wrong in production, the share whose deployment fails; the others break
+# something later.
+FAILS_AT_ONCE = 0.4
+# The share of releases that fail in dev or in staging, and go no further.
+STOPPED_EARLY = 0.08
+
+
+class Outage(NamedTuple):
+    """An incident, and the external id of the deployment that somebody says it came from."""
+
+    incident: NewIncident
+    cause: str | None
+
+
+class Story:
+    """What happens to one service, as reports; those of times after `now` are left out.
+
+    Chance is asked for the same whatever `now` is, so that a day has one history.
+    """
+
+    def __init__(self, team: Team, now: datetime) -> None:
+        self.team = team
+        self.now = now
+        self.chance = random.Random(f"slipway {team.service}")
+        self.changes: list[NewChange] = []
+        self.deployments: list[NewDeployment] = []
+        self.outages: list[Outage] = []
+        self._minor = self.chance.randrange(1, 9)
+        self._runs = self._pages = 1000
+        # What a failure in production is rolled back to.
+        self._good: str | None = None
+        self._tagged_at: datetime | None = None
+        # Until when each environment is busy: one deployment at a time.
+        self._busy: dict[str, datetime] = {}
+
+    def release(self, at: datetime) -> None:
+        """Release a version, from dev as far as it gets."""
+        version = self._tag(at)
+        for environment in ("dev", "staging"):
+            failed = self.chance.random() < STOPPED_EARLY
+            at = self._deploy(environment, version, at, BOT, failed=failed)
+            if failed:
+                return
+            at = _at_work(at + self._minutes(60, 600))
+        fate = self.chance.random() / self.team.failure_rate
+        failed = fate < FAILS_AT_ONCE
+        end = self._deploy("prod", version, at, self._person(), failed=failed)
+        if failed:
+            self._roll_back(end + self._minutes(8, 60))
+        elif fate < 1:
+            self._break(version, end)
+        else:
+            self._good = version
+
+    def wait_in_staging(self, day: datetime, flaw: str) -> None:
+        """Release a version that somebody finds wanting in staging, and nobody has mended yet."""
+        version = self._tag(day + timedelta(hours=9))
+        at = self._deploy("dev", version, day + timedelta(hours=9, minutes=20), BOT)
+        at = self._deploy("staging", version, at + timedelta(hours=2), BOT)
+        self._report("staging", flaw, at + timedelta(hours=1), None)
+
+    def _break(self, version: str, end: datetime) -> None:
+        """Have a version that was deployed well break something, and have that mended."""
+        detected_at = end + self._minutes(5, 120)
+        stated = self.chance.random() < 0.5
+        cause = self._external_id(self._runs) if stated else None
+        if self._good and self.chance.random() < 0.5:
+            mended_at = self._roll_back(detected_at + self._minutes(10, 60))
+        else:
+            self._good = version.removesuffix("0") + "1"
+            at = detected_at + self._minutes(40, 180)
+            self._commit(self._good, [at - timedelta(minutes=20)], released_at=at)
+            at = self._deploy("staging", self._good, at, BOT)
+            mended_at = self._deploy("prod", self._good, at + self._minutes(5, 15), self._person())
+        symptom = self.chance.choice(self.team.symptoms)
+        self._report("prod", symptom, detected_at, mended_at + self._minutes(2, 8), cause)
+
+    def _roll_back(self, at: datetime) -> datetime:
+        return self._deploy("prod", self._good, at, self._person()) if self._good else at
+
+    def _tag(self, at: datetime) -> str:
+        """Return the next version, made of what was committed since the one before."""
+        self._minor += 1
+        version = f"1.{self._minor}.0"
+        before = max(self._tagged_at or at - timedelta(days=3), at - timedelta(days=6))
+        times = [before + (at - before) * self.chance.uniform(0.1, 0.95)]
+        times += [
+            before + (times[0] - before) * self.chance.uniform(0.05, 0.95)
+            for _ in range(self.chance.randrange(4))
+        ]
+        self._commit(version, times, released_at=at)
+        self._tagged_at = at
+        return version
+
+    def _commit(self, version: str, times: list[datetime], released_at: datetime) -> None:
+        """Commit something at each of these times; the first is the last of the version."""
+        for number, time in enumerate(times):
+            deed, part = self.chance.choice(DEEDS), self.chance.choice(self.team.parts)
+            author, committed_at = self._person(), time.replace(microsecond=0)
+            if committed_at <= self.now:
+                change = NewChange(
+                    service=self.team.service,
+                    commit=self._hash(f"{version} {number}")[:40],
+                    committed_at=committed_at,
+                    author=author,
+                    title=f"{deed} {part}",
+                    version=version if released_at <= self.now else None,
+                )
+                self.changes.append(change)
+
+    def _deploy(
+        self, environment: str, version: str, at: datetime, actor: str, *, failed: bool = False
+    ) -> datetime:
+        """Deploy a version as soon as the environment is free; return when that ended."""
+        at = max(at, self._busy.get(environment, at))
+        end = at + timedelta(seconds=self.chance.randrange(35, 400))
+        self._busy[environment] = end + timedelta(minutes=10)
+        self._runs += 1
+        if end <= self.now:
+            url = f"https://ci.example.com/acme/{self.team.service}/runs/{self._runs}"
+            new = NewDeployment(
+                service=self.team.service,
+                environment=environment,
+                version=version,
+                # One version is one commit and one image, in whatever environment it runs.
+                image_digest=f"sha256:{self._hash(version)}",
+                commit=self._hash(f"{version} 0")[:40],
+                status=Status.FAILED if failed else Status.SUCCEEDED,
+                started_at=at,
+                finished_at=end,
+                actor=actor,
+                links=[Link(title="pipeline", url=url)],
+                source="ci",
+                external_id=self._external_id(self._runs),
+            )
+            self.deployments.append(new)
+        return end
+
+    def _report(
+        self,
+        environment: str,
+        title: str,
+        detected_at: datetime,
+        resolved_at: datetime | None,
+        cause: str | None = None,
+    ) -> None:
+        self._pages += 1
+        if detected_at <= self.now:
+            incident = NewIncident(
+                service=self.team.service,
+                environment=environment,
+                title=title,
+                detected_at=detected_at,
+                resolved_at=resolved_at if resolved_at and resolved_at <= self.now else None,
+                links=[Link(title="page", url=f"https://pager.example.com/{self._pages}")],
+                source="pager",
+                external_id=self._external_id(self._pages),
+            )
+            self.outages.append(Outage(incident, cause))
+
+    def _external_id(self, number: int) -> str:
+        return f"{self.team.service}-{number}"
+
+    def _hash(self, text: str) -> str:
+        return hashlib.sha256(f"{self.team.service} {text}".encode()).hexdigest()
+
+    def _minutes(self, least: int, most: int) -> timedelta:
+        return timedelta(minutes=self.chance.randrange(least, most))
+
+    def _person(self) -> str:
+        return self.chance.choice(self.team.people)
+
+
+def _at_work(at: datetime) -> datetime:
+    """Return that time, or the same minute of the next hour at which people work."""
+    if at.hour >= 17:
+        at = at.replace(hour=9) + timedelta(days=1)
+    at = at.replace(hour=max(at.hour, 9))
+    while at.weekday() >= 5:
+        at += timedelta(days=1)
+    return at
