@@ -56,6 +56,15 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 test: $(READY) .tools/kustomize .tools/kubeconform .tools/kube-score .tools/renderer ## Run the tests (ARGS= for pytest's own arguments)
 	@$(BIN)/pytest $(ARGS)
 
+FUZZERS = $(shell grep -lE '^(from|import) (hypothesis|schemathesis)' tests/api/test_*.py)
+.PHONY: fuzz
+fuzz: $(READY) ## Let schemathesis and Hypothesis look for new examples (about an hour; ARGS= for pytest's own arguments)
+	@HYPOTHESIS_PROFILE=long $(BIN)/pytest $(FUZZERS) $(ARGS)
+
+.PHONY: examples
+examples: $(READY) ## Run the examples in README.md and docs/api.md and write their answers anew
+	@$(PYTHON) -m tests.examples --write
+
 .PHONY: lint
 lint: $(READY) .tools/actionlint ## Check style, types, workflows and the files' hygiene
 	@$(BIN)/pre-commit run --all-files
