@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from api import demo
-from api.app import create_app
-from api.domain import reports
-from api.domain.types import now
 from api.version import VERSION
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def shape(value: Any) -> Any:
-    """Return what kind of JSON a value is: names and types, not what they hold."""
-    if isinstance(value, dict):
-        return {name: shape(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [shape(value[0])] if value else []
-    return type(value).__name__
-
-
-def examples() -> list[tuple[str, str]]:
-    """Return each curl command of the README with the output it shows."""
-    text = (ROOT / "README.md").read_text()
-    return re.findall(r"```console\n\$ (curl .*)\n(.*)\n```", text)
-
-
-def test_the_readme_shows_five_commands() -> None:
-    assert len(examples()) == 5
-
-
-@pytest.mark.parametrize(("command", "shown"), examples())
-def test_what_the_readme_shows_is_what_comes(command: str, shown: str, tmp_path: Path) -> None:
-    token = tmp_path / "admin-token"
-    app = create_app({"DATA_DIR": tmp_path, "ADMIN_TOKEN_FILE": token, "PUBLIC_READ": True})
-    app.test_cli_runner().invoke(args=["tokens", "bootstrap", str(token)])
-    with app.extensions["database"].write() as connection:
-        reports.record_all(connection, demo.history(now()))
-    words = shlex.split(command.replace("$(cat .data/admin-token)", token.read_text().strip()))
-    url = next(word for word in words if word.startswith("http")).partition(":8888")[2]
-    body = words[words.index("-d") + 1] if "-d" in words else None
-    headers = [words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H"]
-
-    method = "GET" if body is None else "POST"
-    response = app.test_client().open(url, method=method, data=body, headers=headers)
-
-    assert shape(response.json) == shape(json.loads(shown))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -96,7 +96,8 @@ def test_an_environment_has_one_deployment_of_a_service_at_a_time(told: History)
     ends: dict[tuple[str, str], datetime] = {}
     for new in told.deployments:
         cell = (new.service, new.environment)
-        assert new.started_at and new.finished_at
+        assert new.started_at
+        assert new.finished_at
         assert cell not in ends or ends[cell] < new.started_at
         ends[cell] = new.finished_at
 

@@ -27,14 +27,19 @@ NAME = "a name that nothing else refers to: it may be any"
 SETTING = "only the API knows its settings' names: tests/k8s/test_overlays.py holds them"
 LABEL = "a label that nothing selects by"
 EXTRA = "one label more: `labels` in the base writes the right one beside it"
+OPTIONAL = "an optional Secret may be missing; without it no admin token is preset"
 # What passes although a letter is wrong, and why it does no harm.
 LABELS = "spec/template/metadata/labels/"
 SURVIVORS = {
     "base/configmap.yaml data/SLIPWAY_DATABASE_PORT": SETTING,
     "base/configmap.yaml data/SLIPWAY_LOG_LEVEL": SETTING,
+    "base/configmap.yaml data/SLIPWAY_RATE_LIMIT": SETTING,
+    "base/configmap.yaml data/SLIPWAY_AUTH_FAILURE_LIMIT": SETTING,
+    "base/configmap.yaml data/SLIPWAY_TRUSTED_PROXIES": SETTING,
     "base/configmap.yaml data/SLIPWAY_THREADS": SETTING,
     f"base/deployment.yaml {LABELS}app.kubernetes.io~1name": EXTRA,
     f"base/deployment.yaml {LABELS}app.kubernetes.io~1component": EXTRA,
+    "base/deployment.yaml spec/template/spec/volumes/1/secret/secretName": OPTIONAL,
     "components/network-policy/networkpolicy.yaml metadata/name": NAME,
     "components/postgres/service.yaml spec/ports/0/name": NAME,
     f"components/postgres/statefulset.yaml {LABELS}app.kubernetes.io~1part-of": LABEL,
