@@ -25,13 +25,14 @@ from werkzeug.test import TestResponse
 from api import demo
 from api.app import create_app
 from api.domain.types import now
+from tests.layout import cut, dump, fold
 
 ROOT = Path(__file__).parent.parent
 README, REFERENCE = ROOT / "README.md", ROOT / "docs/api.md"
 BLOCK = re.compile(r"```console\n\$ (curl (?:.*\\\n)*.*)\n((?:.*\n)*?)```")
 SERVER, ADMIN_TOKEN = "http://127.0.0.1:8888", "$(cat .data/admin-token)"
+# The headers that matter to a reader.
 HEADERS = ("Location", "Link", "ETag", "Idempotency-Replayed", "WWW-Authenticate", "Retry-After")
-WIDTH = 140
 
 
 class Request(NamedTuple):
@@ -142,46 +143,8 @@ def write(answer: Answer, *, fold_it: bool) -> str:
     if answer.body is not None:
         # An empty line ends the headers.
         lines += [""] * bool(lines)
-        lines.append(fold(answer.body) if fold_it else _dump(answer.body, (",", ":")))
+        lines.append(fold(answer.body) if fold_it else dump(answer.body, (",", ":")))
     return "\n".join(lines)
-
-
-def cut(value: Any) -> Any:
-    """Return what a document shows of a JSON value."""
-    if isinstance(value, dict):
-        return {name: cut(each) for name, each in value.items()}
-    if isinstance(value, list):
-        long = len(value) > 2 and isinstance(value[0], dict)
-        return [cut(each) for each in (value[:1] if long else value)]
-    return value
-
-
-def fold(value: Any, indent: int = 0, taken: int = 0) -> str:
-    """Return a JSON value in lines of some width, with as many members on each as there is room.
-
-    It begins after an indentation and what its name takes.
-    """
-    line = _dump(value)
-    if indent + taken + len(line) < WIDTH or not isinstance(value, dict | list) or not value:
-        return line
-    if isinstance(value, dict):
-        parts = [
-            f"{_dump(name)}: {fold(each, indent + 2, len(name) + 4)}"
-            for name, each in value.items()
-        ]
-    else:
-        parts = [fold(each, indent + 2) for each in value]
-    lines = [parts[0]]
-    for part in parts[1:]:
-        both = f"{lines[-1]}, {part}"
-        if "\n" in both or indent + 2 + len(both) >= WIDTH:
-            lines[-1] += ","
-            lines.append(part)
-        else:
-            lines[-1] = both
-    begin, end = "{}" if isinstance(value, dict) else "[]"
-    pad = "\n" + " " * (indent + 2)
-    return f"{begin}{pad}{pad.join(lines)}\n{' ' * indent}{end}"
 
 
 def rewrite(document: Path, running: Ledger) -> None:
@@ -215,10 +178,6 @@ def _variable(answer: Answer) -> dict[str, str]:
     look("", answer.body)
     found |= dict(line.split(": ", 1) for line in answer.head if line.startswith("ETag: "))
     return found
-
-
-def _dump(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=separators)
 
 
 def main() -> None:
