@@ -106,6 +106,10 @@ render: .tools/kustomize ## Print what an overlay renders to: make render ENV=de
 check: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Find what is wrong in the overlays: docs/gitops.md (BASE=REF compares immutable fields, ARGS=--help)
 	@$(PYTHON) -m gitops check k8s $(if $(BASE),--base $(BASE)) $(ARGS)
 
+.PHONY: diff
+diff: $(READY) .tools/renderer ## Show what the overlays render to now and did not at BASE= (origin/main by default; ARGS='--format markdown')
+	@$(PYTHON) -m gitops diff k8s $(if $(BASE),--base $(BASE)) $(ARGS) || [ $$? -eq 1 ] # to differ is no failure
+
 .PHONY: validate
 validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform ## Check the overlays, and validate them and every component against the four newest Kubernetes minors, offline
 	@$(PYTHON) -m gitops check k8s --skip schema

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 
 import click
 
 from gitops.commands.check import check
+from gitops.commands.diff import diff
 from gitops.commands.doctor import doctor
 from gitops.errors import GitopsError
 
@@ -21,6 +23,7 @@ def cli() -> None:
     \b
         python -m gitops doctor           what is installed, and what is missing
         python -m gitops check k8s        what is wrong in the overlays below k8s/
+        python -m gitops diff k8s         what renders differently than on the main branch
 
     Every command takes --json. Exit status: 0 all is well, 1 something was found, 2 the command
     was not understood or could not run.
@@ -28,7 +31,13 @@ def cli() -> None:
 
 
 cli.add_command(check)
+cli.add_command(diff)
 cli.add_command(doctor)
+
+
+def wants_json(argv: list[str]) -> bool:
+    """Tell whether a command is to say everything as JSON."""
+    return bool({"--json", "--format=json"} & {*argv}) or ("--format", "json") in pairwise(argv)
 
 
 def main() -> None:
@@ -39,7 +48,7 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        if isinstance(error, GitopsError) and "--json" in sys.argv:
+        if isinstance(error, GitopsError) and wants_json(sys.argv):
             click.echo(json.dumps({"error": error.format_message()}))
         else:
             error.show()

@@ -56,6 +56,32 @@ def write(documents: list[Node]) -> str:
     return str(yaml.serialize_all(documents, Dumper=Dumper, width=1 << 16, allow_unicode=True))
 
 
+class Writer(Dumper):
+    """Writes plain values; a text of several lines as a block of lines."""
+
+
+def _represent(writer: Any, text: str) -> ScalarNode:
+    found: ScalarNode = writer.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    )
+    return found
+
+
+Writer.add_representer(str, _represent)
+
+
+def written(value: Any, *, flow: bool) -> str:
+    """Return a plain value as YAML text, in one line or as a block, its keys as they come."""
+    text = yaml.dump(
+        *(value, None, Writer),
+        default_flow_style=flow,
+        width=1 << 16,
+        allow_unicode=True,
+        sort_keys=False,
+    )
+    return str(text).removesuffix("...\n").strip()
+
+
 def is_null(node: Node | None) -> bool:
     """Tell whether a node holds nothing."""
     return node is None or node.tag == "tag:yaml.org,2002:null"

@@ -99,13 +99,19 @@ class Repository:
     @classmethod
     def open(cls, root: Path) -> Repository:
         """Read every kustomization. Raises GitopsError if there is none, or one is no YAML."""
+        found = cls.read(root)
+        if not found.overlays:
+            raise GitopsError(f"{root}: no overlay: no folder below it has a kustomization.yaml")
+        return found
+
+    @classmethod
+    def read(cls, root: Path) -> Repository:
+        """Read every kustomization, if there is any. Raises GitopsError if one is no YAML."""
         found = cls(root.resolve())
         for folder, folders, files in os.walk(found.root):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             if any(name in files for name in NAMES):
                 found.load(Path(folder))
-        if not found.overlays:
-            raise GitopsError(f"{root}: no overlay: no folder below it has a kustomization.yaml")
         return found
 
     def load(self, folder: Path) -> Kustomization | None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from gitops import programs
 from gitops.checks.context import Context
-from gitops.errors import GitopsError
 from gitops.findings import Finding
 from gitops.objects import Object
 from gitops.render import Job
+from gitops.revision import Clone
 
 # From each kind's documentation in the Kubernetes API reference; roleRef from that of RBAC.
 FIELDS = {
@@ -41,29 +39,12 @@ def check(context: Context) -> Iterator[Finding]:
     if context.base is None:
         context.skipped["immutable"] = "no --base REF to compare with"
         return
-    inside = programs.locate("git") and programs.run(
-        ["git", "rev-parse", "--show-toplevel"], context.root
-    )
-    if not inside or inside.returncode:
+    clone = Clone.of(context.root)
+    if clone is None:
         context.skipped["immutable"] = "no git repository"
         return
-    with tempfile.TemporaryDirectory(prefix="gitops-") as folder:
-        top, copy = Path(inside.stdout.strip()).resolve(), Path(folder).resolve()
-        extract(top, context.base, copy)
-        yield from compare(context, top, copy)
-
-
-def extract(top: Path, revision: str, into: Path) -> None:
-    """Write the files of a revision into a folder. Raises GitopsError for an unknown revision."""
-    archive = into / "archive.tar"
-    done = programs.run(
-        ["git", "archive", "--format=tar", f"--output={archive}", revision, "--"], top
-    )
-    if done.returncode == 0:
-        done = programs.run(["tar", "--extract", "--file", archive, "--directory", into])
-    if done.returncode:
-        raise GitopsError(f"--base {revision}: {done.stderr.strip()}")
-    archive.unlink()
+    with clone.unpacked(context.base) as copy:
+        yield from compare(context, clone.top, copy)
 
 
 def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:

@@ -18,5 +18,9 @@ def check(context: Context) -> Iterator[Finding]:
     """Yield a finding for each overlay that does not render."""
     for overlay, answer in context.answers.items():
         if answer.error:
-            reason = " ".join(WRAPPED.sub("", answer.error).split())
-            yield Finding(overlay.top.file, 1, "render", reason, (overlay.name,))
+            yield Finding(overlay.top.file, 1, "render", reason(answer.error), (overlay.name,))
+
+
+def reason(error: str) -> str:
+    """Return kustomize's own words, in one line."""
+    return " ".join(WRAPPED.sub("", error).split())

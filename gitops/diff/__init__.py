@@ -1,0 +1,1 @@
+"""What renders differently: objects compared, summed up and shown."""

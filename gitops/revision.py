@@ -1,0 +1,82 @@
+"""The whole repository as it is at a git revision, in a folder of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from gitops import programs
+from gitops.errors import GitopsError
+
+# What a branch is compared with, in this order, if nobody says.
+DEFAULTS = ("origin/main", "main", "HEAD^")
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A git repository, by the folder it is checked out in."""
+
+    top: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> Clone | None:
+        """Return the clone that a folder is in; None if it is in none, or git is not there."""
+        inside = programs.locate("git") and programs.run(
+            ["git", "rev-parse", "--show-toplevel"], folder
+        )
+        if not inside or inside.returncode:
+            return None
+        return cls(Path(inside.stdout.strip()).resolve())
+
+    def default(self) -> str:
+        """Return the first of the usual revisions that is there. Raises GitopsError for none."""
+        for revision in DEFAULTS:
+            if self._commit(revision):
+                return revision
+        raise GitopsError(f"none of {', '.join(DEFAULTS)} is here: say --base REF")
+
+    def commit(self, revision: str) -> str:
+        """Return a revision's commit. Raises GitopsError that says what to fetch."""
+        found = self._commit(revision)
+        if found:
+            return found
+        message = f"--base {revision}: this clone has no such revision"
+        shallow = self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        raise GitopsError(f"{message}: `{remedy(revision, shallow)}` may bring it")
+
+    @contextmanager
+    def unpacked(self, revision: str) -> Iterator[Path]:
+        """Give a folder with every file of a revision, until the block ends.
+
+        Raises GitopsError for an unknown revision.
+        """
+        commit = self.commit(revision)
+        with tempfile.TemporaryDirectory(prefix="gitops-") as name:
+            folder, archive = Path(name).resolve() / "tree", Path(name, "archive.tar")
+            folder.mkdir()
+            done = self._git("archive", "--format=tar", f"--output={archive}", commit, "--")
+            if done.returncode == 0:
+                done = programs.run(["tar", "--extract", "--file", archive, "--directory", folder])
+            if done.returncode:
+                raise GitopsError(f"--base {revision}: {done.stderr.strip()}")
+            yield folder
+
+    def _commit(self, revision: str) -> str:
+        argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return self._git(*argv).stdout.strip()
+
+    def _git(self, *argv: str) -> CompletedProcess[str]:
+        return programs.run(["git", *argv], self.top)
+
+
+def remedy(revision: str, shallow: bool) -> str:
+    """Return the git command that fetches a revision, from as little as the clone has."""
+    remote, slash, branch = revision.partition("/")
+    if remote == "origin" and slash:
+        depth = "--depth=1 " if shallow else ""
+        return f"git fetch {depth}origin {branch}:refs/remotes/{revision}"
+    return "git fetch --unshallow --tags" if shallow else "git fetch --tags"
