@@ -23,13 +23,12 @@ class Clone:
     top: Path
 
     @classmethod
-    def of(cls, folder: Path) -> Clone | None:
-        """Return the clone that a folder is in; None if it is in none, or git is not there."""
-        inside = programs.locate("git") and programs.run(
-            ["git", "rev-parse", "--show-toplevel"], folder
-        )
-        if not inside or inside.returncode:
-            return None
+    def of(cls, folder: Path) -> Clone:
+        """Return the clone that a folder is in. Raises GitopsError, with git's words, for none."""
+        git = programs.find("git", "https://git-scm.com")
+        inside = programs.run([git, "rev-parse", "--show-toplevel"], folder)
+        if inside.returncode:
+            raise GitopsError(f"{folder}: {inside.stderr.strip()}")
         return cls(Path(inside.stdout.strip()).resolve())
 
     def default(self) -> str:
@@ -37,7 +36,8 @@ class Clone:
         for revision in DEFAULTS:
             if self._commit(revision):
                 return revision
-        raise GitopsError(f"none of {', '.join(DEFAULTS)} is here: say --base REF")
+        fetch = remedy(DEFAULTS[0], self._is_shallow())
+        raise GitopsError(f"none of {', '.join(DEFAULTS)} is here: say --base REF, or `{fetch}`")
 
     def commit(self, revision: str) -> str:
         """Return a revision's commit. Raises GitopsError that says what to fetch."""
@@ -45,8 +45,7 @@ class Clone:
         if found:
             return found
         message = f"--base {revision}: this clone has no such revision"
-        shallow = self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
-        raise GitopsError(f"{message}: `{remedy(revision, shallow)}` may bring it")
+        raise GitopsError(f"{message}: `{remedy(revision, self._is_shallow())}` may bring it")
 
     @contextmanager
     def unpacked(self, revision: str) -> Iterator[Path]:
@@ -68,6 +67,9 @@ class Clone:
     def _commit(self, revision: str) -> str:
         argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         return self._git(*argv).stdout.strip()
+
+    def _is_shallow(self) -> bool:
+        return self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
 
     def _git(self, *argv: str) -> CompletedProcess[str]:
         return programs.run(["git", *argv], self.top)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gitops.checks.context import Context
+from gitops.errors import GitopsError
 from gitops.findings import Finding
 from gitops.objects import Object
 from gitops.render import Job
@@ -39,9 +40,10 @@ def check(context: Context) -> Iterator[Finding]:
     if context.base is None:
         context.skipped["immutable"] = "no --base REF to compare with"
         return
-    clone = Clone.of(context.root)
-    if clone is None:
-        context.skipped["immutable"] = "no git repository"
+    try:
+        clone = Clone.of(context.root)
+    except GitopsError as error:
+        context.skipped["immutable"] = error.message
         return
     with clone.unpacked(context.base) as copy:
         yield from compare(context, clone.top, copy)

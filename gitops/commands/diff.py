@@ -12,7 +12,6 @@ from gitops.diff.markdown import Report, comment
 from gitops.diff.objects import OverlayDiff
 from gitops.diff.run import compared
 from gitops.diff.summary import is_production, production, summary
-from gitops.errors import GitopsError
 from gitops.output import Output, bold, faint, green, red
 from gitops.repository import Repository
 from gitops.revision import Clone
@@ -56,8 +55,6 @@ def diff(command: click.Context, path: Path, base: str | None, style: str, as_js
     style = "json" if as_json else style
     output = Output(as_json=style == "json")
     clone = Clone.of(path)
-    if clone is None:
-        raise GitopsError(f"{path}: no git repository, or git is not installed")
     base = base or clone.default()
     repository = Repository.read(path)
     output.progress(f"rendering {len(repository.overlays)} overlays twice")

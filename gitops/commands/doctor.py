@@ -54,7 +54,7 @@ NEEDS = (
         required=False,
         module="github.com/yannh/kubeconform",
     ),
-    Need("git", "check: immutable", ("--version",), "https://git-scm.com", required=False),
+    Need("git", "check: immutable; diff", ("--version",), "https://git-scm.com", required=False),
     Need(
         "kubectl",
         "applies an overlay",

@@ -134,7 +134,7 @@ def test_a_kustomization_that_is_no_yaml_is_told_with_its_line(copy: Callable[[s
     assert f"{file}:3: " in output
 
 
-@pytest.mark.parametrize("argv", [[], ["check"], ["doctor"]])
+@pytest.mark.parametrize("argv", [[], ["check"], ["diff"], ["doctor"]])
 def test_help_explains(argv: list[str]) -> None:
     code, output = call(*argv, "--help")
     assert code == 0

@@ -320,7 +320,7 @@ def test_the_base_is_the_main_branch_unless_said(
 def test_a_folder_outside_of_git_is_exit_status_2(copy: Callable[[str], Path]) -> None:
     result = CliRunner().invoke(cli, ["diff", str(copy("variants"))])
     assert result.exit_code == 2
-    assert "no git repository" in result.output
+    assert "not a git repository" in result.output
 
 
 def test_a_comment_has_a_first_line_that_stays(root: Path) -> None:
