@@ -23,7 +23,7 @@ SECURITY = {
     *("serviceAccountName", "automountServiceAccountToken", "runtimeClassName"),
 }
 SELECTORS = {"selector", "labelSelector", "podSelector", "namespaceSelector"}
-RANGE = {"minReplicas", "maxReplicas"}
+RANGE = {("spec", "minReplicas"), ("spec", "maxReplicas")}
 POD = ("spec", "template", "spec")
 PRODUCTION = {"prod", "production", "live"}
 
@@ -51,13 +51,13 @@ def of_object(each: ObjectDiff) -> Iterator[Entry]:
         kind = kind_group(each.object)
         if kind:
             yield Entry(kind, f"{each.state} {each.title}")
-    elif any(change.steps[-1] in RANGE for change in each.changes):
+    elif any(is_of_range(each, change) for change in each.changes):
         yield Entry("replicas", each.title, replica_range(each.old), replica_range(each.new))
     for change in each.changes:
         group = group_of(each.object, change)
         if group == "image":
             yield Entry(group, f"{each.title}, {container(change)}", change.old, change.new)
-        elif each.state == "changed" and change.steps[-1] not in RANGE:
+        elif each.state == "changed" and not is_of_range(each, change):
             what = f"{each.title}, {short(change)}"
             yield Entry(group, what, change.old, change.new)
 
@@ -103,6 +103,11 @@ def short(change: Change) -> str:
     """Return a change's path, without what leads to the pod of a workload."""
     steps = change.steps
     return spelled(steps[3:]) if steps[:3] == POD and steps[3:] else change.path
+
+
+def is_of_range(each: ObjectDiff, change: Change) -> bool:
+    """Tell whether a change is one of the range of a HorizontalPodAutoscaler."""
+    return each.object.kind == "HorizontalPodAutoscaler" and change.steps in RANGE
 
 
 def replica_range(each: Object | None) -> str:

@@ -67,7 +67,7 @@ def found(root: Path) -> dict[str, Any]:
     return document
 
 
-def entries(root: Path, overlay: str = "overlays/prod") -> list[tuple[str, ...]]:
+def entries(root: Path, overlay: str = "overlays/prod") -> list[tuple[object, ...]]:
     """The summary of an overlay: group, what, and what it was and is."""
     (difference,) = [e for e in found(root)["differences"] if e["overlay"] == overlay]
     return [
@@ -156,6 +156,16 @@ def test_the_summary_names_what_changes(
 ) -> None:
     edit(root, file, old, new)
     assert entries(root) == expected
+
+
+def test_a_resource_of_any_kind_is_told_with_its_path(root: Path) -> None:
+    text = (
+        "apiVersion: x.example.com/v1\nkind: Cache\nmetadata: {name: c}\nspec: {minReplicas: 1}\n"
+    )
+    append(root, "base/more.yaml", f"---\n{text}")
+    commit(root)
+    edit(root, "base/more.yaml", "spec: {minReplicas: 1}", "spec: {minReplicas: 2}")
+    assert entries(root) == [("other", "Cache prod-c, spec.minReplicas", 1, 2)]
 
 
 def test_an_image_is_told_by_tag_and_digest(root: Path) -> None:
