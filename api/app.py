@@ -95,17 +95,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     idempotency.init_app(app)
     cli.init_app(app)
     app.register_blueprint(service.bp)
-    parts = (
-        services,
-        environments,
-        deployments,
-        incidents,
-        changes,
-        matrix,
-        promotions,
-        dora,
-        tokens,
-    )
-    for blueprint in (part.bp for part in parts):
-        app.register_blueprint(blueprint, url_prefix=API_PREFIX + str(blueprint.url_prefix))
+    for part in PARTS:
+        app.register_blueprint(part.bp, url_prefix=API_PREFIX + str(part.bp.url_prefix))
     return app
