@@ -124,7 +124,17 @@ deployments = Table(
     Index(None, "service_id", "environment_id", "status", "finished_at", "id"),
     # What came before a deployment, and whether its version was there before.
     Index(None, "service_id", "environment_id", "started_at", "id"),
-    Index(None, "service_id", "environment_id", "version", "started_at"),
+    # With all that tells which versions had succeeded by some time, so that no row is read for it.
+    Index(
+        "ix_deployments_versions",
+        "service_id",
+        "environment_id",
+        "version",
+        "started_at",
+        "status",
+        "kind",
+        "finished_at",
+    ),
     # What finished in a span of time, for the metrics.
     Index(None, "environment_id", "finished_at", "id"),
 )
@@ -171,7 +181,8 @@ changes = Table(
     Index("uq_changes_service_id_commit", "service_id", "commit", unique=True),
     Index(None, "committed_at", "id"),
     Index(None, "service_id", "committed_at", "id"),
-    Index(None, "service_id", "version"),
+    # The changes of each version, and when the latest was committed, without reading a row.
+    Index(None, "service_id", "version", "committed_at"),
     Index(None, "version", "committed_at", "id"),
 )
 

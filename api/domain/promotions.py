@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, select
 
 from api.domain import matrix, versions
 from api.domain.blockers import Candidate, Facts, facts
 from api.domain.sql import ByteOrder
 from api.domain.types import now
+from api.domain.versions import KnownVersion
 from api.tables import changes, environments, services
 
 # Where the promotable part of an environment is, and what it looks like.
@@ -40,11 +39,11 @@ def pending(connection: Connection, upstream: str, downstream: str) -> list[dict
     """
     candidates = list(_waiting(connection, upstream, downstream))
     known = facts(connection, candidates)
-    brought = _versions(connection, candidates)
+    brought = versions.known(connection, [candidate.id for candidate in candidates])
     return [
         {
             **_item(candidate, downstream, known),
-            **_changes(connection, candidate, brought.get(candidate.id, {})),
+            **_changes(connection, candidate, brought.get(candidate.upstream["service"], {})),
         }
         for candidate in candidates
     ]
@@ -106,32 +105,13 @@ def _ids(names: Any) -> Select[Any]:
     return select(environments.c.name, environments.c.id).where(environments.c.name.in_(names))
 
 
-# Of each version: how many changes it is the first to contain, and when the latest was committed.
-Versions = dict[str, tuple[int, datetime]]
-
-
-def _versions(connection: Connection, candidates: Sequence[Candidate]) -> dict[UUID, Versions]:
-    """Return the versions of each candidate's service that have changes."""
-    latest = func.max(changes.c.committed_at)
-    statement = (
-        select(changes.c.service_id, changes.c.version, func.count(), latest)
-        .where(
-            changes.c.service_id.in_([candidate.id for candidate in candidates]),
-            changes.c.version.is_not(None),
-        )
-        .group_by(changes.c.service_id, changes.c.version)
-    )
-    found: dict[UUID, Versions] = {}
-    for service_id, version, count, committed_at in connection.execute(statement):
-        found.setdefault(service_id, {})[version] = (count, committed_at)
-    return found
-
-
-def _changes(connection: Connection, candidate: Candidate, known: Versions) -> dict[str, Any]:
+def _changes(
+    connection: Connection, candidate: Candidate, known: Mapping[str, KnownVersion]
+) -> dict[str, Any]:
     """Return the changes that the promotion brings, newest first, and how many they are."""
     new = candidate.upstream["version"]
     old = candidate.downstream["version"] if candidate.downstream else None
-    latest = {version: committed_at for version, (_, committed_at) in known.items()}
+    latest = {version: each.latest for version, each in known.items()}
     order = versions.ordering(latest, [new, *([old] if old else [])])
     brought = _between(latest, order, old, new) & known.keys()
     if not brought:
@@ -142,7 +122,7 @@ def _changes(connection: Connection, candidate: Candidate, known: Versions) -> d
         .order_by(changes.c.committed_at.desc(), changes.c.id.desc())
         .limit(MAX_CHANGES)
     ).mappings()
-    count = sum(known[version][0] for version in brought)
+    count = sum(known[version].changes for version in brought)
     return {"change_count": count, "changes": [dict(row) for row in rows]}
 
 

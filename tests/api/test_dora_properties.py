@@ -19,9 +19,10 @@ from api.database import Database
 from api.domain.dora.deliveries import deliver
 from api.domain.dora.figures import Period, add_up
 from api.domain.dora.periods import Interval, Window, split
-from api.domain.dora.records import Cell, Change, History, Incident, KnownVersion
+from api.domain.dora.records import Cell, Change, History, Incident
 from api.domain.dora.verdicts import Assessment, Changes, assess
 from api.domain.types import Kind, Status
+from api.domain.versions import KnownVersion
 from tests.api.conftest import json_of
 from tests.api.ledger import Ledger
 from tests.api.records import BEGIN, WINDOW, deployment, hour, incident

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from api.domain.dora.periods import Window
-from api.domain.dora.records import Deployment, History, KnownVersion
-from api.domain.versions import Place, ordering
+from api.domain.dora.records import Deployment, History
+from api.domain.versions import KnownVersion, Place, ordering
 
 
 @dataclass(frozen=True, slots=True)

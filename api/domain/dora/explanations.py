@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.domain.dora.figures import Excluded, Span, excluded_list
+from api.domain.dora.figures import Excluded, Span, excluded_changes, excluded_list
 from api.domain.dora.periods import Window
 from api.domain.dora.reasons import Reason
 from api.domain.dora.verdicts import Assessment, Part, Verdict
@@ -137,7 +137,7 @@ def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
         new_version=delivery is not None and delivery.new_version,
         changes_known=delivery is not None and delivery.changes_known,
         changes=_changes(assessment),
-        excluded_changes=excluded_list(assessment.excluded_changes),
+        excluded_changes=excluded_list(excluded_changes([assessment])),
         recovery=_recovery(assessment, find_period),
     )
 

@@ -137,6 +137,15 @@ def excluded_list(counts: Mapping[Reason, int]) -> list[Excluded]:
     return [Excluded(reason=reason, count=count) for reason, count in sorted(counts.items())]
 
 
+def excluded_changes(assessments: Iterable[Assessment]) -> Counter[Reason]:
+    """Return how many of the changes that some deployments brought do not count, by reason."""
+    negative = earlier = 0
+    for each in assessments:
+        negative += sum(lead.seconds < 0 for lead in each.leads)
+        earlier += each.delivery.earlier_changes if each.delivery else 0
+    return +Counter({Reason.COMMITTED_AFTER: negative, Reason.BEFORE_FIRST: earlier})
+
+
 def _excluded_by(verdicts: Iterable[Verdict]) -> Counter[Reason]:
     return Counter(verdict.reason for verdict in verdicts if verdict.part == Part.EXCLUDED)
 
@@ -160,9 +169,6 @@ def _frequency(period: Window, finished: Sequence[Assessment]) -> DeploymentFreq
 
 def _lead_time(finished: Sequence[Assessment]) -> LeadTime:
     seconds = [lead.seconds for each in finished for lead in each.leads if lead.seconds >= 0]
-    excluded: Counter[Reason] = Counter()
-    for each in finished:
-        excluded.update(each.excluded_changes)
     new = [each.delivery for each in finished if each.delivery and each.delivery.new_version]
     known = sum(each.changes_known for each in new)
     return LeadTime(
@@ -170,7 +176,7 @@ def _lead_time(finished: Sequence[Assessment]) -> LeadTime:
         p90_seconds=percentile_90(seconds),
         count=len(seconds),
         coverage=Ratio(ratio=_share(known, len(new)), numerator=known, denominator=len(new)),
-        excluded=excluded_list(excluded),
+        excluded=excluded_list(excluded_changes(finished)),
     )
 
 

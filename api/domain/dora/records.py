@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from api.domain.types import Kind, Status
+from api.domain.versions import KnownVersion
 
 
 class Cell(NamedTuple):
@@ -66,13 +67,6 @@ class Change:
     commit: str
     version: str
     committed_at: datetime
-
-
-class KnownVersion(NamedTuple):
-    """How many changes a version is known to bring, and when the latest of them was committed."""
-
-    changes: int
-    latest: datetime
 
 
 @dataclass(frozen=True, slots=True)

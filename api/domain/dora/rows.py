@@ -8,12 +8,13 @@ from itertools import batched, chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 
+from api.domain import versions
 from api.domain.dora import stretches
 from api.domain.dora.periods import Window
 from api.domain.dora.query import Query
-from api.domain.dora.records import Cell, Change, Deployment, History, Incident, KnownVersion
+from api.domain.dora.records import Cell, Change, Deployment, History, Incident
 from api.domain.dora.stretches import Scope, Stretch
 from api.domain.types import INFERENCE_WINDOW, Kind, Status, Tier
 from api.tables import changes, deployments, environments, incidents, services
@@ -65,7 +66,7 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
             row.id, _cell(row, scope), row.detected_at, row.resolved_at, row.deployment_id
         )
         for statement in _incidents(scope, window, found)
-        for row in connection.execute(statement)
+        for row in connection.execute(statement).all()
     }
     statements = chain(
         _inside(scope, window),
@@ -75,7 +76,7 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
     deployments = {
         row.id: _deployment(row, scope)
         for statement in statements
-        for row in connection.execute(statement)
+        for row in connection.execute(statement).all()
     }
     delivering = {
         each.cell.service
@@ -87,7 +88,7 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
         deployments=list(deployments.values()),
         incidents=list(incidents_found.values()),
         versions_before=_versions_before(connection, scope, window, ids),
-        known_versions=_known_versions(connection, scope, ids),
+        known_versions=versions.known(connection, ids),
     )
 
 
@@ -101,7 +102,7 @@ def changes_of(
         statement = select(
             changes.c.service_id, changes.c.version, changes.c.commit, changes.c.committed_at
         ).where(changes.c.version.in_(batch), scope.of_service(changes))
-        for row in connection.execute(statement):
+        for row in connection.execute(statement).all():
             key = (scope.services[row.service_id], row.version)
             if key in wanted:
                 found[key].append(Change(row.commit, row.version, row.committed_at))
@@ -220,8 +221,7 @@ def _incidents(scope: Scope, window: Window, found: Sequence[Stretch]) -> Iterat
 def _versions_before(
     connection: Connection, scope: Scope, window: Window, service_ids: Sequence[UUID]
 ) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    statement = (
+    succeeded = (
         select(deployments.c.service_id, deployments.c.version)
         .where(
             deployments.c.service_id.in_(service_ids),
@@ -231,28 +231,14 @@ def _versions_before(
             deployments.c.finished_at < window.since,
         )
         .distinct()
+        .subquery()
     )
-    for service_id, version in connection.execute(statement):
-        found[scope.services[service_id]].add(version)
-    return found
-
-
-def _known_versions(
-    connection: Connection, scope: Scope, service_ids: Sequence[UUID]
-) -> dict[str, dict[str, KnownVersion]]:
-    found: dict[str, dict[str, KnownVersion]] = defaultdict(dict)
-    statement = (
-        select(
-            changes.c.service_id,
-            changes.c.version,
-            func.count().label("changes"),
-            func.max(changes.c.committed_at).label("latest"),
-        )
-        .where(changes.c.version.is_not(None), changes.c.service_id.in_(service_ids))
-        .group_by(changes.c.service_id, changes.c.version)
+    statement = select(services.c.name, succeeded.c.version).join_from(
+        succeeded, services, services.c.id == succeeded.c.service_id
     )
-    for service_id, version, number, latest in connection.execute(statement):
-        found[scope.services[service_id]][version] = KnownVersion(number, latest)
+    found: dict[str, set[str]] = defaultdict(set)
+    for service, version in connection.execute(statement).all():
+        found[service].add(version)
     return found
 
 

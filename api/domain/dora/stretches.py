@@ -78,7 +78,7 @@ def find(connection: Connection, scope: Scope, window: Window) -> list[Stretch]:
         .where(true() if scope.one_service is None else services.c.id == scope.one_service)
         .where(environments.c.id.in_(scope.environments))
     )
-    blamed = _still_blamed(connection, scope, window)
+    blamed = _still_blamed(connection, window)
     return [
         Stretch(
             service_id,
@@ -134,16 +134,14 @@ def success(
     )
 
 
-def _still_blamed(
-    connection: Connection, scope: Scope, window: Window
-) -> dict[tuple[UUID, UUID], datetime]:
+def _still_blamed(connection: Connection, window: Window) -> dict[tuple[UUID, UUID], datetime]:
     """Return when, in each cell, the first one finished whose stated incident was then open."""
     table = deployments.c
+    # Of every service: to ask about one would have SQLite begin with all that it ever deployed.
     statement = (
         select(table.service_id, table.environment_id, func.min(table.finished_at))
         .select_from(incidents.join(deployments, table.id == incidents.c.deployment_id))
         .where(
-            scope.includes(deployments),
             table.finished_at < window.since,
             or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at >= window.since),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,13 +66,6 @@ class Assessment:
     leads: Sequence[Lead]
     recovery: Recovery | None
     verdicts: Verdicts
-
-    @property
-    def excluded_changes(self) -> Counter[Reason]:
-        """Return how many of the changes it brought do not count, by reason."""
-        negative = sum(lead.seconds < 0 for lead in self.leads)
-        earlier = self.delivery.earlier_changes if self.delivery else 0
-        return +Counter({Reason.COMMITTED_AFTER: negative, Reason.BEFORE_FIRST: earlier})
 
 
 def assess(

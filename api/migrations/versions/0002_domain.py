@@ -18,7 +18,6 @@ INDEXES = {
         ["kind", "started_at", "id"],
         ["version", "started_at", "id"],
         ["service_id", "environment_id", "started_at", "id"],
-        ["service_id", "environment_id", "version", "started_at"],
         ["environment_id", "finished_at", "id"],
     ],
     "incidents": [
@@ -32,12 +31,22 @@ INDEXES = {
     "changes": [
         ["committed_at", "id"],
         ["service_id", "committed_at", "id"],
-        ["service_id", "version"],
+        ["service_id", "version", "committed_at"],
         ["version", "committed_at", "id"],
     ],
     "tokens": [["created_at", "id"]],
     "answers": [["created_at"]],
 }
+# Its name would be longer than PostgreSQL allows.
+VERSIONS = [
+    "service_id",
+    "environment_id",
+    "version",
+    "started_at",
+    "status",
+    "kind",
+    "finished_at",
+]
 UNIQUE = {
     "deployments": ["source", "external_id"],
     "incidents": ["source", "external_id"],
@@ -90,6 +99,7 @@ def upgrade() -> None:
     for table, indexes in INDEXES.items():
         for index in indexes:
             op.create_index(f"ix_{table}_{'_'.join(index)}", table, index)
+    op.create_index("ix_deployments_versions", "deployments", VERSIONS)
     for table, unique in UNIQUE.items():
         op.create_index(f"uq_{table}_{'_'.join(unique)}", table, unique, unique=True)
 
@@ -165,6 +175,7 @@ def downgrade() -> None:
     for gone in ("answers", "tokens", "changes", "incidents"):
         op.drop_table(gone)
     op.drop_index("uq_deployments_source_external_id", "deployments")
+    op.drop_index("ix_deployments_versions", "deployments")
     for names in INDEXES["deployments"]:
         op.drop_index(f"ix_deployments_{'_'.join(names)}", "deployments")
     for table, added in columns().items():
