@@ -131,6 +131,7 @@ deployments = Table(
         "environment_id",
         "version",
         "started_at",
+        "id",
         "status",
         "kind",
         "finished_at",

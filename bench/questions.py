@@ -35,10 +35,10 @@ LISTS = [
     "/api/v1/tokens?limit=20",
     "/api/v1/matrix",
     "/api/v1/matrix?at=2025-11-01T00:00:00Z",
-    "/api/v1/promotions/pending?from=staging&to=prod",
 ]
-# Sums over a window: they read what is in it.
+# Sums: they read what they add up, a window or every version of the services that wait.
 SUMS = [
+    "/api/v1/promotions/pending?from=staging&to=prod",
     f"/api/v1/metrics/dora?{WINDOW}&interval=week",
     f"/api/v1/metrics/dora?{WINDOW}&service=service-00&environment=prod",
     f"/api/v1/metrics/dora/explain?{WINDOW}&interval=week",

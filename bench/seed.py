@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy import Connection, Table, insert
 
 from api.domain import catalog
 from api.domain.types import Kind, Status
@@ -39,8 +39,6 @@ def fill(connection: Connection, count: int) -> None:
     _write(connection, deployments, _keep_some(rows, broken))
     _write(connection, changes, _changes(chance, count * CHANGES // 100, service_ids))
     _write(connection, incidents, _incidents(chance, broken))
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE"))
 
 
 def _deployments(

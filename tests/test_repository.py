@@ -8,12 +8,15 @@ import shlex
 import subprocess
 import tomllib
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from api.app import create_app
 from api.version import VERSION
+from bench.questions import LISTS, SUMS
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -119,3 +122,21 @@ def test_every_dependency_has_its_reason() -> None:
     needed = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
 
     assert {Requirement(each).name for each in needed} <= named
+
+
+def test_the_benchmark_asks_every_list_with_each_of_its_filters(tmp_path: Path) -> None:
+    client = create_app({"DATA_DIR": tmp_path}).test_client()
+    paths = client.get("/openapi.json").get_json()["paths"]
+    offered = {
+        (path, parameter["name"])
+        for path, operations in paths.items()
+        if path.startswith("/api/v1/") and "{" not in path and "get" in operations
+        for parameter in [{"name": ""}, *operations["get"].get("parameters", [])]
+    }
+    asked = {
+        (urlsplit(question).path, name)
+        for question in LISTS + SUMS
+        for name in ["", "cursor", *parse_qs(urlsplit(question).query)]
+    }
+
+    assert offered <= asked

@@ -11,10 +11,10 @@ from apiflask import APIBlueprint
 from api.database import database
 from api.domain.cursor import CursorError, Position
 from api.domain.dora import report
-from api.domain.dora.explanations import Explanation
+from api.domain.dora.explanations import Explanation, Explanations
+from api.domain.dora.models import Metrics
 from api.domain.dora.periods import Window
 from api.domain.dora.query import Query
-from api.domain.dora.report import Explanations, Metrics
 from api.problems import InvalidParameterError
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.database import Database
+from api.domain.dora.assessments import Assessment, Changes, assess
 from api.domain.dora.deliveries import deliver
-from api.domain.dora.figures import Period, add_up
+from api.domain.dora.figures import add_up
+from api.domain.dora.models import Period
 from api.domain.dora.periods import Interval, Window, split
 from api.domain.dora.records import Cell, Change, History, Incident
-from api.domain.dora.verdicts import Assessment, Changes, assess
 from api.domain.types import Kind, Status
 from api.domain.versions import KnownVersion
 from tests.api.conftest import json_of

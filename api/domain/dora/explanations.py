@@ -9,10 +9,12 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.domain.dora.figures import Excluded, Span, excluded_changes, excluded_list
+from api.domain.dora.assessments import Assessment
+from api.domain.dora.figures import excluded_changes, excluded_list
+from api.domain.dora.models import Excluded, LooseIncidents, Span
 from api.domain.dora.periods import Window
 from api.domain.dora.reasons import Reason
-from api.domain.dora.verdicts import Assessment, Part, Verdict
+from api.domain.dora.verdicts import Part, Verdict
 from api.domain.types import Commit, Kind, Name, Status, Version
 
 # So many changes of one deployment are listed; the verdict on its lead time counts them all.
@@ -101,6 +103,14 @@ class Explanation(BaseModel):
     ]
     excluded_changes: list[Excluded]
     recovery: ToldRecovery | None
+
+
+class Explanations(Span):
+    """Some of the deployments behind the metrics of a window."""
+
+    environments: list[Name]
+    items: list[Explanation]
+    incidents_without_deployment: LooseIncidents
 
 
 def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:

@@ -8,89 +8,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import Connection
 
-from api.domain.dora import rows
+from api.domain.dora import contents, rows, stretches
+from api.domain.dora.assessments import Assessment, assess
 from api.domain.dora.deliveries import deliver
-from api.domain.dora.explanations import Explanation, explain
-from api.domain.dora.figures import Period, Span, add_up
+from api.domain.dora.explanations import Explanations, explain
+from api.domain.dora.figures import add_up
+from api.domain.dora.models import (
+    MAX_LISTED,
+    LooseIncident,
+    LooseIncidents,
+    Metrics,
+    Period,
+    Periods,
+    ServicePeriods,
+    Unrecovered,
+    UnrecoveredList,
+)
 from api.domain.dora.periods import Window, split
 from api.domain.dora.query import Query
 from api.domain.dora.reasons import Reason
 from api.domain.dora.records import Incident
-from api.domain.dora.verdicts import Assessment, assess
-from api.domain.types import Name, Version
-
-# So many of what is not over are listed, the oldest first; their count is always told.
-MAX_LISTED = 20
-
-
-class Periods(BaseModel):
-    """The metrics of each period of the window."""
-
-    periods: list[Period]
-
-
-class ServicePeriods(Periods):
-    """The metrics of one service."""
-
-    service: Name
-
-
-class Unrecovered(BaseModel):
-    """A failed deployment that had not been recovered from at the end of the window."""
-
-    deployment_id: UUID
-    service: Name
-    environment: Name
-    version: Version
-    finished_at: AwareDatetime
-    age_seconds: Annotated[float, Field(description="Up to the end of the window.")]
-    recovered_at: Annotated[AwareDatetime | None, Field(description="When it was, later.")]
-
-
-class UnrecoveredList(BaseModel):
-    """How many had not been recovered from, and the oldest of them."""
-
-    count: int
-    items: Annotated[list[Unrecovered], Field(description=f"At most {MAX_LISTED}.")]
-
-
-class Metrics(Span):
-    """The five DORA metrics of a window, overall and for each service that did something."""
-
-    environments: list[Name]
-    overall: Periods
-    services: list[ServicePeriods]
-    unrecovered: UnrecoveredList
-
-
-class LooseIncident(BaseModel):
-    """An incident that no deployment is stated for and none can be inferred."""
-
-    id: UUID
-    service: Name
-    environment: Name
-    detected_at: AwareDatetime
-
-
-class LooseIncidents(BaseModel):
-    """How many there are, and the oldest of them."""
-
-    count: int
-    items: Annotated[list[LooseIncident], Field(description=f"At most {MAX_LISTED}.")]
-
-
-class Explanations(Span):
-    """Some of the deployments behind the metrics of a window."""
-
-    environments: list[Name]
-    items: list[Explanation]
-    incidents_without_deployment: LooseIncidents
 
 
 @dataclass(frozen=True)
@@ -165,7 +106,7 @@ def explanations(
 
 def _assess(connection: Connection, query: Query) -> _Assessed:
     window = query.window
-    scope = rows.scope(connection, query)
+    scope = stretches.scope(connection, query)
     history = rows.load(connection, scope, window)
     deliveries = deliver(history, window)
     services = {each.id: each.cell.service for each in history.deployments}
@@ -174,7 +115,7 @@ def _assess(connection: Connection, query: Query) -> _Assessed:
         for identifier, delivery in deliveries.items()
         for version in delivery.versions
     }
-    changes = rows.changes_of(connection, scope, delivered)
+    changes = contents.changes_of(connection, scope, delivered)
     assessments, unlinked = assess(history, deliveries, changes, window)
     named = {each.deployment.cell.service for each in assessments}
     named |= {each.cell.service for each in unlinked}

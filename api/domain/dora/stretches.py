@@ -32,7 +32,9 @@ from sqlalchemy import (
 )
 
 from api.domain.dora.periods import EARLIEST, Window
-from api.domain.types import INFERENCE_WINDOW, Kind, Status
+from api.domain.dora.query import Query
+from api.domain.dora.records import Cell
+from api.domain.types import INFERENCE_WINDOW, Kind, Status, Tier
 from api.tables import UtcDateTime, deployments, environments, incidents, services
 
 # So many cells go into one statement, four values each.
@@ -55,6 +57,12 @@ class Scope:
         """Return the condition that a table's rows are of these services."""
         return true() if self.one_service is None else rows.c.service_id == self.one_service
 
+    def cell(self, row: Any) -> Cell:
+        """Return the cell that a row is of, without a name for what is not asked about."""
+        # A stated incident may be of another environment than its deployment.
+        service = self.services.get(row.service_id, "")
+        return Cell(service, self.environments.get(row.environment_id, ""))
+
 
 class Stretch(NamedTuple):
     """The part of a cell's history that matters; what finished at `until` belongs to it."""
@@ -63,6 +71,24 @@ class Stretch(NamedTuple):
     environment_id: UUID
     since: datetime
     until: datetime
+
+
+def scope(connection: Connection, query: Query) -> Scope:
+    """Return the services and environments that are asked about; unknown ones are none."""
+    chosen = select(environments.c.id, environments.c.name).order_by(environments.c.name)
+    if query.environment is None:
+        chosen = chosen.where(environments.c.tier == Tier.PRODUCTION)
+    else:
+        chosen = chosen.where(environments.c.name == query.environment)
+    named = select(services.c.id, services.c.name)
+    if query.service is not None:
+        named = named.where(services.c.name == query.service)
+    found = {row.id: row.name for row in connection.execute(named)}
+    return Scope(
+        services=found,
+        environments={row.id: row.name for row in connection.execute(chosen)},
+        one_service=next(iter(found), None) if query.service is not None else None,
+    )
 
 
 def find(connection: Connection, scope: Scope, window: Window) -> list[Stretch]:

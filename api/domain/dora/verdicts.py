@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
-from uuid import UUID
 
-from api.domain.dora import failures, timelines
 from api.domain.dora.deliveries import Delivery
-from api.domain.dora.failures import Link
+from api.domain.dora.failures import Link, Recovery
 from api.domain.dora.periods import Window
 from api.domain.dora.reasons import Reason
-from api.domain.dora.records import Change, Deployment, History, Incident
-from api.domain.dora.recoveries import Recovery, recover
+from api.domain.dora.records import Change, Deployment
 from api.domain.types import Kind, Status
-
-# The changes of each version, by service and version.
-Changes = Mapping[tuple[str, str], Sequence[Change]]
 
 
 class Part(StrEnum):
@@ -55,58 +48,7 @@ class Lead(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """A deployment, what follows from the history for it, and the verdicts on it."""
-
-    deployment: Deployment
-    links: Sequence[Link]
-    rolled_back_by: Deployment | None
-    delivery: Delivery | None
-    leads: Sequence[Lead]
-    recovery: Recovery | None
-    verdicts: Verdicts
-
-
-def assess(
-    history: History, deliveries: Mapping[UUID, Delivery], changes: Changes, window: Window
-) -> tuple[list[Assessment], list[Incident]]:
-    """Return the assessments of a window, newest first, and its incidents without a deployment.
-
-    The assessments are those of what finished in it, what began in it and has not finished, and
-    what failed before it and recovered in it.
-    """
-    cells = timelines.by_cell(history.deployments)
-    links, unlinked = failures.link(history.incidents, cells)
-    rollbacks = failures.rolled_back(cells)
-
-    def assessments() -> Iterator[Assessment]:
-        for deployment in history.deployments:
-            if deployment.moment >= window.until:
-                continue
-            linked = links.get(deployment.id, [])
-            rollback = rollbacks.get(deployment.id)
-            failure = _failure(deployment, linked, rollback)
-            recovery = None
-            if failure.numerator:
-                recovery = recover(deployment, linked, cells[deployment.cell])
-            delivery = deliveries.get(deployment.id)
-            leads = _leads(deployment, delivery, changes)
-            if deployment.moment in window:
-                verdicts = _verdicts(deployment, failure, delivery, leads, recovery, window)
-            elif recovery is not None and recovery.at in window:
-                verdicts = _recovery_alone()
-            else:
-                continue
-            yield Assessment(deployment, linked, rollback, delivery, leads, recovery, verdicts)
-
-    assessed = sorted(
-        assessments(), key=lambda each: (each.deployment.moment, each.deployment.id), reverse=True
-    )
-    return assessed, [each for each in unlinked if each.detected_at in window]
-
-
-def _verdicts(
+def judge(
     deployment: Deployment,
     failure: Verdict,
     delivery: Delivery | None,
@@ -114,6 +56,7 @@ def _verdicts(
     recovery: Recovery | None,
     window: Window,
 ) -> Verdicts:
+    """Return the verdicts on a deployment of the window."""
     frequency = _frequency(deployment)
     return Verdicts(
         frequency,
@@ -124,7 +67,8 @@ def _verdicts(
     )
 
 
-def _recovery_alone() -> Verdicts:
+def recovery_alone() -> Verdicts:
+    """Return the verdicts on what failed before the window and recovered in it."""
     before = Verdict(Part.UNCONCERNED, Reason.FINISHED_BEFORE_WINDOW)
     recovered = Verdict(Part.COUNTED, Reason.RECOVERED, numerator=1)
     return Verdicts(before, before, before, recovered, before)
@@ -154,9 +98,10 @@ def _lead_time(delivery: Delivery, leads: Sequence[Lead]) -> Verdict:
     return Verdict(Part.UNCONCERNED, Reason.CHANGES_UNKNOWN if unknown else Reason.NOTHING_NEW)
 
 
-def _failure(
+def change_failure(
     deployment: Deployment, linked: Sequence[Link], rollback: Deployment | None
 ) -> Verdict:
+    """Return whether a deployment failed, or did not, or is left out."""
     if not deployment.attempted:
         return Verdict(Part.EXCLUDED, _frequency(deployment).reason)
     if deployment.kind == Kind.ROLLBACK:
@@ -188,18 +133,3 @@ def _rework(deployment: Deployment, frequency: Verdict) -> Verdict:
     if deployment.kind in (Kind.ROLLBACK, Kind.HOTFIX):
         return Verdict(Part.COUNTED, Reason.REWORK, 1, 1)
     return Verdict(Part.COUNTED, Reason.PLANNED, 0, 1)
-
-
-def _leads(deployment: Deployment, delivery: Delivery | None, changes: Changes) -> list[Lead]:
-    if delivery is None:
-        return []
-    brought = [
-        change
-        for version in delivery.versions
-        for change in changes.get((deployment.cell.service, version), ())
-    ]
-    brought.sort(key=lambda change: (change.committed_at, change.commit))
-    return [
-        Lead(change, (deployment.moment - change.committed_at).total_seconds())
-        for change in brought
-    ]

@@ -43,6 +43,7 @@ VERSIONS = [
     "environment_id",
     "version",
     "started_at",
+    "id",
     "status",
     "kind",
     "finished_at",

@@ -1,0 +1,59 @@
+"""Contents: which versions succeeded before a window, and the changes of those delivered in it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import batched
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, func, select
+
+from api.domain.dora.periods import Window
+from api.domain.dora.records import Change
+from api.domain.dora.stretches import Scope
+from api.domain.types import Kind, Status
+from api.tables import changes, deployments, services
+
+# As many versions as one statement may name.
+BATCH = 1000
+
+
+def succeeded_before(
+    connection: Connection, scope: Scope, window: Window, service_ids: Sequence[UUID]
+) -> dict[str, set[str]]:
+    """Return the versions of each service that had succeeded when the window began."""
+    table = deployments.c
+    success = and_(table.status == Status.SUCCEEDED, table.kind != Kind.RESYNC)
+    # The first success of each version: asked so, both databases walk the index of versions.
+    succeeded = (
+        select(table.service_id, table.version)
+        .where(table.service_id.in_(service_ids), table.environment_id.in_(scope.environments))
+        .group_by(table.service_id, table.environment_id, table.version)
+        .having(func.min(table.finished_at).filter(success) < window.since)
+        .subquery()
+    )
+    statement = select(services.c.name, succeeded.c.version).join_from(
+        succeeded, services, services.c.id == succeeded.c.service_id
+    )
+    found: dict[str, set[str]] = defaultdict(set)
+    for service, version in connection.execute(statement).all():
+        found[service].add(version)
+    return found
+
+
+def changes_of(
+    connection: Connection, scope: Scope, versions: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[Change]]:
+    """Return the changes of each service and version."""
+    wanted = set(versions)
+    found: dict[tuple[str, str], list[Change]] = defaultdict(list)
+    for batch in batched(sorted({version for _, version in wanted}), BATCH):
+        statement = select(
+            changes.c.service_id, changes.c.version, changes.c.commit, changes.c.committed_at
+        ).where(changes.c.version.in_(batch), scope.of_service(changes))
+        for row in connection.execute(statement).all():
+            key = (scope.services[row.service_id], row.version)
+            if key in wanted:
+                found[key].append(Change(row.commit, row.version, row.committed_at))
+    return found
