@@ -183,7 +183,7 @@ changes = Table(
     Index(None, "committed_at", "id"),
     Index(None, "service_id", "committed_at", "id"),
     # The changes of each version, and when the latest was committed, without reading a row.
-    Index(None, "service_id", "version", "committed_at"),
+    Index(None, "service_id", "version", "committed_at", "id"),
     Index(None, "version", "committed_at", "id"),
 )
 

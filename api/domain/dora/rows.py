@@ -7,15 +7,15 @@ from itertools import batched, chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, select
 
 from api.domain import versions
-from api.domain.dora import contents, stretches
+from api.domain.dora import contents, incidents, stretches
 from api.domain.dora.periods import Window
 from api.domain.dora.records import Deployment, History, Incident
 from api.domain.dora.stretches import Scope, Stretch
-from api.domain.types import INFERENCE_WINDOW, Kind, Status
-from api.tables import deployments, incidents
+from api.domain.types import Kind, Status
+from api.tables import deployments
 
 COLUMNS = [
     deployments.c[name]
@@ -32,17 +32,6 @@ COLUMNS = [
         "finished_at",
     )
 ]
-INCIDENT_COLUMNS = [
-    incidents.c[name]
-    for name in [
-        "id",
-        "service_id",
-        "environment_id",
-        "detected_at",
-        "resolved_at",
-        "deployment_id",
-    ]
-]
 # As many deployments as one statement may name.
 BATCH = 1000
 
@@ -52,13 +41,7 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
     if not scope.services or not scope.environments:
         return History([], [], {}, {})
     found = stretches.find(connection, scope, window)
-    incidents_found = {
-        row.id: Incident(
-            row.id, scope.cell(row), row.detected_at, row.resolved_at, row.deployment_id
-        )
-        for statement in _incidents(scope, window, found)
-        for row in connection.execute(statement).all()
-    }
+    incidents_found = incidents.load(connection, scope, window, found)
     around = [
         identifier
         for statement in _around(window, found)
@@ -67,7 +50,7 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
     statements = chain(
         _inside(scope, window),
         _of(around),
-        _after_late_incidents(scope, found, incidents_found.values()),
+        _after_late_incidents(scope, found, incidents_found),
     )
     deployments = {
         row.id: _deployment(row, scope)
@@ -82,7 +65,7 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
     ids = [identifier for identifier, name in scope.services.items() if name in delivering]
     return History(
         deployments=list(deployments.values()),
-        incidents=list(incidents_found.values()),
+        incidents=incidents_found,
         versions_before=contents.succeeded_before(connection, scope, window, ids),
         known_versions=versions.known(connection, ids),
     )
@@ -157,41 +140,6 @@ def _after_late_incidents(
                 scope.includes(cause),
                 deployments.c.status == Status.SUCCEEDED,
                 deployments.c.finished_at == following,
-            )
-        )
-
-
-def _incidents(scope: Scope, window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
-    table = deployments.c
-    is_cause = table.id == incidents.c.deployment_id
-    finished = and_(table.finished_at >= window.since, table.finished_at < window.until)
-    unfinished = and_(table.finished_at.is_(None), table.started_at >= window.since)
-    yield (
-        select(*INCIDENT_COLUMNS)
-        .select_from(incidents.join(deployments, is_cause))
-        .where(scope.includes(deployments), or_(finished, unfinished))
-    )
-    for stretch in stretches.tables(found):
-        yield (
-            select(*INCIDENT_COLUMNS)
-            .select_from(
-                stretch.join(deployments, stretches.same_cell(deployments, stretch)).join(
-                    incidents, is_cause
-                )
-            )
-            .where(
-                table.status.in_([Status.SUCCEEDED, Status.FAILED]),
-                table.finished_at >= stretch.c.since,
-                table.finished_at < window.since,
-            )
-        )
-        yield (
-            select(*INCIDENT_COLUMNS)
-            .select_from(stretch.join(incidents, stretches.same_cell(incidents, stretch)))
-            .where(
-                incidents.c.deployment_id.is_(None),
-                incidents.c.detected_at >= stretch.c.since,
-                incidents.c.detected_at <= window.until + INFERENCE_WINDOW,
             )
         )
 

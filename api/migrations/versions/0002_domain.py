@@ -31,7 +31,7 @@ INDEXES = {
     "changes": [
         ["committed_at", "id"],
         ["service_id", "committed_at", "id"],
-        ["service_id", "version", "committed_at"],
+        ["service_id", "version", "committed_at", "id"],
         ["version", "committed_at", "id"],
     ],
     "tokens": [["created_at", "id"]],
