@@ -74,8 +74,7 @@ class Ledger:
         with self.engine.connect() as connection, writing(connection):
             seed.fill(connection, size)
         if self.engine.dialect.name == "postgresql":
-            # What its autovacuum does within minutes.
-            with self.engine.connect() as connection:
+            with self.engine.connect() as connection:  # as autovacuum does within minutes
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.execute(text("SET statement_timeout = 0"))
                 connection.execute(text("VACUUM (ANALYZE)"))
