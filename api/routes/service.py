@@ -47,6 +47,7 @@ def index() -> dict[str, object]:
         "incidents": url_for("incidents.list_incidents"),
         "changes": url_for("changes.list_changes"),
         "matrix": url_for("matrix.get_matrix"),
+        "promotions": url_for("promotions.list_pending"),
         "dora": url_for("dora.get_metrics"),
         "openapi": url_for("openapi.spec"),
         "metrics": url_for("metrics"),
