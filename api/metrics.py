@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 from apiflask import APIFlask
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -21,6 +22,8 @@ from api.version import VERSION
 
 # Anything else a client sends counts as one, or it could make as many series as it likes.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# From reports that come at once to those of a sender that was away for days.
+LAG_BUCKETS = (1, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600)
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -50,6 +53,13 @@ def init_app(app: APIFlask) -> None:
         registry=registry,
     )
 
+    app.extensions["ingest_lag"] = Histogram(
+        "slipway_ingest_lag_seconds",
+        "Time from what happened, as a report says, to the report of it, in seconds.",
+        buckets=LAG_BUCKETS,
+        registry=registry,
+    )
+
     def count(response: Response) -> Response:
         method = request.method if request.method in METHODS else "other"
         route = str(request.url_rule) if request.url_rule else "none"
@@ -63,3 +73,10 @@ def init_app(app: APIFlask) -> None:
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
     app.after_request(count)
+
+
+def note_lag(happened_at: datetime | None) -> None:
+    """Note how long ago happened what was just reported, when the report says when that was."""
+    if happened_at is not None:
+        lag: Histogram = current_app.extensions["ingest_lag"]
+        lag.observe(max(0.0, (datetime.now(UTC) - happened_at).total_seconds()))

@@ -9,7 +9,7 @@ from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import conditional
+from api import conditional, metrics
 from api.database import database
 from api.domain import deployments as domain
 from api.domain import reports, transitions
@@ -79,6 +79,7 @@ def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str
             recorded, created = reports.record(connection, new)
     except ConflictError as error:
         abort(409, str(error))
+    metrics.note_lag(new.finished_at or new.started_at)
     location = url_for(".get_deployment", deployment_id=recorded["id"])
     return recorded, 201 if created else 200, {"Location": location}
 

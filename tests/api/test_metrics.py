@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -32,6 +34,23 @@ def test_what_clients_invent_makes_no_series_of_its_own(sqlite_client: FlaskClie
     found = samples(sqlite_client)
 
     assert found["slipway_http_requests_total", ("other", "none", "404")] == 3
+
+
+def test_how_late_a_report_comes_is_told(sqlite_client: FlaskClient) -> None:
+    body = {"service": "checkout", "environment": "dev", "version": "1.0"}
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    for times in (
+        {},
+        {"finished_at": an_hour_ago},
+        {"status": "running", "started_at": an_hour_ago},
+    ):
+        sent = sqlite_client.post("/api/v1/deployments", json={**body, **times})
+        assert sent.status_code == 201
+    found = samples(sqlite_client)
+
+    # The first one says nothing of when it was.
+    assert found["slipway_ingest_lag_seconds_count", ()] == 2
+    assert 7200 <= found["slipway_ingest_lag_seconds_sum", ()] < 7260
 
 
 def test_the_version_and_the_process_are_told(sqlite_client: FlaskClient) -> None:
