@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from api.database import Database
@@ -185,21 +188,41 @@ def test_the_list_is_newest_first_and_narrowed_by_its_filters(
     assert versions("service=nobody") == []
 
 
+SERVICES = itertools.count()
+HOURS = st.integers(0, 5)  # few, so that many start at the same time and the ids decide
+
+
+@given(
+    before=st.lists(HOURS, max_size=12),
+    meanwhile=st.lists(st.lists(HOURS, max_size=3), max_size=6),
+    limit=st.integers(1, 5),
+)
 def test_pages_hold_each_deployment_once_while_others_arrive(
-    client: FlaskClient, record: Record
+    client: FlaskClient,
+    record: Record,
+    before: list[int],
+    meanwhile: list[list[int]],
+    limit: int,
 ) -> None:
-    # The same start for all: the position is the id's, too.
-    expected = {record(started_at="2026-03-01T12:00:00Z")["id"] for _ in range(7)}
+    service = f"service-{next(SERVICES)}"
+
+    def report(hour: int) -> str:
+        return str(record(service=service, started_at=f"2026-03-01T{hour:02}:00:00Z")["id"])
+
+    expected = {report(hour) for hour in before}
+    arriving = iter(meanwhile)
+    inserted: set[str] = set()
     seen: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
-        page = json_of(client.get(f"{URL}?limit=3{cursor and '&cursor=' + cursor}"))
+        query = {"service": service, "limit": limit, **({"cursor": cursor} if cursor else {})}
+        page = json_of(client.get(URL, query_string=query))
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]
-        record(started_at="2026-03-02T12:00:00Z")  # newer than the position: not in what is left
+        inserted |= {report(hour) for hour in next(arriving, [])}
 
-    assert len(seen) == len(set(seen)) == 7
-    assert set(seen) == expected
+    assert len(seen) == len(set(seen))
+    assert expected <= set(seen) <= expected | inserted
 
 
 def test_a_full_last_page_says_that_it_is_the_last(client: FlaskClient, record: Record) -> None:
