@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from apiflask import APIBlueprint
+from apiflask import APIBlueprint, abort
 
 from api.database import database
 from api.domain.cursor import CursorError, Position
@@ -25,6 +29,12 @@ bp = APIBlueprint(
     url_prefix="/metrics/dora",
     tag={"name": "Metrics", "description": "How delivery goes: the five DORA metrics."},
 )
+
+
+# A window of a large ledger takes memory while it is added up, and Python adds up one at a time
+# anyway: the others wait for their turn.
+TURN = threading.Lock()
+PATIENCE_S = 10.0
 
 
 class ExplanationQuery(Query, PageQuery):
@@ -47,7 +57,7 @@ def get_metrics(query: Query) -> Metrics:
     Each has its numerator and denominator, or a count, and what was left out and why; it is null
     where there is nothing to divide by. docs/metrics.md has the definitions.
     """
-    with database().read() as connection:
+    with _turn(), database().read() as connection:
         return report.measure(connection, query)
 
 
@@ -67,7 +77,7 @@ def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict
     if position is not None:
         *after, since, until = position
         asked = _during(query, since, until)
-    with database().read() as connection:
+    with _turn(), database().read() as connection:
         told = report.explanations(connection, asked, query.limit + 1, after)
 
     def place(item: Explanation) -> Position:
@@ -76,6 +86,20 @@ def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict
     items, next_cursor, headers = lists.cut(query, told.items, place)
     page = {**dict(told), "items": items, "next_cursor": next_cursor}
     return ExplanationPage.model_validate(page), 200, headers
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not TURN.acquire(timeout=PATIENCE_S):
+        abort(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Other metrics are still being added up; try again in a few seconds.",
+            headers={"Retry-After": "5"},
+        )
+    try:
+        yield
+    finally:
+        TURN.release()
 
 
 def _during(query: Query, since: Any, until: Any) -> Query:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask.testing import FlaskClient
 
+from api.routes import dora
 from tests.api.conftest import json_of, problem
 
 URL = "/api/v1/metrics/dora"
@@ -32,6 +33,19 @@ def test_a_wrong_question_names_the_parameter(
     errors = document["errors"]
     assert isinstance(errors, list)
     assert [error["parameter"] for error in errors] == [parameter]
+
+
+@pytest.mark.parametrize("path", [URL, f"{URL}/explain"])
+def test_one_is_added_up_at_a_time_and_who_waits_too_long_is_told(
+    sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(dora, "PATIENCE_S", 0.01)
+    with dora.TURN:
+        refused = sqlite_client.get(path)
+
+    assert "try again" in str(problem(refused, 503)["detail"])
+    assert refused.headers["Retry-After"] == "5"
+    assert sqlite_client.get(path).status_code == 200
 
 
 def test_400_periods_are_not_too_many(sqlite_client: FlaskClient) -> None:
