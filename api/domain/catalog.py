@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Connection, Select, Table, select, update
 from uuid_utils.compat import uuid7
 
+from api.domain import lists
 from api.domain.lists import Order
 from api.domain.sql import ByteOrder, insert_new, inserted
 from api.domain.types import Actor, ImageName, RepositoryUrl, Tier, now, whole
@@ -140,8 +141,7 @@ def _find(connection: Connection, table: Table, name: str) -> dict[str, Any] | N
     statement = _select(table).where(table.c.name == name)
     if connection.get_execution_options().get("writes"):
         statement = statement.with_for_update(key_share=True)
-    found = connection.execute(statement).mappings().one_or_none()
-    return None if found is None else dict(found)
+    return lists.one(connection, statement)
 
 
 def _describe(connection: Connection, table: Table, name: str, told: dict[str, Any]) -> bool:

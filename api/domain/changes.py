@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, Select, select
 
+from api.domain import lists
 from api.domain.lists import Order, Span
 from api.domain.types import Actor, Commit, Line, Name, Time, Version
 from api.tables import changes, services
@@ -79,8 +80,7 @@ ORDER: Order = {"committed_at": changes.c.committed_at, "id": changes.c.id}
 
 def find(connection: Connection, change_id: UUID) -> dict[str, Any] | None:
     """Return the change of that id, or None."""
-    found = connection.execute(_select().where(changes.c.id == change_id)).mappings().one_or_none()
-    return None if found is None else dict(found)
+    return lists.one(connection, _select().where(changes.c.id == change_id))
 
 
 def selected(filters: Filters) -> Select[Any]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from sqlalchemy import Connection, Select, select
 
+from api.domain import lists
 from api.domain.lists import Order, Span
 from api.domain.types import (
     Actor,
@@ -136,9 +137,7 @@ ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
 
 def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
     """Return the deployment of that id, or None."""
-    statement = _select().where(deployments.c.id == deployment_id)
-    found = connection.execute(statement).mappings().one_or_none()
-    return None if found is None else dict(found)
+    return lists.one(connection, _select().where(deployments.c.id == deployment_id))
 
 
 def selected(filters: Filters) -> Select[Any]:

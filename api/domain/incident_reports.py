@@ -24,17 +24,12 @@ from api.domain.incidents import NewIncident
 from api.domain.kinds import Cell
 from api.domain.sql import inserted
 from api.domain.transitions import ConflictError
-from api.domain.types import InvalidValueError, Line, Links, Time, now, united
+from api.domain.types import InvalidValueError, Line, Links, Time, absent, now, united
 from api.tables import deployments
 from api.tables import incidents as table
 
 # What reports leave alone once somebody has corrected it.
 CORRECTABLE = {"title", "resolved_at", "deployment_id"}
-
-
-def _absent() -> Any:
-    """Stand for a field that was not given, and is then not looked at."""
-    return None
 
 
 class IncidentChange(BaseModel):
@@ -47,12 +42,12 @@ class IncidentChange(BaseModel):
         json_schema_extra={"example": {"resolved_at": "2026-03-01T12:40:00Z"}},
     )
 
-    title: Line = Field(default_factory=_absent)
+    title: Line = Field(default_factory=absent)
     resolved_at: Annotated[Time | None, Field(description="Null opens it again.")] = None
     deployment_id: Annotated[
         UUID | None, Field(description="The deployment that caused it; null unlinks it.")
     ] = None
-    links: Links = Field(default_factory=_absent)
+    links: Links = Field(default_factory=absent)
 
 
 def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bool]:

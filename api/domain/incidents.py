@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from sqlalchemy import Connection, Select, select
 
-from api.domain import causes
+from api.domain import causes, lists
 from api.domain.lists import Order, Span
 from api.domain.types import ExternalId, Line, Links, Name, Time
 from api.tables import environments, incidents, services
@@ -99,9 +99,7 @@ ORDER: Order = {"detected_at": incidents.c.detected_at, "id": incidents.c.id}
 
 def find(connection: Connection, incident_id: UUID) -> dict[str, Any] | None:
     """Return the incident of that id, or None."""
-    statement = _select().where(incidents.c.id == incident_id)
-    found = connection.execute(statement).mappings().one_or_none()
-    return None if found is None else dict(found)
+    return lists.one(connection, _select().where(incidents.c.id == incident_id))
 
 
 def selected(filters: Filters) -> Select[Any]:

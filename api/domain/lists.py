@@ -63,6 +63,12 @@ def page(
     return [dict(row) for row in rows]
 
 
+def one(connection: Connection, statement: Select[Any]) -> dict[str, Any] | None:
+    """Return the only row of a statement, or None."""
+    found = connection.execute(statement).mappings().one_or_none()
+    return None if found is None else dict(found)
+
+
 def position(row: Mapping[str, Any], order: Order) -> Position:
     """Return where a row stands in its list."""
     return tuple(row[name] for name in order)

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from sqlalchemy import Connection, Select, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
+from api.domain import lists
 from api.domain.lists import Order
 from api.domain.types import FutureTime, Name, now
 from api.tables import tokens
@@ -123,8 +124,7 @@ def create(connection: Connection, new: NewToken) -> tuple[dict[str, Any], str]:
 def find(connection: Connection, token_id: UUID) -> dict[str, Any] | None:
     """Return the token of that id as it is told, or None."""
     statement = selected().where(tokens.c.id == token_id)
-    found = connection.execute(statement).mappings().one_or_none()
-    return None if found is None else dict(found)
+    return lists.one(connection, statement)
 
 
 def selected() -> Select[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 from api.domain import kinds
 from api.domain.deployments import find
 from api.domain.kinds import Cell
-from api.domain.types import Actor, Kind, Links, Status, Time, now
+from api.domain.types import Actor, Kind, Links, Status, Time, absent, now
 from api.tables import deployments
 
 # Which statuses may follow which; a final one is followed by nothing.
@@ -29,11 +29,6 @@ class ConflictError(Exception):
     """What is reported contradicts what the ledger has."""
 
 
-def _absent() -> Any:
-    """Stand for a field that was not given, and is then not looked at."""
-    return None
-
-
 class DeploymentChange(BaseModel):
     """What becomes of a deployment: each field that is given replaces what was known."""
 
@@ -46,13 +41,13 @@ class DeploymentChange(BaseModel):
         },
     )
 
-    status: Status = Field(default_factory=_absent)
-    finished_at: Time = Field(default_factory=_absent)
+    status: Status = Field(default_factory=absent)
+    finished_at: Time = Field(default_factory=absent)
     kind: Annotated[
         Kind | None, Field(description="Null leaves the decision to the history again.")
     ] = None
     actor: Actor | None = None
-    links: Links = Field(default_factory=_absent)
+    links: Links = Field(default_factory=absent)
 
 
 def hold(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:

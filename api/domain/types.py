@@ -77,6 +77,11 @@ def whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def absent() -> Any:
+    """Stand for a field that was not given, and is then not looked at."""
+    return None
+
+
 def parse_time(value: Any) -> datetime:
     """Return the instant of something that happened, as `parse_instant` does.
 
