@@ -12,6 +12,8 @@ from apiflask import abort
 from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 
+from api import windows
+
 
 def init_app(
     app: Flask,
@@ -29,7 +31,7 @@ def init_app(
     limit = ApplicationLimit(
         rate, key, exempt_when=exempt_when, deduct_when=counts_when, on_breach=_refuse
     )
-    Limiter(key, app=app, application_limits=[limit], storage_uri="memory://")
+    Limiter(key, app=app, application_limits=[limit], storage_uri=f"{windows.SCHEME}://")
 
 
 def address() -> str:

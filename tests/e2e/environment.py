@@ -17,7 +17,7 @@ from tests.e2e.conftest import Ingress
 from tests.e2e.drain import Drain
 from tests.e2e.load import DEPLOYMENTS, Load
 from tools import overlay, rollout, secret
-from tools.command import ROOT
+from tools.command import ROOT, ToolError
 from tools.kube import Kube
 from tools.revision import overlay_at
 
@@ -66,7 +66,19 @@ class Environment:
 
     def load(self, **options: Any) -> Load:
         """Return steady requests to this environment, by its admin."""
-        return Load(self.ingress.url, self.ingress.host, token=self.token, **options)
+        return Load(
+            self.ingress.url, self.ingress.host, token=self.token, explain=self.logs_of, **options
+        )
+
+    def logs_of(self, request_id: str) -> str:
+        """Return what the pods logged about a request."""
+        selector = f"app.kubernetes.io/name={overlay.NAME}"
+        pods = ("--namespace", self.namespace, "--selector", selector, "--container", "api")
+        try:
+            lines = self.kube.run("logs", *pods, "--since", "1m", "--max-log-requests", "20")
+        except ToolError as error:  # a pod may just have gone
+            return str(error)
+        return "\n".join(line for line in lines.splitlines() if request_id in line)
 
     @property
     def sizes(self) -> tuple[int, int]:

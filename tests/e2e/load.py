@@ -5,6 +5,7 @@ import itertools
 import json
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -18,7 +19,8 @@ class Load:
     """Reads and writes at a steady pace, over connections that are kept; use it in a with-block.
 
     Every answer that is not a success, and every connection that breaks, is a failure: nothing is
-    tried again. It ends by itself after `limit` seconds.
+    tried again. It ends by itself after `limit` seconds. `explain` is asked what the servers' logs
+    say of a request that failed, at once: their pods may be gone a second later.
     """
 
     url: str
@@ -27,6 +29,7 @@ class Load:
     threads: int = 5
     limit: float = 600
     token: str | None = None
+    explain: Callable[[str], str] | None = None
     requests: int = 0
     failures: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
@@ -89,7 +92,9 @@ class Load:
         response = connection.getresponse()
         body = response.read()
         if response.status not in (200, 201):
-            self._count(f"{response.status}: {body[:200]!r}")
+            known = response.headers.get("X-Request-ID")
+            logs = self.explain(known) if self.explain and known else ""
+            self._count(f"{response.status}: {body[:600]!r} {logs}")
             return
         self._count(None, json.loads(body)["id"] if response.status == 201 else None)
 
