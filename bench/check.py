@@ -1,8 +1,9 @@
 """Time `gitops check` against the bare programs that it contains.
 
 The bare programs are a `kustomize build` of each overlay and a kubeconform run of all of them for
-each Kubernetes version. The two are run in turn, so that whatever else the machine does slows both;
-the figures are medians.
+each Kubernetes version. It is done for this repository and for a generated one of many overlays.
+The two are run in turn, so that whatever else the machine does slows both; the figures are medians,
+in a table in Markdown.
 """
 
 from __future__ import annotations
@@ -14,34 +15,79 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from bench import repository
 from gitops.checks.schema import available
 from tools import crds, overlay, schemas
 from tools.command import ROOT, exit_with, say
 
+HEAD = """| Repository | bare programs | `gitops check` | ratio |
+| --- | ---: | ---: | ---: |"""
+# kubeconform and `gitops check` take the same option, the latter with two dashes.
+LOCATIONS = [f"-schema-location={each}" for each in (schemas.LOCATION, crds.LOCATION)]
 
-def bare(versions: tuple[str, ...]) -> None:
-    """Run kustomize for each overlay and kubeconform for each version."""
-    tools = ROOT / ".tools"
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository to check, and the rounds that its median is taken of."""
+
+    title: str
+    root: Path
+    overlays: list[Path]
+    rounds: int
+
+    def bare(self, versions: tuple[str, ...]) -> None:
+        """Run kustomize for each overlay and kubeconform for each version."""
+        tools = ROOT / ".tools"
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for each in self.overlays:
+                files.append(Path(folder) / f"{each.name}.yaml")
+                with files[-1].open("wb") as file:
+                    subprocess.run([tools / "kustomize", "build", each], check=True, stdout=file)
+            for version in versions:
+                argv: list[str | Path] = [tools / "kubeconform", "-strict", "-output", "json"]
+                argv += [*LOCATIONS, "-kubernetes-version", version, *files]
+                subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+    def checked(self) -> None:
+        """Run the whole of `gitops check`, Python's start included."""
+        argv: list[str | Path] = [sys.executable, "-m", "gitops", "check", self.root, "--json"]
+        argv += [f"-{each}" for each in LOCATIONS]
+        subprocess.run(argv, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+    def measure(self, versions: tuple[str, ...]) -> str:
+        """Return a row of the table; a round before the first fills the caches."""
+        times: list[tuple[float, float]] = []
+        for _ in range(1 + self.rounds):
+            start = time.perf_counter()
+            self.bare(versions)
+            between = time.perf_counter()
+            self.checked()
+            times.append((between - start, time.perf_counter() - between))
+        bare, checked = (statistics.median(each) for each in zip(*times[1:], strict=True))
+        return f"| {self.title} | {bare:.2f} s | {checked:.2f} s | {checked / bare:.2f} |"
+
+
+@contextmanager
+def repositories(rounds: int) -> Iterator[list[Repository]]:
+    """Give this repository and the generated one; the large one takes fewer rounds."""
+    own = [ROOT / overlay.OVERLAYS / env for env in overlay.environments()]
     with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for env in overlay.environments():
-            files.append(Path(folder) / f"{env}.yaml")
-            argv = [f"{tools}/kustomize", "build", str(ROOT / overlay.OVERLAYS / env)]
-            with files[-1].open("wb") as file:
-                subprocess.run(argv, check=True, stdout=file)
-        for version in versions:
-            locations = ["-schema-location", schemas.LOCATION, "-schema-location", crds.LOCATION]
-            argv = [f"{tools}/kubeconform", "-strict", "-output", "json", *locations]
-            argv += ["-kubernetes-version", version, *map(str, files)]
-            subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
-
-
-def checked() -> None:
-    """Run the whole of `gitops check`, Python's start included."""
-    argv = [sys.executable, "-m", "gitops", "check", "k8s", "--json"]
-    subprocess.run(argv, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        many = repository.generate(Path(folder))
+        yield [
+            Repository(f"this one, {len(own)} overlays", ROOT / "k8s", own, rounds),
+            Repository(
+                f"generated, {len(many)} overlays of {repository.OBJECTS} objects",
+                Path(folder),
+                many,
+                max(1, rounds // 5),
+            ),
+        ]
 
 
 def main() -> None:
@@ -51,22 +97,11 @@ def main() -> None:
     rounds: int = parser.parse_args().rounds
     schemas.ensure()
     versions = available((schemas.LOCATION,))
-    bare(versions)
-    checked()
-    times: dict[str, list[float]] = {"bare": [], "check": []}
-    for _ in range(rounds):
-        start = time.perf_counter()
-        bare(versions)
-        between = time.perf_counter()
-        checked()
-        times["bare"].append(between - start)
-        times["check"].append(time.perf_counter() - between)
-    medians = {name: statistics.median(each) for name, each in times.items()}
+    with repositories(rounds) as found:
+        rows = [each.measure(versions) for each in found]
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    say(f"{rounds} rounds, {os.cpu_count()} cores, load {load}")
-    for name, each in times.items():
-        say(f"{name:<6} median {medians[name]:.2f} s, {min(each):.2f} to {max(each):.2f} s")
-    say(f"check takes {medians['check'] / medians['bare']:.2f} times the bare programs")
+    say(f"{rounds} rounds, {os.cpu_count()} cores, load {load}\n")
+    say("\n".join([HEAD, *rows]))
 
 
 if __name__ == "__main__":
