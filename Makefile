@@ -54,7 +54,7 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 
 .PHONY: test
 test: $(READY) .tools/kustomize .tools/kubeconform .tools/kube-score .tools/renderer ## Run the tests (ARGS= for pytest's own arguments)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto $(ARGS)
 
 FUZZERS = $(shell grep -lE '^(from|import) (hypothesis|schemathesis)' tests/api/test_*.py)
 .PHONY: fuzz

@@ -7,6 +7,7 @@ import itertools
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,10 @@ def find_programs() -> Path | None:
     if found:
         return Path(found).resolve().parent
     return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+
+
+def _is_closed(folder: Path) -> bool:
+    return stat.S_IMODE(folder.stat().st_mode) == stat.S_IRWXU
 
 
 class Server:
@@ -37,7 +42,7 @@ class Server:
         if os.geteuid() == 0:
             owner = pwd.getpwnam(self.user)
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
-            for parent in self.folder.parents[:2]:  # pytest's own, closed to others
+            for parent in itertools.takewhile(_is_closed, self.folder.parents):  # pytest's own
                 parent.chmod(0o755)
         self._run("initdb", "--auth=trust", "--no-sync", "--username=slipway", "--encoding=UTF8")
         options = f"-F -c listen_addresses='' -c unix_socket_directories={self.folder}"
