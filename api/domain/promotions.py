@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -11,7 +11,6 @@ from api.domain import matrix, versions
 from api.domain.blockers import Candidate, Facts, facts
 from api.domain.sql import ByteOrder
 from api.domain.types import now
-from api.domain.versions import KnownVersion
 from api.tables import changes, environments, services
 
 # Where the promotable part of an environment is, and what it looks like.
@@ -39,11 +38,10 @@ def pending(connection: Connection, upstream: str, downstream: str) -> list[dict
     """
     candidates = list(_waiting(connection, upstream, downstream))
     known = facts(connection, candidates)
-    brought = versions.known(connection, [candidate.id for candidate in candidates])
     return [
         {
             **_item(candidate, downstream, known),
-            **_changes(connection, candidate, brought.get(candidate.upstream["service"], {})),
+            **_changes(connection, candidate),
         }
         for candidate in candidates
     ]
@@ -105,10 +103,9 @@ def _ids(names: Any) -> Select[Any]:
     return select(environments.c.name, environments.c.id).where(environments.c.name.in_(names))
 
 
-def _changes(
-    connection: Connection, candidate: Candidate, known: Mapping[str, KnownVersion]
-) -> dict[str, Any]:
+def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:
     """Return the changes that the promotion brings, newest first, and how many they are."""
+    known = versions.known(connection, candidate.id)
     new = candidate.upstream["version"]
     old = candidate.downstream["version"] if candidate.downstream else None
     latest = {version: each.latest for version, each in known.items()}

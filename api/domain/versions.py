@@ -7,7 +7,6 @@ time of a version's latest change is: on one line of development the later one c
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
-from api.tables import changes, services
+from api.tables import changes
 
 # Tags have a v. Build metadata has no place in the order: what differs in nothing else is the same.
 SEMVER = re.compile(
@@ -38,29 +37,18 @@ class KnownVersion(NamedTuple):
     latest: datetime
 
 
-def known(
-    connection: Connection, service_ids: Collection[UUID]
-) -> Mapping[str, Mapping[str, KnownVersion]]:
-    """Return the versions of some services that have changes, by the service's name."""
-    counted = (
-        select(
-            changes.c.service_id,
-            changes.c.version,
-            func.count().label("changes"),
-            func.max(changes.c.committed_at).label("latest"),
-        )
-        .where(changes.c.version.is_not(None), changes.c.service_id.in_(service_ids))
-        .group_by(changes.c.service_id, changes.c.version)
-        .subquery()
+def known(connection: Connection, service_id: UUID) -> dict[str, KnownVersion]:
+    """Return the versions of a service that have changes."""
+    # One service at a time: a range of an index that has all of it, and little to hold at once.
+    statement = (
+        select(changes.c.version, func.count(), func.max(changes.c.committed_at))
+        .where(changes.c.service_id == service_id, changes.c.version.is_not(None))
+        .group_by(changes.c.version)
     )
-    # There may be a hundred thousand rows: a name takes less to read than an id.
-    statement = select(
-        services.c.name, counted.c.version, counted.c.changes, counted.c.latest
-    ).join_from(counted, services, services.c.id == counted.c.service_id)
-    found: dict[str, dict[str, KnownVersion]] = defaultdict(dict)
-    for service, version, count, latest in connection.execute(statement).all():
-        found[service][version] = KnownVersion(count, latest)
-    return found
+    return {
+        version: KnownVersion(count, latest)
+        for version, count, latest in connection.execute(statement)
+    }
 
 
 def ordering(latest_commits: Mapping[str, datetime], others: Collection[str] = ()) -> Order:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import batched
 from uuid import UUID
 
@@ -13,33 +13,42 @@ from api.domain.dora.periods import Window
 from api.domain.dora.records import Change
 from api.domain.dora.stretches import Scope
 from api.domain.types import Kind, Status
-from api.tables import changes, deployments, services
+from api.tables import changes, deployments
 
 # As many versions as one statement may name.
 BATCH = 1000
 
 
+class ByService[T](Mapping[str, T]):
+    """Something of each service, by its name, read when it is asked for and not kept."""
+
+    def __init__(self, ids: Mapping[str, UUID], read: Callable[[UUID], T]) -> None:
+        self._ids, self._read = ids, read
+
+    def __getitem__(self, service: str) -> T:
+        return self._read(self._ids[service])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
 def succeeded_before(
-    connection: Connection, scope: Scope, window: Window, service_ids: Sequence[UUID]
-) -> dict[str, set[str]]:
-    """Return the versions of each service that had succeeded when the window began."""
+    connection: Connection, scope: Scope, window: Window, service_id: UUID
+) -> set[str]:
+    """Return the versions of a service that had succeeded when the window began."""
     table = deployments.c
     success = and_(table.status == Status.SUCCEEDED, table.kind != Kind.RESYNC)
     # The first success of each version: asked so, both databases walk the index of versions.
-    succeeded = (
-        select(table.service_id, table.version)
-        .where(table.service_id.in_(service_ids), table.environment_id.in_(scope.environments))
+    statement = (
+        select(table.version)
+        .where(table.service_id == service_id, table.environment_id.in_(scope.environments))
         .group_by(table.service_id, table.environment_id, table.version)
         .having(func.min(table.finished_at).filter(success) < window.since)
-        .subquery()
     )
-    statement = select(services.c.name, succeeded.c.version).join_from(
-        succeeded, services, services.c.id == succeeded.c.service_id
-    )
-    found: dict[str, set[str]] = defaultdict(set)
-    for service, version in connection.execute(statement).all():
-        found[service].add(version)
-    return found
+    return set(connection.execute(statement).scalars())
 
 
 def changes_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import batched, chain
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, and_, select
 
 from api.domain import versions
-from api.domain.dora import contents, incidents, stretches
+from api.domain.dora import incidents, stretches
+from api.domain.dora.contents import ByService, succeeded_before
 from api.domain.dora.periods import Window
 from api.domain.dora.records import Deployment, History, Incident
 from api.domain.dora.stretches import Scope, Stretch
@@ -57,17 +59,12 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
         for statement in statements
         for row in connection.execute(statement).all()
     }
-    delivering = {
-        each.cell.service
-        for each in deployments.values()
-        if each.delivered and each.moment in window
-    }
-    ids = [identifier for identifier, name in scope.services.items() if name in delivering]
+    ids = {name: identifier for identifier, name in scope.services.items()}
     return History(
         deployments=list(deployments.values()),
         incidents=incidents_found,
-        versions_before=contents.succeeded_before(connection, scope, window, ids),
-        known_versions=versions.known(connection, ids),
+        versions_before=ByService(ids, partial(succeeded_before, connection, scope, window)),
+        known_versions=ByService(ids, partial(versions.known, connection)),
     )
 
 
