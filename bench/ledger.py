@@ -28,7 +28,7 @@ from api.app import create_app
 from api.database import Database, writing
 from api.migrate import upgrade
 from bench import seed
-from bench.questions import LISTS, SUMS
+from bench.questions import LISTS, SUMS, WINDOW
 from tests.postgresql import Server, find_programs
 
 HISTORY = ("deployments", "incidents", "changes")
@@ -152,7 +152,7 @@ def open_ledger(name: str, place: dict[str, Any], folder: Path) -> Ledger:
 
 
 def compare(found: list[Ledger], rounds: int) -> list[str]:
-    """Ask all of every ledger, print a table of the times, and return the plans to mend."""
+    """Ask all of every ledger, print tables of the times, and return the plans to mend."""
     for number in range(rounds + 1):
         sums = SUMS if number == 0 or (rounds - number) % SUMS_EVERY == 0 else []
         for path in LISTS + sums:
@@ -188,12 +188,28 @@ def main() -> None:
 
 
 def _print(found: list[Ledger]) -> None:
-    """Print the times as a Markdown table."""
-    print("| GET, median in ms | " + " | ".join(ledger.name for ledger in found) + " |")
-    print("| --- |" + " ---: |" * len(found))
-    for path in LISTS + SUMS:
-        times = " | ".join(f"{ledger.median(path):.1f}" for ledger in found)
-        print(f"| `{path.removeprefix('/api/v1')}` | {times} |")
+    """Print the times as the tables of docs/benchmarks.md: the lists, then the sums."""
+    names = {ledger.name.split()[0]: None for ledger in found}
+    columns = [[each for each in found if each.name.startswith(name)] for name in names]
+    heads = [
+        head
+        for ledgers in columns
+        for head in [*(ledger.name for ledger in ledgers), *(["ratio"] if ledgers[1:] else [])]
+    ]
+    for title, paths in {"Lists": LISTS, "Sums": SUMS}.items():
+        print(f"\n## {title}\n\n| GET | {' | '.join(heads)} |")
+        print("| --- |" + " ---: |" * len(heads))
+        for path in paths:
+            shown = path.removeprefix("/api/v1").replace(WINDOW, "from=…&to=…")
+            cells = [cell for ledgers in columns for cell in _cells(ledgers, path)]
+            print(f"| `{shown}` | {' | '.join(cells)} |")
+
+
+def _cells(ledgers: list[Ledger], path: str) -> list[str]:
+    """Return the medians of one database, and the largest ledger's over the smallest's."""
+    medians = [ledger.median(path) for ledger in ledgers]
+    ratio = [f"{medians[-1] / medians[0]:.1f}"] if ledgers[1:] else []
+    return [*(f"{each:.0f}" if each >= 100 else f"{each:.1f}" for each in medians), *ratio]  # noqa: PLR2004
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Show the most memory that a process takes to answer one question, for each of the sums.
+"""Show the most memory that a process takes to answer one question: each sum, and what waits.
 
 A ledger is filled on SQLite, and each question is asked in a process of its own: a process does
 not give back what it took, and a child begins with the peak of its parent.
@@ -20,7 +20,7 @@ from api.app import create_app
 from api.database import Database
 from api.migrate import upgrade
 from bench import seed
-from bench.questions import SUMS
+from bench.questions import PENDING, SUMS
 
 SMALL = "/api/v1/deployments?limit=1"
 
@@ -74,7 +74,7 @@ def main() -> None:
         print(f"filled in {time.monotonic() - started:.0f} s", file=sys.stderr)
         print("| GET | MiB before | MiB at most | seconds of CPU |")
         print("| --- | ---: | ---: | ---: |", flush=True)
-        for path in SUMS:
+        for path in [PENDING, *SUMS]:
             subprocess.run([*command, "--ask", folder, path], check=True)
 
 
