@@ -30,12 +30,14 @@ from api.routes import (
     deployments,
     dora,
     environments,
+    events,
     incidents,
     matrix,
     promotions,
     service,
     services,
     tokens,
+    webhooks,
 )
 from api.version import VERSION
 
@@ -49,6 +51,8 @@ PARTS = (
     promotions,
     dora,
     tokens,
+    webhooks,
+    events,
 )
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -78,6 +82,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # as a person reads them
     app.extensions["settings"] = checked
+    app.extensions["event_rules"] = checked.event_rules()
     app.extensions["database"] = Database(checked, migrate=upgrade)
     app.extensions["database_probe"] = DatabaseProbe(app.extensions["database"])
 

@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import rate_limits
 from api.database import database
 from api.domain import tokens
+from api.domain.events import signatures
 from api.domain.tokens import ADMIN, READ, WRITE, Caller, InvalidTokenError, Reason
 from api.domain.types import now
 from api.logs import PROBES
@@ -67,7 +68,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         app,
         settings.AUTH_FAILURE_LIMIT,
         key=rate_limits.address,
-        exempt_when=lambda: _sent() is None,
+        exempt_when=lambda: _sent() is None and _signed() is None,
         counts_when=_failed,
     )
     app.before_request(_authenticate)
@@ -85,6 +86,16 @@ def require[View: Callable[..., Any]](*scopes: str) -> Callable[[View], View]:
 
     def mark(view: View) -> View:
         view.required_scopes = scopes  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def signed_by[View: Callable[..., Any]](source: str, header: str) -> Callable[[View], View]:
+    """Have a route open to whoever signs the body with a secret of this source, in this header."""
+
+    def mark(view: View) -> View:
+        view.signature = (source, header)  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -118,6 +129,16 @@ def _sent() -> str | None:
     return text.strip() if _guarded() and scheme.lower() == "bearer" else None
 
 
+def _signed() -> tuple[str, str] | None:
+    """Return the source and the signature of a request without a token, where that will do."""
+    if not _guarded() or _sent() is not None:
+        return None
+    view = current_app.view_functions[str(request.endpoint)]
+    source, header = getattr(view, "signature", ("", ""))
+    sent = request.headers.get(header) if header else None
+    return None if sent is None else (source, sent)
+
+
 def _failed(response: Response) -> bool:
     return response.status_code == HTTPStatus.UNAUTHORIZED
 
@@ -125,6 +146,7 @@ def _failed(response: Response) -> bool:
 def _authenticate() -> None:
     text = _sent()
     if text is None:
+        _authenticate_signature()
         return
     try:
         who = _identify(text)
@@ -136,6 +158,23 @@ def _authenticate() -> None:
     structlog.contextvars.bind_contextvars(token_id=who.id, token_name=who.name)
     if who is not BOOTSTRAP:
         _note_use(who)
+
+
+def _authenticate_signature() -> None:
+    signed = _signed()
+    if signed is None:
+        return
+    source, signature = signed
+    gate: Gate = current_app.extensions["auth"]
+    try:
+        secrets = gate.settings.webhook_secrets(source)
+    except ValueError as error:  # as with the admin token
+        log.warning("the webhook secrets cannot be used", error=str(error))
+        secrets = []
+    if not signatures.verify(secrets, request.raw_body(), signature):  # type: ignore[attr-defined]
+        _note_failure(Reason.WRONG_SIGNATURE)
+        _refuse(HTTPStatus.UNAUTHORIZED, "The signature does not fit the body.")
+    g.caller = Caller(f"{source}-webhook", source, frozenset({f"ingest:{source}"}))
 
 
 def _identify(text: str) -> Caller:

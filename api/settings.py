@@ -20,12 +20,19 @@ from pydantic import (
 )
 from sqlalchemy import URL
 
+from api.domain.events import rules
+from api.domain.events.adapters import ADAPTERS
+from api.domain.events.rules import RulesError, SourceRules
+
 PREFIX = "SLIPWAY_"
 
 # Kubernetes adds variables for every Service of a namespace; one named `slipway` collides with our
 # prefix. Our manifests turn that off, other people's may not.
 SERVICE_LINK = re.compile(r"SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?")
 
+# A secret that signs webhooks, in a file with one a line: two are valid while one replaces another.
+WEBHOOK_SECRET_LENGTH = 16
+WEBHOOK_SECRETS = re.compile(r"WEBHOOK_([A-Z]+)_SECRET_FILE")
 # A shorter one might be a word that somebody thought of.
 ADMIN_TOKEN_LENGTH = 32
 
@@ -71,6 +78,8 @@ class Settings(BaseModel):
         "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
     ] = "prefer"
     ADMIN_TOKEN_FILE: Path | None = None
+    WEBHOOK_GITHUB_SECRET_FILE: Path | None = None
+    EVENT_RULES_FILE: Path | None = None
     PUBLIC_READ: bool = False
     RATE_LIMIT: Rate = "12000 per minute"
     AUTH_FAILURE_LIMIT: Rate = "60 per minute"
@@ -97,6 +106,18 @@ class Settings(BaseModel):
     def admin_token_is_usable(self) -> Self:
         """Refuse an admin token that is too short or cannot be read; a missing file is none."""
         self.admin_token()
+        return self
+
+    @model_validator(mode="after")
+    def webhooks_are_usable(self) -> Self:
+        """Refuse secrets that are too short or cannot be read, and rules that are wrong."""
+        for name in Settings.model_fields:
+            if found := WEBHOOK_SECRETS.fullmatch(name):
+                self.webhook_secrets(found[1].lower())
+        try:
+            self.event_rules()
+        except RulesError as error:
+            raise ValueError(f"{PREFIX}EVENT_RULES_FILE: {error}") from error
         return self
 
     @property
@@ -152,6 +173,34 @@ class Settings(BaseModel):
         if len(token) < ADMIN_TOKEN_LENGTH:
             raise ValueError(f"{fault} holds fewer than {ADMIN_TOKEN_LENGTH} characters")
         return token
+
+    def webhook_secrets(self, source: str) -> list[str]:
+        """Return the secrets that a source's webhooks may be signed with; none without a file.
+
+        The file is read anew each time, so that they can be rotated. Raises ValueError when it
+        cannot be read, or one is too short.
+        """
+        name = f"WEBHOOK_{source.upper()}_SECRET_FILE"
+        path: Path | None = getattr(self, name, None)
+        if path is None:
+            return []
+        try:
+            secrets = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise ValueError(f"{PREFIX}{name} {path} cannot be read: {reason}") from error
+        if any(len(secret) < WEBHOOK_SECRET_LENGTH for secret in secrets):
+            raise ValueError(
+                f"{PREFIX}{name} {path} has a line of fewer than {WEBHOOK_SECRET_LENGTH} characters"
+            )
+        return secrets
+
+    def event_rules(self) -> dict[str, SourceRules]:
+        """Return what maps the events of each source to names. Raises RulesError."""
+        defaults = {source: adapter.rules for source, adapter in ADAPTERS.items()}
+        return rules.load(self.EVENT_RULES_FILE, defaults)
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:

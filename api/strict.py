@@ -28,7 +28,7 @@ class StrictRequest(Request):
                 "Send the body as JSON, with the header Content-Type: application/json."
             )
         try:
-            body = strictjson.loads(self._body(cache=cache).decode())
+            body = strictjson.loads(self.raw_body(cache=cache).decode())
         except UnicodeDecodeError as error:
             raise BadRequest("The body is not UTF-8.") from error
         except json.JSONDecodeError as error:
@@ -43,7 +43,8 @@ class StrictRequest(Request):
             raise BadRequest("The body is null.")
         return body
 
-    def _body(self, *, cache: bool) -> bytes:
+    def raw_body(self, *, cache: bool = True) -> bytes:
+        """Return the body as it was sent. Raises RequestEntityTooLarge."""
         limit = self.max_content_length or 0
         too_large = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
         try:

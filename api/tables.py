@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -24,7 +26,7 @@ from sqlalchemy import (
 
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
-REQUIRED_REVISION = "0002"
+REQUIRED_REVISION = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -214,4 +216,52 @@ answers = Table(
     Column("body", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "created_at"),
+)
+
+# Events as they came, less what is secret: the ledger can be made of them again.
+events = Table(
+    "events",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("source", String(63), nullable=False),
+    # What tells an event from another one of its source.
+    Column("delivery_id", String(256), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("body", Text, nullable=False),
+    # Of the bytes that were sent.
+    Column("body_digest", String(71), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", String(500)),
+    Index("uq_events_source_delivery_id", "source", "delivery_id", unique=True),
+    Index(None, "received_at", "id"),
+    Index(None, "source", "received_at", "id"),
+    Index(None, "outcome", "received_at", "id"),
+)
+
+# What each event said of a deployment; and each report of one that events tell of, too.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("deployment_id", ForeignKey("deployments.id"), nullable=False),
+    # NULL for what was reported without an event.
+    Column("event_id", ForeignKey("events.id")),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("source", String(63), nullable=False),
+    Column("external_id", String(256)),
+    # Of two that a source says of one deployment, the one with the greater number is newer.
+    Column("sequence", BigInteger),
+    # Whether a person said it of the whole, and what anybody else says does not matter.
+    Column("correction", Boolean, nullable=False),
+    Column("said", JSON, nullable=False),
+    # The span of time it is about.
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "source", "external_id"),
+    Index(None, "deployment_id"),
+    Index(None, "event_id"),
+    Index(None, "service_id", "environment_id", "started_at"),
 )

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     WRONG_SECRET = "wrong_secret"  # noqa: S105 (a word for the logs)
     REVOKED = "revoked"
     EXPIRED = "expired"
+    WRONG_SIGNATURE = "wrong_signature"
     INSUFFICIENT_SCOPE = "insufficient_scope"
 
 

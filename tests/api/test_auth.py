@@ -73,9 +73,9 @@ def test_every_route_of_the_api_refuses_who_sends_no_token(
 def test_every_write_refuses_a_token_that_may_only_read(
     app: APIFlask, anonymous: FlaskClient, make_token: MadeToken
 ) -> None:
-    reader = bearer(make_token("read", "ingest:github"))
+    reader = bearer(make_token("read", "ingest:nobody"))
     for method, path in operations(app):
-        if method not in auth.SAFE_METHODS:
+        if method not in auth.SAFE_METHODS and not path.endswith("/dry-run"):
             response = anonymous.open(path, method=method, headers=reader)
             assert response.status_code == 403, f"{method} {path}"
             problem(response, 403)

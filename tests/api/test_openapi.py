@@ -64,9 +64,15 @@ def test_every_operation_says_which_scope_it_needs(spec: dict[str, Any]) -> None
             if not path.startswith("/api/v1/"):
                 assert "security" not in operation
                 continue
-            scope = "admin" if "/tokens" in path else "read" if method == "get" else "write"
-            assert operation["security"] == [{"token": [scope]}]
-            assert f"`{scope}`" in operation["description"]
+            scope = "read" if method == "get" else "write"
+            if "/tokens" in path or path.endswith("/replay"):
+                scope = "admin"
+            scopes = [scope]
+            if "/webhooks/" in path:
+                source = path.split("/")[4]
+                scopes = [f"ingest:{source}", *(["read"] if path.endswith("/dry-run") else [])]
+            assert operation["security"] == [{"token": [each]} for each in scopes]
+            assert all(f"`{each}`" in operation["description"] for each in scopes)
             assert {"401", "403", "429"} <= set(operation["responses"])
 
 

@@ -1,0 +1,91 @@
+"""GitHub: the webhook events `deployment` and `deployment_status`.
+
+Fields: octokit/webhooks, payload-schemas/api.github.com/deployment_status/created.schema.json. The
+statuses of a deployment are in the order of their ids, in whatever order they are delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from api.domain.deployments import NewDeployment
+from api.domain.events.adapter import Adapter, Fact, NotOursError, Received
+from api.domain.events.rules import Mapper, SourceRules
+from api.domain.types import Status
+
+STATES = {
+    "pending": Status.PENDING,
+    "queued": Status.PENDING,
+    "waiting": Status.PENDING,
+    "in_progress": Status.RUNNING,
+    "success": Status.SUCCEEDED,
+    "failure": Status.FAILED,
+    "error": Status.FAILED,
+}
+# Made before any of its statuses.
+FIRST = 0
+
+
+def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
+    """Return what a deployment or one of its statuses says."""
+    event = received.headers.get("x-github-event", "")
+    if event not in ("deployment", "deployment_status"):
+        raise NotOursError(f"{event or 'An event without X-GitHub-Event'} is not about deployments")
+    body = received.body
+    deployment, repository = body["deployment"], body["repository"]
+    status = body["deployment_status"] if event == "deployment_status" else None
+    if status is not None and status["state"] == "inactive":
+        raise NotOursError("inactive: another deployment has taken its place")
+    state = STATES[status["state"]] if status else Status.PENDING
+    names = mapper.names(_fields(body))
+    report = NewDeployment.model_validate(
+        {
+            **names._asdict(),
+            "commit": deployment["sha"],
+            "status": state,
+            "started_at": deployment["created_at"],
+            "finished_at": status["created_at"] if status and state.terminal else None,
+            "actor": (deployment.get("creator") or {}).get("login"),
+            "links": _links(status),
+            "source": GITHUB.source,
+            "external_id": f"{repository['id']}/{deployment['id']}",
+        }
+    )
+    return [Fact(report, status["id"] if status else FIRST)]
+
+
+def delivery_id(received: Received) -> str | None:
+    """Return the id of a delivery, which is the same when it is delivered again."""
+    return received.headers.get("x-github-delivery")
+
+
+def _fields(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with what templates may use beside it: `tag`, when the ref looks like one."""
+    ref = str(body["deployment"].get("ref") or "")
+    name = ref.removeprefix("refs/tags/")
+    is_tag = name != ref or name[:1].isdigit() or (name[:1] == "v" and name[1:2].isdigit())
+    return {**body, "tag": name if is_tag else None}
+
+
+def _links(status: dict[str, Any] | None) -> list[dict[str, str]]:
+    found = []
+    for title, name in (("log", "log_url"), ("deployed", "environment_url")):
+        url = (status or {}).get(name)
+        if isinstance(url, str) and url.startswith(("https://", "http://")):
+            found.append({"title": title, "url": url})
+    return found
+
+
+GITHUB = Adapter(
+    source="github",
+    headers=frozenset({"x-github-event", "x-github-delivery", "x-github-hook-id", "user-agent"}),
+    rules=SourceRules(
+        service="{repository.name}",
+        environment="{deployment.environment}",
+        version="{deployment.payload.version|tag|deployment.sha}",
+    ),
+    delivery_id=delivery_id,
+    facts=facts,
+    signature="X-Hub-Signature-256",
+)

@@ -1,0 +1,174 @@
+"""The inbox: every event is stored first, and then projected; it can be projected again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel
+from sqlalchemy import Connection, Select, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from uuid_utils.compat import uuid7
+
+from api.domain import lists
+from api.domain.events.adapter import Adapter, Received
+from api.domain.events.adapters import ADAPTERS
+from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
+from api.domain.events.redaction import redacted, text
+from api.domain.events.rules import SourceRules
+from api.domain.evidence import store
+from api.domain.lists import Order, Span
+from api.domain.sql import inserted
+from api.domain.transitions import ConflictError
+from api.domain.types import Name, now
+from api.tables import events, evidence
+
+Rules = Mapping[str, SourceRules]
+MAX_HEADER = 500
+MAX_DELIVERY_ID = 256
+ORDER: Order = {"received_at": events.c.received_at, "id": events.c.id}
+# The headers and the body are told to fewer people.
+FIELDS = tuple(
+    events.c[name]
+    for name in ("id", "source", "delivery_id", "received_at", "outcome", "reason", "body_digest")
+)
+
+log = structlog.get_logger()
+
+
+class Filters(Span):
+    """What a list of events is narrowed to; `from` and `to` are about `received_at`."""
+
+    source: Name | None = None
+    outcome: Outcome | None = None
+
+
+class Told(BaseModel):
+    """What an event is known by, and what became of it."""
+
+    id: UUID
+    outcome: Outcome
+    new: bool
+
+
+def received(adapter: Adapter, headers: Mapping[str, str], body: Any, raw: bytes) -> Received:
+    """Return an event without what is secret in it, and with the headers that are kept."""
+    kept = {
+        name.lower(): text(value)[:MAX_HEADER]
+        for name, value in sorted(headers.items())
+        if name.lower() in adapter.headers
+    }
+    return Received(kept, redacted(body), f"sha256:{hashlib.sha256(raw).hexdigest()}")
+
+
+def receive(connection: Connection, adapter: Adapter, came: Received, rules: Rules) -> Told:
+    """Store an event and project it; one that came before changes nothing."""
+    delivery_id = (adapter.delivery_id(came) or came.digest)[:MAX_DELIVERY_ID]
+    row: dict[str, Any] = {
+        "id": uuid7(),
+        "source": adapter.source,
+        "delivery_id": delivery_id,
+        "received_at": now(),
+        "headers": dict(came.headers),
+        "body": json.dumps(came.body),
+        "body_digest": came.digest,
+        "outcome": Outcome.FAILED,
+        "reason": None,
+    }
+    if not inserted(connection, events, row):
+        known = connection.execute(
+            select(events.c.id, events.c.outcome).where(
+                events.c.source == adapter.source, events.c.delivery_id == delivery_id
+            )
+        ).one()
+        return Told(id=known.id, outcome=Outcome(known.outcome), new=False)
+    outcome = _project(connection, adapter, row["id"], row["received_at"], came, rules)
+    return Told(id=row["id"], outcome=outcome, new=True)
+
+
+def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
+    """Project a stored event again, by the rules of now; say whether there is one of that id."""
+    row = connection.execute(
+        select(events).where(events.c.id == event_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return False
+    store.retract(connection, [event_id])
+    came = Received(row.headers, json.loads(row.body), row.body_digest)
+    _project(connection, ADAPTERS[row.source], event_id, row.received_at, came, rules)
+    return True
+
+
+def find(connection: Connection, event_id: UUID) -> dict[str, Any] | None:
+    """Return an event and the ids of the deployments that it tells of, or None."""
+    found = lists.one(connection, selected().where(events.c.id == event_id))
+    if found is None:
+        return None
+    told = select(evidence.c.deployment_id).where(evidence.c.event_id == event_id).distinct()
+    ids = connection.execute(told.order_by(evidence.c.deployment_id)).scalars()
+    return {**found, "deployments": list(ids)}
+
+
+def content(connection: Connection, event_id: UUID) -> dict[str, Any]:
+    """Return the headers and the body of an event, as they are kept."""
+    row = connection.execute(
+        select(events.c.headers, events.c.body).where(events.c.id == event_id)
+    ).one()
+    return {"headers": row.headers, "body": json.loads(row.body)}
+
+
+def selected(filters: Filters | None = None) -> Select[Any]:
+    """Return the statement for a list of events, to be ordered and cut into pages."""
+    statement = select(*FIELDS)
+    if filters is None:
+        return statement
+    if filters.source is not None:
+        statement = statement.where(events.c.source == filters.source)
+    if filters.outcome is not None:
+        statement = statement.where(events.c.outcome == filters.outcome)
+    return statement.where(*filters.within(events.c.received_at))
+
+
+def _project(
+    connection: Connection,
+    adapter: Adapter,
+    event_id: UUID,
+    at: datetime,
+    came: Received,
+    rules: Rules,
+) -> Outcome:
+    meaning = interpret(adapter, rules, came)
+    if meaning.facts:
+        meaning = _apply(connection, event_id, at, meaning)
+    connection.execute(
+        update(events)
+        .where(events.c.id == event_id)
+        .values(outcome=meaning.outcome, reason=meaning.reason)
+    )
+    return meaning.outcome
+
+
+def _apply(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> Meaning:
+    """Write what an event means; what fails is undone and told, and the event stays."""
+    try:
+        with connection.begin_nested():
+            store.record(connection, meaning.facts, at, event_id)
+    except ConflictError as error:
+        return nothing(Outcome.FAILED, str(error))
+    except (OperationalError, InterfaceError):
+        raise  # about the connection: the sender tries again
+    except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError) as error:
+        log.exception("an event was not projected", event_id=str(event_id))
+        return nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
+    return meaning
+
+
+def forget(connection: Connection) -> None:
+    """Take back all that events have told, and keep them."""
+    told = select(evidence.c.event_id).where(evidence.c.event_id.is_not(None)).distinct()
+    store.retract(connection, list(connection.execute(told).scalars()))

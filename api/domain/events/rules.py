@@ -1,0 +1,176 @@
+"""Rules: which service, environment and version an event is about, as templates over its body.
+
+A rules file is YAML, by source:
+
+    github:
+      service: "{repository.name}"
+      environment: "{deployment.environment}"
+      environments: {production: prod, preview: null}
+
+`{a.b|c}` is the first of these fields that has a text. What a template makes is brought into the
+form of a name, and then looked up in `services` or `environments`: null leaves such events out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from api.domain.types import Name
+
+FIELD = re.compile(r"\{([^{}]*)\}")
+PATH = re.compile(r"[^\s.|{}]+(\.[^\s.|{}]+)*")
+NAME_LENGTH, VERSION_LENGTH = 63, 128
+
+
+def _check_template(template: str) -> str:
+    if not template:
+        raise ValueError("must not be empty")
+    rest = FIELD.sub("", template)
+    if "{" in rest or "}" in rest:
+        raise ValueError("has a brace that opens or closes nothing")
+    for alternatives in FIELD.findall(template):
+        for path in alternatives.split("|"):
+            if not PATH.fullmatch(path):
+                raise ValueError(f"{{{alternatives}}} is no field, such as {{repository.name}}")
+    return template
+
+
+Template = Annotated[str, AfterValidator(_check_template)]
+
+
+class SourceRules(BaseModel):
+    """The rules for one source; what is not given is as the adapter has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    service: Template | None = None
+    environment: Template | None = None
+    version: Template | None = None
+    services: dict[str, Name | None] = {}
+    environments: dict[str, Name | None] = {}
+
+
+class Names(NamedTuple):
+    """What an event is about."""
+
+    service: str
+    environment: str
+    version: str
+
+
+class UnmappedNameError(Exception):
+    """A template makes no name; the message says which."""
+
+
+class LeftOutError(Exception):
+    """The rules leave such an event out; the message says why."""
+
+
+class Mapper(NamedTuple):
+    """The rules that hold for one source."""
+
+    rules: SourceRules
+
+    def names(self, fields: Mapping[str, Any]) -> Names:
+        """Return what an event with these fields is about.
+
+        Raises UnmappedNameError and LeftOutError.
+        """
+        service = self.name("service", fields)
+        environment = self.name("environment", fields)
+        version = _version(self._filled("version", fields))
+        if not version:
+            raise UnmappedNameError("The template for version makes nothing.")
+        return Names(service, environment, version)
+
+    def name(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """Return the name of the service or environment, as `names` does."""
+        made = _slug(self._filled(kind, fields))
+        if not made:
+            raise UnmappedNameError(f"The template for {kind} makes nothing.")
+        known: dict[str, str | None] = getattr(self.rules, f"{kind}s")
+        name = known.get(made, made)
+        if name is None:
+            raise LeftOutError(f"The rules leave out the {kind} {made}.")
+        return name
+
+    def _filled(self, kind: str, fields: Mapping[str, Any]) -> str:
+        template = getattr(self.rules, kind) or ""
+
+        def fill(found: re.Match[str]) -> str:
+            return next(filter(None, (_at(fields, p) for p in found[1].split("|"))), "")
+
+        return FIELD.sub(fill, template)
+
+
+class RulesError(ValueError):
+    """The rules file cannot be used; the message has a line for each fault."""
+
+
+def load(path: Path | None, defaults: Mapping[str, SourceRules]) -> dict[str, SourceRules]:
+    """Return the rules of each source: the file's, on top of the adapters' own.
+
+    Raises RulesError naming all that is wrong in the file.
+    """
+    given = {} if path is None else _read(path)
+    faults = [
+        f"{name}: is not a source; there are {', '.join(defaults)}"
+        for name in given.keys() - defaults.keys()
+    ]
+    rules = dict(defaults)
+    for name, told in given.items():
+        if name not in defaults:
+            continue
+        try:
+            checked = SourceRules.model_validate(told)
+        except ValidationError as error:
+            for fault in error.errors():
+                where = ".".join([name, *map(str, fault["loc"])])
+                faults.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
+            continue
+        stated = {field: getattr(checked, field) for field in checked.model_fields_set}
+        rules[name] = defaults[name].model_copy(update=stated)
+    if faults:
+        raise RulesError("; ".join(f"{path}: {fault}" for fault in sorted(faults)))
+    return rules
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        told = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise RulesError(f"{path} cannot be read: {reason}") from error
+    except yaml.YAMLError as error:
+        raise RulesError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if told is None:
+        return {}
+    if not isinstance(told, dict) or not all(isinstance(name, str) for name in told):
+        raise RulesError(f"{path} must have rules by source")
+    return told
+
+
+def _at(fields: Any, path: str) -> str:
+    """Return the text or the number at a path, or nothing."""
+    value = fields
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return str(value)
+
+
+def _slug(text: str) -> str:
+    made = re.sub(r"[^a-z0-9._-]+", "-", text.lower())
+    return made.strip("._-")[:NAME_LENGTH].rstrip("._-")
+
+
+def _version(text: str) -> str:
+    made = re.sub(r"[^A-Za-z0-9._+-]+", "-", text)
+    return re.sub(r"^[^A-Za-z0-9]+", "", made)[:VERSION_LENGTH]

@@ -1,0 +1,95 @@
+"""What GitHub's events mean: a table of payloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.domain.events.adapter import Received
+from api.domain.events.adapters.github import GITHUB
+from api.domain.events.interpret import Meaning, Outcome, interpret
+from api.domain.events.rules import SourceRules
+from tests.api.events.payloads import COMMIT, event_of, github
+
+
+def meaning(body: dict[str, Any], event: str | None = None, **rules: Any) -> Meaning:
+    headers = {"x-github-event": event or event_of(body)}
+    made = GITHUB.rules.model_copy(update=SourceRules(**rules).model_dump(exclude_unset=True))
+    return interpret(GITHUB, {"github": made}, Received(headers, body, "sha256:0"))
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (None, "pending"),
+        ("pending", "pending"),
+        ("queued", "pending"),
+        ("waiting", "pending"),
+        ("in_progress", "running"),
+        ("success", "succeeded"),
+        ("failure", "failed"),
+        ("error", "failed"),
+    ],
+)
+def test_each_state_is_one_of_ours(state: str | None, status: str) -> None:
+    ((report, sequence),) = meaning(github(state)).facts
+
+    assert report.status == status
+    assert report.commit == report.version == COMMIT
+    assert (report.source, report.external_id, report.actor) == ("github", "7/71", "ada")
+    assert sequence == (3 if state else 0)
+    assert (report.finished_at is None) == (status in ("pending", "running"))
+
+
+@pytest.mark.parametrize(
+    ("body", "event", "outcome", "reason"),
+    [
+        (github("inactive"), None, "not_ours", "inactive"),
+        ({"zen": "Design for failure."}, "ping", "not_ours", "ping"),
+        (github(environment="???"), None, "unmapped", "environment"),
+        (github("astonished"), None, "failed", "astonished"),
+        ({"deployment": {}}, "deployment", "failed", "repository"),
+        (github(sha="no commit"), None, "failed", "commit"),
+        ({"deployment": 7, "repository": []}, "deployment", "failed", "not one of github"),
+        (github(created_at=5), None, "failed", "started_at"),
+    ],
+)
+def test_what_is_not_a_deployment_says_why(
+    body: dict[str, Any], event: str | None, outcome: str, reason: str
+) -> None:
+    found = meaning(body, event)
+
+    assert found.outcome is Outcome(outcome)
+    assert found.reason is not None
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("ref", "payload", "version"),
+    [
+        ("main", {}, COMMIT),
+        ("v1.4.2", {}, "v1.4.2"),
+        ("refs/tags/release-9", {}, "release-9"),
+        ("1.4.2", {"version": "2.0.0"}, "2.0.0"),
+        ("main", "a text", COMMIT),
+    ],
+)
+def test_the_version_is_stated_or_the_tag_or_the_commit(
+    ref: str, payload: Any, version: str
+) -> None:
+    ((report, _),) = meaning(github(ref=ref, payload=payload)).facts
+
+    assert report.version == version
+
+
+def test_rules_name_and_leave_out() -> None:
+    rules: dict[str, Any] = {
+        "service": "{repository.full_name}",
+        "services": {"acme-checkout": "shop"},
+        "environments": {"production": "prod", "preview": None},
+    }
+    ((report, _),) = meaning(github(environment="Production"), **rules).facts
+    assert (report.service, report.environment) == ("shop", "prod")
+
+    assert meaning(github(environment="preview"), **rules).outcome is Outcome.NOT_OURS
