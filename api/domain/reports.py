@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from api.domain import catalog, kinds
 from api.domain.deployments import NewDeployment, find
+from api.domain.evidence import store
 from api.domain.kinds import Cell
 from api.domain.transitions import LATER, ConflictError
 from api.domain.types import Kind, Status, now, united
@@ -99,8 +100,16 @@ def store_all(
     ]
     since: dict[Cell, datetime] = {}
     recorded: list[tuple[UUID, bool]] = []
-    inserted = _insert_new(connection, rows)
+    by_events = _told_by_events(connection, batch)
+    inserted = _insert_new(
+        connection,
+        [row for row in rows if (row["source"], row["external_id"]) not in by_events],
+    )
     for new, cell, row in zip(batch, cells, rows, strict=True):
+        if (new.source, new.external_id) in by_events:
+            (identifier,) = store.record(connection, [(new, None)], reported_at)
+            recorded.append((identifier, False))
+            continue
         if row["id"] in inserted:
             identifier, started_at, created = row["id"], row["started_at"], True
         else:
@@ -108,7 +117,20 @@ def store_all(
             created = False
         recorded.append((identifier, created))
         since[cell] = min(since.get(cell, started_at), started_at)
-    return recorded, since
+    joined = store.join(connection, inserted)
+    return [
+        (
+            joined.get(identifier, identifier),
+            created and joined.get(identifier) in (None, identifier),
+        )
+        for identifier, created in recorded
+    ], since
+
+
+def _told_by_events(connection: Connection, batch: Sequence[NewDeployment]) -> set[tuple[str, str]]:
+    """Return the (source, external id) of the reports about what events tell of, too."""
+    ids = [new.external_id for new in batch if new.external_id is not None]
+    return store.known_keys(connection, [new.source for new in batch], ids) if ids else set()
 
 
 def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[UUID]:

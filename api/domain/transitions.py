@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, RowMapping, select, update
 
-from api.domain import kinds
+from api.domain import corrections, kinds
 from api.domain.deployments import find
 from api.domain.kinds import Cell
 from api.domain.types import Actor, Kind, Links, Status, Time, absent, now
@@ -80,6 +80,7 @@ def change(connection: Connection, deployment_id: UUID, changed: DeploymentChang
     elif "finished_at" in values:
         raise ConflictError(f"A deployment that is {after} has no finished_at.")
     connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(values))
+    corrections.note(connection, deployment_id, values, changed.model_fields_set)
     cell = Cell(row["service_id"], row["environment_id"])
     kinds.review(connection, cell, row["started_at"])
 

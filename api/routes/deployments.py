@@ -14,6 +14,8 @@ from api.database import database
 from api.domain import deployments as domain
 from api.domain import reports, transitions
 from api.domain.deployments import Filters, NewDeployment
+from api.domain.evidence import store
+from api.domain.evidence.statements import conflicts, witnesses
 from api.domain.transitions import ConflictError, DeploymentChange
 from api.domain.types import Commit, ImageDigest, Kind, Link, Name, Status, Version
 from api.routes import lists
@@ -55,6 +57,27 @@ class DeploymentPage(BaseModel):
 
     items: list[Deployment]
     next_cursor: NextCursor
+
+
+class Said(BaseModel):
+    """What one event or one report said of a deployment."""
+
+    source: Name
+    external_id: str | None
+    event_id: Annotated[UUID | None, Field(description="Null for a report without an event.")]
+    said: Annotated[dict[str, Any], Field(examples=[{"version": "1.4.2", "status": "succeeded"}])]
+    correction: Annotated[bool, Field(description="Whether a person has said it.")]
+    created_at: AwareDatetime
+
+
+class Evidence(BaseModel):
+    """All that was said of a deployment, in the order in which it came."""
+
+    items: list[Said]
+    conflicts: Annotated[
+        list[str],
+        Field(description="The fields that sources disagree on.", examples=[["version"]]),
+    ]
 
 
 class DeploymentQuery(Filters, PageQuery):
@@ -103,6 +126,26 @@ def get_deployment(deployment_id: UUID) -> dict[str, Any]:
     if found is None:
         abort(404, f"There is no deployment {deployment_id}.")
     return found
+
+
+@bp.get("/<uuid:deployment_id>/evidence")
+@bp.output(Evidence)
+@bp.doc(
+    operation_id="getDeploymentEvidence",
+    summary="Read what a deployment is known from",
+    responses={404: UNKNOWN},
+)
+def get_evidence(deployment_id: UUID) -> dict[str, Any]:
+    """Return what each event and report said of a deployment that events tell of.
+
+    It is empty for one that was only reported.
+    """
+    with database().read() as connection:
+        if domain.find(connection, deployment_id) is None:
+            abort(404, f"There is no deployment {deployment_id}.")
+        said = store.evidence_of(connection, deployment_id)
+    items = [each._asdict() for each in said]
+    return {"items": items, "conflicts": conflicts(witnesses(said))}
 
 
 @bp.patch("/<uuid:deployment_id>")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -98,10 +99,30 @@ def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
     ).one_or_none()
     if row is None:
         return False
-    store.retract(connection, [event_id])
-    came = Received(row.headers, json.loads(row.body), row.body_digest)
-    _project(connection, ADAPTERS[row.source], event_id, row.received_at, came, rules)
+    _project_again(connection, [event_id], rules)
     return True
+
+
+def rebuild(connection: Connection, rules: Rules) -> Counter[str]:
+    """Take back all that events have told, and project each again; return the outcomes.
+
+    What was reported without an event, and what people have corrected, stays.
+    """
+    ids = connection.execute(select(events.c.id).order_by(events.c.id)).scalars().all()
+    return _project_again(connection, ids, rules)
+
+
+def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) -> Counter[str]:
+    kept = store.retract(connection, reversed(ids))
+    outcomes: Counter[str] = Counter()
+    for event_id in ids:
+        row = connection.execute(select(events).where(events.c.id == event_id)).one()
+        came = Received(row.headers, json.loads(row.body), row.body_digest)
+        adapter = ADAPTERS[row.source]
+        outcome = _project(connection, adapter, event_id, row.received_at, came, rules)
+        outcomes[outcome] += 1
+    store.restore(connection, kept)
+    return outcomes
 
 
 def find(connection: Connection, event_id: UUID) -> dict[str, Any] | None:
@@ -166,9 +187,3 @@ def _apply(connection: Connection, event_id: UUID, at: datetime, meaning: Meanin
         log.exception("an event was not projected", event_id=str(event_id))
         return nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
     return meaning
-
-
-def forget(connection: Connection) -> None:
-    """Take back all that events have told, and keep them."""
-    told = select(evidence.c.event_id).where(evidence.c.event_id.is_not(None)).distinct()
-    store.retract(connection, list(connection.execute(told).scalars()))

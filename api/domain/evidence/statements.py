@@ -101,8 +101,13 @@ def settled(group: Sequence[Witness]) -> dict[str, Any]:
     }
     corrections = [each for one in ordered for each in one.statements if each.correction]
     for correction in sorted(corrections, key=lambda each: each.id):
-        values |= correction.said
-        values["finished_at"] = _instant(values["finished_at"])
+        said = dict(correction.said)
+        if "status" in said:
+            reached = Status(said.pop("status")), _instant(said.pop("finished_at"))
+            # That it has begun, say, is no news of one that has ended.
+            if RANK.index(reached[0]) > RANK.index(Status(values["status"])) or reached[1]:
+                values["status"], values["finished_at"] = reached
+        values |= said
     values["stated_kind"] = values.pop("kind")
     return values
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
@@ -17,6 +17,7 @@ from api.domain.evidence import correlation
 from api.domain.evidence.correlation import LONGEST, WINDOW
 from api.domain.evidence.statements import Statement, Witness, settled, witnesses
 from api.domain.kinds import Cell
+from api.domain.sql import Earlier
 from api.domain.transitions import ConflictError
 from api.domain.types import Kind
 from api.tables import deployments, evidence, incidents
@@ -68,24 +69,94 @@ def _add(connection: Connection, statement: Statement) -> UUID:
     return identifier
 
 
-def retract(connection: Connection, event_ids: Sequence[UUID]) -> None:
+def join(connection: Connection, reported: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Join deployments just reported with what events tell of the same rollouts.
+
+    Returns the ids of the deployments that they are part of now, where those are others.
+    """
+    known = select(evidence.c.id).where(
+        evidence.c.service_id == deployments.c.service_id,
+        evidence.c.environment_id == deployments.c.environment_id,
+        evidence.c.started_at >= Earlier(deployments.c.started_at, LONGEST + WINDOW),
+    )
+    near = and_(deployments.c.id.in_(list(reported)), known.exists())
+    joined: dict[UUID, UUID] = {}
+    for each in _reported(connection, near):
+        around = _around(connection, Cell(each.service_id, each.environment_id), [each])
+        if any(other.event_id is not None for other in around):
+            regroup(connection, [each])
+            joined[each.id] = each.id
+    for identifier in joined:
+        home = select(evidence.c.deployment_id).where(evidence.c.id == identifier)
+        joined[identifier] = connection.execute(home).scalar_one()
+    return joined
+
+
+def known_keys(connection: Connection, sources: Iterable[str], ids: Iterable[str]) -> set[Any]:
+    """Return the (source, external id) that there is evidence of; some others may be there, too."""
+    said = select(evidence.c.source, evidence.c.external_id).where(
+        evidence.c.source.in_(set(sources)), evidence.c.external_id.in_(set(ids))
+    )
+    return {tuple(row) for row in connection.execute(said.distinct())}
+
+
+def evidence_of(connection: Connection, deployment_id: UUID) -> list[Statement]:
+    """Return all that was said of a deployment, in the order in which it came."""
+    said = select(*COLUMNS).where(evidence.c.deployment_id == deployment_id)
+    return [Statement._make(row) for row in connection.execute(said.order_by(evidence.c.id))]
+
+
+class Kept(NamedTuple):
+    """What people have said of deployments that are taken back, and is to be said again."""
+
+    corrections: list[Statement]
+    # The incidents and the deployments that they were put down to.
+    links: list[tuple[UUID, UUID]]
+
+
+def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
     """Take back what some events have said, as if they had never come."""
+    links = select(incidents.c.id, incidents.c.deployment_id).where(
+        incidents.c.deployment_id.in_(select(evidence.c.deployment_id))
+    )
+    kept = Kept([], [(row[0], row[1]) for row in connection.execute(links)])
     for event_id in event_ids:
         said = select(*COLUMNS).where(evidence.c.event_id == event_id)
         for each in [Statement._make(row) for row in connection.execute(said)]:
-            _retract(connection, each)
+            kept.corrections.extend(_retract(connection, each))
+    return kept
 
 
-def _retract(connection: Connection, statement: Statement) -> None:
+def restore(connection: Connection, kept: Kept) -> None:
+    """Say again what people have said, of the deployments that are there again."""
+    for each in kept.corrections:
+        known = _of_witness(connection, each)
+        if known:
+            regroup(connection, [*known, each])
+    for incident_id, deployment_id in kept.links:
+        there = select(deployments.c.id).where(deployments.c.id == deployment_id)
+        connection.execute(
+            update(incidents)
+            .where(incidents.c.id == incident_id, there.exists())
+            .values(deployment_id=deployment_id)
+        )
+
+
+def _retract(connection: Connection, statement: Statement) -> list[Statement]:
+    """Take a statement back; return the corrections of a deployment that is gone with it."""
     cell = Cell(statement.service_id, statement.environment_id)
     kinds.lock(connection, cell)
     connection.execute(delete(evidence).where(evidence.c.id == statement.id))
     home = evidence.c.deployment_id == statement.deployment_id
     said = select(*COLUMNS).where(home)
     left = [Statement._make(row) for row in connection.execute(said)]
+    said_of = {each.key for each in left if not each.correction}
+    orphans = [each for each in left if each.key not in said_of]
+    connection.execute(delete(evidence).where(evidence.c.id.in_([each.id for each in orphans])))
+    left = [each for each in left if each.key in said_of]
     if left:
         regroup(connection, left)
-        return
+        return orphans
     connection.execute(
         update(incidents)
         .where(incidents.c.deployment_id == statement.deployment_id)
@@ -93,13 +164,18 @@ def _retract(connection: Connection, statement: Statement) -> None:
     )
     connection.execute(delete(deployments).where(deployments.c.id == statement.deployment_id))
     kinds.review(connection, cell, statement.started_at)
+    return orphans
 
 
 def regroup(connection: Connection, seed: Sequence[Statement]) -> None:
     """Work out anew which deployments some statements of one cell, and those around them, make."""
     cell = Cell(seed[0].service_id, seed[0].environment_id)
     around = _around(connection, cell, seed)
-    kept = {min(w.id for w in group): group for group in correlation.groups(witnesses(around))}
+    found = witnesses(around)
+    # What was only reported is left as it was reported.
+    told = any(each.event_id is not None for each in around)
+    together = correlation.groups(found) if told else [[each] for each in found]
+    kept = {min(each.id for each in group): group for group in together}
     before = {each.deployment_id for each in around if each.deployment_id is not None}
     if before:  # one may take the key that another one had
         connection.execute(
