@@ -12,6 +12,7 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from pydantic import BaseModel, ConfigDict, RootModel
+from werkzeug.exceptions import BadRequest
 
 from api import auth
 from api.database import database
@@ -91,7 +92,10 @@ def _dry_run(adapter: Adapter) -> Callable[..., Any]:
 
 def _received(adapter: Adapter, payload: Payload) -> Received:
     raw: bytes = request.raw_body()  # type: ignore[attr-defined]
-    return inbox.received(adapter, dict(request.headers), payload.root, raw)
+    try:
+        return inbox.received(adapter, dict(request.headers), payload.root, raw)
+    except RecursionError as error:
+        raise BadRequest("The body is nested too deeply.") from error
 
 
 def _add(adapter: Adapter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -35,6 +35,8 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
     """Return what an event means by these rules."""
     try:
         facts = adapter.facts(received, Mapper(rules[adapter.source]))
+        for _, sequence in facts:
+            _check_sequence(sequence)
     except (NotOursError, LeftOutError) as error:
         return nothing(Outcome.NOT_OURS, str(error))
     except (UnmappedError, UnmappedNameError) as error:
@@ -52,6 +54,11 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
 def nothing(outcome: Outcome, reason: str) -> Meaning:
     """Return the meaning of an event that says nothing to the ledger."""
     return Meaning(outcome, reason[:MAX_REASON], ())
+
+
+def _check_sequence(sequence: Any) -> None:
+    if sequence is not None and not (isinstance(sequence, int) and 0 <= sequence < 2**63):
+        raise ValueError("what its states are ordered by is no number that can be stored")
 
 
 def _fault(error: Exception) -> str:

@@ -52,6 +52,8 @@ def test_each_state_is_one_of_ours(state: str | None, status: str) -> None:
         ({"deployment": {}}, "deployment", "failed", "repository"),
         (github(sha="no commit"), None, "failed", "commit"),
         ({"deployment": 7, "repository": []}, "deployment", "failed", "not one of github"),
+        (github(number=10**30), None, "failed", "no number"),
+        (github() | {"deployment_status": {"state": "success", "id": "x"}}, None, "failed", ""),
         (github(created_at=5), None, "failed", "started_at"),
     ],
 )
