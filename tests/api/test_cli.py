@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.domain.types import now
+from api.tables import REQUIRED_REVISION
 from tests.api.conftest import NewApp, json_of
 from tests.postgresql import Server
 
@@ -17,8 +18,10 @@ def test_migrate_says_what_it_did(new_app: NewApp, empty_database: dict[str, obj
     first = cli.invoke(args=["ledger", "migrate"])
     second = cli.invoke(args=["ledger", "migrate"])
 
-    assert first.output == "the database was migrated from nothing to revision 0002\n"
-    assert second.output == "the database is at revision 0002; nothing to migrate\n"
+    assert (
+        first.output == f"the database was migrated from nothing to revision {REQUIRED_REVISION}\n"
+    )
+    assert second.output == f"the database is at revision {REQUIRED_REVISION}; nothing to migrate\n"
     assert first.exit_code == second.exit_code == 0
 
 

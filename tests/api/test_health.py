@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.database import Database
+from api.tables import REQUIRED_REVISION
 from tests.api.conftest import problem
 
 
@@ -37,7 +38,7 @@ def test_a_migrated_database_is_ready(client: FlaskClient) -> None:
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json == {"status": "ready", "schema_revision": "0002"}
+    assert response.json == {"status": "ready", "schema_revision": REQUIRED_REVISION}
 
 
 def test_a_newer_schema_is_ready(client: FlaskClient, database: Database) -> None:
@@ -51,7 +52,7 @@ def test_an_older_schema_is_not_ready(client: FlaskClient, database: Database) -
     set_revision(database, "0000")
 
     detail = problem(client.get("/readyz"), 503)["detail"]
-    assert "revision 0000, this version needs 0002" in str(detail)
+    assert f"revision 0000, this version needs {REQUIRED_REVISION}" in str(detail)
 
 
 def test_a_missing_schema_is_not_ready(client: FlaskClient, database: Database) -> None:
@@ -79,6 +80,6 @@ def test_a_database_that_is_silent_is_not_ready_within_a_second(silent_port: int
 def test_a_database_that_comes_back_is_ready_again(client: FlaskClient, database: Database) -> None:
     set_revision(database, "0000")
     problem(client.get("/readyz"), 503)
-    set_revision(database, "0002")
+    set_revision(database, REQUIRED_REVISION)
 
     assert client.get("/readyz").status_code == 200

@@ -17,6 +17,7 @@ from api.domain import kinds, reports
 from api.domain.transfer import importing, inserting
 from api.domain.types import Kind, now
 from api.migrate import upgrade
+from api.tables import REQUIRED_REVISION
 from tests.api.conftest import NewApp
 from tests.api.transfer import (
     add_secrets,
@@ -142,7 +143,7 @@ def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
     types = [line["type"] for line in lines]
     assert header["format"] == "slipway-ledger"
     assert header["version"] == 1
-    assert header["schema_revision"] == "0002"
+    assert header["schema_revision"] == REQUIRED_REVISION
     assert header["counts"] == {name: types.count(name) for name in header["counts"]}
     order = ["service", "environment", "deployment", "change", "incident"]
     assert types == sorted(types, key=order.index)
