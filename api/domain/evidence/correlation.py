@@ -16,7 +16,7 @@ from itertools import combinations
 from api.domain.evidence.statements import Statement, Witness
 
 WINDOW = timedelta(minutes=15)
-# A deployment may wait for an approval; what began longer before its end is not looked at.
+# A deployment may wait for an approval; what began longer before another one is not looked at.
 LONGEST = timedelta(hours=24)
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
@@ -41,7 +41,11 @@ def groups(found: Sequence[Witness]) -> list[list[Witness]]:
 
 def same_rollout(one: Witness, other: Witness) -> bool:
     """Say whether two witnesses may tell of the same rollout."""
-    near = one.started_at - WINDOW <= other.ended_at and other.started_at - WINDOW <= one.ended_at
+    near = (
+        one.started_at - WINDOW <= other.ended_at
+        and other.started_at - WINDOW <= one.ended_at
+        and abs(one.started_at - other.started_at) <= LONGEST
+    )
     return near and one.key[0] != other.key[0] and _named_alike(one, other)
 
 

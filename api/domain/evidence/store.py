@@ -272,8 +272,8 @@ def _around(connection: Connection, cell: Cell, seed: Sequence[Statement]) -> li
         near = select(evidence.c.source, evidence.c.external_id, evidence.c.deployment_id).where(
             evidence.c.service_id == cell.service_id,
             evidence.c.environment_id == cell.environment_id,
+            # Not by its end: what a witness says at several times spans the time between.
             evidence.c.started_at.between(start - LONGEST, end),
-            evidence.c.ended_at >= start,
         )
         homes = {row.deployment_id for row in connection.execute(near)}
         homes |= {each.deployment_id for each in here.values() if each.deployment_id is not None}

@@ -7,7 +7,8 @@ import json
 import os
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +50,10 @@ def fact(source: str, key: str, minute: float, *, number: int | None = None, **t
         **told,
     }
     return NewDeployment.model_validate(report), number, source != "ci"
+
+
+def hours(number: int) -> datetime:
+    return datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(hours=number)
 
 
 HISTORY = [
@@ -160,6 +165,24 @@ def test_who_tells_of_the_same_rollout(ledger: Database, other: Fact, together: 
 
     assert len(ledger_of(ledger, [one, other])) == (1 if together else 2)
     assert len(ledger_of(ledger, [other, one])) == (1 if together else 2)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        # Its two statements are far from the other witness; what they span is not.
+        ([fact("argocd", "a", 0), fact("argocd", "a", 60), fact("github", "b", 30)], 1),
+        # It waited for an approval, for less than a day and for more.
+        ([fact("github", "a", 0, finished_at=hours(23)), fact("argocd", "b", 23 * 60)], 1),
+        ([fact("github", "a", 0, finished_at=hours(25)), fact("argocd", "b", 25 * 60)], 2),
+        ([fact("ci", "a", 0, finished_at=hours(25)), fact("argocd", "b", 25 * 60)], 2),
+    ],
+)
+def test_long_ones_are_joined_alike_in_any_order(
+    ledger: Database, facts: list[Fact], expected: int
+) -> None:
+    for order in permutations(facts):
+        assert len(ledger_of(ledger, order)) == expected
 
 
 def test_reports_without_events_are_left_as_they_are(client: FlaskClient, record: Record) -> None:
