@@ -63,10 +63,23 @@ def _add(connection: Connection, statement: Statement) -> UUID:
             f"The deployment {statement.external_id} of {statement.source} is known in another"
             " service or environment."
         )
+    if statement.event_id is None:
+        _check_report(statement, known)
     regroup(connection, [*known, statement])
     found = select(evidence.c.deployment_id).where(evidence.c.id == statement.id)
     identifier: UUID = connection.execute(found).scalar_one()
     return identifier
+
+
+def _check_report(statement: Statement, known: Sequence[Statement]) -> None:
+    """Refuse a report that contradicts its source: its sender is there to be told."""
+    for name in ("version", "image_digest", "commit", "config_revision"):
+        said = {each.said.get(name) for each in (*known, statement)} - {None}
+        if len(said) > 1:
+            raise ConflictError(
+                f"The deployment {statement.external_id} of {statement.source} is known with"
+                f" another {name}."
+            )
 
 
 def join(connection: Connection, reported: Iterable[UUID]) -> dict[UUID, UUID]:

@@ -214,6 +214,19 @@ def test_a_report_joins_what_events_tell_of(client: FlaskClient, record: Record)
     problem(client.get(f"/api/v1/deployments/{UUID(int=7)}/evidence"), 404)
 
 
+def test_a_report_that_contradicts_its_source_is_refused(
+    client: FlaskClient, record: Record
+) -> None:
+    deliver(client, github(), "a")
+    one = {"environment": "prod", "commit": COMMIT, "source": "ci", "external_id": "1"}
+    at = {"started_at": "2026-03-01T12:01:00Z", "finished_at": "2026-03-01T12:02:00Z"}
+    record(version="1.4.2", **one, **at)
+    body = {"service": "checkout", "version": "1.4.3", **one, **at}
+
+    problem(client.post("/api/v1/deployments", json=body), 409)
+    assert client.post("/api/v1/deployments", json=body | {"version": "1.4.2"}).status_code == 200
+
+
 def test_what_a_person_corrects_stays(client: FlaskClient) -> None:
     deliver(client, github("in_progress", 1), "a")
     (deployment,) = items(client, "deployments")
