@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
@@ -137,3 +139,15 @@ def test_an_event_that_is_not_there(client: FlaskClient) -> None:
     nowhere = "/api/v1/events/01a2063f-66af-738f-a00c-f46db3662472"
     problem(client.get(nowhere), 404)
     problem(client.post(f"{nowhere}/replay"), 404)
+
+
+def test_deliveries_at_the_same_time_are_one(app: APIFlask, client: FlaskClient) -> None:
+    def send(number: int) -> int:
+        return deliver(app.test_client(), github("success", 3), str(number % 2)).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = sorted(pool.map(send, range(12)))
+
+    assert answers == [200] * 10 + [202] * 2
+    assert len(items(client, "deployments")) == 1
+    assert len(items(client, "events?outcome=projected")) == 2
