@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
-REQUIRED_REVISION = "0005"
+REQUIRED_REVISION = "0003"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
