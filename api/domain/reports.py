@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from api.domain import catalog, kinds
 from api.domain.deployments import NewDeployment, find
-from api.domain.evidence import store
+from api.domain.evidence import reading, store
 from api.domain.kinds import Cell
 from api.domain.transitions import LATER, ConflictError
 from api.domain.types import Kind, Status, now, united
@@ -130,7 +130,7 @@ def store_all(
 def _told_by_events(connection: Connection, batch: Sequence[NewDeployment]) -> set[tuple[str, str]]:
     """Return the (source, external id) of the reports about what events tell of, too."""
     ids = [new.external_id for new in batch if new.external_id is not None]
-    return store.known_keys(connection, [new.source for new in batch], ids) if ids else set()
+    return reading.known_keys(connection, [new.source for new in batch], ids) if ids else set()
 
 
 def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[UUID]:

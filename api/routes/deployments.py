@@ -14,7 +14,7 @@ from api.database import database
 from api.domain import deployments as domain
 from api.domain import reports, transitions
 from api.domain.deployments import Filters, NewDeployment
-from api.domain.evidence import store
+from api.domain.evidence import reading
 from api.domain.evidence.statements import conflicts, witnesses
 from api.domain.transitions import ConflictError, DeploymentChange
 from api.domain.types import Commit, ImageDigest, Kind, Link, Name, Status, Version
@@ -143,7 +143,7 @@ def get_evidence(deployment_id: UUID) -> dict[str, Any]:
     with database().read() as connection:
         if domain.find(connection, deployment_id) is None:
             abort(404, f"There is no deployment {deployment_id}.")
-        said = store.evidence_of(connection, deployment_id)
+        said = reading.evidence_of(connection, deployment_id)
     items = [each._asdict() for each in said]
     return {"items": items, "conflicts": conflicts(witnesses(said))}
 

@@ -22,7 +22,7 @@ from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
 from api.domain.events.redaction import redacted, text
 from api.domain.events.rules import SourceRules
-from api.domain.evidence import store
+from api.domain.evidence import retraction, store
 from api.domain.lists import Order, Span
 from api.domain.sql import inserted
 from api.domain.transitions import ConflictError
@@ -113,7 +113,7 @@ def rebuild(connection: Connection, rules: Rules) -> Counter[str]:
 
 
 def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) -> Counter[str]:
-    kept = store.retract(connection, reversed(ids))
+    kept = retraction.retract(connection, reversed(ids))
     outcomes: Counter[str] = Counter()
     for event_id in ids:
         row = connection.execute(select(events).where(events.c.id == event_id)).one()
@@ -121,7 +121,7 @@ def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) ->
         adapter = ADAPTERS[row.source]
         outcome = _project(connection, adapter, event_id, row.received_at, came, rules)
         outcomes[outcome] += 1
-    store.restore(connection, kept)
+    retraction.restore(connection, kept)
     return outcomes
 
 
