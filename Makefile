@@ -110,6 +110,15 @@ check: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Find 
 diff: $(READY) .tools/renderer ## Show what the overlays render to now and did not at BASE= (origin/main by default; ARGS='--format markdown')
 	@$(PYTHON) -m gitops diff k8s $(if $(BASE),--base $(BASE)) $(ARGS) || [ $$? -eq 1 ] # to differ is no failure
 
+.PHONY: promote
+promote: $(READY) ## Copy the release of one environment to the next, if it is healthy there: FROM= TO= (ARGS=--dry-run)
+	@$(if $(and $(FROM),$(TO)),,echo 'say FROM= and TO=, for instance: make promote FROM=dev TO=staging' >&2; exit 2)
+	@$(PYTHON) -m gitops promote k8s --from $(FROM) --to $(TO) $(ARGS)
+
+.PHONY: rollback
+rollback: $(READY) ## Pin the last good release that an environment had: ENV= (TO=VERSION, ARGS=--dry-run)
+	@$(PYTHON) -m gitops rollback k8s --env $(ENV) $(if $(TO),--to $(TO)) $(ARGS)
+
 .PHONY: validate
 validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform ## Check the overlays, and validate them and every component against the four newest Kubernetes minors, offline
 	@$(PYTHON) -m gitops check k8s --skip schema

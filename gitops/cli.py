@@ -11,6 +11,8 @@ import click
 from gitops.commands.check import check
 from gitops.commands.diff import diff
 from gitops.commands.doctor import doctor
+from gitops.commands.promote import promote
+from gitops.commands.rollback import rollback
 from gitops.errors import GitopsError
 
 
@@ -18,12 +20,13 @@ from gitops.errors import GitopsError
 def cli() -> None:
     """Look after a Kustomize repository of a base and overlays.
 
-    Nothing here needs a cluster, and nothing changes a file. Begin with:
+    Nothing here needs a cluster. Only promote and rollback change a file. Begin with:
 
     \b
         python -m gitops doctor           what is installed, and what is missing
         python -m gitops check k8s        what is wrong in the overlays below k8s/
         python -m gitops diff k8s         what renders differently than on the main branch
+        python -m gitops promote k8s --from dev --to staging --dry-run
 
     Every command takes --json. Exit status: 0 all is well, 1 something was found, 2 the command
     was not understood or could not run.
@@ -33,6 +36,8 @@ def cli() -> None:
 cli.add_command(check)
 cli.add_command(diff)
 cli.add_command(doctor)
+cli.add_command(promote)
+cli.add_command(rollback)
 
 
 def wants_json(argv: list[str]) -> bool:

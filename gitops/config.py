@@ -13,6 +13,9 @@ pins:
 schemas:
   locations: [...]         # as kubeconform takes them; a path is relative to this file
   kubernetes: [1.37.0]     # by default every version of the locations on disk
+promotion:                 # what a release must have before it is promoted
+  soak: 30m                # how long it has run where it comes from
+  cosign-key: cosign.pub   # or cosign-identity and cosign-issuer: whose signature it has
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ ENTRIES = {
     "external": ({"what", "reason"}, {"only"}),
     "accepted": ({"rule", "what", "reason"}, {"file"}),
 }
+TEXTS = {"promotion": {"soak", "cosign-key", "cosign-identity", "cosign-issuer"}}
 SETTINGS = {"pins": {"tag-is-enough"}, "schemas": {"locations", "kubernetes"}}
 
 
@@ -66,6 +70,7 @@ class Config:
     tag_is_enough: tuple[str, ...] = TAG_IS_ENOUGH
     locations: tuple[str, ...] = ()
     kubernetes: tuple[str, ...] = ()
+    promotion: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: Path) -> Config:
@@ -74,9 +79,12 @@ class Config:
         if not config.file.is_file():
             return config
         for document in nodes.read(config.file):
-            for key, node in config._mapping(document, {*ENTRIES, *SETTINGS}).items():
+            for key, node in config._mapping(document, {*ENTRIES, *SETTINGS, *TEXTS}).items():
                 if key in ENTRIES:
                     setattr(config, key, [config._entry(key, each) for each in config._list(node)])
+                elif key in TEXTS:
+                    texts = config._mapping(node, TEXTS[key])
+                    setattr(config, key, {name: config._text(each) for name, each in texts.items()})
                 else:
                     config._settings(key, node)
         return config

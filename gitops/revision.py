@@ -14,6 +14,7 @@ from gitops.errors import GitopsError
 
 # What a branch is compared with, in this order, if nobody says.
 DEFAULTS = ("origin/main", "main", "HEAD^")
+COMMIT = ("commit", "author", "title")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,28 @@ class Clone:
             if done.returncode:
                 raise GitopsError(f"--base {revision}: {done.stderr.strip()}")
             yield folder
+
+    def is_dirty(self, file: Path) -> bool:
+        """Tell whether a file is not as it was committed."""
+        return bool(self._git("status", "--porcelain", "--", str(file)).stdout.strip())
+
+    def versions(self, file: Path) -> Iterator[tuple[str, str, str]]:
+        """Yield commit, date and text of a file for each commit that changed it, newest first."""
+        path = file.relative_to(self.top)
+        for line in self._git("log", "--format=%H %cs", "--", str(path)).stdout.splitlines():
+            commit, date = line.split()
+            found = self._git("show", f"{commit}:{path}")
+            if found.returncode == 0:  # otherwise this commit removed it
+                yield commit, date, found.stdout
+
+    def between(self, old: str, new: str) -> list[dict[str, str]]:
+        """Return commit, author and title of what came between two commits, newest first.
+
+        Nothing if one of them is not in this clone.
+        """
+        done = self._git("log", "--format=%H%x1f%an%x1f%s", "--end-of-options", f"{old}..{new}")
+        lines = done.stdout.splitlines() if done.returncode == 0 else []
+        return [dict(zip(COMMIT, line.split("\x1f"), strict=True)) for line in lines]
 
     def _commit(self, revision: str) -> str:
         argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")

@@ -28,8 +28,12 @@ def check(context: Context) -> Iterator[Finding]:
 
 def needs_digest(config: Config, rendered: Rendered) -> bool:
     """Tell whether an overlay's images need a digest: those of development do not."""
-    words = {*PurePath(rendered.overlay.name).parts, rendered.overlay.name}
-    return words.isdisjoint(config.tag_is_enough)
+    return not is_tag_enough(config, rendered.overlay.name)
+
+
+def is_tag_enough(config: Config, overlay: str) -> bool:
+    """Tell whether a tag pins well enough in an overlay, by its name or a part of its path."""
+    return not {*PurePath(overlay).parts, overlay}.isdisjoint(config.tag_is_enough)
 
 
 def wrong(image: str, *, strict: bool) -> str:

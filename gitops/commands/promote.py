@@ -1,0 +1,131 @@
+"""`gitops promote`: one digest goes on to the next environment, if it may."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitops import pins
+from gitops.config import Config
+from gitops.errors import GitopsError
+from gitops.ledger import connect, option
+from gitops.output import Output, bold, faint, green, red
+from gitops.promotion.judgement import (
+    DEFAULT_SOAK,
+    Judgement,
+    ask_ledger,
+    duration,
+    verify_signature,
+)
+from gitops.promotion.proposal import Proposal
+from gitops.repository import Repository
+from gitops.revision import Clone
+
+# What a ledger may have against a promotion, as its API names it.
+BLOCKERS = ("deployment_failed", "deployment_running", "incident_open", "replaced_before")
+
+
+@click.command(short_help="Promote one digest to the next environment, if it may go on.")
+@click.argument(
+    "path", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path()
+)
+@click.option("--from", "source", metavar="ENV", required=True, help="Where it runs now.")
+@click.option("--to", "target", metavar="ENV", required=True, help="Where it is to go.")
+@click.option("--image", metavar="NAME", help="Which image, where several are pinned.")
+@click.option("--service", metavar="NAME", help="The ledger's name for it, if not the image's.")
+@option
+@click.option("--without-ledger", is_flag=True, help="Do not ask whether it is healthy.")
+@click.option(
+    "--soak", metavar="TIME", help=f"How long it must have run (gitops.yaml, or {DEFAULT_SOAK})."
+)
+@click.option(
+    "--accept",
+    "accepted",
+    type=click.Choice(BLOCKERS),
+    multiple=True,
+    help="Go on in spite of this; the text of the pull request says so (repeatable).",
+)
+@click.option("--dry-run", is_flag=True, help="Show everything and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def promote(
+    command: click.Context,
+    path: Path,
+    source: str,
+    target: str,
+    image: str | None,
+    service: str | None,
+    url: str | None,
+    without_ledger: bool,
+    soak: str | None,
+    accepted: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Copy the release that one environment pins to the next one, below PATH.
+
+    Only the entry of `images` of the target changes; comments and order stay. It is refused, with
+    every reason, unless the release is pinned by digest, and the ledger has seen it deployed, for
+    long enough, with nothing against it; and its signature verifies, if gitops.yaml asks for one.
+    The diff and the text for a pull request are printed; committing is yours.
+
+    Exit status: 0 promoted, or the same already; 1 refused; 2 the command could not run.
+
+    \b
+    Examples:
+        python -m gitops promote k8s --from dev --to staging --dry-run
+        python -m gitops promote k8s --from staging --to prod --soak 12h
+    """  # noqa: D301 - \b is for click: what follows is not wrapped
+    if not url and not without_ledger:
+        raise GitopsError("no ledger to ask: say --ledger URL, or --without-ledger")
+    output = Output(as_json=as_json)
+    clone, repository = Clone.of(path), Repository.open(path)
+    config = Config.read(repository.root)
+    here = pins.choose(repository, source, image)
+    there = pins.choose(repository, target, here.image)
+    found = Judgement()
+    for pin in (here, there):
+        if clone.is_dirty(pin.file):
+            found.reasons.append(f"{repository.relative(pin.file)} has changes: commit them first")
+    if not here.release.is_pinned:
+        found.reasons.append(f"{source} pins {here.release}: a digest is needed")
+    elif here.release != there.release:
+        if url and not without_ledger:
+            soaked = duration(soak or config.promotion.get("soak", DEFAULT_SOAK))
+            known = service or here.service
+            ask_ledger(found, connect(url), here, known, (source, target), soaked, accepted)
+        else:
+            found.notes.append("no ledger was asked whether it is healthy")
+        verify_signature(found, here, config)
+        if found.commits and not found.changes:
+            found.changes = list(clone.between(*found.commits))
+            found.change_count = len(found.changes)
+    title = f"Promote {service or here.service} {here.release.tag} to {target}"
+    path_in_clone = str(there.file.relative_to(clone.top))
+    finish(command, output, Proposal(title, there, here.release, path_in_clone, found), dry_run)
+
+
+def finish(command: click.Context, output: Output, proposal: Proposal, dry_run: bool) -> None:
+    """Change the file if nothing speaks against it, and tell all about it."""
+    same = proposal.release == proposal.pin.release
+    changed = not (proposal.judgement.reasons or dry_run or same)
+    output.document(proposal.document(changed=changed))
+    if proposal.judgement.reasons:
+        output.say(red(f"refused: {proposal.title}"))
+        for reason in proposal.judgement.reasons:
+            output.say(f"  - {reason}")
+        command.exit(1)
+    if same:
+        output.say(f"{proposal.path} has {proposal.release} already")
+        return
+    for line in proposal.diff().splitlines():
+        output.say({"+": green, "-": red}.get(line[:1], faint)(line))
+    output.say()
+    output.say(bold(proposal.title))
+    output.say()
+    output.say(proposal.body())
+    output.say()
+    if changed:
+        proposal.write()
+    output.say(f"{proposal.path} {'is changed: commit it' if changed else 'is left as it is'}")

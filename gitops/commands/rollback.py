@@ -1,0 +1,90 @@
+"""`gitops rollback`: an environment goes back to the last release that was good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitops import pins
+from gitops.checks.pins import is_tag_enough
+from gitops.commands.promote import finish
+from gitops.config import Config
+from gitops.ledger import connect, option
+from gitops.output import Output
+from gitops.promotion import history
+from gitops.promotion.judgement import Judgement
+from gitops.promotion.proposal import Proposal
+from gitops.repository import Repository
+from gitops.revision import Clone
+
+
+@click.command(short_help="Go back to the last good release of an environment.")
+@click.argument(
+    "path", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path()
+)
+@click.option("--env", "environment", metavar="ENV", required=True, help="Which environment.")
+@click.option("--to", metavar="VERSION", help="A tag or digest it had; otherwise the last good.")
+@click.option("--image", metavar="NAME", help="Which image, where several are pinned.")
+@click.option("--service", metavar="NAME", help="The ledger's name for it, if not the image's.")
+@option
+@click.option("--dry-run", is_flag=True, help="Show everything and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def rollback(
+    command: click.Context,
+    path: Path,
+    environment: str,
+    to: str | None,
+    image: str | None,
+    service: str | None,
+    url: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Pin the last good release that an environment below PATH had before.
+
+    What it had is in the git history of the file that pins it. Releases that the ledger saw fail
+    there, or lead to an incident, are passed over, and named; without --ledger the one before the
+    present one is taken. With --to it is the one you say. Only the entry of `images` changes. The
+    ledger calls the deployment that follows a rollback, since the environment had that release.
+
+    Exit status: 0 changed; 1 there is nothing to go back to; 2 the command could not run.
+
+    \b
+    Examples:
+        python -m gitops rollback k8s --env prod --dry-run
+        python -m gitops rollback k8s --env prod --to 1.4.2
+    """  # noqa: D301 - \b is for click: what follows is not wrapped
+    output = Output(as_json=as_json)
+    clone, repository = Clone.of(path), Repository.open(path)
+    config = Config.read(repository.root)
+    pin = pins.choose(repository, environment, image)
+    ledger = connect(url) if url else None
+    found = Judgement()
+    if clone.is_dirty(pin.file):
+        found.reasons.append(f"{repository.relative(pin.file)} has changes: commit them first")
+    if ledger is None:
+        found.notes.append("no ledger was asked which release was good")
+    known = history.earlier(clone, pin)
+    chosen, passed = history.choose(known, to) if to else None, list[str]()
+    for each in [] if chosen else known:
+        fault = history.fault(
+            each.release,
+            needs_digest=not is_tag_enough(config, environment),
+            ledger=ledger,
+            service=service or pin.service,
+            environment=environment,
+        )
+        if not fault:
+            chosen = each
+            break
+        passed.append(f"passed over: {each.release}: {fault}")
+    if chosen is None:
+        found.reasons += [*passed, "no earlier release is good: say which one with --to"]
+    else:
+        found.notes += [*passed, f"declared until {chosen.date} ({chosen.commit[:12]})"]
+    release = chosen.release if chosen else pin.release
+    title = f"Roll {service or pin.service} in {environment} back to {release.tag or release}"
+    path_in_clone = str(pin.file.relative_to(clone.top))
+    finish(command, output, Proposal(title, pin, release, path_in_clone, found), dry_run)

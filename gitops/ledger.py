@@ -1,0 +1,92 @@
+"""The release ledger, which knows what was deployed where; asked over HTTP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from gitops.errors import GitopsError
+
+TIMEOUT_S = 20
+TOKEN = "LEDGER_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_FILE = "LEDGER_TOKEN_FILE"  # noqa: S105 - the name of a variable
+
+option: Callable[..., Any] = click.option(
+    "--ledger",
+    "url",
+    envvar="LEDGER_URL",
+    metavar="URL",
+    help=f"The release ledger to ask (LEDGER_URL); {TOKEN} or {TOKEN_FILE} has the token.",
+)
+
+
+class Ledger:
+    """A ledger at a URL, with the token of whoever asks."""
+
+    def __init__(self, url: str, token: str = "") -> None:
+        if not url.startswith(("http://", "https://")):
+            raise GitopsError(f"--ledger {url}: a URL begins with http:// or https://")
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(
+            base_url=f"{self.url}/api/v1/", headers=headers, timeout=TIMEOUT_S
+        )
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """Return a document. Raises GitopsError, with the ledger's own words, if it has none."""
+        return self._ask("GET", path, params=query)[0]
+
+    def put(self, path: str, document: object) -> dict[str, Any]:
+        """Store a document and return the answer. Raises GitopsError if it is refused."""
+        return self._ask("PUT", path, json=document)[0]
+
+    def items(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list, page by page."""
+        page, following = self._ask("GET", path, params=query)
+        yield from page["items"]
+        while following:
+            page, following = self._ask("GET", following)
+            yield from page["items"]
+
+    def _ask(self, method: str, path: str, **options: Any) -> tuple[dict[str, Any], str]:
+        try:
+            response = self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise GitopsError(f"the ledger at {self.url} does not answer: {reason}") from None
+        if response.is_error:
+            raise GitopsError(f"the ledger at {self.url} refuses: {said(response)}")
+        try:
+            found = response.json()
+        except ValueError:
+            raise GitopsError(f"{self.url} is no ledger: its answer is not JSON") from None
+        return found, response.links.get("next", {}).get("url", "")
+
+
+def connect(url: str) -> Ledger:
+    """Return the ledger at a URL. Raises GitopsError if the token's file cannot be read."""
+    token, file = os.environ.get(TOKEN, ""), os.environ.get(TOKEN_FILE)
+    if not token and file:
+        try:
+            token = Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise GitopsError(f"{TOKEN_FILE}={file}: {error.strerror}") from None
+    return Ledger(url, token)
+
+
+def said(response: httpx.Response) -> str:
+    """Return what an error answer says: a problem document's words, or its status."""
+    try:
+        problem = response.json()
+        faults = [f"{fault.get('detail')}" for fault in problem.get("errors", [])]
+        text = "; ".join([str(problem["detail"]), *faults])
+    except (ValueError, KeyError, AttributeError):
+        text = f"{response.status_code} {response.reason_phrase}"
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return f"{text} ({TOKEN} or {TOKEN_FILE} says which token is sent)"
+    return text

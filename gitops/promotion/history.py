@@ -1,0 +1,77 @@
+"""The releases that an environment had, by the git history of the file that pins them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gitops import nodes, pins
+from gitops.errors import GitopsError
+from gitops.ledger import Ledger
+from gitops.pins import Pin, Release
+from gitops.revision import Clone
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A release that was declared before, and the last commit that declared it."""
+
+    release: Release
+    commit: str
+    date: str
+
+
+def earlier(clone: Clone, pin: Pin) -> list[Earlier]:
+    """Return the releases that were pinned before the present one, newest first, each once."""
+    found: dict[Release, Earlier] = {}
+    for commit, date, text in clone.versions(pin.file):
+        try:
+            entry = pins.find(nodes.compose(text, str(pin.file)), pin.image)
+        except GitopsError:  # it was no YAML once: nothing was declared by that
+            continue
+        if entry is not None:
+            each = Earlier(pins.release(entry), commit, date)
+            found.setdefault(each.release, each)
+    found.pop(pin.release, None)
+    return list(found.values())
+
+
+def fault(
+    each: Release, *, needs_digest: bool, ledger: Ledger | None, service: str, environment: str
+) -> str:
+    """Return why a release is not one to go back to, or an empty text."""
+    if not each.is_pinned and (needs_digest or each.digest):
+        return "it names no digest"
+    if ledger is None:
+        return ""
+    tried = list(seen(ledger, each, service, environment))
+    if not any(deployment["status"] == "succeeded" for deployment in tried):
+        return "the ledger has not seen it succeed"
+    if tried[0]["status"] == "failed":
+        return "it failed when it was last deployed"
+    ids = {deployment["id"] for deployment in tried}
+    for incident in ledger.items("incidents", service=service, environment=environment):
+        if incident["deployment_id"] in ids:
+            return f"it led to an incident: {incident['title']}"
+    return ""
+
+
+def seen(ledger: Ledger, each: Release, service: str, environment: str) -> Iterator[dict[str, Any]]:
+    """Yield the deployments of a release in an environment, newest first."""
+    query = {"service": service, "environment": environment}
+    if each.tag:
+        query["version"] = each.tag
+    for deployment in ledger.items("deployments", **query):
+        known = deployment["image_digest"]
+        if not (known and each.digest) or known == each.digest:
+            yield deployment
+
+
+def choose(known: list[Earlier], to: str) -> Earlier:
+    """Return the release of a version or digest. Raises GitopsError that lists what there was."""
+    for each in known:
+        if to == each.release.tag or each.release.digest.startswith((to, f"sha256:{to}")):
+            return each
+    listed = ", ".join(str(each.release) for each in known) or "no other release"
+    raise GitopsError(f"{to} was never declared here; the history has {listed}")

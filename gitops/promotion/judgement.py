@@ -1,0 +1,138 @@
+"""Whether a release may go on: pinned, deployed, healthy for a while, and signed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gitops import programs
+from gitops.config import Config
+from gitops.errors import GitopsError
+from gitops.ledger import Ledger
+from gitops.pins import Pin
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DEFAULT_SOAK = "30m"
+
+
+@dataclass
+class Judgement:
+    """What was found out: reasons to refuse, what else is worth saying, and what it brings."""
+
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    change_count: int = 0
+    commits: tuple[str, str] | None = None  # of what runs now in the target, and of what would
+
+
+def duration(text: str) -> timedelta:
+    """Return a time such as 90s, 30m, 12h or 2d. Raises GitopsError for anything else."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if not found:
+        raise GitopsError(f"{text!r} is no time: write 90s, 30m, 12h or 2d")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def brief(span: timedelta) -> str:
+    """Return a time as a person says it, in its largest unit and the next."""
+    minutes = int(span.total_seconds()) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{days} d" * bool(days), f"{hours} h" * bool(hours), f"{minutes} min"]
+    return " ".join([part for part in parts if part][:2])
+
+
+def ask_ledger(
+    found: Judgement,
+    ledger: Ledger,
+    pin: Pin,
+    service: str,
+    route: tuple[str, str],
+    soak: timedelta,
+    accepted: Collection[str],
+) -> None:
+    """Note what the ledger has against a promotion, and which changes that would bring."""
+    source, target = route
+    cell = next(
+        (
+            each
+            for each in ledger.get("matrix")["cells"]
+            if (each["service"], each["environment"]) == (service, source)
+        ),
+        None,
+    )
+    if cell is None:
+        found.reasons.append(f"the ledger knows of no {service} that runs in {source}")
+        return
+    if not runs(cell, pin):
+        text = f"{source} runs {cell['version']} ({digest_of(cell)}), and git declares"
+        found.reasons.append(f"{text} {pin.release}: wait until it is deployed")
+        return
+    pending = ledger.get("promotions/pending", **{"from": source, "to": target})["items"]
+    item = next((each for each in pending if each["service"] == service), None)
+    if item is None:
+        found.notes.append(f"the ledger says that {target} runs it already")
+    since = datetime.fromisoformat((item or {}).get("waiting_since") or cell["since"])
+    waited = datetime.now(UTC) - since
+    if waited < soak:
+        text = f"it has run in {source} for {brief(waited)} and needs {brief(soak)}"
+        found.reasons.append(text)
+    else:
+        found.notes.append(f"it has run in {source} for {brief(waited)}")
+    blockers = item["blockers"] if item else incidents(ledger, service, source)
+    for each in blockers:
+        if each["reason"] in accepted:
+            found.notes.append(f"accepted: {each['reason']}: {each['detail']}")
+        else:
+            found.reasons.append(f"{each['detail']} ({each['reason']})")
+    if item:
+        found.changes, found.change_count = item["changes"], item["change_count"]
+        replaced = (item["replaces"] or {}).get("commit")
+        if replaced and item["commit"]:
+            found.commits = replaced, item["commit"]
+
+
+def runs(cell: dict[str, Any], pin: Pin) -> bool:
+    """Tell whether what was seen running is what git pins: by digest if that is known."""
+    if cell["image_digest"] and pin.release.digest:
+        return bool(cell["image_digest"] == pin.release.digest)
+    return bool(cell["version"] == pin.release.tag)
+
+
+def digest_of(cell: dict[str, Any]) -> str:
+    """Return the digest that was seen, short enough to read."""
+    return str(cell["image_digest"])[:19] if cell["image_digest"] else "digest not known"
+
+
+def incidents(ledger: Ledger, service: str, environment: str) -> Iterator[dict[str, Any]]:
+    """Yield the open incidents, as blockers."""
+    for each in ledger.items("incidents", service=service, environment=environment, open="true"):
+        yield {"reason": "incident_open", "detail": f"{environment}: {each['title']}"}
+
+
+def verify_signature(found: Judgement, pin: Pin, config: Config) -> None:
+    """Note whether the image has the signature that gitops.yaml asks for."""
+    wanted = config.promotion
+    if "cosign-key" in wanted:
+        whose = ["--key", key_file(config, wanted["cosign-key"])]
+    elif {"cosign-identity", "cosign-issuer"} <= wanted.keys():
+        whose = ["--certificate-identity", wanted["cosign-identity"]]
+        whose += ["--certificate-oidc-issuer", wanted["cosign-issuer"]]
+    else:
+        found.notes.append("its signature is not looked at: gitops.yaml names no cosign-key")
+        return
+    cosign = programs.find("cosign", "gitops.yaml asks for a signature; https://docs.sigstore.dev")
+    done = programs.run([cosign, "verify", *whose, f"{pin.name}@{pin.release.digest}"])
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+        found.reasons.append(f"its signature does not verify: {said}")
+    else:
+        found.notes.append("its signature verifies")
+
+
+def key_file(config: Config, key: str) -> str:
+    """Return a key as cosign takes it; a path is relative to gitops.yaml."""
+    return key if "://" in key else str(config.file.parent / key)

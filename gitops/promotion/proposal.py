@@ -1,0 +1,73 @@
+"""What a change of a release is told as: the edit, and the text of a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import unified_diff
+from typing import Any
+
+from gitops.pins import Pin, Release
+from gitops.promotion.judgement import Judgement
+
+MAX_CHANGES = 30
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Another release for one environment, and why."""
+
+    title: str
+    pin: Pin
+    release: Release
+    path: str
+    judgement: Judgement
+
+    def diff(self) -> str:
+        """Return what changes in the file."""
+        old = self.pin.file.read_text(encoding="utf-8").splitlines()
+        new = self.pin.with_release(self.release).splitlines()
+        return "\n".join(
+            unified_diff(old, new, f"a/{self.path}", f"b/{self.path}", n=2, lineterm="")
+        )
+
+    def write(self) -> None:
+        """Change the file, in one step: it has the old text or the new one."""
+        text = self.pin.with_release(self.release)
+        beside = self.pin.file.with_name(f".{self.pin.file.name}.new")
+        beside.write_text(text, encoding="utf-8")
+        beside.chmod(self.pin.file.stat().st_mode)
+        beside.replace(self.pin.file)
+
+    def body(self) -> str:
+        """Return the text of a pull request, in Markdown."""
+        lines = [f"`{self.pin.image}`: {self.pin.release} → **{self.release}**", ""]
+        if self.release.digest:
+            lines += [f"Digest: `{self.release.digest}`", ""]
+        lines += [f"- {note}" for note in self.judgement.notes]
+        if self.judgement.changes:
+            lines += ["", f"Changes ({self.judgement.change_count}):", "", *self.changes()]
+        return "\n".join(lines)
+
+    def changes(self) -> Iterator[str]:
+        """Yield a line for each change that it brings; of many, the newest."""
+        for each in self.judgement.changes[:MAX_CHANGES]:
+            who = f", {each['author']}" if each.get("author") else ""
+            yield f"- `{each['commit'][:12]}` {each.get('title') or 'no title'}{who}"
+        if self.judgement.change_count > MAX_CHANGES:
+            yield f"- … and {self.judgement.change_count - MAX_CHANGES} more"
+
+    def document(self, *, changed: bool) -> dict[str, Any]:
+        """Return the proposal for JSON."""
+        return {
+            "title": self.title,
+            "image": self.pin.image,
+            "from": vars(self.pin.release),
+            "to": vars(self.release),
+            "file": self.path,
+            "changed": changed,
+            "refused": self.judgement.reasons,
+            "notes": self.judgement.notes,
+            "diff": "" if self.judgement.reasons else self.diff(),
+            "body": self.body(),
+        }

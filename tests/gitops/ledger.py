@@ -1,0 +1,61 @@
+"""The real ledger, served to the commands that ask it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from api.app import create_app
+
+TOKEN = "an-admin-token-that-only-the-tests-know"
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Writes no line for each request: what the command prints is read."""
+
+    def log(self, *_: Any) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Served:
+    """A ledger at a URL."""
+
+    url: str
+
+    def send(self, method: str, path: str, **document: Any) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        answer = httpx.request(method, f"{self.url}/api/v1/{path}", json=document, headers=headers)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def deployed(self, environment: str, version: str, **fields: Any) -> dict[str, Any]:
+        body = {"service": "shop", "environment": environment, "version": version, **fields}
+        return self.send("POST", "deployments", **{"status": "succeeded", **body})
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Served]:
+    """Serve a ledger of its own on a port of the loopback address."""
+    token = folder / "admin-token"
+    token.write_text(TOKEN)
+    app = create_app({"DATA_DIR": folder, "ADMIN_TOKEN_FILE": token, "LOG_LEVEL": "error"})
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield Served(f"http://127.0.0.1:{server.port}")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        app.extensions["database_probe"].close()
+        app.extensions["database"].close()

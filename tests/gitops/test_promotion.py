@@ -1,0 +1,383 @@
+"""Promotions and rollbacks: what is refused and why, and that nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gitops.cli import cli
+from tests.gitops.ledger import TOKEN, Served, served
+
+ONE, TWO, THREE = (f"sha256:{digit * 64}" for digit in "123")
+HOURS_AGO = (datetime.now(UTC) - timedelta(hours=5)).isoformat()
+RELEASE = """\
+# What a promotion changes.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+
+images:
+  - name: registry.example/shop # where CI pushes
+    newTag: "{tag}" # for people
+    digest: {digest}
+  - name: registry.example/sidecar
+    newTag: "7"
+"""
+TAG_ALONE = "".join(RELEASE.splitlines(keepends=True)[:7])
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository where dev is at 1.2.0, staging and prod at 1.1.0."""
+    folder = tmp_path / "repository"
+    write(folder / "base/kustomization.yaml", "resources: []\n")
+    for name in ("dev", "staging", "prod"):
+        text = "resources: [../../base]\ncomponents: [release]\n"
+        write(folder / f"overlays/{name}/kustomization.yaml", text)
+        write(release(folder, name), RELEASE.format(tag="1.1.0", digest=ONE))
+    git(folder, "init", "--initial-branch", "main")
+    commit(folder)
+    pin(folder, "dev", "1.2.0", TWO)
+    return folder
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """A ledger that saw what the repository declares, hours ago."""
+    monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
+    with served(tmp_path) as found:
+        for number, name in enumerate(("dev", "staging", "prod")):
+            found.send("PUT", f"environments/{name}", tier="production", promotion_order=number)
+            found.deployed(name, "1.1.0", image_digest=ONE, finished_at=HOURS_AGO)
+        found.deployed("dev", "1.2.0", image_digest=TWO, finished_at=HOURS_AGO)
+        yield found
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def git(root: Path, *argv: str) -> None:
+    names = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *names, *argv], cwd=root, check=True, capture_output=True)
+
+
+def commit(root: Path) -> None:
+    git(root, "add", "--all")
+    git(root, "commit", "--message", "A step.")
+
+
+def release(root: Path, name: str) -> Path:
+    return root / f"overlays/{name}/release/kustomization.yaml"
+
+
+def pin(root: Path, name: str, tag: str, digest: str) -> None:
+    release(root, name).write_text(RELEASE.format(tag=tag, digest=digest))
+    commit(root)
+
+
+def run(root: Path, *argv: str) -> Result:
+    command, *options = argv
+    image = ("--image", "registry.example/shop")
+    return CliRunner().invoke(cli, [command, str(root), *image, *options])
+
+
+def promote(root: Path, ledger: Served | None, *argv: str) -> Result:
+    asked = ("--ledger", ledger.url) if ledger else ("--without-ledger",)
+    return run(root, "promote", "--from", "dev", "--to", "staging", *asked, *argv)
+
+
+def rollback(root: Path, ledger: Served | None, *argv: str) -> Result:
+    asked = ("--ledger", ledger.url) if ledger else ()
+    return run(root, "rollback", "--env", "dev", *asked, *argv)
+
+
+def texts(root: Path) -> dict[Path, str]:
+    return {file: file.read_text() for file in root.glob("**/*.yaml")}
+
+
+def refused(root: Path, result: Result) -> str:
+    """Return why it was refused, after checking that nothing changed."""
+    assert result.exit_code == 1, result.output
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=root, capture_output=True, check=True
+    )
+    assert status.stdout == b""
+    return result.output
+
+
+def test_a_healthy_release_is_copied_and_nothing_else_changes(root: Path, ledger: Served) -> None:
+    before = texts(root)
+
+    result = promote(root, ledger)
+
+    assert result.exit_code == 0, result.output
+    file = release(root, "staging")
+    assert texts(root) == {**before, file: RELEASE.format(tag="1.2.0", digest=TWO)}
+    assert f'+    newTag: "1.2.0" # for people\n+    digest: {TWO}\n' in result.output
+    assert "Promote shop 1.2.0 to staging" in result.output
+    assert "it has run in dev for 5 h" in result.output
+
+
+def test_a_dry_run_shows_the_same_and_changes_nothing(root: Path, ledger: Served) -> None:
+    before = texts(root)
+    shown = promote(root, ledger, "--dry-run").output
+
+    assert texts(root) == before
+    done = promote(root, ledger).output
+    assert shown.splitlines()[:-1] == done.splitlines()[:-1]
+
+
+def test_what_is_the_same_already_is_left_alone(root: Path, ledger: Served) -> None:
+    pin(root, "staging", "1.2.0", TWO)
+
+    result = promote(root, ledger)
+
+    assert (result.exit_code, "already" in result.output) == (0, True)
+
+
+def test_the_changes_that_it_brings_are_in_its_text(root: Path, ledger: Served) -> None:
+    change = {"commit": "c" * 40, "committed_at": HOURS_AGO, "author": "ada", "title": "Sell hats"}
+    ledger.send("POST", "changes", changes=[{"service": "shop", "version": "1.2.0", **change}])
+
+    document = json.loads(promote(root, ledger, "--json").output)
+
+    assert "Changes (1):\n\n- `cccccccccccc` Sell hats, ada" in document["body"]
+    assert document["changed"] is True
+    assert document["to"] == {"tag": "1.2.0", "digest": TWO}
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:" + "0" * 64])
+def test_a_release_without_a_digest_is_refused(root: Path, ledger: Served, digest: str) -> None:
+    text = RELEASE.format(tag="1.2.0", digest=digest) if digest else TAG_ALONE.format(tag="1.2.0")
+    release(root, "dev").write_text(text)
+    commit(root)
+
+    assert "a digest is needed" in refused(root, promote(root, ledger))
+
+
+def test_what_is_not_deployed_yet_is_refused(root: Path, ledger: Served) -> None:
+    pin(root, "dev", "1.3.0", THREE)
+
+    assert "dev runs 1.2.0" in refused(root, promote(root, ledger))
+
+
+def test_what_the_ledger_never_saw_is_refused(root: Path, ledger: Served) -> None:
+    assert "knows of no cart" in refused(root, promote(root, ledger, "--service", "cart"))
+
+
+def test_what_has_not_run_for_long_enough_is_refused(root: Path, ledger: Served) -> None:
+    reason = refused(root, promote(root, ledger, "--soak", "1d"))
+
+    assert "it has run in dev for 5 h" in reason
+    assert "needs 1 d" in reason
+
+
+def test_the_soak_time_of_the_repository_holds(root: Path, ledger: Served) -> None:
+    write(root / "gitops.yaml", "promotion:\n  soak: 6h\n")
+    commit(root)
+
+    assert "needs 6 h" in refused(root, promote(root, ledger))
+
+
+def test_an_open_incident_is_a_reason_to_refuse_until_it_is_accepted(
+    root: Path, ledger: Served
+) -> None:
+    ledger.send(
+        "POST",
+        "incidents",
+        service="shop",
+        environment="dev",
+        title="No hats",
+        detected_at=HOURS_AGO,
+    )
+
+    assert "dev: No hats (incident_open)" in refused(root, promote(root, ledger))
+    result = promote(root, ledger, "--accept", "incident_open")
+    assert result.exit_code == 0
+    assert "- accepted: incident_open: dev: No hats" in result.output
+
+
+def test_a_deployment_that_failed_is_a_reason_to_refuse(root: Path, ledger: Served) -> None:
+    ledger.deployed("dev", "1.3.0", status="failed", image_digest=THREE)
+
+    assert "(deployment_failed)" in refused(root, promote(root, ledger))
+
+
+def test_every_reason_is_told_at_once(root: Path, ledger: Served) -> None:
+    ledger.deployed("dev", "1.3.0", status="failed", image_digest=THREE)
+
+    reasons = json.loads(promote(root, ledger, "--soak", "1d", "--json").output)["refused"]
+
+    assert len(reasons) == 2
+
+
+@pytest.mark.parametrize("name", ["dev", "staging"])
+def test_what_is_not_committed_is_refused(root: Path, ledger: Served, name: str) -> None:
+    file = release(root, name)
+    before = file.read_text() + "# half an edit\n"
+    file.write_text(before)
+
+    result = promote(root, ledger)
+
+    assert (result.exit_code, file.read_text()) == (1, before)
+    assert f"overlays/{name}/release/kustomization.yaml has changes" in result.output
+
+
+def test_without_a_ledger_it_must_be_said(root: Path) -> None:
+    result = run(root, "promote", "--from", "dev", "--to", "staging")
+    assert result.exit_code == 2
+    assert "--without-ledger" in result.output
+
+    result = promote(root, None)
+    assert result.exit_code == 0
+    assert "no ledger was asked" in result.output
+
+
+def test_a_ledger_that_does_not_answer_or_refuses_changes_nothing(
+    root: Path, ledger: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = texts(root)
+
+    assert promote(root, Served("http://127.0.0.1:9")).exit_code == 2
+    monkeypatch.setenv("LEDGER_TOKEN", "another")
+    result = promote(root, ledger)
+
+    assert result.exit_code == 2
+    assert "LEDGER_TOKEN" in result.output
+    assert texts(root) == before
+
+
+def test_a_signature_that_is_asked_for_must_verify(
+    root: Path, ledger: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root / "gitops.yaml", "promotion: {cosign-key: cosign.pub}\n")
+    commit(root)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    for name, text in (("refuse", "echo no matching signatures >&2; exit 1"), ("accept", "exit 0")):
+        program = tmp_path / "bin/cosign"
+        write(program, f'#!/bin/sh\necho "$@" > {tmp_path}/{name}\n{text}\n')
+        program.chmod(0o755)
+        result = promote(root, ledger)
+        if name == "refuse":
+            assert "no matching signatures" in refused(root, result)
+
+    assert result.exit_code == 0
+    asked = (tmp_path / "accept").read_text().split()
+    assert asked == ["verify", "--key", f"{root}/cosign.pub", f"registry.example/shop@{TWO}"]
+
+
+def test_several_images_need_a_name(root: Path) -> None:
+    argv = ["promote", str(root), "--from", "dev", "--to", "staging", "--without-ledger"]
+
+    result = CliRunner().invoke(cli, argv)
+
+    assert result.exit_code == 2
+    assert "--image" in result.output
+
+
+def test_a_target_without_a_digest_gets_one(root: Path) -> None:
+    release(root, "staging").write_text(TAG_ALONE.format(tag="1.1.0").removesuffix("\n"))
+    commit(root)
+
+    assert promote(root, None).exit_code == 0
+    assert (
+        release(root, "staging")
+        .read_text()
+        .endswith(f'    newTag: "1.2.0" # for people\n    digest: {TWO}\n')
+    )
+
+
+@pytest.mark.parametrize("has_digest", [True, False])
+def test_an_entry_in_one_line_is_edited_in_place_or_left_alone(
+    root: Path, has_digest: bool
+) -> None:
+    digest = f', digest: "{ONE}"' if has_digest else ""
+    text = f'images: [{{name: registry.example/shop, newTag: "1"{digest}}}] # here\n'
+    release(root, "staging").write_text(text)
+    commit(root)
+
+    result = promote(root, None)
+
+    edited = text.replace('"1"', '"1.2.0"').replace(f'"{ONE}"', TWO)
+    expected = (0, edited) if has_digest else (2, text)
+    assert (result.exit_code, release(root, "staging").read_text()) == expected
+
+
+def history_of(root: Path, ledger: Served) -> dict[str, Any]:
+    """Deploy a bad release to dev after 1.1.0 and 1.2.0; return the bad deployment."""
+    pin(root, "dev", "1.3.0", THREE)
+    return ledger.deployed("dev", "1.3.0", image_digest=THREE)
+
+
+def test_a_rollback_goes_to_the_release_before(root: Path, ledger: Served) -> None:
+    history_of(root, ledger)
+
+    result = rollback(root, ledger)
+
+    assert result.exit_code == 0, result.output
+    assert release(root, "dev").read_text() == RELEASE.format(tag="1.2.0", digest=TWO)
+    assert "Roll shop in dev back to 1.2.0" in result.output
+
+
+def test_the_deployment_of_it_is_a_rollback_to_the_ledger(root: Path, ledger: Served) -> None:
+    history_of(root, ledger)
+    rollback(root, ledger)
+
+    assert ledger.deployed("dev", "1.2.0", image_digest=TWO)["kind"] == "rollback"
+
+
+def test_a_release_that_led_to_an_incident_is_passed_over(root: Path, ledger: Served) -> None:
+    (bad,) = [
+        each
+        for each in ledger.send("GET", "deployments")["items"]
+        if (each["environment"], each["version"]) == ("dev", "1.2.0")
+    ]
+    ledger.send(
+        "POST",
+        "incidents",
+        service="shop",
+        environment="dev",
+        title="No hats",
+        deployment_id=bad["id"],
+        detected_at=datetime.now(UTC).isoformat(),
+    )
+    history_of(root, ledger)
+
+    result = rollback(root, ledger)
+
+    assert release(root, "dev").read_text() == RELEASE.format(tag="1.1.0", digest=ONE)
+    assert "passed over: 1.2.0@sha256:222222222222: it led to an incident: No hats" in result.output
+
+
+def test_a_release_that_failed_is_passed_over(root: Path, ledger: Served) -> None:
+    ledger.deployed("dev", "1.2.0", status="failed", image_digest=TWO)
+    history_of(root, ledger)
+
+    assert "it failed when it was last deployed" in rollback(root, ledger).output
+    assert release(root, "dev").read_text() == RELEASE.format(tag="1.1.0", digest=ONE)
+
+
+def test_a_version_that_is_said_is_taken(root: Path) -> None:
+    assert rollback(root, None, "--to", "1.1.0").exit_code == 0
+    assert release(root, "dev").read_text() == RELEASE.format(tag="1.1.0", digest=ONE)
+
+
+def test_a_version_that_was_never_declared_is_an_error(root: Path) -> None:
+    result = rollback(root, None, "--to", "9.9.9")
+
+    assert result.exit_code == 2
+    assert "the history has 1.1.0@" in result.output
+
+
+def test_where_there_was_no_other_release_there_is_nothing_to_go_back_to(root: Path) -> None:
+    result = run(root, "rollback", "--env", "prod")
+
+    assert "no earlier release is good" in refused(root, result)
