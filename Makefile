@@ -119,6 +119,10 @@ promote: $(READY) ## Copy the release of one environment to the next, if it is h
 rollback: $(READY) ## Pin the last good release that an environment had: ENV= (TO=VERSION, ARGS=--dry-run)
 	@$(PYTHON) -m gitops rollback k8s --env $(ENV) $(if $(TO),--to $(TO)) $(ARGS)
 
+.PHONY: status
+status: $(READY) .tools/renderer ## Show whether what git declares is what runs: CONTEXT= for a cluster, LEDGER_URL for a ledger
+	@$(PYTHON) -m gitops status k8s $(if $(CONTEXT),--context $(CONTEXT)) $(ARGS)
+
 .PHONY: validate
 validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform ## Check the overlays, and validate them and every component against the four newest Kubernetes minors, offline
 	@$(PYTHON) -m gitops check k8s --skip schema

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from itertools import pairwise
 
 import click
 
-from gitops.commands.check import check
-from gitops.commands.diff import diff
-from gitops.commands.doctor import doctor
-from gitops.commands.promote import promote
-from gitops.commands.rollback import rollback
 from gitops.errors import GitopsError
 
+COMMANDS = ("check", "diff", "doctor", "promote", "rollback", "status")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """Commands that are imported when they are asked for: `check` need not wait for an HTTP client.
+
+    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, or None if there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"gitops.commands.{cmd_name}"), cmd_name)
+        return found
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 def cli() -> None:
     """Look after a Kustomize repository of a base and overlays.
 
-    Nothing here needs a cluster. Only promote and rollback change a file. Begin with:
+    Only status --context needs a cluster, and only promote and rollback change a file. Begin with:
 
     \b
         python -m gitops doctor           what is installed, and what is missing
@@ -31,13 +49,6 @@ def cli() -> None:
     Every command takes --json. Exit status: 0 all is well, 1 something was found, 2 the command
     was not understood or could not run.
     """  # noqa: D301 - \b is for click: what follows is not wrapped
-
-
-cli.add_command(check)
-cli.add_command(diff)
-cli.add_command(doctor)
-cli.add_command(promote)
-cli.add_command(rollback)
 
 
 def wants_json(argv: list[str]) -> bool:

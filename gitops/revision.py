@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -68,6 +69,11 @@ class Clone:
     def is_dirty(self, file: Path) -> bool:
         """Tell whether a file is not as it was committed."""
         return bool(self._git("status", "--porcelain", "--", str(file)).stdout.strip())
+
+    def changed_at(self, file: Path) -> datetime | None:
+        """Return when a file was last changed by a commit; None if no commit has it."""
+        found = self._git("log", "--max-count=1", "--format=%cI", "--", str(file)).stdout.strip()
+        return datetime.fromisoformat(found) if found else None
 
     def versions(self, file: Path) -> Iterator[tuple[str, str, str]]:
         """Yield commit, date and text of a file for each commit that changed it, newest first."""

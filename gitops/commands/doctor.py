@@ -54,10 +54,17 @@ NEEDS = (
         required=False,
         module="github.com/yannh/kubeconform",
     ),
-    Need("git", "check: immutable; diff", ("--version",), "https://git-scm.com", required=False),
+    Need(
+        *("git", "diff, promote, rollback, status", ("--version",), "https://git-scm.com"),
+        required=False,
+    ),
+    Need(
+        *("cosign", "promote: signatures", ("version",), "https://docs.sigstore.dev"),
+        required=False,
+    ),
     Need(
         "kubectl",
-        "applies an overlay",
+        "applies an overlay; status",
         ("version", "--client"),
         "https://kubernetes.io/docs/tasks/tools/",
         required=False,
@@ -70,7 +77,7 @@ VERSION = re.compile(r"v?(\d+\.\d+(?:\.\d+)?\S*)")
 def packages() -> Iterator[Found]:
     """Yield Python and the packages that the commands use."""
     yield Found("python", "runs this", True, None, platform.python_version(), "")
-    for name in ("click", "pyyaml"):
+    for name in ("click", "httpx", "pyyaml"):
         try:
             version: str | None = metadata.version(name)
         except metadata.PackageNotFoundError:

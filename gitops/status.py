@@ -1,0 +1,164 @@
+"""What git declares, beside what the ledger last saw and what the cluster runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gitops import programs
+from gitops.errors import GitopsError
+from gitops.ledger import Ledger
+from gitops.objects import WORKLOADS, Object, dig, split
+from gitops.pins import Pin, Release, pins
+from gitops.render import Job, Renderer
+from gitops.repository import Overlay, Repository
+from gitops.revision import Clone
+
+KUBECTL = "https://kubernetes.io/docs/tasks/tools/"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A release that was seen, where something is known of it."""
+
+    release: Release
+    since: datetime | None = None
+    on_its_way: bool = False  # another one is being deployed
+
+    def is_of(self, declared: Release) -> bool:
+        """Tell whether it is what was declared: by digest if both have one, else by tag."""
+        if self.release.digest and declared.digest:
+            return self.release.digest == declared.digest
+        return self.release.tag == declared.tag
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image in one environment."""
+
+    environment: str
+    service: str
+    declared: Release
+    declared_at: datetime | None
+    ledger: Seen | None
+    cluster: Seen | None
+
+    @property
+    def state(self) -> str:
+        """Return `in-sync`, `pending`, `drifted` or `unknown`.
+
+        What differs is pending while it is on its way, or while nothing was deployed since it was
+        declared; otherwise it has drifted.
+        """
+        seen = [each for each in (self.ledger, self.cluster) if each]
+        if not seen:
+            return "unknown"
+        others = [each for each in seen if not each.is_of(self.declared)]
+        if not others:
+            return "pending" if any(each.on_its_way for each in seen) else "in-sync"
+        since = self.ledger.since if self.ledger else None
+        newer = since and self.declared_at and self.declared_at > since
+        return "pending" if newer or any(each.on_its_way for each in others) else "drifted"
+
+    def document(self) -> dict[str, Any]:
+        """Return the row for JSON."""
+        return {
+            "environment": self.environment,
+            "service": self.service,
+            "state": self.state,
+            "declared": vars(self.declared),
+            "declared_at": self.declared_at.isoformat() if self.declared_at else None,
+            "ledger": vars(self.ledger.release) if self.ledger else None,
+            "cluster": vars(self.cluster.release) if self.cluster else None,
+        }
+
+
+def rows(
+    repository: Repository, clone: Clone, ledger: Ledger | None, context: str | None
+) -> Iterator[Row]:
+    """Yield a row for each image that an overlay pins itself."""
+    cells = ledger.get("matrix")["cells"] if ledger else []
+    objects = rendered(repository.overlays) if context else {}
+    for overlay in repository.overlays:
+        for pin in pins(repository, overlay).values():
+            place = (pin.service, overlay.environment)
+            cell = next((c for c in cells if (c["service"], c["environment"]) == place), None)
+            yield Row(
+                overlay.environment,
+                pin.service,
+                pin.release,
+                clone.changed_at(pin.file),
+                recorded(ledger, cell) if ledger and cell else None,
+                running(context, pin, objects[overlay]) if context else None,
+            )
+
+
+def rendered(overlays: Iterable[Overlay]) -> dict[Overlay, list[Object]]:
+    """Return the objects of each overlay. Raises GitopsError if one does not render."""
+    every = list(overlays)
+    with Renderer() as renderer:
+        answers = renderer.render(Job(each.folder) for each in every)
+    for overlay, answer in zip(every, answers, strict=True):
+        if answer.error:
+            raise GitopsError(f"{overlay.name} does not render: {answer.error}")
+    return {
+        overlay: [Object(each) for each in answer.objects]
+        for overlay, answer in zip(every, answers, strict=True)
+    }
+
+
+def recorded(ledger: Ledger, cell: dict[str, Any]) -> Seen:
+    """Return what the ledger last saw succeed, and whether another one is under way."""
+    place = {"service": cell["service"], "environment": cell["environment"]}
+    under_way = any(
+        ledger.get("deployments", **place, status=status, limit="1")["items"]
+        for status in ("pending", "running")
+    )
+    release = Release(cell["version"], cell["image_digest"] or "")
+    return Seen(release, datetime.fromisoformat(cell["since"]), under_way)
+
+
+def running(context: str, pin: Pin, objects: Iterable[Object]) -> Seen | None:
+    """Return what the cluster runs where the overlay runs an image; None if nothing is there."""
+    for each in objects:
+        if each.kind not in WORKLOADS:
+            continue
+        for container in each.containers():
+            if split(str(container.get("image")))[0] == pin.name:
+                return asked(context, each, str(container.get("name")))
+    return None
+
+
+def asked(context: str, thing: Object, container: str) -> Seen | None:
+    """Return what a container of a workload runs; None if the cluster has no such workload."""
+    kubectl = programs.find("kubectl", KUBECTL)
+    argv = [kubectl, "--context", context, "get", thing.kind, thing.name, "--output", "json"]
+    argv += ["--namespace", thing.namespace or "default", "--ignore-not-found"]
+    done = programs.run(argv)
+    if done.returncode:
+        raise programs.failed("kubectl", done.stderr.strip())
+    if not done.stdout.strip():
+        return None
+    data = json.loads(done.stdout)
+    for each in Object(data).containers():
+        if each.get("name") == container:
+            _, tag, digest = split(str(each.get("image")))
+            return Seen(Release(tag, digest), on_its_way=is_rolling(data))
+    return None
+
+
+def is_rolling(workload: dict[str, Any]) -> bool:
+    """Tell whether a workload is not yet what it was last told to be.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status
+    """
+    wanted = dig(workload, "spec", "replicas", default=1)
+    status = dig(workload, "status", default={})
+    if status.get("observedGeneration") != dig(workload, "metadata", "generation"):
+        return True
+    return bool(
+        status.get("updatedReplicas", 0) < wanted or status.get("readyReplicas", 0) < wanted
+    )
