@@ -27,6 +27,9 @@ from api.health import DatabaseProbe
 from api.migrate import upgrade
 from api.routes import (
     changes,
+    cloudevents,
+    declarations,
+    deliveries,
     deployments,
     dora,
     environments,
@@ -36,6 +39,7 @@ from api.routes import (
     promotions,
     service,
     services,
+    subscriptions,
     tokens,
     webhooks,
 )
@@ -47,12 +51,16 @@ PARTS = (
     deployments,
     incidents,
     changes,
+    declarations,
     matrix,
     promotions,
     dora,
     tokens,
     webhooks,
+    cloudevents,
     events,
+    subscriptions,
+    deliveries,
 )
 MAX_BODY_BYTES = 1024 * 1024
 

@@ -28,8 +28,8 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 ACCEPTABLE_KEY = re.compile(r"[ -~]{1,255}")
 RETRY_AFTER_S = 1
-# Its answer holds a secret, which is stored nowhere.
-TOKENS = f"{API_PREFIX}/tokens"
+# Their answers hold a secret, which is told once.
+SECRET = {f"{API_PREFIX}/tokens", f"{API_PREFIX}/subscriptions"}
 
 PARAMETER = {
     "name": HEADER,
@@ -79,7 +79,7 @@ def init_app(app: APIFlask) -> None:
 
 def applies(method: str, path: str) -> bool:
     """Say whether a route takes the header."""
-    return method.upper() == "POST" and path.startswith(f"{API_PREFIX}/") and path != TOKENS
+    return method.upper() == "POST" and path.startswith(f"{API_PREFIX}/") and path not in SECRET
 
 
 def describe(operation: dict[str, Any]) -> None:

@@ -78,8 +78,10 @@ class Settings(BaseModel):
         "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
     ] = "prefer"
     ADMIN_TOKEN_FILE: Path | None = None
+    WEBHOOK_FLUX_SECRET_FILE: Path | None = None
     WEBHOOK_GITHUB_SECRET_FILE: Path | None = None
     EVENT_RULES_FILE: Path | None = None
+    NOTIFICATION_PRIVATE_HOSTS: str = ""
     PUBLIC_READ: bool = False
     RATE_LIMIT: Rate = "12000 per minute"
     AUTH_FAILURE_LIMIT: Rate = "60 per minute"
@@ -196,6 +198,11 @@ class Settings(BaseModel):
                 f"{PREFIX}{name} {path} has a line of fewer than {WEBHOOK_SECRET_LENGTH} characters"
             )
         return secrets
+
+    def notification_private_hosts(self) -> frozenset[str]:
+        """Return the hosts that notifications may be sent to although they are inside."""
+        names = self.NOTIFICATION_PRIVATE_HOSTS.lower().split(",")
+        return frozenset(filter(None, map(str.strip, names)))
 
     def event_rules(self) -> dict[str, SourceRules]:
         """Return what maps the events of each source to names. Raises RulesError."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from apiflask import APIFlask
+from apiflask import APIFlask, abort
 from flask import Request, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from api.domain import strictjson
+from api.domain.strictjson import AmbiguousJsonError
 from api.problems import MAX_FAULTS, MAX_POINTER, InvalidQueryError
 
 
@@ -37,6 +38,9 @@ class StrictRequest(Request):
             ) from error
         except RecursionError as error:
             raise BadRequest("The body is nested too deeply.") from error
+        except AmbiguousJsonError as error:
+            fault = {"pointer": f"#{error.pointer}"[:MAX_POINTER], "detail": str(error)}
+            abort(400, f"The body is not JSON: {error}.", extra_data={"errors": [fault]})
         except ValueError as error:
             raise BadRequest(f"The body is not JSON: {error}.") from error
         if body is None:  # APIFlask would take it for an empty object

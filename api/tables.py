@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
-REQUIRED_REVISION = "0003"
+REQUIRED_REVISION = "0006"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -264,4 +264,92 @@ evidence = Table(
     Index(None, "deployment_id"),
     Index(None, "event_id"),
     Index(None, "service_id", "environment_id", "started_at"),
+)
+
+# Which release of a service git declares for an environment from some time on; one with neither
+# version nor digest says that it declares none any more.
+declarations = Table(
+    "declarations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("version", String(128)),
+    Column("image_digest", String(71)),
+    Column("config_revision", String(128), nullable=False),
+    # Who declares it: a folder of a repository.
+    Column("repository", String(512), nullable=False),
+    Column("path", String(255), nullable=False),
+    Column("declared_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # What is declared at some time: the latest fact of a cell.
+    Index(
+        "uq_declarations_service_id_environment_id_declared_at",
+        "service_id",
+        "environment_id",
+        "declared_at",
+        unique=True,
+    ),
+    Index(None, "declared_at", "id"),
+    Index(None, "service_id", "declared_at", "id"),
+    Index(None, "environment_id", "declared_at", "id"),
+)
+
+# What each event said of an incident; and each report and correction of one that events tell of.
+incident_statements = Table(
+    "incident_statements",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    # NULL for what was said without an event.
+    Column("event_id", ForeignKey("events.id")),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("source", String(63), nullable=False),
+    Column("external_id", String(256), nullable=False),
+    # Whether a person has said it of what was known by then.
+    Column("correction", Boolean, nullable=False),
+    Column("said", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "source", "external_id", "id"),
+    Index(None, "event_id"),
+)
+
+# Who is told what happens, where to, and the secret that signs it.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("url", String(2048), nullable=False),
+    Column("types", JSON, nullable=False),
+    Column("secret", String(128), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "created_at", "id"),
+)
+
+# What is told to each subscriber: waiting, sent, or given up.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("subscription_id", ForeignKey("subscriptions.id"), nullable=False),
+    Column("type", String(63), nullable=False),
+    # What it tells of: told once to each.
+    Column("subject", String(256), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # Of one that waits, when it is to be sent; of others, when they came to be what they are.
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("failure", String(200)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(
+        "uq_deliveries_subscription_id_type_subject",
+        "subscription_id",
+        "type",
+        "subject",
+        unique=True,
+    ),
+    Index(None, "created_at", "id"),
+    Index(None, "state", "created_at", "id"),
+    Index(None, "state", "due_at"),
 )

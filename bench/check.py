@@ -22,7 +22,8 @@ from pathlib import Path
 
 from bench import repository
 from gitops.checks.schema import available
-from tools import crds, overlay, schemas
+from gitops.repository import Repository as Kustomizations
+from tools import crds, schemas
 from tools.command import ROOT, exit_with, say
 
 HEAD = """| Repository | bare programs | `gitops check` | ratio |
@@ -76,7 +77,7 @@ class Repository:
 @contextmanager
 def repositories(rounds: int) -> Iterator[list[Repository]]:
     """Give this repository and the generated one; the large one takes fewer rounds."""
-    own = [ROOT / overlay.OVERLAYS / env for env in overlay.environments()]
+    own = [each.folder for each in Kustomizations.open(ROOT / "k8s").overlays]
     with tempfile.TemporaryDirectory() as folder:
         many = repository.generate(Path(folder))
         yield [

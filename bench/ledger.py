@@ -31,7 +31,7 @@ from bench import seed
 from bench.questions import LISTS, SUMS, WINDOW
 from tests.postgresql import Server, find_programs
 
-HISTORY = ("deployments", "incidents", "changes")
+HISTORY = ("deployments", "incidents", "changes", "declarations", "deliveries", "events")
 ADMIN_TOKEN = "an-admin-token-that-only-the-benchmark-knows"  # noqa: S105
 # What takes long needs fewer rounds: the last and one in so many before it ask for sums too.
 SUMS_EVERY = 5

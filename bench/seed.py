@@ -1,7 +1,8 @@
-"""Fill a ledger with many deployments, and the incidents and changes that belong to them."""
+"""Fill a ledger with many deployments, and with all that there is around them."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,18 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, insert
 
 from api.domain import catalog
+from api.domain.events.interpret import Outcome
+from api.domain.notifications.deliveries import DeliveryState
 from api.domain.types import Kind, Status
-from api.tables import changes, deployments, incidents
+from api.tables import (
+    changes,
+    declarations,
+    deliveries,
+    deployments,
+    events,
+    incidents,
+    subscriptions,
+)
 
 BEGIN = datetime(2024, 11, 1, tzinfo=UTC)
 END = datetime(2026, 11, 1, tzinfo=UTC)
@@ -22,8 +33,16 @@ ENVIRONMENTS = ["dev", "staging", "prod"]
 # What there is, and how much of it in a thousand.
 STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.RUNNING], [920, 55, 24, 1]
 KINDS = [Kind.ROLLOUT, Kind.ROLLBACK, Kind.HOTFIX, Kind.RESYNC], [900, 40, 20, 40]
+OUTCOMES = [Outcome.PROJECTED, Outcome.NOT_OURS, Outcome.UNMAPPED, Outcome.FAILED], [900, 70, 25, 5]
+SOURCES = ["github", "argocd", "flux"], [700, 299, 1]
 CHANGES = 30  # for each hundred deployments
+EVENTS = 10  # as many
+EVENT = json.dumps({"action": "created", "description": "x" * 1000})
+DELIVERIES = 10  # as many
+SUBSCRIPTIONS = [UUID(int=number + 1) for number in range(3)]
+STATES = [DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.WAITING], [990, 5, 5]
 INCIDENTS = 100  # deployments for each incident
+DECLARATIONS = 90  # for each hundred deployments
 BATCH = 5_000
 
 Row = dict[str, Any]
@@ -39,6 +58,11 @@ def fill(connection: Connection, count: int) -> None:
     _write(connection, deployments, _keep_some(rows, broken))
     _write(connection, changes, _changes(chance, count * CHANGES // 100, service_ids))
     _write(connection, incidents, _incidents(chance, broken))
+    _write(connection, events, _events(chance, count * EVENTS // 100))
+    _write(connection, subscriptions, _subscriptions())
+    _write(connection, deliveries, _deliveries(chance, count * DELIVERIES // 100))
+    declared = count * DECLARATIONS // 100
+    _write(connection, declarations, _declarations(chance, declared, service_ids, environment_ids))
 
 
 def _deployments(
@@ -82,6 +106,26 @@ def _changes(chance: random.Random, count: int, service_ids: list[UUID]) -> Iter
         }
 
 
+def _declarations(
+    chance: random.Random, count: int, service_ids: list[UUID], environment_ids: list[UUID]
+) -> Iterator[Row]:
+    step = (END - BEGIN) / max(count, 1)
+    for number in range(count):
+        declared_at = BEGIN + number * step
+        yield {
+            "id": UUID(int=number + 1),
+            "service_id": chance.choice(service_ids),
+            "environment_id": chance.choice(environment_ids),
+            "version": f"1.{number * 400 // count}.{chance.randrange(10)}",
+            "image_digest": f"sha256:{chance.getrandbits(256):064x}",
+            "config_revision": f"{number:040x}",
+            "repository": "https://git.example.com/acme/gitops",
+            "path": "k8s",
+            "declared_at": declared_at,
+            "created_at": declared_at,
+        }
+
+
 def _keep_some(rows: Iterator[Row], kept: list[Row]) -> Iterator[Row]:
     for number, row in enumerate(rows):
         if number % INCIDENTS == 0 and row["finished_at"]:
@@ -105,6 +149,46 @@ def _incidents(chance: random.Random, broken: list[Row]) -> Iterator[Row]:
             "source": "alerts",
             "external_id": str(number),
             "created_at": detected_at,
+        }
+
+
+def _events(chance: random.Random, count: int) -> Iterator[Row]:
+    step = (END - BEGIN) / max(count, 1)
+    for number in range(count):
+        (source,) = chance.choices(*SOURCES)
+        (outcome,) = chance.choices(*OUTCOMES)
+        yield {
+            "id": UUID(int=number + 1),
+            "source": source,
+            "delivery_id": str(number),
+            "received_at": BEGIN + number * step,
+            "headers": {},
+            "body": EVENT,
+            "body_digest": f"sha256:{number:064x}",
+            "outcome": outcome,
+        }
+
+
+def _subscriptions() -> Iterator[Row]:
+    for identifier in SUBSCRIPTIONS:
+        told = {"url": "https://chat.example.com/hook", "types": ["deployment.finished"]}
+        yield {"id": identifier, **told, "secret": "whsec_", "created_at": BEGIN}
+
+
+def _deliveries(chance: random.Random, count: int) -> Iterator[Row]:
+    step = (END - BEGIN) / max(count, 1)
+    for number in range(count):
+        (state,) = chance.choices(*STATES)
+        yield {
+            "id": UUID(int=number + 1),
+            "subscription_id": chance.choice(SUBSCRIPTIONS),
+            "type": "deployment.finished",
+            "subject": str(number),
+            "body": EVENT,
+            "state": state,
+            "attempts": 1,
+            "due_at": BEGIN + number * step,
+            "created_at": BEGIN + number * step,
         }
 
 

@@ -8,12 +8,17 @@ import os
 for name in [name for name in os.environ if name.startswith("SLIPWAY_")]:
     del os.environ[name]
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from api.database import open_engine
+from api.migrate import upgrade
+from api.settings import load
 from tests.postgresql import Server, find_programs
 
 # The same examples each time, so that a change is judged by what it changed; `long` looks for new
@@ -33,7 +38,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgresql_server() -> Iterator[Server]:
     """Run a PostgreSQL of this machine's programs for the session."""
     programs = find_programs()
     if programs is None:
@@ -43,18 +48,64 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         if os.environ.get("REQUIRE_POSTGRES") == "1":
             pytest.fail(message)
         pytest.skip(message)
-    server = Server(programs, tmp_path_factory.mktemp("postgresql"))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    # Not in pytest's folder, which each session closes to all but its own user: root's server is
+    # another one, and would lose its files when a second session starts.
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        server = Server(programs, Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate an embedded database once, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    migrate({"DATA_DIR": folder})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgresql_server: Server) -> str:
+    """Migrate a database of the server once, to be copied."""
+    made = postgresql_server.new_database()
+    migrate(made)
+    return str(made["DATABASE_NAME"])
+
+
+def migrate(place: dict[str, object]) -> None:
+    """Migrate a database, and leave no connection to it behind."""
+    engine = open_engine(load(place))
+    upgrade(engine)
+    engine.dispose()
+
+
+def lent(
+    request: pytest.FixtureRequest, folder: Path, *, migrated: bool
+) -> Iterator[dict[str, object]]:
+    """Give the settings of a database of the kind that a fixture is for, and take it back."""
+    if request.param == "sqlite":
+        if migrated:
+            shutil.copytree(request.getfixturevalue("migrated_folder"), folder)
+        yield {"DATA_DIR": folder}
+        return
+    server: Server = request.getfixturevalue("postgresql_server")
+    template = request.getfixturevalue("migrated_template") if migrated else "template1"
+    with server.lend(template) as made:
+        yield made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, object]:
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, object]]:
     """Return the settings of a database of its own for this test, on each kind, without tables."""
-    if request.param == "sqlite":
-        return {"DATA_DIR": tmp_path / "data"}
-    server: Server = request.getfixturevalue("postgresql_server")
-    return server.new_database()
+    yield from lent(request, tmp_path / "data", migrated=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_database(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[dict[str, object]]:
+    """Return the settings of a database of its own for this test, on each kind, with its tables."""
+    yield from lent(request, tmp_path / "data", migrated=True)

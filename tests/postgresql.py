@@ -7,8 +7,9 @@ import itertools
 import os
 import pwd
 import shutil
-import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -22,16 +23,16 @@ def find_programs() -> Path | None:
     return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 
 
-def _is_closed(folder: Path) -> bool:
-    return stat.S_IMODE(folder.stat().st_mode) == stat.S_IRWXU
-
-
 class Server:
-    """A server on a Unix socket in a folder of its own, which forgets everything at the end."""
+    """A server on a Unix socket in a folder of its own, which forgets everything at the end.
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    A durable one waits for the disk at each commit, as a real one does.
+    """
+
+    def __init__(self, programs: Path, folder: Path, *, durable: bool = False) -> None:
         self.programs = programs
         self.folder = folder
+        self.durable = durable
         self.data = folder / "data"
         self.names = (f"test_{number}" for number in itertools.count(1))
         # PostgreSQL refuses to run as root.
@@ -42,28 +43,43 @@ class Server:
         if os.geteuid() == 0:
             owner = pwd.getpwnam(self.user)
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
-            for parent in itertools.takewhile(_is_closed, self.folder.parents):  # pytest's own
-                parent.chmod(0o755)
         self._run("initdb", "--auth=trust", "--no-sync", "--username=slipway", "--encoding=UTF8")
-        options = f"-F -c listen_addresses='' -c unix_socket_directories={self.folder}"
+        self.resume()
+
+    def resume(self) -> None:
+        """Start it with the files it has, and wait until it answers."""
+        sync = "" if self.durable else "-F "
+        options = f"{sync}-c listen_addresses='' -c unix_socket_directories={self.folder}"
         self._run("pg_ctl", "-w", "-o", options, "-l", str(self.folder / "log"), "start")
 
     def stop(self) -> None:
-        """Stop it at once; nobody needs its data any more."""
+        """Stop it at once, as a crash does: what it has committed is in its log, and no more."""
         self._run("pg_ctl", "-m", "immediate", "stop")
 
-    def new_database(self) -> dict[str, object]:
-        """Create an empty database and return the settings that lead to it."""
+    def new_database(self, template: str = "template1") -> dict[str, object]:
+        """Copy a database, the empty one unless told, and return the settings that lead to it."""
         name = next(self.names)
-        with psycopg.connect(
-            host=str(self.folder), user="slipway", dbname="postgres", autocommit=True
-        ) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return {
             "DATABASE_HOST": str(self.folder),
             "DATABASE_NAME": name,
             "DATABASE_USER": "slipway",
         }
+
+    @contextmanager
+    def lend(self, template: str) -> Iterator[dict[str, object]]:
+        """Copy a database for a while: thousands of them would fill a disk."""
+        made = self.new_database(template)
+        try:
+            yield made
+        finally:
+            self._execute(f"DROP DATABASE {made['DATABASE_NAME']} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(
+            host=str(self.folder), user="slipway", dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(statement.encode())
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

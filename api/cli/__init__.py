@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from api.cli.ledger import ledger
+from api.cli.notifications import notifications
 from api.cli.rebuild import rebuild
 from api.cli.tokens import tokens
 from api.cli.transfer import export_ledger, import_ledger
@@ -17,4 +18,5 @@ ledger.add_command(rebuild)
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
     app.cli.add_command(ledger)
+    app.cli.add_command(notifications)
     app.cli.add_command(tokens)

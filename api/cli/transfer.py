@@ -23,7 +23,7 @@ from api.domain.transfer.reading import MAX_FAULTS, Fault, InvalidLinesError, Pr
 from api.domain.types import now
 from api.migrate import current_revision
 
-PLURALS = {name: f"{name}s" for name in ENTRIES}
+PLURALS = {name: f"{name.replace('_', ' ')}s" for name in ENTRIES}
 
 
 @click.command("export")
@@ -111,7 +111,7 @@ def _explain(fault: Fault) -> None:
 
 def _counted(counts: Mapping[str, int]) -> str:
     parts = [
-        f"{counts[name]} {name if counts[name] == 1 else plural}"
+        f"{counts[name]} {plural.removesuffix('s') if counts[name] == 1 else plural}"
         for name, plural in PLURALS.items()
         if counts.get(name)
     ]

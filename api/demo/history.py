@@ -10,6 +10,7 @@ from api.demo.story import Outage, Story
 from api.demo.teams import TEAMS
 from api.domain.catalog import ServiceDescription
 from api.domain.changes import NewChange
+from api.domain.declarations import Fact
 from api.domain.deployments import NewDeployment
 
 DAYS = 90
@@ -25,6 +26,7 @@ class History:
     changes: list[NewChange] = field(default_factory=list)
     deployments: list[NewDeployment] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
+    declarations: list[Fact] = field(default_factory=list)
 
 
 def history(now: datetime) -> History:
@@ -32,7 +34,8 @@ def history(now: datetime) -> History:
 
     Versions go from dev to staging to prod, at work hours and not always all the way. Of those
     that go wrong in prod, some are noticed at once and rolled back, others make an incident that
-    ends with a rollback or a hotfix. One waits in staging, where an incident is open.
+    ends with a rollback or a hotfix. One waits in staging, where an incident is open. Git
+    declares each a minute before it is deployed, but for a trial in dev.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     told = History({team.service: team.description for team in TEAMS})
@@ -48,9 +51,11 @@ def history(now: datetime) -> History:
         told.changes += story.changes
         told.deployments += story.deployments
         told.outages += story.outages
+        told.declarations += story.declarations
     told.changes.sort(key=lambda new: (new.committed_at, new.commit))
     told.deployments.sort(key=lambda new: (str(new.started_at), new.service))
     told.outages.sort(key=lambda each: (str(each.incident.detected_at), each.incident.service))
+    told.declarations.sort(key=lambda fact: (fact.declared_at, fact.service))
     return told
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from api.demo.history import History
-from api.domain import catalog, change_reports, incident_reports, reports
+from api.domain import catalog, change_reports, declaration_reports, incident_reports, reports
 
 
 def record(connection: Connection, told: History) -> None:
@@ -22,3 +22,4 @@ def record(connection: Connection, told: History) -> None:
         deployment_id = by_external_id[cause] if cause else None
         stated = incident.model_copy(update={"deployment_id": deployment_id})
         incident_reports.record(connection, stated)
+    declaration_reports.store(connection, told.declarations)

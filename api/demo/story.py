@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from api.demo.teams import DEEDS, Team
 from api.domain.changes import NewChange
+from api.domain.declarations import Fact
 from api.domain.deployments import NewDeployment
 from api.domain.incidents import NewIncident
 from api.domain.types import Link, Status
@@ -40,6 +41,7 @@ class Story:
         self.chance = random.Random(f"slipway {team.service}")
         self.changes: list[NewChange] = []
         self.deployments: list[NewDeployment] = []
+        self.declarations: list[Fact] = []
         self.outages: list[Outage] = []
         self._minor = self.chance.randrange(1, 9)
         self._runs = self._pages = 1000
@@ -69,11 +71,17 @@ class Story:
             self._good = version
 
     def wait_in_staging(self, day: datetime, flaw: str) -> None:
-        """Release a version that somebody finds wanting in staging, and nobody has mended yet."""
+        """Release a version that somebody finds wanting in staging, and nobody has mended yet.
+
+        Somebody tries to, in dev and by hand: git does not declare what runs there.
+        """
         version = self._tag(day + timedelta(hours=9))
         at = self._deploy("dev", version, day + timedelta(hours=9, minutes=20), BOT)
         at = self._deploy("staging", version, at + timedelta(hours=2), BOT)
         self._report("staging", flaw, at + timedelta(hours=1), None)
+        trial, at = version.removesuffix("0") + "1", at + timedelta(hours=3)
+        self._commit(trial, [at - timedelta(minutes=30)], released_at=at)
+        self._deploy("dev", trial, at, self._person(), by_hand=True)
 
     def _break(self, version: str, end: datetime) -> None:
         """Have a version that was deployed well break something, and have that mended."""
@@ -125,13 +133,22 @@ class Story:
                 self.changes.append(change)
 
     def _deploy(
-        self, environment: str, version: str, at: datetime, actor: str, *, failed: bool = False
+        self,
+        environment: str,
+        version: str,
+        at: datetime,
+        actor: str,
+        *,
+        failed: bool = False,
+        by_hand: bool = False,
     ) -> datetime:
         """Deploy a version as soon as the environment is free; return when that ended."""
         at = max(at, self._busy.get(environment, at))
         end = at + timedelta(seconds=self.chance.randrange(35, 400))
         self._busy[environment] = end + timedelta(minutes=10)
         self._runs += 1
+        if not by_hand:
+            self._declare(environment, version, at - timedelta(minutes=1))
         if end <= self.now:
             url = f"https://ci.example.com/acme/{self.team.service}/runs/{self._runs}"
             new = NewDeployment(
@@ -151,6 +168,20 @@ class Story:
             )
             self.deployments.append(new)
         return end
+
+    def _declare(self, environment: str, version: str, at: datetime) -> None:
+        if at <= self.now:
+            fact = Fact(
+                service=self.team.service,
+                environment=environment,
+                version=version,
+                image_digest=f"sha256:{self._hash(version)}",
+                config_revision=self._hash(f"{environment} {self._runs}")[:40],
+                repository="https://git.example.com/acme/gitops",
+                path="k8s",
+                declared_at=at,
+            )
+            self.declarations.append(fact)
 
     def _report(
         self,

@@ -12,6 +12,7 @@ What a person corrects (`change`) is left alone by later reports, until it is se
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, select, update
 from uuid_utils.compat import uuid7
 
-from api.domain import catalog, incidents, kinds
+from api.domain import catalog, incident_statements, incidents, kinds
+from api.domain.incident_statements import Key
 from api.domain.incidents import NewIncident
 from api.domain.kinds import Cell
 from api.domain.sql import inserted
@@ -27,9 +29,6 @@ from api.domain.transitions import ConflictError
 from api.domain.types import InvalidValueError, Line, Links, Time, absent, now, united
 from api.tables import deployments
 from api.tables import incidents as table
-
-# What reports leave alone once somebody has corrected it.
-CORRECTABLE = {"title", "resolved_at", "deployment_id"}
 
 
 class IncidentChange(BaseModel):
@@ -57,10 +56,7 @@ def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bo
     InvalidValueError for a deployment that cannot have caused it.
     """
     reported_at = now()
-    services = catalog.service_ids(connection, {new.service}, reported_at)
-    environments = catalog.environment_ids(connection, {new.environment}, reported_at)
-    cell = Cell(services[new.service], environments[new.environment])
-    kinds.lock(connection, cell)
+    cell = _held_cell(connection, new, reported_at)
     _check_deployment(connection, cell, new.deployment_id)
     row = {
         "id": uuid7(),
@@ -70,12 +66,21 @@ def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bo
     }
     row["links"] = united(row["links"])
     created = inserted(connection, table, row)
-    identifier = row["id"] if created else _merge(connection, row)
+    identifier = row["id"] if created else _add(connection, cell, row)
     if created:
         kinds.review(connection, cell, row["detected_at"])
     recorded = incidents.find(connection, identifier)
     assert recorded is not None  # noqa: S101 (written in this transaction)
     return recorded, created
+
+
+def tell(connection: Connection, new: NewIncident, at: datetime, event_id: UUID) -> None:
+    """Write what an event says of an incident, which has an external id.
+
+    Raises ConflictError for an incident that is known somewhere else.
+    """
+    cell = _held_cell(connection, new, at)
+    incident_statements.tell(connection, cell, new, at, event_id)
 
 
 def hold(connection: Connection, incident_id: UUID) -> dict[str, Any] | None:
@@ -104,16 +109,29 @@ def change(connection: Connection, incident_id: UUID, changed: IncidentChange) -
     resolved_at = values.get("resolved_at")
     if resolved_at is not None and resolved_at < known["detected_at"]:
         raise InvalidValueError("/resolved_at", "must not be before detected_at")
-    stated = {name for name in CORRECTABLE & values.keys() if values[name] is not None}
-    values["corrected"] = sorted((set(known["corrected"]) - values.keys()) | stated)
-    connection.execute(update(table).where(table.c.id == incident_id).values(values))
-    if "resolved_at" in values:
+    names = incident_statements.corrected(known["corrected"], values)
+    row = {**values, "corrected": names}
+    connection.execute(update(table).where(table.c.id == incident_id).values(row))
+    key = Key(known["source"], known["external_id"])
+    if incident_statements.has(connection, key):
+        incident_statements.correct(connection, cell, key, values)
+    elif "resolved_at" in values:
         kinds.review(connection, cell, known["detected_at"])
 
 
-def _merge(connection: Connection, row: dict[str, Any]) -> UUID:
+def _held_cell(connection: Connection, new: NewIncident, at: datetime) -> Cell:
+    """Return where an incident is, made on first sight; nobody else decides about it meanwhile."""
+    services = catalog.service_ids(connection, {new.service}, at)
+    environments = catalog.environment_ids(connection, {new.environment}, at)
+    cell = Cell(services[new.service], environments[new.environment])
+    kinds.lock(connection, cell)
+    return cell
+
+
+def _add(connection: Connection, cell: Cell, row: dict[str, Any]) -> UUID:
     """Add a report to the incident it is about; return its id."""
-    same = (table.c.source == row["source"], table.c.external_id == row["external_id"])
+    key = Key(row["source"], row["external_id"])
+    same = (table.c.source == key.source, table.c.external_id == key.external_id)
     known = dict(connection.execute(select(table).where(*same)).mappings().one())
     for name in ("service_id", "environment_id", "deployment_id"):
         told = (known[name], row[name])
@@ -122,21 +140,18 @@ def _merge(connection: Connection, row: dict[str, Any]) -> UUID:
                 f"The incident {known['external_id']} of {known['source']} is known with another"
                 f" {name.removesuffix('_id')}."
             )
-    ends = [end for end in (known["resolved_at"], row["resolved_at"]) if end is not None]
-    earliest = min(known, row, key=lambda each: (each["detected_at"], each["title"]))
-    values = {
-        "title": earliest["title"],
-        "detected_at": earliest["detected_at"],
-        "resolved_at": max(ends, default=None),
-        "deployment_id": known["deployment_id"] or row["deployment_id"],
-        "links": united([*known["links"], *row["links"]]),
-    }
-    values = {name: value for name, value in values.items() if name not in known["corrected"]}
-    connection.execute(update(table).where(table.c.id == known["id"]).values(values))
+    values = {"deployment_id": known["deployment_id"] or row["deployment_id"]}
+    if "deployment_id" in known["corrected"]:
+        values.clear()
+    told_by_events = incident_statements.has(connection, key)
+    if not told_by_events:
+        values |= incident_statements.merged(known, row)
+    if values:
+        connection.execute(update(table).where(table.c.id == known["id"]).values(values))
+    if told_by_events:
+        return incident_statements.report(connection, cell, key, row)
     if any(values.get(name, known[name]) != known[name] for name in ("detected_at", "resolved_at")):
-        kinds.review(
-            connection, Cell(row["service_id"], row["environment_id"]), values["detected_at"]
-        )
+        kinds.review(connection, cell, values["detected_at"])
     identifier: UUID = known["id"]
     return identifier
 

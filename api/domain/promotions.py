@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 from api.domain import matrix, versions
 from api.domain.blockers import Candidate, Facts, facts
 from api.domain.sql import ByteOrder
-from api.domain.types import now
+from api.domain.types import this_minute
 from api.tables import changes, environments, services
 
 # Where the promotable part of an environment is, and what it looks like.
@@ -30,13 +30,15 @@ MAX_CHANGES = 100
 CHANGE_FIELDS = ("id", "commit", "committed_at", "author", "title", "version")
 
 
-def pending(connection: Connection, upstream: str, downstream: str) -> list[dict[str, Any]]:
-    """Return what `upstream` runs and `downstream` does not, one item for each service.
+def pending(
+    connection: Connection, upstream: str, downstream: str, service: str | None = None
+) -> list[dict[str, Any]]:
+    """Return what `upstream` runs and `downstream` does not, one item for each service, or for one.
 
     Versions and images are compared; the configuration is each environment's own. A version that
     `downstream` had and replaced since is listed too, and blocked.
     """
-    candidates = list(_waiting(connection, upstream, downstream))
+    candidates = list(_waiting(connection, upstream, downstream, service))
     known = facts(connection, candidates)
     return [
         {
@@ -53,9 +55,11 @@ def unknown(connection: Connection, names: set[str]) -> set[str]:
     return names - set(connection.execute(found).scalars())
 
 
-def _waiting(connection: Connection, upstream: str, downstream: str) -> Iterator[Candidate]:
+def _waiting(
+    connection: Connection, upstream: str, downstream: str, service: str | None
+) -> Iterator[Candidate]:
     cells: dict[str, dict[str, dict[str, Any]]] = {upstream: {}, downstream: {}}
-    for cell in matrix.running(connection, among=cells):
+    for cell in matrix.running(connection, among=cells, service=service):
         cells[cell["environment"]][cell["service"]] = cell
     ids = {name: found for name, found in connection.execute(_ids(cells))}  # noqa: C416
     known = connection.execute(
@@ -81,7 +85,7 @@ def _item(candidate: Candidate, downstream: str, known: Facts) -> dict[str, Any]
         "service": here["service"],
         **_told(here),
         "waiting_since": since,
-        "age_seconds": max(0, int((now() - since).total_seconds())),
+        "age_seconds": max(0, int((this_minute() - since).total_seconds())),
         "replaces": None if candidate.downstream is None else _told(candidate.downstream),
         "blockers": [blocker._asdict() for blocker in known.blockers(candidate)],
         "edit": edit if digest else None,

@@ -20,6 +20,7 @@ from api.domain import catalog, kinds
 from api.domain.deployments import NewDeployment, find
 from api.domain.evidence import reading, store
 from api.domain.kinds import Cell
+from api.domain.notifications import outbox
 from api.domain.transitions import LATER, ConflictError
 from api.domain.types import Kind, Status, now, united
 from api.tables import deployments
@@ -42,6 +43,7 @@ def record(connection: Connection, new: NewDeployment) -> tuple[dict[str, Any], 
     Raises ConflictError when an earlier report with the same external id said something else.
     """
     ((identifier, created),) = _record_all(connection, [new])
+    outbox.announce(connection, [identifier])
     recorded = find(connection, identifier)
     assert recorded is not None  # noqa: S101 (written in this transaction)
     return recorded, created

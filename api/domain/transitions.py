@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 from api.domain import corrections, kinds
 from api.domain.deployments import find
 from api.domain.kinds import Cell
+from api.domain.notifications import outbox
 from api.domain.types import Actor, Kind, Links, Status, Time, absent, now
 from api.tables import deployments
 
@@ -83,6 +84,7 @@ def change(connection: Connection, deployment_id: UUID, changed: DeploymentChang
     corrections.note(connection, deployment_id, values, changed.model_fields_set)
     cell = Cell(row["service_id"], row["environment_id"])
     kinds.review(connection, cell, row["started_at"])
+    outbox.announce(connection, [deployment_id])
 
 
 def _check_end(row: RowMapping, finished_at: datetime) -> None:

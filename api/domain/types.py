@@ -22,7 +22,10 @@ CLOCK_SKEW = timedelta(minutes=5)
 # An incident that names no deployment is taken to be about the latest one, if it is this recent.
 INFERENCE_WINDOW = timedelta(hours=72)
 
-RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# Python takes an offset of 99 minutes, too.
+RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII
+)
 
 
 class Status(StrEnum):
@@ -70,6 +73,11 @@ class InvalidValueError(ValueError):
 def now() -> datetime:
     """Return the current time, in UTC."""
     return datetime.now(UTC)
+
+
+def this_minute() -> datetime:
+    """Return when the current minute began: what is told by it is the same for a while."""
+    return now().replace(second=0, microsecond=0)
 
 
 def whole(value: Any) -> Any:
@@ -121,9 +129,10 @@ def parse_instant(value: Any) -> datetime:
     return instant
 
 
+NAME_LENGTH = 63
 Name = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=63),
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=NAME_LENGTH),
     Field(examples=["checkout"]),
 ]
 Version = Annotated[

@@ -65,6 +65,9 @@ class Said(BaseModel):
     source: Name
     external_id: str | None
     event_id: Annotated[UUID | None, Field(description="Null for a report without an event.")]
+    sequence: Annotated[
+        int | None, Field(description="The greater is the newer, where the sender numbers them.")
+    ]
     said: Annotated[dict[str, Any], Field(examples=[{"version": "1.4.2", "status": "succeeded"}])]
     correction: Annotated[bool, Field(description="Whether a person has said it.")]
     created_at: AwareDatetime

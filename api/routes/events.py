@@ -44,9 +44,10 @@ class Event(BaseModel):
 
 
 class EventDetail(Event):
-    """An event and the deployments it tells of; only an admin is shown its content."""
+    """An event and what it tells of; only an admin is shown its content."""
 
     deployments: list[UUID]
+    incidents: list[UUID]
     headers: Annotated[
         dict[str, str] | None, Field(examples=[{"x-github-event": "deployment_status"}])
     ] = None

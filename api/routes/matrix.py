@@ -1,4 +1,4 @@
-"""`/matrix`: what runs where."""
+"""`/matrix`: what runs where, and whether it is what git declares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.database import database
 from api.domain import matrix as domain
-from api.domain.types import Commit, ImageDigest, Name, Time, Version
+from api.domain.declarations import Folder
+from api.domain.matrix import State
+from api.domain.types import (
+    Commit,
+    ConfigRevision,
+    ImageDigest,
+    Name,
+    RepositoryUrl,
+    Time,
+    Version,
+)
 
 bp = APIBlueprint(
     "matrix",
@@ -25,24 +35,51 @@ class MatrixQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    at: Annotated[Time | None, Field(description="What ran then; now when it is not given.")] = None
+    at: Annotated[
+        Time | None, Field(description="What ran and was declared then; now when it is not given.")
+    ] = None
+
+
+class Declared(BaseModel):
+    """Which release git declares, and who says so."""
+
+    version: Version | None
+    image_digest: ImageDigest | None
+    config_revision: ConfigRevision
+    repository: RepositoryUrl
+    path: Folder
+    declared_at: Annotated[AwareDatetime, Field(description="Since when.")]
 
 
 class MatrixCell(BaseModel):
-    """What runs of one service in one environment: what last succeeded there."""
+    """What runs of one service in one environment, which is what last succeeded there.
+
+    Beside it is what git declares. Where something is declared and nothing was seen yet, what
+    tells of a deployment is null.
+    """
 
     service: Name
     environment: Name
-    version: Version
+    version: Version | None
     image_digest: ImageDigest | None
     commit: Commit | None
     config_revision: str | None
-    since: Annotated[AwareDatetime, Field(description="When that deployment finished.")]
-    deployment_id: UUID
+    since: Annotated[AwareDatetime | None, Field(description="When that deployment finished.")]
+    deployment_id: UUID | None
+    declared: Declared | None
+    deploying: Annotated[bool, Field(description="Whether the latest deployment has not ended.")]
+    state: Annotated[
+        State,
+        Field(
+            description="in-sync: what runs is what is declared; pending: it is not, and is being"
+            " deployed or was declared since; drifted: something else runs; unknown: nothing is"
+            " declared, or nothing was seen."
+        ),
+    ]
 
 
 class Matrix(BaseModel):
-    """One cell for each service and environment where something runs."""
+    """One cell for each service and environment where something runs or is declared."""
 
     cells: list[MatrixCell]
 
@@ -50,8 +87,11 @@ class Matrix(BaseModel):
 @bp.get("")
 @bp.input(MatrixQuery, location="query", arg_name="query")
 @bp.output(Matrix)
-@bp.doc(operation_id="getMatrix", summary="Show what runs where, or ran at some time")
+@bp.doc(
+    operation_id="getMatrix",
+    summary="Show what runs where and what is declared, or ran and was at some time",
+)
 def get_matrix(query: MatrixQuery) -> dict[str, list[dict[str, Any]]]:
-    """Return what runs where, by service and in the order of promotion."""
+    """Return what runs and what is declared, by service and in the order of promotion."""
     with database().read() as connection:
-        return {"cells": domain.running(connection, query.at)}
+        return {"cells": domain.cells(connection, query.at)}

@@ -78,7 +78,9 @@ class PendingPromotion(Running):
 
     service: Name
     waiting_since: Annotated[AwareDatetime, Field(description="When it came to `from`.")]
-    age_seconds: int
+    age_seconds: Annotated[
+        int, Field(description="From waiting_since to the beginning of this minute.")
+    ]
     replaces: Annotated[Running | None, Field(description="What `to` runs now, if anything.")]
     change_count: Annotated[int, Field(description="How many changes it brings.")]
     changes: Annotated[list[BroughtChange], Field(description="The newest hundred of them.")]

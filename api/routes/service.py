@@ -32,7 +32,7 @@ class Readiness(BaseModel):
     """The service can do its work."""
 
     status: Annotated[str, Field(examples=["ready"])]
-    schema_revision: Annotated[str, Field(examples=["0002"])]
+    schema_revision: Annotated[str, Field(examples=["0004"])]
 
 
 @bp.get("/")
@@ -46,6 +46,7 @@ def index() -> dict[str, object]:
         "deployments": url_for("deployments.list_deployments"),
         "incidents": url_for("incidents.list_incidents"),
         "changes": url_for("changes.list_changes"),
+        "declarations": url_for("declarations.list_declarations"),
         "matrix": url_for("matrix.get_matrix"),
         "promotions": url_for("promotions.list_pending"),
         "dora": url_for("dora.get_metrics"),

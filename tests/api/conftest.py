@@ -13,7 +13,6 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.database import Database
-from api.migrate import upgrade
 
 Record = Callable[..., dict[str, Any]]
 NewApp = Callable[..., APIFlask]
@@ -55,11 +54,9 @@ def new_app(tmp_path: Path) -> Iterator[NewApp]:
 
 
 @pytest.fixture
-def app(new_app: NewApp, empty_database: dict[str, object]) -> APIFlask:
+def app(new_app: NewApp, migrated_database: dict[str, object]) -> APIFlask:
     """Return an application on a migrated database."""
-    app = new_app(**empty_database)
-    upgrade(app.extensions["database"].engine)
-    return app
+    return new_app(**migrated_database)
 
 
 @pytest.fixture

@@ -156,10 +156,9 @@ def test_a_route_can_ask_for_a_scope_of_its_own(
 
 
 def test_public_reading_opens_reads_and_nothing_else(
-    new_app: NewApp, empty_database: dict[str, object]
+    new_app: NewApp, migrated_database: dict[str, object]
 ) -> None:
-    app = new_app(**empty_database, PUBLIC_READ=True)
-    app.test_cli_runner().invoke(args=["ledger", "migrate"])
+    app = new_app(**migrated_database, PUBLIC_READ=True)
     anonymous = FlaskClient(app, app.response_class)
 
     assert anonymous.get(MATRIX).status_code == 200
@@ -303,7 +302,7 @@ def test_a_read_neither_fails_nor_waits_because_its_token_cannot_be_noted(
 
 
 def test_a_read_only_database_is_read(
-    new_app: NewApp, empty_database: dict[str, object], make_token: MadeToken, app: APIFlask
+    new_app: NewApp, migrated_database: dict[str, object], make_token: MadeToken, app: APIFlask
 ) -> None:
     """As a PostgreSQL that is a replica, or a SQLite file on a medium without space."""
     token = make_token("read")
@@ -320,7 +319,7 @@ def test_a_read_only_database_is_read(
             )
         connection.commit()
 
-    again = new_app(**empty_database)
+    again = new_app(**migrated_database)
     assert again.test_client().get(MATRIX, headers=bearer(token)).status_code == 200
     assert last_use(database, token) is None
 

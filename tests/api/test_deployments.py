@@ -69,6 +69,13 @@ def test_a_start_alone_ends_when_it_is_reported(record: Record) -> None:
     assert told["finished_at"] == told["created_at"]
 
 
+def test_a_start_a_little_ahead_is_the_end_too(record: Record) -> None:
+    ahead = (datetime.now(UTC) + timedelta(minutes=2)).isoformat().replace("+00:00", "Z")
+    told = record(started_at=ahead)
+
+    assert told["finished_at"] == told["started_at"] == ahead
+
+
 def test_an_end_alone_is_also_the_start(record: Record) -> None:
     told = record(finished_at="2026-03-01T12:00:00Z")
 
@@ -82,6 +89,7 @@ def test_an_end_alone_is_also_the_start(record: Record) -> None:
         ("2026-03-01t12:00:00z", "2026-03-01T12:00:00Z"),
         ("2026-03-01T12:00:00.123456789Z", "2026-03-01T12:00:00.123456Z"),
         ("2026-02-28T23:30:00-01:00", "2026-03-01T00:30:00Z"),
+        ("2026-03-01T12:00:00+05:45", "2026-03-01T06:15:00Z"),
     ],
 )
 def test_times_are_told_in_utc(record: Record, sent: str, told: str) -> None:
@@ -131,6 +139,10 @@ def test_first_sights_at_the_same_time_are_one(client: FlaskClient, database: Da
         ({"started_at": "2026-03-01T12:00:00"}, "#/started_at"),
         ({"started_at": "2026-02-30T12:00:00Z"}, "#/started_at"),
         ({"started_at": "0001-01-01T00:00:00+14:00"}, "#/started_at"),
+        ({"started_at": "2026-02-28T12:00:00+01:60"}, "#/started_at"),
+        ({"started_at": "2026-02-28T12:00:00+24:00"}, "#/started_at"),
+        ({"started_at": "2016-12-31T23:59:60Z"}, "#/started_at"),
+        ({"started_at": "2026-02-28T24:00:00Z"}, "#/started_at"),
         ({"finished_at": "2026-03-01T11:59:59Z"}, "#/finished_at"),
         ({"status": "running"}, "#/finished_at"),
         ({"versoin": "1.0"}, "#/versoin"),

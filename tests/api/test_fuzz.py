@@ -38,8 +38,9 @@ LATER = "2026-04-01T12:00:00Z"
 FUTURE = "2999-03-01T12:00:00Z"
 TIMES = {
     *("at", "from", "to", "started_at", "finished_at"),
-    *("detected_at", "resolved_at", "committed_at"),
+    *("detected_at", "resolved_at", "committed_at", "declared_at"),
 }
+BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/ci", "ce-type": "com.example.other"}
 OPEN = {status for status in Status if not status.terminal}
 
 
@@ -58,7 +59,8 @@ def obey(case: Case[Any]) -> None:
     """Bring valid data within the rules that a JSON schema has no words for.
 
     Times are past, expiries to come, ends come after beginnings, environments exist; cursors,
-    ETags, keys and ids of deployments are none that were made up.
+    ETags, keys, ids of deployments and base64 are none that were made up, nor is where to send
+    notifications. An event in binary mode has its attributes in headers.
     """
     query = dict(case.query or {})
     query.pop("cursor", None)
@@ -68,6 +70,8 @@ def obey(case: Case[Any]) -> None:
     case.query = query
     for made_up in ("If-Match", "Idempotency-Key"):
         case.headers.pop(made_up, None)
+    if case.path.startswith("/api/v1/cloudevents") and case.media_type == "application/json":
+        case.headers.update(BINARY)
     case.body = sensible(case.body)
 
 
@@ -79,10 +83,18 @@ def sensible(value: Any) -> Any:
     told = {
         name: PAST if name in TIMES and each else sensible(each)
         for name, each in value.items()
-        if name != "deployment_id"
+        if name not in ("deployment_id", "data_base64")
     }
     if told.get("expires_at"):
         told["expires_at"] = FUTURE
+    if {"url", "types"} <= told.keys():
+        told["url"] = "https://chat.example.com/hooks/releases"
     if told.get("status") in OPEN:
         told.pop("finished_at", None)
+    if "services" in told:  # each names a release
+        services: Any = told["services"]
+        told["services"] = {
+            name: {**each, "version": each.get("version") or "1.4.2"}
+            for name, each in services.items()
+        }
     return told

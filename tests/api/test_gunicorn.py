@@ -18,16 +18,10 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import ADMIN_TOKEN, bearer
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., subprocess.Popen[str]]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -332,6 +332,12 @@ def test_it_is_resolved_and_opened_again(client: FlaskClient, report: Report) ->
     assert change(client, incident) == incident
 
 
+def test_it_may_be_resolved_in_the_moment_it_was_detected(
+    client: FlaskClient, report: Report
+) -> None:
+    assert change(client, report(), resolved_at=at(0))["resolved_at"] == at(0)
+
+
 def test_what_was_corrected_is_left_alone_by_later_reports(
     client: FlaskClient, report: Report, deployed: Deployed
 ) -> None:

@@ -1,9 +1,10 @@
-"""What runs where, on SQLite and on PostgreSQL."""
+"""What runs where and what git declares, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -46,6 +47,15 @@ def test_a_report_that_comes_late_does_not_replace_what_finished_after_it(
     assert running(client) == {("checkout", "dev"): "2"}
 
 
+def test_of_two_that_finished_at_once_the_later_report_runs(
+    client: FlaskClient, record: Record
+) -> None:
+    for version in ("2", "1"):
+        record(version=version, finished_at="2026-03-01T12:00:00Z")
+
+    assert running(client) == {("checkout", "dev"): "1"}
+
+
 def test_what_failed_or_still_rolls_out_does_not_run_there(
     client: FlaskClient, record: Record
 ) -> None:
@@ -72,6 +82,9 @@ def test_a_cell_tells_the_image_the_commit_and_since_when(
             "config_revision": None,
             "since": told["finished_at"],
             "deployment_id": told["id"],
+            "declared": None,
+            "deploying": False,
+            "state": "unknown",
         }
     ]
 
@@ -134,3 +147,88 @@ def test_any_moment_is_what_replaying_the_history_up_to_it_gives(
 
     told = {cell["environment"]: cell["version"] for cell in cells if cell["service"] == service}
     assert told == replayed
+
+
+DIGEST, OTHER = ("sha256:" + digit * 64 for digit in "12")
+
+
+def declare(client: FlaskClient, declared_at: str, **release: str) -> None:
+    body = {
+        "repository": "https://git.example.com/acme/gitops",
+        "config_revision": "8b13789",
+        "declared_at": declared_at,
+        "services": {"checkout": release} if release else {},
+    }
+    json_of(client.put("/api/v1/declarations/dev", json=body))
+
+
+def cell(client: FlaskClient, at: str | None = None) -> dict[str, Any]:
+    (found,) = json_of(client.get(URL, query_string={"at": at} if at else {}))["cells"]
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("declared", "ran", "state"),
+    [
+        ({"version": "1", "image_digest": DIGEST}, ("1", DIGEST), "in-sync"),
+        ({"version": "one", "image_digest": DIGEST}, ("1", DIGEST), "in-sync"),
+        ({"version": "1", "image_digest": DIGEST}, ("1", OTHER), "drifted"),
+        ({"version": "1", "image_digest": DIGEST}, ("1", None), "in-sync"),
+        ({"version": "1"}, ("1", DIGEST), "in-sync"),
+        ({"version": "2"}, ("1", None), "drifted"),
+        ({"image_digest": DIGEST}, ("1", None), "drifted"),
+    ],
+)
+def test_what_runs_is_compared_with_what_is_declared_by_digest_or_else_by_version(
+    client: FlaskClient,
+    record: Record,
+    declared: dict[str, str],
+    ran: tuple[str, str | None],
+    state: str,
+) -> None:
+    declare(client, "2026-03-01T12:00:00Z", **declared)
+    record(version=ran[0], image_digest=ran[1])
+
+    assert cell(client)["state"] == state
+
+
+def test_what_is_declared_stands_beside_what_runs_at_any_time(
+    client: FlaskClient, record: Record
+) -> None:
+    declare(client, "2026-03-01T11:00:00Z", version="1")
+    record(version="1", started_at="2026-03-01T11:30:00Z", finished_at="2026-03-01T12:00:00Z")
+    declare(client, "2026-03-02T11:00:00Z", version="2")
+    record(version="2", started_at="2026-03-02T11:30:00Z", finished_at="2026-03-02T12:00:00Z")
+    record(version="3", started_at="2026-03-03T11:30:00Z", finished_at="2026-03-03T12:00:00Z")
+    declare(client, "2026-03-04T11:00:00Z")
+
+    def told(at: str) -> tuple[str | None, str | None, bool, str]:
+        found = cell(client, f"2026-03-{at}:00Z")
+        declared = found["declared"] and found["declared"]["version"]
+        return found["version"], declared, found["deploying"], found["state"]
+
+    assert json_of(client.get(URL, query_string={"at": "2026-03-01T10:00:00Z"}))["cells"] == []
+    assert told("01T11:00") == (None, "1", False, "unknown")
+    assert told("01T11:30") == (None, "1", True, "pending")
+    assert told("01T12:00") == ("1", "1", False, "in-sync")
+    assert told("02T11:00") == ("1", "2", False, "pending")
+    assert told("02T11:30") == ("1", "2", True, "pending")
+    assert told("02T12:00") == ("2", "2", False, "in-sync")
+    assert told("03T12:00") == ("3", "2", False, "drifted")
+    assert told("04T11:00") == ("3", None, False, "unknown")
+
+
+def test_a_rollout_under_way_is_pending_until_it_has_ended(
+    client: FlaskClient, record: Record
+) -> None:
+    declare(client, "2026-03-01T11:00:00Z", version="1")
+    record(version="0", status="running", started_at="2026-03-01T10:00:00Z")
+    record(version="1", started_at="2026-03-01T11:30:00Z", finished_at="2026-03-01T12:00:00Z")
+    # What never said how it ended, and was overtaken, is not under way.
+    assert (cell(client)["deploying"], cell(client)["state"]) == (False, "in-sync")
+
+    rollout = record(version="2", status="running", started_at="2026-03-01T13:00:00Z")
+    assert (cell(client)["deploying"], cell(client)["state"]) == (True, "pending")
+
+    client.patch(f"/api/v1/deployments/{rollout['id']}", json={"status": "failed"})
+    assert (cell(client)["deploying"], cell(client)["state"]) == (False, "in-sync")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -15,6 +18,8 @@ from sqlalchemy import Engine, inspect, text
 from api import migrate, settings
 from api.database import open_engine, writing
 from api.tables import REQUIRED_REVISION, metadata
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -94,6 +99,22 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     monkeypatch.undo()
     assert inspect(engine).get_table_names() == []
     assert migrate.upgrade(engine) == (None, migrate.newest_revision())
+
+
+def test_the_command_that_makes_a_migration_finds_none_to_make(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_DATA_DIR", str(tmp_path))
+    engine = open_engine(settings.load())
+    migrate.upgrade(engine)
+    engine.dispose()
+    # As CONTRIBUTING.md calls it: a program, which does not look for modules where it is called.
+    alembic = Path(sys.executable).with_name("alembic")
+
+    done = subprocess.run([alembic, "check"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "No new upgrade operations" in done.stdout
 
 
 def test_revisions_are_numbered_so_that_newer_ones_compare_as_newer() -> None:

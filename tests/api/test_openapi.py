@@ -65,11 +65,11 @@ def test_every_operation_says_which_scope_it_needs(spec: dict[str, Any]) -> None
                 assert "security" not in operation
                 continue
             scope = "read" if method == "get" else "write"
-            if "/tokens" in path or path.endswith("/replay"):
+            if re.search("/(tokens|subscriptions|deliveries)|/replay$", path):
                 scope = "admin"
             scopes = [scope]
-            if "/webhooks/" in path:
-                source = path.split("/")[4]
+            if "/webhooks/" in path or "/cloudevents" in path:
+                source = path.removesuffix("/dry-run").rpartition("/")[2]
                 scopes = [f"ingest:{source}", *(["read"] if path.endswith("/dry-run") else [])]
             assert operation["security"] == [{"token": [each]} for each in scopes]
             assert all(f"`{each}`" in operation["description"] for each in scopes)
@@ -100,6 +100,7 @@ def test_no_model_is_there_twice(spec: dict[str, Any]) -> None:
         ("POST", "changes", "NewChanges"),
         ("PUT", "services/checkout", "ServiceDescription"),
         ("PUT", "environments/prod", "EnvironmentDescription"),
+        ("PUT", "declarations/prod", "NewDeclarations"),
     ],
 )
 def test_the_examples_are_accepted(

@@ -24,6 +24,8 @@ JSON = {"Content-Type": "application/json"}
         (b'{"service":', "line 1, column 12"),
         (b'{"service": "a", "service": "b"}', "twice"),
         (b'{"service": NaN}', "NaN"),
+        (b'{"service": "\\ud83d"}', "surrogate"),
+        (b'{"serv\\uDE80ice": "a"}', "surrogate"),
         (b'{"service": ' + b"9" * 5000 + b"}", "not JSON"),
         (b'{"service": "\xff"}', "UTF-8"),
         (b"[" * 100_000, "deeply"),
@@ -35,6 +37,24 @@ def test_a_body_that_is_not_json_is_a_bad_request(
     document = problem(sqlite_client.post(URL, data=body, headers=JSON), 400)
 
     assert said in str(document["detail"])
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"service": "a", "service": "b"}', "#/service"),
+        (b'{"links": [{}, {"a/b~c": 1, "a/b~c": 2}]}', "#/links/1/a~1b~0c"),
+        (b'{"a": {"b": 1, "b": 1}, "a": 2}', "#/a"),
+        (b'{"links": ["fine", "\\ud83d\\ude80", "\\ud83d"]}', "#/links/2"),
+        (b'{"links": {"\\udc00": 1}}', "#/links"),
+    ],
+)
+def test_what_readers_understand_differently_is_pointed_at(
+    sqlite_client: FlaskClient, body: bytes, pointer: str
+) -> None:
+    document = problem(sqlite_client.post(URL, data=body, headers=JSON), 400)
+
+    assert [fault["pointer"] for fault in document["errors"]] == [pointer]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])

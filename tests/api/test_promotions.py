@@ -143,6 +143,7 @@ def test_versions_of_unknown_order_bring_their_own_changes_alone(
 @pytest.mark.usefixtures("history")
 def test_a_failure_after_it_is_in_the_way(client: FlaskClient, record: Record) -> None:
     failed = record(version="1.3.0", status="failed", **at(3))
+    record(version="1.3.0", status="cancelled", **at(4))
 
     (item,) = pending(client)
 
@@ -181,10 +182,11 @@ def test_an_open_incident_upstream_is_in_the_way(
 
 
 @pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("status", ["pending", "running"])
 def test_a_deployment_under_way_downstream_is_in_the_way(
-    client: FlaskClient, record: Record
+    client: FlaskClient, record: Record, status: str
 ) -> None:
-    record(version="1.2.0", status="running", environment="prod")
+    record(version="1.2.0", status=status, environment="prod")
 
     (item,) = pending(client)
     assert reasons(item) == ["deployment_running"]
@@ -199,6 +201,17 @@ def test_what_was_rolled_back_downstream_is_in_its_own_way(
 
     (item,) = pending(client)
     assert (item["version"], reasons(item)) == ("1.2.0", ["replaced_before"])
+
+
+@pytest.mark.usefixtures("history")
+def test_another_build_of_the_same_version_is_not_what_was_rolled_back(
+    client: FlaskClient, record: Record
+) -> None:
+    record(version="1.2.0", image_digest="sha256:" + "20" * 32, environment="prod", **at(4))
+    record(version="1.0.0", image_digest="sha256:" + "10" * 32, environment="prod", **at(5))
+
+    (item,) = pending(client)
+    assert (item["version"], reasons(item)) == ("1.2.0", [])
 
 
 def test_without_a_digest_there_is_no_edit(client: FlaskClient, record: Record) -> None:

@@ -98,12 +98,18 @@ def test_a_late_report_of_an_earlier_state_changes_nothing(client: FlaskClient) 
     assert client.get(URL).json == before
 
 
-def test_two_ends_at_the_same_time_are_settled_by_the_worse(client: FlaskClient) -> None:
-    for status in ("succeeded", "failed", "succeeded"):
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [("succeeded", "failed"), ("succeeded", "cancelled"), ("cancelled", "failed")],
+)
+def test_two_ends_at_the_same_time_are_settled_by_the_worse(
+    client: FlaskClient, better: str, worse: str
+) -> None:
+    for status in (better, worse, better):
         report = {**ONE, "status": status, "finished_at": "2026-03-01T12:05:00Z"}
         json_of(client.post(URL, json=report))
 
-    assert told(client)["status"] == "failed"
+    assert told(client)["status"] == worse
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from api import demo
 from api.database import Database
 from api.domain import kinds, reports
+from api.domain.events.cloudevents import STRUCTURED
 from api.domain.transfer import importing, inserting
 from api.domain.types import Kind, now
 from api.migrate import upgrade
 from api.tables import REQUIRED_REVISION
-from tests.api.conftest import NewApp
+from tests.api.conftest import NewApp, json_of
+from tests.api.events.payloads import CLOUDEVENTS, GITHUB, cdevent, event_of, github
 from tests.api.transfer import (
     add_secrets,
     deployment,
@@ -66,6 +70,24 @@ ENTRIES: list[dict[str, Any]] = [
         "source": "pager",
         "external_id": "I-1",
     },
+    {
+        "type": "declaration",
+        "service": "checkout",
+        "environment": "prod",
+        "version": "1.0",
+        "config_revision": "8b13789",
+        "repository": "https://x.org/y",
+        "declared_at": "2026-03-01T11:55:00Z",
+    },
+    {
+        "type": "declaration",
+        "service": "checkout",
+        "environment": "prod",
+        "config_revision": "9c24890",
+        "repository": "https://x.org/y",
+        "path": "k8s/überall",
+        "declared_at": "2026-03-02T11:55:00Z",
+    },
 ]
 
 
@@ -78,9 +100,45 @@ def full(app: APIFlask, database: Database, tmp_path: Path) -> APIFlask:
         reports.record_all(connection, demo.history(now()).deployments)
     with database.read() as connection:
         known = connection.exec_driver_sql("SELECT id FROM deployments LIMIT 1").scalar_one()
-    incident = {**ENTRIES[-1], "external_id": "I-2", "deployment_id": str(known)}
+    tell(app)
+    incident = {**ENTRIES[5], "external_id": "I-2", "deployment_id": str(known)}
     imported(app, write(file, [{**incident, "resolved_at": None}]))
     return app
+
+
+def tell(app: APIFlask) -> str:
+    """Send events, correct what they tell of, and return where that deployment is."""
+    client = app.test_client()
+    first, *_ = [
+        github_says(client, state, number)
+        for number, state in enumerate([None, "in_progress", "inactive"])
+    ]
+    event = json_of(client.get(first.headers["Location"]))
+    url = f"/api/v1/deployments/{event['deployments'][0]}"
+    assert client.patch(url, json={"actor": "grace"}).status_code == 200
+    assert incident_says(client, "detected", 1).status_code == 202
+    (incident,) = json_of(client.get("/api/v1/incidents?limit=1"))["items"]
+    corrected = client.patch(f"/api/v1/incidents/{incident['id']}", json={"title": "No cards"})
+    assert corrected.status_code == 200
+    return url
+
+
+def incident_says(client: FlaskClient, what: str, number: int) -> TestResponse:
+    body = cdevent(
+        f"incident.{what}",
+        id=str(number),
+        subject="incident-7",
+        timestamp=f"2026-03-02T12:0{number}:00Z",
+        description="Payments are refused",
+        service={"id": "checkout"},
+    )
+    return client.post(CLOUDEVENTS, json=body, headers={"Content-Type": STRUCTURED})
+
+
+def github_says(client: FlaskClient, state: str | None, number: int) -> TestResponse:
+    body = github(state, number)
+    headers = {"X-GitHub-Event": event_of(body), "X-GitHub-Delivery": str(number)}
+    return client.post(GITHUB, json=body, headers=headers)
 
 
 @pytest.fixture
@@ -98,7 +156,8 @@ def test_an_export_that_is_imported_is_exported_alike(
 
     assert exported(embedded, second) == told
     assert first.read_bytes().partition(b"\n")[2] == second.read_bytes().partition(b"\n")[2]
-    assert added.endswith("2 incidents; there already: nothing\n")
+    last = "3 incidents, 2 declarations, 4 events, 4 statements, 2 incident statements"
+    assert added.endswith(f"{last}; there already: nothing\n")
 
 
 def test_the_kinds_that_the_history_decides_are_the_same_after_a_move(
@@ -128,6 +187,7 @@ def test_it_moves_from_sqlite_to_postgresql(
     new_app: NewApp, embedded: APIFlask, postgresql_server: Server, tmp_path: Path
 ) -> None:
     imported(embedded, write(tmp_path / "entries", ENTRIES))
+    tell(embedded)
     target = new_app(**postgresql_server.new_database())
     upgrade(target.extensions["database"].engine)
 
@@ -135,6 +195,28 @@ def test_it_moves_from_sqlite_to_postgresql(
     imported(target, tmp_path / "file")
 
     assert exported(target, tmp_path / "again") == told
+
+
+def test_events_go_on_where_the_ledger_moved_to(
+    app: APIFlask, embedded: APIFlask, tmp_path: Path
+) -> None:
+    url = tell(embedded)
+    exported(embedded, tmp_path / "file")
+    imported(app, tmp_path / "file")
+    client, before = app.test_client(), embedded.test_client()
+    (event,) = json_of(client.get("/api/v1/events?limit=1&outcome=not_ours"))["items"]
+
+    assert json_of(client.get(f"{url}/evidence")) == json_of(before.get(f"{url}/evidence"))
+    path = f"/api/v1/events/{event['id']}"
+    assert json_of(client.get(path)) == json_of(before.get(path))
+    # It came before; this is news.
+    assert github_says(client, "in_progress", 1).status_code == 200
+    assert github_says(client, "success", 3).status_code == 202
+    deployment = json_of(client.get(url))
+    assert (deployment["status"], deployment["actor"]) == ("succeeded", "grace")
+    assert incident_says(client, "resolved", 2).status_code == 202
+    (incident,) = json_of(client.get("/api/v1/incidents?limit=1"))["items"]
+    assert (incident["resolved_at"], incident["title"]) == ("2026-03-02T12:02:00Z", "No cards")
 
 
 def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
@@ -145,7 +227,8 @@ def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
     assert header["version"] == 1
     assert header["schema_revision"] == REQUIRED_REVISION
     assert header["counts"] == {name: types.count(name) for name in header["counts"]}
-    order = ["service", "environment", "deployment", "change", "incident"]
+    order = ["service", "environment", "deployment", "change", "incident", "declaration"]
+    order += ["event", "statement", "incident_statement"]
     assert types == sorted(types, key=order.index)
 
 

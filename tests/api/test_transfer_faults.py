@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from apiflask import APIFlask
@@ -11,7 +12,7 @@ from apiflask import APIFlask
 from api.database import Database
 from api.domain.transfer import reading
 from tests.api.conftest import NewApp, Record
-from tests.api.transfer import deployment, exported, imported, run, total, write
+from tests.api.transfer import deployment, empty, exported, imported, run, total, write
 from tests.postgresql import Server
 
 HEADER = {
@@ -82,10 +83,11 @@ def test_unchecked_the_lines_before_are_written(
         (b'{"type": "token"}', "#/type: must be one of: "),
         (b'{"type": "service", "type": "service"}', "#: is not JSON: the key"),
         (b'{"type": "service", "name": NaN}', "#: is not JSON: NaN is not a number"),
+        (b'{"type": "service", "name": "\\ud800"}', "#: is not JSON: half of a surrogate pair"),
         (b'{"type": "service"}', "#/name: is missing"),
         (b'{"type": "service", "name": "x", "team": "y"}', "#/team: is not known here"),
         (b"[" * 200_000, "#: is nested too deeply"),
-        (b" " * (1024 * 1024 + 1), "#: is longer than 1 MiB; nothing after it was read"),
+        (b" " * (4 * 1024 * 1024 + 1), "#: is longer than 4 MiB; nothing after it was read"),
         (b'{"format": "slipway-ledger"}', "#/type: must be one of"),
     ],
 )
@@ -200,6 +202,45 @@ def test_an_incident_names_a_deployment_that_is_known(app: APIFlask, tmp_path: P
     assert refused(app, file)[0] == fault
     assert refused(app, file, "--no-check")[0] == fault
     assert "1 incident" in imported(app, write(file, [deployment(id=IDENTIFIER), line]))
+
+
+@pytest.mark.parametrize("reference", ["deployment_id", "event_id"])
+def test_a_statement_names_what_is_known(
+    app: APIFlask, database: Database, tmp_path: Path, reference: str
+) -> None:
+    known = deployment(id=str(uuid4()))
+    event = {
+        "type": "event",
+        "id": str(uuid4()),
+        "source": "github",
+        "delivery_id": "1",
+        "received_at": "2026-03-01T12:00:00Z",
+        "headers": {},
+        "body": "{}",
+        "body_digest": "sha256:" + "4f" * 32,
+        "outcome": "projected",
+    }
+    statement = {
+        "type": "statement",
+        "id": str(uuid4()),
+        "deployment_id": known["id"],
+        "event_id": event["id"],
+        "service": "checkout",
+        "environment": "prod",
+        "source": "github",
+        "correction": False,
+        "said": {},
+        "started_at": "2026-03-01T12:00:00Z",
+        "ended_at": "2026-03-01T12:00:00Z",
+    }
+    lines = [known, event, {**statement, reference: str(uuid4())}]
+
+    told = refused(app, write(tmp_path / "file", lines))
+    assert told[0] == f"line 3: #/{reference}: is neither in the ledger nor on a line before"
+    told = refused(app, write(tmp_path / "file", lines), "--no-check")
+    assert told[0].startswith(f"line 3: #/{reference}: ")
+    empty(database)
+    assert imported(app, write(tmp_path / "file", [*lines[:2], statement]))
 
 
 def test_a_database_that_is_not_migrated_is_one_clear_line(

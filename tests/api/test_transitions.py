@@ -50,6 +50,13 @@ def test_the_end_can_be_told(client: FlaskClient, record: Record) -> None:
     assert json_of(client.patch(url(deployment), json=end)) == {**deployment, **end}
 
 
+def test_it_may_end_when_it_began(client: FlaskClient, record: Record) -> None:
+    deployment = record(status="running", started_at="2026-03-01T12:00:00Z")
+    end = {"status": "failed", "finished_at": "2026-03-01T12:00:00Z"}
+
+    assert json_of(client.patch(url(deployment), json=end)) == {**deployment, **end}
+
+
 @pytest.mark.parametrize(
     ("status", "change"),
     [

@@ -14,9 +14,31 @@ from sqlalchemy import delete, func, insert, select
 
 from api.database import Database
 from api.domain.types import now
-from api.tables import answers, changes, deployments, environments, incidents, services, tokens
+from api.tables import (
+    answers,
+    changes,
+    declarations,
+    deployments,
+    environments,
+    events,
+    evidence,
+    incident_statements,
+    incidents,
+    services,
+    tokens,
+)
 
-TABLES = (incidents, changes, deployments, environments, services)
+TABLES = (
+    evidence,
+    incident_statements,
+    events,
+    declarations,
+    incidents,
+    changes,
+    deployments,
+    environments,
+    services,
+)
 
 
 def run(app: APIFlask, *arguments: object, **options: Any) -> Result:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from api.domain.dora.periods import EARLIEST, Interval, Window, split
-from api.domain.types import Name, Time, now
+from api.domain.types import Name, Time, now, this_minute
 
 DEFAULT_SPAN = timedelta(days=90)
 MAX_PERIODS = 400
@@ -30,7 +30,8 @@ class Query(BaseModel):
         Field(alias="from", description="Not before this time; by default 90 days before `to`."),
     ] = None
     until: Annotated[
-        Time | None, Field(alias="to", validate_default=True, description="By default now.")
+        Time | None,
+        Field(alias="to", validate_default=True, description="By default the end of this minute."),
     ] = None
     interval: Annotated[
         Interval,
@@ -45,7 +46,7 @@ class Query(BaseModel):
     def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime:
         """Fill in the end, and refuse a window in which there is no time."""
         since: datetime | None = info.data.get("since")
-        end = until or now()
+        end = until or this_minute() + timedelta(minutes=1)
         if end <= (since or EARLIEST):
             raise ValueError("must be after from")
         return end

@@ -7,10 +7,13 @@ It knows neither HTTP nor the database, so a table of payloads tests it. `ADAPTE
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from api.domain.deployments import NewDeployment
 from api.domain.events.rules import Mapper, SourceRules
+from api.domain.incidents import NewIncident
+from api.domain.types import Name
 
 
 class Received(NamedTuple):
@@ -28,11 +31,17 @@ class Fact(NamedTuple):
     """What an event says of one deployment: `report` names its source and external id.
 
     Of two facts about one deployment the one with the greater `sequence` is newer, whenever they
-    come; without it, a status only goes forward.
+    come. A status only goes forward; of two final ones reached at the same time, the newer holds.
     """
 
     report: NewDeployment
     sequence: int | None = None
+
+
+class SeenEnvironment(NamedTuple):
+    """What an event says of an environment: that it is there."""
+
+    name: Name
 
 
 class NotOursError(Exception):
@@ -40,7 +49,16 @@ class NotOursError(Exception):
 
 
 class UnmappedError(Exception):
-    """The event is about a deployment, and the rules do not say which; the message says why."""
+    """The event is one of ours, and the rules do not say of what; the message says why."""
+
+
+class State(NamedTuple):
+    """How an object is, as a sender says of it again and again: see `api.domain.events.runs`."""
+
+    subject: str
+    at: datetime
+    succeeded: bool
+    revision: str
 
 
 class Adapter(NamedTuple):
@@ -55,13 +73,9 @@ class Adapter(NamedTuple):
     delivery_id: Callable[[Received], str | None]
     # What an event says. Raises NotOursError and UnmappedError, and ValueError or KeyError for a
     # body that is not the sender's.
-    facts: Callable[[Received, Mapper], Sequence[Fact]]
+    facts: Callable[[Received, Mapper], Sequence[Fact | NewIncident | SeenEnvironment]]
     # The header with the HMAC-SHA256 of the body, as `sha256=…`; None for a sender without one.
     signature: str | None = None
-    # Where its events are sent.
-    path: str | None = None
-
-    @property
-    def url(self) -> str:
-        """Return where its events are sent, under `/api/v1`."""
-        return self.path or f"/webhooks/{self.source}"
+    # The state that an event repeats or changes, for a sender that repeats it; its `key` is then
+    # the id of the delivery.
+    state: Callable[[Received], State | None] | None = None

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
-from api.domain import lists
+from api.domain import catalog, incident_reports, incident_statements, lists
+from api.domain.events import runs
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
@@ -24,6 +25,7 @@ from api.domain.events.redaction import redacted, text
 from api.domain.events.rules import SourceRules
 from api.domain.evidence import retraction, store
 from api.domain.lists import Order, Span
+from api.domain.notifications import outbox
 from api.domain.sql import inserted
 from api.domain.transitions import ConflictError
 from api.domain.types import Name, now
@@ -70,6 +72,10 @@ def received(adapter: Adapter, headers: Mapping[str, str], body: Any, raw: bytes
 def receive(connection: Connection, adapter: Adapter, came: Received, rules: Rules) -> Told:
     """Store an event and project it; one that came before changes nothing."""
     delivery_id = (adapter.delivery_id(came) or came.digest)[:MAX_DELIVERY_ID]
+    state = adapter.state(came) if adapter.state else None
+    if state is not None:
+        runs.lock(connection, state)
+    meaning = _meaning(connection, adapter, came, rules)
     row: dict[str, Any] = {
         "id": uuid7(),
         "source": adapter.source,
@@ -78,8 +84,8 @@ def receive(connection: Connection, adapter: Adapter, came: Received, rules: Rul
         "headers": dict(came.headers),
         "body": json.dumps(came.body),
         "body_digest": came.digest,
-        "outcome": Outcome.FAILED,
-        "reason": None,
+        "outcome": meaning.outcome,
+        "reason": meaning.reason,
     }
     if not inserted(connection, events, row):
         known = connection.execute(
@@ -88,7 +94,11 @@ def receive(connection: Connection, adapter: Adapter, came: Received, rules: Rul
             )
         ).one()
         return Told(id=known.id, outcome=Outcome(known.outcome), new=False)
-    outcome = _project(connection, adapter, row["id"], row["received_at"], came, rules)
+    outcome = _project(connection, row["id"], row["received_at"], meaning)
+    if state is not None and (later := runs.later(connection, adapter.source, state)):
+        _project_again(connection, later, rules)
+    if outcome is Outcome.PROJECTED:
+        outbox.announce(connection, _told_of(connection, row["id"]))
     return Told(id=row["id"], outcome=outcome, new=True)
 
 
@@ -118,21 +128,21 @@ def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) ->
     for event_id in ids:
         row = connection.execute(select(events).where(events.c.id == event_id)).one()
         came = Received(row.headers, json.loads(row.body), row.body_digest)
-        adapter = ADAPTERS[row.source]
-        outcome = _project(connection, adapter, event_id, row.received_at, came, rules)
-        outcomes[outcome] += 1
+        meaning = _meaning(connection, ADAPTERS[row.source], came, rules)
+        _note(connection, event_id, meaning)
+        outcomes[_project(connection, event_id, row.received_at, meaning)] += 1
     retraction.restore(connection, kept)
     return outcomes
 
 
 def find(connection: Connection, event_id: UUID) -> dict[str, Any] | None:
-    """Return an event and the ids of the deployments that it tells of, or None."""
+    """Return an event and the ids of the deployments and incidents it tells of, or None."""
     found = lists.one(connection, selected().where(events.c.id == event_id))
     if found is None:
         return None
-    told = select(evidence.c.deployment_id).where(evidence.c.event_id == event_id).distinct()
-    ids = connection.execute(told.order_by(evidence.c.deployment_id)).scalars()
-    return {**found, "deployments": list(ids)}
+    incidents = incident_statements.told_by(connection, event_id)
+    deployments = _told_of(connection, event_id)
+    return {**found, "deployments": deployments, "incidents": incidents}
 
 
 def content(connection: Connection, event_id: UUID) -> dict[str, Any]:
@@ -155,35 +165,54 @@ def selected(filters: Filters | None = None) -> Select[Any]:
     return statement.where(*filters.within(events.c.received_at))
 
 
-def _project(
-    connection: Connection,
-    adapter: Adapter,
-    event_id: UUID,
-    at: datetime,
-    came: Received,
-    rules: Rules,
-) -> Outcome:
+def _meaning(connection: Connection, adapter: Adapter, came: Received, rules: Rules) -> Meaning:
+    """Return what an event means, beside those stored if its sender repeats itself."""
     meaning = interpret(adapter, rules, came)
+    state = adapter.state(came) if adapter.state else None
+    return meaning if state is None else runs.placed(connection, adapter.source, state, meaning)
+
+
+def _project(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> Outcome:
+    """Write what a stored event means; what fails is undone and noted, and the event stays."""
+    if meaning.outcome is not Outcome.PROJECTED:
+        return meaning.outcome
+    try:
+        with connection.begin_nested():
+            _write(connection, event_id, at, meaning)
+    except ConflictError as error:
+        meaning = nothing(Outcome.FAILED, str(error))
+    except (OperationalError, InterfaceError):
+        raise  # about the connection: the sender tries again
+    except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError) as error:
+        log.exception("an event was not projected", event_id=str(event_id))
+        meaning = nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
+    else:
+        return meaning.outcome
+    _note(connection, event_id, meaning)
+    return meaning.outcome
+
+
+def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> None:
+    """Write what an event means. Raises ConflictError."""
     if meaning.facts:
-        meaning = _apply(connection, event_id, at, meaning)
+        store.record(connection, meaning.facts, at, event_id)
+    for incident in meaning.incidents:
+        incident_reports.tell(connection, incident, at, event_id)
+    if meaning.environments:
+        names = {each.name for each in meaning.environments}
+        catalog.environment_ids(connection, names, at)
+
+
+def _told_of(connection: Connection, event_id: UUID) -> list[UUID]:
+    """Return the ids of the deployments that an event tells of."""
+    told = select(evidence.c.deployment_id).where(evidence.c.event_id == event_id).distinct()
+    return list(connection.execute(told.order_by(evidence.c.deployment_id)).scalars())
+
+
+def _note(connection: Connection, event_id: UUID, meaning: Meaning) -> None:
+    """Write down what became of a stored event."""
     connection.execute(
         update(events)
         .where(events.c.id == event_id)
         .values(outcome=meaning.outcome, reason=meaning.reason)
     )
-    return meaning.outcome
-
-
-def _apply(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> Meaning:
-    """Write what an event means; what fails is undone and told, and the event stays."""
-    try:
-        with connection.begin_nested():
-            store.record(connection, meaning.facts, at, event_id)
-    except ConflictError as error:
-        return nothing(Outcome.FAILED, str(error))
-    except (OperationalError, InterfaceError):
-        raise  # about the connection: the sender tries again
-    except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError) as error:
-        log.exception("an event was not projected", event_id=str(event_id))
-        return nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
-    return meaning

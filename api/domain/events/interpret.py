@@ -8,8 +8,16 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from api.domain.events.adapter import Adapter, Fact, NotOursError, Received, UnmappedError
+from api.domain.events.adapter import (
+    Adapter,
+    Fact,
+    NotOursError,
+    Received,
+    SeenEnvironment,
+    UnmappedError,
+)
 from api.domain.events.rules import LeftOutError, Mapper, SourceRules, UnmappedNameError
+from api.domain.incidents import NewIncident
 
 MAX_REASON = 500
 
@@ -24,17 +32,20 @@ class Outcome(StrEnum):
 
 
 class Meaning(NamedTuple):
-    """What an event says, or why it says nothing."""
+    """What an event says of deployments and the rest, or why it says nothing."""
 
     outcome: Outcome
     reason: str | None
-    facts: Sequence[Fact]
+    facts: Sequence[Fact] = ()
+    incidents: Sequence[NewIncident] = ()
+    environments: Sequence[SeenEnvironment] = ()
 
 
 def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Received) -> Meaning:
     """Return what an event means by these rules."""
     try:
-        facts = adapter.facts(received, Mapper(rules[adapter.source]))
+        told = adapter.facts(received, Mapper(rules[adapter.source]))
+        facts = [each for each in told if isinstance(each, Fact)]
         for _, sequence in facts:
             _check_sequence(sequence)
     except (NotOursError, LeftOutError) as error:
@@ -46,14 +57,16 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
         return nothing(Outcome.FAILED, "; ".join(faults))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         return nothing(Outcome.FAILED, f"The body is not one of {adapter.source}: {_fault(error)}")
-    if not facts:
+    if not told:
         return nothing(Outcome.NOT_OURS, "It tells of no deployment.")
-    return Meaning(Outcome.PROJECTED, None, facts)
+    incidents = [each for each in told if isinstance(each, NewIncident)]
+    environments = [each for each in told if isinstance(each, SeenEnvironment)]
+    return Meaning(Outcome.PROJECTED, None, facts, incidents, environments)
 
 
 def nothing(outcome: Outcome, reason: str) -> Meaning:
     """Return the meaning of an event that says nothing to the ledger."""
-    return Meaning(outcome, reason[:MAX_REASON], ())
+    return Meaning(outcome, reason[:MAX_REASON])
 
 
 def _check_sequence(sequence: Any) -> None:

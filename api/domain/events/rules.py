@@ -21,11 +21,11 @@ from typing import Annotated, Any, NamedTuple
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from api.domain.types import Name
+from api.domain.types import NAME_LENGTH, Name
 
 FIELD = re.compile(r"\{([^{}]*)\}")
 PATH = re.compile(r"[^\s.|{}]+(\.[^\s.|{}]+)*")
-NAME_LENGTH, VERSION_LENGTH = 63, 128
+VERSION_LENGTH = 128
 
 
 def _check_template(template: str) -> str:

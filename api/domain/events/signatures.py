@@ -1,15 +1,16 @@
 """Signatures: who knows the secret wrote these bytes.
 
 An HMAC of the bytes as they were sent, as GitHub (`X-Hub-Signature-256`) and Flux (`X-Signature`)
-have it: `sha256=` and hexadecimal digits. What other schemes sign (Standard
-Webhooks signs an id and a time too) is for the caller to put together.
+have it: `sha256=` and hexadecimal digits; a sender may say sha224, sha384 or sha512, too. What
+other schemes sign (Standard Webhooks signs an id and a time too) is for the caller to put together.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
+
+ALGORITHMS = frozenset({"sha224", "sha256", "sha384", "sha512"})
 
 
 def verify(secrets: Sequence[str], signed: bytes, sent: str) -> bool:
@@ -17,12 +18,17 @@ def verify(secrets: Sequence[str], signed: bytes, sent: str) -> bool:
 
     All are tried in a time that does not depend on which one it is; without a secret nothing is.
     """
-    algorithm, _, digest = sent.strip().partition("=")
-    told = digest.lower().encode(errors="replace") if algorithm.lower() == "sha256" else b""
-    fits = [hmac.compare_digest(sign(secret, signed).encode(), told) for secret in secrets]
+    named, _, digest = sent.strip().partition("=")
+    algorithm = named.lower()
+    if algorithm not in ALGORITHMS:
+        return False
+    told = digest.lower().encode(errors="replace")
+    fits = [
+        hmac.compare_digest(sign(secret, signed, algorithm).encode(), told) for secret in secrets
+    ]
     return any(fits)
 
 
-def sign(secret: str, signed: bytes) -> str:
-    """Return the HMAC-SHA256 of these bytes, in hexadecimal digits."""
-    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+def sign(secret: str, signed: bytes, algorithm: str = "sha256") -> str:
+    """Return the HMAC of these bytes, in hexadecimal digits."""
+    return hmac.new(secret.encode(), signed, algorithm).hexdigest()

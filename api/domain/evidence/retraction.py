@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
-from api.domain import kinds
+from api.domain import incident_statements, kinds
 from api.domain.evidence import reading
 from api.domain.evidence.reading import COLUMNS
 from api.domain.evidence.statements import Statement
 from api.domain.evidence.store import regroup
 from api.domain.kinds import Cell
 from api.tables import deployments, evidence, incidents
+from api.tables import incident_statements as said_of_incidents
 
 
 class Kept(NamedTuple):
@@ -27,14 +28,20 @@ class Kept(NamedTuple):
 
 def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
     """Take back what some events have said, as if they had never come."""
+    told = select(said_of_incidents.c.id).where(
+        said_of_incidents.c.source == incidents.c.source,
+        said_of_incidents.c.external_id == incidents.c.external_id,
+    )
     links = select(incidents.c.id, incidents.c.deployment_id).where(
-        incidents.c.deployment_id.in_(select(evidence.c.deployment_id))
+        incidents.c.deployment_id.is_not(None),
+        or_(incidents.c.deployment_id.in_(select(evidence.c.deployment_id)), told.exists()),
     )
     kept = Kept([], [(row[0], row[1]) for row in connection.execute(links)])
     for event_id in event_ids:
         said = select(*COLUMNS).where(evidence.c.event_id == event_id)
         for each in [Statement._make(row) for row in connection.execute(said)]:
             kept.corrections.extend(_retract(connection, each))
+        incident_statements.retract(connection, event_id)
     return kept
 
 

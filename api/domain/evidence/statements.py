@@ -64,7 +64,7 @@ class Witness:
         """Return what it says: each field as its newest statement that has one."""
         plain = [each for each in self.statements if not each.correction]
         told = {name: _first(each.said.get(name) for each in plain) for name in TOLD}
-        decisive = max(plain, key=_decisive) if plain[0].sequence is None else plain[0]
+        decisive = max(plain, key=_decisive)
         return told | {
             "status": decisive.said["status"],
             "finished_at": decisive.said["finished_at"],
@@ -121,16 +121,23 @@ def conflicts(group: Sequence[Witness]) -> list[str]:
     ]
 
 
-def _newest(statement: Statement) -> tuple[int, tuple[str, int], bytes]:
-    sequence = -1 if statement.sequence is None else statement.sequence
-    return sequence, _decisive(statement), to_json(statement.said)
+def _newest(statement: Statement) -> tuple[int, tuple[str, int, int], bytes]:
+    return _number(statement), _decisive(statement), to_json(statement.said)
 
 
-def _decisive(statement: Statement) -> tuple[str, int]:
-    """Return what a status is settled by: final ones last, by the time they were reached."""
+def _decisive(statement: Statement) -> tuple[str, int, int]:
+    """Return what a status is settled by: final ones last, by the time they were reached.
+
+    Senders tell whole seconds, and two states may be reached in one: then their number decides.
+    """
     if statement.correction:
-        return "", 0
-    return statement.said["finished_at"] or "", RANK.index(Status(statement.said["status"]))
+        return "", 0, 0
+    rank = RANK.index(Status(statement.said["status"]))
+    return statement.said["finished_at"] or "", _number(statement), rank
+
+
+def _number(statement: Statement) -> int:
+    return -1 if statement.sequence is None else statement.sequence
 
 
 def _reached(witness: Witness) -> tuple[datetime, int]:

@@ -16,6 +16,7 @@ from api.domain.evidence import correlation, reading
 from api.domain.evidence.correlation import LONGEST, WINDOW
 from api.domain.evidence.reading import PLAIN
 from api.domain.evidence.statements import Statement, Witness, settled, witnesses
+from api.domain.incidents import NewIncident
 from api.domain.kinds import Cell
 from api.domain.sql import Earlier
 from api.domain.transitions import ConflictError
@@ -112,7 +113,7 @@ def regroup(connection: Connection, seed: Sequence[Statement]) -> None:
     together = correlation.groups(found) if told else [[each] for each in found]
     kept = {min(each.id for each in group): group for group in together}
     before = {each.deployment_id for each in around if each.deployment_id is not None}
-    if before:  # one may take the key that another one had
+    if before and len(before | kept.keys()) > 1:  # one may take the key that another one had
         connection.execute(
             update(deployments).where(deployments.c.id.in_(before)).values(external_id=None)
         )
@@ -210,8 +211,8 @@ def _statement(
     )
 
 
-def derived(event_id: UUID, report: NewDeployment) -> UUID:
-    """Return the id of what an event says of a deployment: the same when it is projected again.
+def derived(event_id: UUID, report: NewDeployment | NewIncident) -> UUID:
+    """Return the id of what an event says of one thing: the same when it is projected again.
 
     It sorts by time as the event's id does (RFC 9562, section 5.7): the first 64 bits are the same.
     """

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -25,8 +25,10 @@ from api.domain.transfer.seen import Seen
 from api.domain.transfer.stored import Known, Row
 from api.domain.transitions import ConflictError
 from api.domain.types import now
-from api.tables import deployments
+from api.tables import deployments, events
 
+# What entries refer to by its id.
+REFERENCES = {"deployment_id": deployments.c.id, "event_id": events.c.id}
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
@@ -92,13 +94,13 @@ def _compare(
 ) -> list[Entry]:
     """Return the entries that the ledger does not have; tell the reader what is wrong."""
     known = Known(connection, [entry for _, entry in batch])
-    missing = _missing_deployments(connection, batch)
+    missing = _missing(connection, batch)
     new: list[Entry] = []
     for line, entry in batch:
         try:
             if seen is not None:
                 seen.note(line, entry)
-            _check_reference(entry, missing, seen)
+            _check_references(entry, missing, seen)
             if _adds_to(known.of(entry), entry):
                 new.append(entry)
         except LineError as error:
@@ -122,23 +124,28 @@ def _adds_to(row: Row | None, entry: Entry) -> bool:
     return False
 
 
-def _missing_deployments(connection: Connection, batch: Batch) -> set[UUID]:
-    named = {
-        entry.deployment_id
-        for _, entry in batch
-        if isinstance(entry, IncidentEntry) and entry.deployment_id is not None
-    }
-    if not named:
-        return set()
-    found = connection.execute(select(deployments.c.id).where(deployments.c.id.in_(named)))
-    return named - set(found.scalars())
+def _missing(connection: Connection, batch: Batch) -> set[UUID]:
+    """Return the ids that entries refer to and the ledger does not have."""
+    missing: set[UUID] = set()
+    for reference, column in REFERENCES.items():
+        named = {_referred(entry, reference) for _, entry in batch} - {None}
+        if named:
+            found = connection.execute(select(column).where(column.in_(named)))
+            missing |= named - set(found.scalars())
+    return missing
 
 
-def _check_reference(entry: Entry, missing: set[UUID], seen: Seen | None) -> None:
-    if not isinstance(entry, IncidentEntry) or entry.deployment_id not in missing:
-        return
-    if seen is None or not seen.has_deployment(entry.deployment_id):
-        raise LineError("is neither in the ledger nor on a line before", "#/deployment_id")
+def _check_references(entry: Entry, missing: set[UUID], seen: Seen | None) -> None:
+    for reference in REFERENCES:
+        identifier = _referred(entry, reference)
+        if identifier not in missing:
+            continue
+        if seen is None or not seen.has(reference.removesuffix("_id"), identifier):
+            raise LineError("is neither in the ledger nor on a line before", f"#/{reference}")
+
+
+def _referred(entry: Entry, reference: str) -> Any:
+    return getattr(entry, reference, None)
 
 
 def _decide(connection: Connection, service: str, environment: str) -> None:

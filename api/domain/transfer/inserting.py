@@ -5,20 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Table, insert
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog, reports
 from api.domain.reports import Identity
 from api.domain.transfer.lines import (
     ChangeEntry,
+    DeclarationEntry,
     DeploymentEntry,
     Entry,
     EnvironmentEntry,
     IncidentEntry,
+    IncidentStatementEntry,
+    StatementEntry,
 )
 from api.domain.types import Tier, now
-from api.tables import changes, environments, incidents, services
+from api.tables import (
+    changes,
+    declarations,
+    environments,
+    events,
+    evidence,
+    incident_statements,
+    incidents,
+    services,
+)
 
 
 def insert_all(connection: Connection, entries: Sequence[Entry]) -> int:
@@ -62,7 +74,35 @@ def _changes(connection: Connection, entries: Sequence[Entry]) -> int:
 
 
 def _incidents(connection: Connection, entries: Sequence[Entry]) -> int:
-    told = cast(Sequence[IncidentEntry], entries)
+    return _in_cells(connection, incidents, cast(Sequence[IncidentEntry], entries))
+
+
+def _declarations(connection: Connection, entries: Sequence[Entry]) -> int:
+    return _in_cells(connection, declarations, cast(Sequence[DeclarationEntry], entries))
+
+
+def _events(connection: Connection, entries: Sequence[Entry]) -> int:
+    rows = [_row(entry) for entry in entries]
+    for row in rows:
+        del row["created_at"]  # it was received
+    connection.execute(insert(events), rows)
+    return len(rows)
+
+
+def _statements(connection: Connection, entries: Sequence[Entry]) -> int:
+    return _in_cells(connection, evidence, cast(Sequence[StatementEntry], entries))
+
+
+def _incident_statements(connection: Connection, entries: Sequence[Entry]) -> int:
+    told = cast(Sequence[IncidentStatementEntry], entries)
+    return _in_cells(connection, incident_statements, told)
+
+
+def _in_cells(
+    connection: Connection,
+    table: Table,
+    told: Sequence[IncidentEntry | DeclarationEntry | StatementEntry | IncidentStatementEntry],
+) -> int:
     of_service = catalog.service_ids(connection, {entry.service for entry in told}, now())
     of_environment = catalog.environment_ids(
         connection, {entry.environment for entry in told}, now()
@@ -75,7 +115,7 @@ def _incidents(connection: Connection, entries: Sequence[Entry]) -> int:
         }
         for entry in told
     ]
-    connection.execute(insert(incidents), rows)
+    connection.execute(insert(table), rows)
     return len(rows)
 
 
@@ -90,4 +130,8 @@ INSERT: dict[str, Callable[[Connection, Sequence[Entry]], int]] = {
     "deployment": _deployments,
     "change": _changes,
     "incident": _incidents,
+    "declaration": _declarations,
+    "event": _events,
+    "statement": _statements,
+    "incident_statement": _incident_statements,
 }

@@ -19,11 +19,15 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
+from api.domain.declarations import Folder
 from api.domain.deployments import NewDeployment
+from api.domain.events.interpret import Outcome
 from api.domain.types import (
     Actor,
     Commit,
+    ConfigRevision,
     ExternalId,
+    ImageDigest,
     ImageName,
     Line,
     Links,
@@ -175,6 +179,75 @@ class IncidentEntry(Entry):
         return self
 
 
+class DeclarationEntry(Entry):
+    """A fact of what git declares; one that names no release is a withdrawal."""
+
+    KEY = ("service", "environment", "declared_at")
+    INCIDENTAL = frozenset({"type", "id", "created_at"})
+
+    type: Literal["declaration"]
+    service: Name
+    environment: Name
+    version: Version | None = None
+    image_digest: ImageDigest | None = None
+    config_revision: ConfigRevision
+    repository: RepositoryUrl
+    path: Folder = ""
+    declared_at: Time
+
+
+class EventEntry(Entry):
+    """An event as it is stored; what it told of deployments has lines of its own."""
+
+    KEY = ("source", "delivery_id")
+
+    type: Literal["event"]
+    source: Name
+    delivery_id: Annotated[str, Field(max_length=256)]
+    received_at: Time
+    headers: dict[str, str]
+    body: str
+    body_digest: ImageDigest
+    outcome: Outcome
+    reason: Annotated[str | None, Field(max_length=500)] = None
+
+
+class StatementEntry(Entry):
+    """What an event or a report said of a deployment; both must be known before."""
+
+    KEY = ("id",)
+
+    type: Literal["statement"]
+    id: UUID
+    deployment_id: UUID
+    event_id: UUID | None = None
+    service: Name
+    environment: Name
+    source: Name
+    external_id: ExternalId | None = None
+    sequence: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    correction: bool
+    said: dict[str, Any]
+    started_at: Time
+    ended_at: Time
+
+
+class IncidentStatementEntry(Entry):
+    """What an event, a report or a correction said of an incident; the event must be known."""
+
+    KEY = ("id",)
+
+    type: Literal["incident_statement"]
+    id: UUID
+    event_id: UUID | None = None
+    service: Name
+    environment: Name
+    source: Name
+    external_id: ExternalId
+    correction: bool
+    said: dict[str, Any]
+
+
 # In an order in which all that a line refers to came before it.
 ENTRIES: dict[str, type[Entry]] = {
     "service": ServiceEntry,
@@ -182,4 +255,8 @@ ENTRIES: dict[str, type[Entry]] = {
     "deployment": DeploymentEntry,
     "change": ChangeEntry,
     "incident": IncidentEntry,
+    "declaration": DeclarationEntry,
+    "event": EventEntry,
+    "statement": StatementEntry,
+    "incident_statement": IncidentStatementEntry,
 }

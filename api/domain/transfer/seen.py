@@ -37,9 +37,9 @@ class Seen:
     ) -> None:
         self._connection.close()
 
-    def has_deployment(self, identifier: object) -> bool:
-        """Say whether a line had a deployment of that id."""
-        mark = _mark("deployment", (str(identifier),))
+    def has(self, name: str, identifier: object) -> bool:
+        """Say whether a line had something of that type and id."""
+        mark = _mark(name, (str(identifier),))
         found = self._connection.execute("SELECT 1 FROM seen WHERE mark = ?", (mark,))
         return found.fetchone() is not None
 

@@ -7,9 +7,20 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, select
 
+from api.domain.declarations import FIELDS as DECLARATION_FIELDS
 from api.domain.deployments import FIELDS
 from api.domain.transfer.lines import Entry
-from api.tables import changes, deployments, environments, incidents, services
+from api.tables import (
+    changes,
+    declarations,
+    deployments,
+    environments,
+    events,
+    evidence,
+    incident_statements,
+    incidents,
+    services,
+)
 
 Row = dict[str, Any]
 
@@ -72,6 +83,38 @@ SHELVES = {
         ).select_from(incidents.join(services).join(environments)),
         incidents.c.id,
         (incidents.c.source, incidents.c.external_id),
+    ),
+    "declaration": Shelf(
+        select(*DECLARATION_FIELDS).select_from(declarations.join(services).join(environments)),
+        declarations.c.id,
+        (services.c.name, environments.c.name, declarations.c.declared_at),
+    ),
+    "event": Shelf(
+        select(events),
+        events.c.id,
+        (events.c.source, events.c.delivery_id),
+    ),
+    "statement": Shelf(
+        select(
+            *(evidence.c[name] for name in ("id", "deployment_id", "event_id")),
+            _SERVICE,
+            _ENVIRONMENT,
+            *(evidence.c[name] for name in ("source", "external_id", "sequence", "correction")),
+            *(evidence.c[name] for name in ("said", "started_at", "ended_at", "created_at")),
+        ).select_from(evidence.join(services).join(environments)),
+        evidence.c.id,
+        (evidence.c.id,),
+    ),
+    "incident_statement": Shelf(
+        select(
+            *(incident_statements.c[name] for name in ("id", "event_id")),
+            _SERVICE,
+            _ENVIRONMENT,
+            *(incident_statements.c[name] for name in ("source", "external_id", "correction")),
+            *(incident_statements.c[name] for name in ("said", "created_at")),
+        ).select_from(incident_statements.join(services).join(environments)),
+        incident_statements.c.id,
+        (incident_statements.c.id,),
     ),
 }
 

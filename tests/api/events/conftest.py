@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 
-from api.migrate import upgrade
 from tests.api.conftest import NewApp
 from tests.api.events.payloads import OLD_SECRET, SECRET
 
@@ -20,7 +19,9 @@ def secret_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def app(new_app: NewApp, empty_database: dict[str, object], secret_file: Path) -> APIFlask:
-    app = new_app(**empty_database, WEBHOOK_GITHUB_SECRET_FILE=secret_file)
-    upgrade(app.extensions["database"].engine)
-    return app
+def app(new_app: NewApp, migrated_database: dict[str, object], secret_file: Path) -> APIFlask:
+    return new_app(
+        **migrated_database,
+        WEBHOOK_FLUX_SECRET_FILE=secret_file,
+        WEBHOOK_GITHUB_SECRET_FILE=secret_file,
+    )

@@ -23,7 +23,6 @@ from api.domain import reports
 from api.domain.deployments import FIELDS, NewDeployment
 from api.domain.evidence import store
 from api.domain.types import now
-from api.migrate import upgrade
 from api.tables import deployments, environments, events, services
 from tests.api.conftest import NewApp, Record, json_of, problem
 from tests.api.events.payloads import COMMIT, deliver, github
@@ -75,9 +74,8 @@ HISTORY = [
 
 
 @pytest.fixture
-def ledger(new_app: NewApp, empty_database: dict[str, object]) -> Database:
-    app = new_app(**empty_database)
-    upgrade(app.extensions["database"].engine)
+def ledger(new_app: NewApp, migrated_database: dict[str, object]) -> Database:
+    app = new_app(**migrated_database)
     found: Database = app.extensions["database"]
     return found
 
@@ -210,6 +208,7 @@ def test_a_report_joins_what_events_tell_of(client: FlaskClient, record: Record)
     evidence = json_of(client.get(f"/api/v1/deployments/{joined['id']}/evidence"))
     assert [each["source"] for each in evidence["items"]] == ["github", "api"]
     assert evidence["items"][0]["said"]["version"] == COMMIT
+    assert [each["sequence"] for each in evidence["items"]] == [3, None]
     assert evidence["conflicts"] == ["version"]
     problem(client.get(f"/api/v1/deployments/{UUID(int=7)}/evidence"), 404)
 

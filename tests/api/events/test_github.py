@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from api.domain.events.adapter import Received
 from api.domain.events.adapters.github import GITHUB
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
-from tests.api.events.payloads import COMMIT, event_of, github
+from tests.api.events.payloads import COMMIT, deliver, event_of, github
+from tests.api.events.test_inbox import items
 
 
 def meaning(body: dict[str, Any], event: str | None = None, **rules: Any) -> Meaning:
@@ -95,3 +97,13 @@ def test_rules_name_and_leave_out() -> None:
     assert (report.service, report.environment) == ("shop", "prod")
 
     assert meaning(github(environment="preview"), **rules).outcome is Outcome.NOT_OURS
+
+
+def test_what_has_failed_stays_so_until_a_second_try_has_ended(client: FlaskClient) -> None:
+    seen = []
+    for number, state in enumerate(["in_progress", "failure", "in_progress", "success"], start=1):
+        deliver(client, github(state, number), f"delivery {number}")
+        (deployment,) = items(client, "deployments")
+        seen.append(deployment["status"])
+
+    assert seen == ["running", "failed", "failed", "succeeded"]

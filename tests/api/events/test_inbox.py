@@ -124,6 +124,7 @@ def test_only_an_admin_sees_what_was_sent(client: FlaskClient) -> None:
         (b"{", "application/json", 400),
         (b"payload=%7B%7D", "application/x-www-form-urlencoded", 415),
         (b"[]", "application/json", 422),
+        (b'{"a": {"b": ["\\ud800"]}}', "application/json", 400),
         (b'{"a":' * 2000 + b"1" + b"}" * 2000, "application/json", 400),
         (b'{"a": "' + b"x" * 1024 * 1024 + b'"}', "application/json", 413),
     ],

@@ -16,7 +16,7 @@ from api.settings import SettingsError
     [
         ("- 1", "must have rules by source"),
         ("a: [", "is not YAML"),
-        ("jenkins: {}", "jenkins: is not a source; there are github"),
+        ("jenkins: {}", "jenkins: is not a source; there are "),
         ("github: {servce: x}", "github.servce"),
         ("github: {service: '{repository'}", "opens or closes nothing"),
         ("github: {service: '{}'}", "is no field"),

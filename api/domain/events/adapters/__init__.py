@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from api.domain.events.adapter import Adapter
+from api.domain.events.adapters.argocd import ARGOCD
+from api.domain.events.adapters.cdevents import CLOUDEVENTS
+from api.domain.events.adapters.flux import FLUX
 from api.domain.events.adapters.github import GITHUB
 
-ADAPTERS: dict[str, Adapter] = {adapter.source: adapter for adapter in (GITHUB,)}
+# Whose events are a JSON object each, sent to `/webhooks/SOURCE`.
+WEBHOOKS = (ARGOCD, FLUX, GITHUB)
+ADAPTERS: dict[str, Adapter] = {adapter.source: adapter for adapter in (*WEBHOOKS, CLOUDEVENTS)}

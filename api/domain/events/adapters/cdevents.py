@@ -1,0 +1,161 @@
+"""CDEvents 0.4 and 0.5, as CloudEvents: deployments, incidents, and that an environment is there.
+
+Fields: cdevents/spec, continuous-deployment.md, continuous-operations.md and conformance/. A type
+is looked at without its version: what the ledger reads has been the same since 0.1 of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from packageurl import PackageURL
+
+from api.domain.deployments import NewDeployment
+from api.domain.events.adapter import (
+    Adapter,
+    Fact,
+    NotOursError,
+    Received,
+    SeenEnvironment,
+)
+from api.domain.events.rules import Mapper, SourceRules
+from api.domain.incidents import NewIncident
+from api.domain.types import Kind, Status
+
+SOURCE = "cloudevents"
+TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)(\.[0-9].*)?")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+MAX_KEY, MAX_TITLE = 256, 200
+SAFE = "/:@!$&'()*+,;=?"
+
+
+Told = Fact | NewIncident | SeenEnvironment
+
+
+def facts(received: Received, mapper: Mapper) -> Sequence[Told]:
+    """Return what an event says of a deployment, an incident or an environment."""
+    event = received.body
+    found = TYPE.fullmatch(event["type"])
+    if found is None:
+        raise NotOursError(f"{event['type']} is no CDEvent")
+    tell = TOLD.get((found[1], found[2]))
+    if tell is None:
+        raise NotOursError(f"{found[1]}.{found[2]} tells nothing that the ledger records")
+    return [tell(event, mapper)]
+
+
+def delivery_id(received: Received) -> str | None:
+    """Return the source and the id of an event, which together are its alone."""
+    return _key(received.body["source"], received.body["id"])
+
+
+def _deployed(kind: Kind | None) -> Callable[[dict[str, Any], Mapper], Fact]:
+    def tell(event: dict[str, Any], mapper: Mapper) -> Fact:
+        data = event["data"]
+        content = data["subject"]["content"]
+        artifact = _artifact(content["artifactId"])
+        fields = {"service": data["subject"], "environment": content["environment"]}
+        names = mapper.names({**data, **fields, "artifact": artifact})
+        at = data["context"]["timestamp"]
+        report = {
+            **names._asdict(),
+            "image_digest": artifact.get("digest"),
+            "kind": kind,
+            "status": Status.SUCCEEDED,
+            "started_at": at,
+            "finished_at": at,
+            "links": _links({"source": event["source"]}),
+            "source": SOURCE,
+            "external_id": _key(event["source"], event["id"]),
+        }
+        return Fact(NewDeployment.model_validate(report))
+
+    return tell
+
+
+def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
+    """Return how an event tells of an incident whose `moment` its timestamp is."""
+
+    def tell(event: dict[str, Any], mapper: Mapper) -> NewIncident:
+        data = event["data"]
+        subject = data["subject"]
+        content = subject["content"]
+        fields = {**data, **content, "artifact": _artifact(content.get("artifactId"))}
+        title = " ".join(str(content.get("description") or f"Incident {subject['id']}").split())
+        return NewIncident.model_validate(
+            {
+                "service": mapper.name("service", fields),
+                "environment": mapper.name("environment", fields),
+                "title": title[:MAX_TITLE],
+                moment: data["context"]["timestamp"],
+                "links": _links({"source": event["source"], "ticket": content.get("ticketURI")}),
+                "source": SOURCE,
+                "external_id": _key(subject.get("source") or event["source"], subject["id"]),
+            }
+        )
+
+    return tell
+
+
+def _environment(event: dict[str, Any], mapper: Mapper) -> SeenEnvironment:
+    data = event["data"]
+    return SeenEnvironment(mapper.name("environment", {**data, "environment": data["subject"]}))
+
+
+TOLD: dict[tuple[str, str], Callable[[dict[str, Any], Mapper], Told]] = {
+    ("service", "deployed"): _deployed(None),
+    ("service", "upgraded"): _deployed(None),
+    ("service", "rolledback"): _deployed(Kind.ROLLBACK),
+    ("incident", "detected"): _incident("detected_at"),
+    ("incident", "reported"): _incident("detected_at"),
+    ("incident", "resolved"): _incident("resolved_at"),
+    ("environment", "created"): _environment,
+    ("environment", "modified"): _environment,
+}
+
+
+def _artifact(text: Any) -> dict[str, str]:
+    """Return what a package URL says: name, version, digest and tag, each if it is there."""
+    try:
+        purl = PackageURL.from_string(text)
+    except ValueError:  # older senders have any text here, and rules may know another field
+        return {}
+    version = purl.version or ""
+    told = {
+        "name": purl.name,
+        "version": version,
+        "digest": version if DIGEST.fullmatch(version) else "",
+        "tag": dict(purl.qualifiers).get("tag", ""),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _links(urls: dict[str, Any]) -> list[dict[str, str]]:
+    return [
+        {"title": title, "url": url}
+        for title, url in urls.items()
+        if isinstance(url, str) and url.startswith(("https://", "http://"))
+    ]
+
+
+def _key(source: str, identifier: str) -> str:
+    """Return a text of printable ASCII for a source and an id in it; long ones by their hash."""
+    key = f"{quote(source, SAFE)}#{quote(identifier, SAFE)}"
+    return key if len(key) <= MAX_KEY else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+CLOUDEVENTS = Adapter(
+    source=SOURCE,
+    headers=frozenset({"content-type", "user-agent"}),
+    rules=SourceRules(
+        service="{service.id}",
+        environment="{environment.id}",
+        version="{artifact.tag|artifact.version}",
+    ),
+    delivery_id=delivery_id,
+    facts=facts,
+)

@@ -1,0 +1,111 @@
+"""CloudEvents 1.0 over HTTP: an event in binary or structured mode, or a batch. Pure.
+
+Whatever the mode, an event comes out in the JSON event format, which is what is stored. Sources:
+cloudevents/spec v1.0.2, bindings/http-protocol-binding.md and formats/json-format.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from api.domain import strictjson
+
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+PREFIX = "ce-"
+MAX_BATCH = 100
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+def _check_data(encoded: str) -> str:
+    """Refuse what cannot be read: what is secret in it could not be taken out."""
+    try:
+        _decoded(encoded)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is not the base64 of JSON") from error
+    return encoded
+
+
+Attribute = Annotated[
+    str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+]
+
+
+class CloudEvent(BaseModel):
+    """An event in the JSON event format; extensions may be added."""
+
+    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
+
+    specversion: Literal["1.0"]
+    id: Annotated[Attribute, Field(examples=["271069a8-fc18-44f1-b38f-9d70a1695819"])]
+    source: Annotated[Attribute, Field(examples=["/ci/acme/checkout"])]
+    type: Annotated[Attribute, Field(examples=["dev.cdevents.service.deployed.0.3.0"])]
+    data: Annotated[Any, Field(examples=[{}], description="A CDEvent, say.")] = None
+    data_base64: Annotated[
+        Annotated[str, AfterValidator(_check_data)] | None,
+        Field(examples=["e30="], description="JSON in base64, instead of `data`."),
+    ] = None
+
+
+class HeaderError(ValueError):
+    """A header of an event in binary mode cannot be read."""
+
+    def __init__(self, header: str, detail: str) -> None:
+        super().__init__(f"{header} {detail}")
+        self.header = header
+        self.detail = detail
+
+
+Events = list[dict[str, Any]]
+_BATCH = TypeAdapter(Annotated[list[CloudEvent], Field(max_length=MAX_BATCH)])
+
+
+def read(media_type: str, headers: Mapping[str, str], body: Any) -> Events:
+    """Return the events of a request whose body is JSON, each in the JSON event format.
+
+    Raises HeaderError, and ValidationError whose places are in the body, or in binary mode the
+    names of attributes. A batch is taken as a whole or not at all.
+    """
+    if media_type == BATCH:
+        _BATCH.validate_python(body)
+        return [_with_data(event) for event in body]
+    event = body if media_type == STRUCTURED else {**_attributes(headers), "data": body}
+    CloudEvent.model_validate(event)
+    return [_with_data(event)]
+
+
+def _attributes(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the attributes of an event in binary mode."""
+    found = {
+        name.lower().removeprefix(PREFIX): _header(name, value)
+        for name, value in headers.items()
+        if name.lower().startswith(PREFIX)
+    }
+    return {**found, "datacontenttype": headers.get("Content-Type", "")}
+
+
+def _header(name: str, value: str) -> str:
+    """Return what a header says, without quotes and decoded once (section 3.1.3.2)."""
+    plain = QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
+    try:
+        return unquote(plain.encode("ascii"), errors="strict")
+    except UnicodeError as error:
+        raise HeaderError(name, "is not printable ASCII with percent-encoded UTF-8") from error
+
+
+def _with_data(event: dict[str, Any]) -> dict[str, Any]:
+    encoded = event.get("data_base64")
+    if encoded is None:
+        return event
+    plain = {name: value for name, value in event.items() if name != "data_base64"}
+    return {**plain, "data": _decoded(encoded)}
+
+
+def _decoded(encoded: str) -> Any:
+    return strictjson.loads(base64.b64decode(encoded, validate=True).decode())

@@ -1,0 +1,98 @@
+"""Runs: what a sender says again and again of an object is one deployment.
+
+Flux says at every interval that an object has reached its revision. The events of one object about
+one revision, by their own times and with none about another revision between them, are a run: one
+deployment, told by its first success and by the first failure before that. Nothing is kept for it
+but the events: their delivery ids sort by object and time. So the projection of an event depends
+on which events there are, and not on the order in which they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select
+
+from api.domain.events.adapter import State
+from api.domain.events.interpret import Meaning, Outcome, nothing
+from api.tables import events
+
+KEY = events.c.delivery_id
+SUCCEEDED, FAILED = "succeeded", "failed"
+STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"  # always as long, so that it sorts
+
+
+def key(state: State) -> str:
+    """Return what tells a state from another one; those of an object sort by time."""
+    status = SUCCEEDED if state.succeeded else FAILED
+    return f"{state.subject} {state.at:{STAMP}} {status} {state.revision}"
+
+
+def lock(connection: Connection, state: State) -> None:
+    """Let nobody else decide about this object until the transaction ends."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+        subject = func.hashtextextended(state.subject, 0)
+        connection.execute(select(func.pg_advisory_xact_lock(subject)))
+
+
+def placed(connection: Connection, source: str, state: State, meaning: Meaning) -> Meaning:
+    """Return what an event means beside the stored ones of its run: something, or a repetition."""
+    if not meaning.facts:
+        return meaning
+    here = key(state)
+    before = select(KEY).where(_of(source, state), here > KEY)
+    border = connection.execute(
+        before.where(~KEY.endswith(f" {state.revision}", autoescape=True))
+        .order_by(KEY.desc())
+        .limit(1)
+    ).scalar()
+    first = (before if border is None else before.where(border < KEY)).order_by(KEY).limit(1)
+    start = connection.execute(first).scalar()
+    known = start
+    if state.succeeded:
+        succeeded = first.where(KEY.contains(f" {SUCCEEDED} ", autoescape=True))
+        known = connection.execute(succeeded).scalar()
+    if known is not None:
+        told = f"The deployment of this revision was told at {_time(state, known)}; it is no other."
+        return nothing(Outcome.NOT_OURS, told)
+    identifier = f"{state.subject}/{_time(state, start or here)}"
+    return meaning._replace(
+        facts=[
+            fact._replace(report=fact.report.model_copy(update={"external_id": identifier}))
+            for fact in meaning.facts
+        ]
+    )
+
+
+def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
+    """Return the stored events after this one to which it matters that there is this one.
+
+    In the run that follows these are the first event and the first success: all others repeat them.
+    """
+    after = select(events.c.id, KEY).where(_of(source, state), key(state) < KEY).order_by(KEY)
+    found: list[UUID] = []
+    revision = None
+    for identifier, told in connection.execute(after):
+        _, status, told_revision = told.removeprefix(f"{state.subject} ").split(" ", 2)
+        revision = revision or told_revision
+        if told_revision != revision:
+            break
+        if not found or status == SUCCEEDED:
+            found.append(identifier)
+        if status == SUCCEEDED:
+            break
+    return found
+
+
+def _of(source: str, state: State) -> ColumnElement[bool]:
+    """Return the condition for the events of an object; the range is for the index."""
+    return and_(
+        events.c.source == source,
+        KEY.between(f"{state.subject} 0", f"{state.subject} 9"),
+        KEY.startswith(f"{state.subject} ", autoescape=True),
+    )
+
+
+def _time(state: State, told: str) -> str:
+    return told.removeprefix(f"{state.subject} ").partition(" ")[0]

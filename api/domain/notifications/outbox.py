@@ -1,0 +1,124 @@
+"""The outbox: what is to be told, written in the transaction in which it comes about.
+
+Only what comes in is told, not what is imported, replayed or rebuilt; only news, a day old at most
+and after the subscription; and each thing once to each subscription.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic_core import to_jsonable_python
+from sqlalchemy import Connection, Row, select
+from uuid_utils.compat import uuid7
+
+from api.domain import promotions
+from api.domain.deployments import find
+from api.domain.notifications.subscriptions import Type
+from api.domain.sql import insert_new
+from api.domain.types import Kind, Status, now
+from api.tables import deliveries, environments, subscriptions
+
+NEWS = timedelta(hours=24)
+# What of a promotion that waits is told; its changes and the file to edit can be read.
+TOLD = (
+    "service",
+    "version",
+    "image_digest",
+    "commit",
+    "deployment_id",
+    "waiting_since",
+    "replaces",
+    "blockers",
+    "change_count",
+)
+
+
+class Message(NamedTuple):
+    """Something to tell; one with the same subject is told once."""
+
+    type: Type
+    subject: str
+    at: datetime
+    data: dict[str, Any]
+
+
+def announce(connection: Connection, deployment_ids: Iterable[UUID]) -> None:
+    """Note what there is to tell of some deployments that were just heard of."""
+    listening = connection.execute(select(subscriptions)).all()
+    if not listening:
+        return
+    wanted = {kind for each in listening for kind in each.types}
+    for deployment_id in deployment_ids:
+        deployment = find(connection, deployment_id)
+        if deployment is None or not _is_news(deployment["finished_at"]):
+            continue
+        if Type.FINISHED in wanted:
+            _tell(connection, listening, _finished(deployment))
+        if Type.PENDING in wanted:
+            for message in _pending(connection, deployment):
+                _tell(connection, listening, message)
+
+
+def _is_news(finished_at: datetime | None) -> bool:
+    return finished_at is not None and finished_at > now() - NEWS
+
+
+def _finished(deployment: dict[str, Any]) -> Message:
+    subject = f"{deployment['id']} {deployment['status']}"
+    return Message(Type.FINISHED, subject, deployment["finished_at"], deployment)
+
+
+def _pending(connection: Connection, deployment: dict[str, Any]) -> Iterable[Message]:
+    """Yield what a deployment that succeeded leaves waiting for the environments after its own."""
+    if deployment["status"] != Status.SUCCEEDED or deployment["kind"] == Kind.RESYNC:
+        return
+    upstream, service = deployment["environment"], deployment["service"]
+    for downstream in _next(connection, upstream):
+        for item in promotions.pending(connection, upstream, downstream, service):
+            if item["deployment_id"] == deployment["id"]:
+                data = {"from": upstream, "to": downstream, **{name: item[name] for name in TOLD}}
+                subject = f"{deployment['id']} {downstream}"
+                yield Message(Type.PENDING, subject, deployment["finished_at"], data)
+
+
+def _next(connection: Connection, name: str) -> Sequence[str]:
+    """Return the environments that releases of this one are promoted to: the next in order."""
+    here = select(environments.c.promotion_order).where(environments.c.name == name)
+    later = (
+        select(environments.c.promotion_order)
+        .where(environments.c.promotion_order > here.scalar_subquery())
+        .order_by(environments.c.promotion_order)
+        .limit(1)
+    )
+    following = select(environments.c.name).where(
+        environments.c.promotion_order == later.scalar_subquery()
+    )
+    return connection.execute(following.order_by(environments.c.name)).scalars().all()
+
+
+def _tell(connection: Connection, listening: Sequence[Row[Any]], message: Message) -> None:
+    body = {"type": message.type, "timestamp": message.at, "data": message.data}
+    at = now()
+    rows = [
+        {
+            "id": uuid7(),
+            "subscription_id": each.id,
+            "type": message.type,
+            "subject": message.subject,
+            # What is signed is a text: it must be the same each time.
+            "body": json.dumps(to_jsonable_python(body)),
+            "state": "waiting",
+            "attempts": 0,
+            "due_at": at,
+            "created_at": at,
+        }
+        for each in listening
+        if message.type in each.types and each.created_at <= message.at
+    ]
+    if rows:
+        connection.execute(insert_new(connection, deliveries), rows)

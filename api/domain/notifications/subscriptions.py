@@ -1,0 +1,104 @@
+"""Subscriptions: who is told what, and what signs it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, Select, delete, insert, select
+from uuid_utils.compat import uuid7
+
+from api.domain import lists
+from api.domain.lists import Order
+from api.domain.notifications import addresses
+from api.domain.types import InvalidValueError, now
+from api.tables import deliveries, subscriptions
+
+# As Standard Webhooks has it: between 24 and 64 random bytes.
+SECRET_BYTES = 32
+
+
+class Type(StrEnum):
+    """What can be told."""
+
+    FINISHED = "deployment.finished"
+    PENDING = "promotion.pending"
+
+
+def _sorted(types: list[Type]) -> list[Type]:
+    return sorted(set(types))
+
+
+class NewSubscription(BaseModel):
+    """A subscription as it is asked for."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "example": {
+                "url": "https://chat.example.com/hooks/releases",
+                "types": ["deployment.finished", "promotion.pending"],
+            }
+        },
+    )
+
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=addresses.MAX_URL,
+            description="Where to; https only.",
+            examples=["https://chat.example.com/hooks/releases"],
+        ),
+    ]
+    types: Annotated[
+        list[Type],
+        Field(min_length=1, max_length=20, description="What to tell."),
+        AfterValidator(_sorted),
+    ]
+
+
+# The columns of a subscription as it is told: all but the secret.
+FIELDS = tuple(column for column in subscriptions.c if column is not subscriptions.c.secret)
+ORDER: Order = {"created_at": subscriptions.c.created_at, "id": subscriptions.c.id}
+
+
+def create(
+    connection: Connection, new: NewSubscription, inside: Collection[str]
+) -> tuple[dict[str, Any], str]:
+    """Subscribe; return the subscription as it is told, and its secret, which is not told again.
+
+    Raises InvalidValueError for a URL where nothing may be sent.
+    """
+    try:
+        addresses.parse(new.url, inside)
+    except addresses.RefusedError as error:
+        raise InvalidValueError("/url", str(error)) from error
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    row = {"id": uuid7(), **new.model_dump(mode="json"), "secret": secret, "created_at": now()}
+    connection.execute(insert(subscriptions), row)
+    return {column.name: row[column.name] for column in FIELDS}, secret
+
+
+def find(connection: Connection, subscription_id: UUID) -> dict[str, Any] | None:
+    """Return the subscription of that id as it is told, or None."""
+    return lists.one(connection, selected().where(subscriptions.c.id == subscription_id))
+
+
+def selected() -> Select[Any]:
+    """Return the statement for the list of subscriptions, to be ordered and cut into pages."""
+    return select(*FIELDS)
+
+
+def remove(connection: Connection, subscription_id: UUID) -> bool:
+    """End a subscription, and forget what was to be told; say whether there was one of that id."""
+    connection.execute(delete(deliveries).where(deliveries.c.subscription_id == subscription_id))
+    ended = connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
+    return ended.rowcount == 1

@@ -1,0 +1,110 @@
+"""`/subscriptions`: who is told what happens. Only an admin may."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from apiflask import APIBlueprint, abort
+from flask import current_app, url_for
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api import auth
+from api.database import database
+from api.domain.notifications import subscriptions as domain
+from api.domain.notifications.subscriptions import NewSubscription, Type
+from api.domain.types import InvalidValueError
+from api.problems import InvalidBodyError
+from api.routes import lists
+from api.routes.lists import NextCursor, PageQuery
+
+bp = APIBlueprint(
+    "subscriptions",
+    __name__,
+    url_prefix="/subscriptions",
+    tag={"name": "Subscriptions", "description": "Who is told what happens, by signed webhooks."},
+)
+
+UNKNOWN = "There is no subscription of that id."
+
+
+class Subscription(BaseModel):
+    """A subscription without its secret; times are in UTC."""
+
+    id: UUID
+    url: Annotated[str, Field(examples=["https://chat.example.com/hooks/releases"])]
+    types: list[Type]
+    created_at: AwareDatetime
+
+
+class CreatedSubscription(Subscription):
+    """A new subscription with its secret."""
+
+    secret: Annotated[
+        str,
+        Field(
+            description="What its webhooks are signed with; it is not shown again.",
+            examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+        ),
+    ]
+
+
+class SubscriptionPage(BaseModel):
+    """Some subscriptions, newest first, and where the next ones begin."""
+
+    items: list[Subscription]
+    next_cursor: NextCursor
+
+
+@bp.post("")
+@auth.require("admin")
+@bp.input(NewSubscription, arg_name="new")
+@bp.output(
+    CreatedSubscription, status_code=201, description="The subscription; Location says where it is."
+)
+@bp.doc(operation_id="createSubscription", summary="Subscribe to what happens")
+def create_subscription(new: NewSubscription) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Subscribe. This answer is the only one that shows the secret."""
+    inside = current_app.extensions["settings"].notification_private_hosts()
+    try:
+        with database().write() as connection:
+            told, secret = domain.create(connection, new, inside)
+    except InvalidValueError as error:
+        raise InvalidBodyError(error.pointer, error.detail) from error
+    location = url_for(".get_subscription", subscription_id=told["id"])
+    return {**told, "secret": secret}, 201, {"Location": location, "Cache-Control": "no-store"}
+
+
+@bp.get("")
+@auth.require("admin")
+@bp.input(PageQuery, location="query", arg_name="query")
+@bp.output(SubscriptionPage)
+@bp.doc(operation_id="listSubscriptions", summary="List subscriptions, newest first")
+def list_subscriptions(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Return a page of subscriptions, and no secret."""
+    return lists.page(query, domain.selected(), domain.ORDER)
+
+
+@bp.get("/<uuid:subscription_id>")
+@auth.require("admin")
+@bp.output(Subscription)
+@bp.doc(operation_id="getSubscription", summary="Read a subscription", responses={404: UNKNOWN})
+def get_subscription(subscription_id: UUID) -> dict[str, Any]:
+    """Return one subscription, without its secret."""
+    with database().read() as connection:
+        found = domain.find(connection, subscription_id)
+    if found is None:
+        abort(404, f"There is no subscription {subscription_id}.")
+    return found
+
+
+@bp.delete("/<uuid:subscription_id>")
+@auth.require("admin")
+@bp.output({}, status_code=204, description="Nothing more is sent to it.")
+@bp.doc(operation_id="deleteSubscription", summary="End a subscription", responses={404: UNKNOWN})
+def delete_subscription(subscription_id: UUID) -> tuple[str, int]:
+    """End a subscription, and forget its deliveries."""
+    with database().write() as connection:
+        if not domain.remove(connection, subscription_id):
+            abort(404, f"There is no subscription {subscription_id}.")
+    return "", 204

@@ -1,0 +1,173 @@
+"""What Flux says again and again is one deployment, in whatever order it comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from api.database import Database
+from api.domain.events import inbox
+from api.domain.events.adapters.flux import FLUX
+from api.domain.events.signatures import sign
+from tests.api.conftest import NewApp, problem
+from tests.api.events.payloads import OLD_SECRET, SECRET, flux
+from tests.api.events.test_conformance import SAMPLES
+from tests.api.events.test_evidence import export, told
+from tests.api.events.test_inbox import items
+
+URL = "/api/v1/webhooks/flux"
+ORDERS = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 25
+A, B = f"1.0.0@sha256:{'a' * 64}", f"2.0.0@sha256:{'b' * 64}"
+SUCCEEDED, FAILED = "ReconciliationSucceeded", "HealthCheckFailed"
+HELM: dict[str, Any] = {"kind": "HelmRelease", "revision": "6.5.4"}
+HISTORY = [
+    flux(FAILED, 0, A),
+    flux(FAILED, 1, A),
+    flux(SUCCEEDED, 2, A),
+    flux(SUCCEEDED, 12, A),
+    flux(FAILED, 22, A),
+    flux(SUCCEEDED, 32, A),
+    flux(FAILED, 42, B),
+    flux(FAILED, 43, B),
+    flux(SUCCEEDED, 44, A),
+    flux(SUCCEEDED, 54, A),
+    flux(SUCCEEDED, 55, B),
+    flux(SUCCEEDED, 12, A, environment="staging"),
+    flux("UpgradeSucceeded", 3, **HELM, environment="dev"),
+    flux("UpgradeSucceeded", 4, **HELM, environment="dev"),
+    flux("UpgradeFailed", 5, **HELM, environment="dev"),
+    flux("UpgradeFailed", 6, **HELM, environment="dev"),
+    flux("RollbackSucceeded", 7, **HELM, environment="dev"),
+]
+
+
+def rows(found: list[dict[str, Any]], environment: str) -> list[tuple[str, str, str]]:
+    return [
+        (each["version"], each["status"], f"{each['finished_at']:%H:%M}")
+        for each in sorted(found, key=lambda each: each["finished_at"])
+        if each["environment"] == environment
+    ]
+
+
+def ledger_of(database: Database, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    with database.engine.connect() as connection:
+        connection.execution_options(writes=True)
+        for body in bodies:
+            came = inbox.received(FLUX, {}, body, json.dumps(body).encode())
+            inbox.receive(connection, FLUX, came, {"flux": FLUX.rules})
+        found = told(connection)
+        connection.rollback()
+    return found
+
+
+def test_a_run_is_one_deployment_and_a_revision_that_returns_another_one(
+    database: Database,
+) -> None:
+    found = ledger_of(database, HISTORY)
+
+    assert rows(found, "prod") == [
+        ("1.0.0", "succeeded", "12:02"),  # failed at first; what fails later is no deployment
+        ("2.0.0", "failed", "12:42"),
+        ("1.0.0", "succeeded", "12:44"),
+        ("2.0.0", "succeeded", "12:55"),
+    ]
+    assert rows(found, "staging") == [("1.0.0", "succeeded", "12:12")]
+    assert rows(found, "dev") == [
+        ("6.5.4", "succeeded", "12:03"),
+        ("6.5.4", "succeeded", "12:04"),
+        ("6.5.4", "failed", "12:05"),
+        ("6.5.4", "succeeded", "12:07"),
+    ]
+
+
+def test_the_order_leaves_no_trace(database: Database) -> None:
+    expected = ledger_of(database, HISTORY)
+    chance = random.Random(20260301)  # noqa: S311
+    for _ in range(ORDERS):
+        bodies = HISTORY + chance.choices(HISTORY, k=5)
+        chance.shuffle(bodies)
+        assert ledger_of(database, bodies) == expected
+
+
+def deliver(client: FlaskClient, body: Any, secret: str = SECRET, by: str = "sha256") -> Any:
+    raw = json.dumps(body).encode()
+    signature = f"{by}={sign(secret, raw, by)}"
+    headers = {"Content-Type": "application/json", "X-Signature": signature}
+    return client.post(URL, data=raw, headers=headers | {"Authorization": ""})
+
+
+def test_it_is_stored_once_said_again_and_the_same_after_a_rebuild(
+    app: APIFlask, client: FlaskClient
+) -> None:
+    chance = random.Random(7)  # noqa: S311
+    for body in chance.sample(HISTORY, len(HISTORY)):
+        assert deliver(client, body).status_code in (202, 204)
+        assert deliver(client, body).status_code == 200
+    assert deliver(client, flux("Progressing", 1)).status_code == 204
+    (staging,) = (e for e in items(client, "deployments") if e["environment"] == "staging")
+    client.patch(f"/api/v1/deployments/{staging['id']}", json={"actor": "grace"})
+    before = export(app)
+
+    result = app.test_cli_runner().invoke(args=["ledger", "rebuild"])
+    assert result.exit_code == 0, result.output
+    assert export(app) == before
+
+
+@pytest.mark.parametrize("by", ["sha224", "sha256", "sha384", "sha512"])
+def test_either_secret_signs_by_any_of_the_hashes(client: FlaskClient, by: str) -> None:
+    assert deliver(client, flux(), SECRET, by).status_code == 202
+    assert deliver(client, flux(), OLD_SECRET, by).status_code == 200
+    problem(deliver(client, flux(), "another secret altogether", by), 401)
+
+
+def test_sha1_signs_nothing(client: FlaskClient) -> None:
+    problem(deliver(client, flux(), by="sha1"), 401)
+
+
+def real(name: str) -> bytes:
+    file: Path = SAMPLES / name
+    if not file.is_file():
+        pytest.skip(f"no samples of real events at {SAMPLES}")
+    return file.read_bytes()
+
+
+def test_the_real_signature_is_taken(new_app: NewApp, tmp_path: Path) -> None:
+    raw = real("flux-generic-hmac-vector.json")
+    file = tmp_path / "secret"
+    file.write_text("7152fed34dd6149a7c75a276c510da27cb6f82b0")
+    app = new_app(DATA_DIR=tmp_path, WEBHOOK_FLUX_SECRET_FILE=file)
+    signature = "sha256=65b018549b1254e7226d1c08f9567ee45bc9de0fc4e7b1a40253f9a018b08be7"
+    headers = {"Content-Type": "application/json", "X-Signature": signature}
+    anonymous = FlaskClient(app, app.response_class)
+
+    # It is about a GitRepository, which is not ours.
+    assert anonymous.post(URL, data=raw, headers=headers).status_code == 204
+    assert anonymous.post(URL, data=raw, headers=headers).status_code == 200
+    problem(anonymous.post(URL, data=raw + b"\n", headers=headers), 401)
+
+
+def test_a_real_failure_is_mapped_by_rules(database: Database) -> None:
+    raw = real("flux-generic-kustomization-validationfailed.json")
+    body = json.loads(raw)
+    rules = FLUX.rules.model_copy(
+        update={"service": "{involvedObject.name}", "environment": "{involvedObject.namespace}"}
+    )
+    with database.engine.connect() as connection:
+        connection.execution_options(writes=True)
+        came = inbox.received(FLUX, {"Gotk-Component": "kustomize-controller"}, body, raw)
+        assert inbox.receive(connection, FLUX, came, {"flux": FLUX.rules}).outcome == "unmapped"
+        connection.rollback()
+        assert inbox.receive(connection, FLUX, came, {"flux": rules}).outcome == "projected"
+        (found,) = told(connection)
+        connection.rollback()
+
+    assert (found["service"], found["environment"]) == ("webapp", "apps")
+    (revision,) = body["metadata"].values()
+    assert (found["status"], found["version"]) == ("failed", revision.removeprefix("main/"))

@@ -1,0 +1,266 @@
+"""What is told is delivered at least once, signed, and given up in the end."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Event, Thread
+from uuid import UUID
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from prometheus_client import generate_latest
+from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from api import notifier as module
+from api.database import Database
+from api.domain.notifications import deliveries as domain
+from api.domain.types import now
+from api.notifier import Notifier, signed
+from api.tables import deliveries
+from tests.api.conftest import Record, json_of, problem
+from tests.api.notifications.conftest import INSIDE, Receiver, told
+
+
+def make_due(database: Database, **values: object) -> None:
+    with database.write() as connection:
+        due = {"due_at": now() - timedelta(seconds=1), **values}
+        connection.execute(update(deliveries).values(due))
+
+
+def drain(notifier: Notifier) -> int:
+    number = 0
+    while notifier.deliver_one():
+        number += 1
+    return number
+
+
+def test_an_independent_verifier_accepts_what_is_sent(
+    record: Record, secret: str, receiver: Receiver, notifier: Notifier
+) -> None:
+    deployment = record()
+    drain(notifier)
+
+    ((headers, body),) = receiver.came
+    assert Webhook(secret).verify(body.decode(), headers) == json.loads(body)
+    assert json.loads(body)["type"] == "deployment.finished"
+    assert json.loads(body)["data"] == deployment
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body.decode() + " ", headers)
+
+
+def test_the_signature_is_that_of_the_specification() -> None:
+    """The example of Standard Webhooks' own documents."""
+    headers = signed(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1614265330,
+        b'{"test": 2432232314}',
+    )
+
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_what_fails_is_tried_again_with_the_same_id(
+    client: FlaskClient,
+    database: Database,
+    record: Record,
+    secret: str,
+    receiver: Receiver,
+    notifier: Notifier,
+) -> None:
+    receiver.answers = [503, 301]
+    record()
+    assert drain(notifier) == 1
+    (waiting,) = told(client)
+    assert (waiting["state"], waiting["attempts"]) == ("waiting", 1)
+    assert waiting["failure"] == "answered 503"
+    for _ in range(2):
+        make_due(database)
+        drain(notifier)
+
+    (sent,) = told(client)
+    assert (sent["state"], sent["attempts"], sent["failure"]) == ("sent", 3, None)
+    assert [headers["webhook-id"] for headers, _ in receiver.came] == [
+        f"msg_{UUID(sent['id']).hex}"
+    ] * 3
+    assert receiver.paths == ["/hook"] * 3  # the redirect was not followed
+    for headers, body in receiver.came:
+        Webhook(secret).verify(body.decode(), headers)
+
+
+@pytest.mark.usefixtures("secret")
+def test_the_attempts_are_spread_over_three_days(
+    client: FlaskClient,
+    database: Database,
+    record: Record,
+    receiver: Receiver,
+    notifier: Notifier,
+) -> None:
+    receiver.answers = [500] * 10
+    record()
+    waits = []
+    for _ in range(9):
+        make_due(database)
+        notifier.deliver_one()
+        (delivery,) = told(client)
+        with database.read() as connection:
+            due_at = connection.execute(deliveries.select()).one().due_at
+        waits.append((due_at - now()).total_seconds())
+    make_due(database)
+    notifier.deliver_one()
+
+    hours = [5 / 3600, 5 / 60, 0.5, 2, 5, 10, 14, 20, 24]
+    for hour, wait in zip(hours, waits, strict=True):
+        assert hour * 3600 - 60 <= wait <= hour * 3600 * 1.2
+    (delivery,) = told(client, "?state=dead")
+    assert (delivery["attempts"], delivery["failure"]) == (10, "answered 500")
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_receiver_that_is_gone_is_not_asked_again(
+    client: FlaskClient, record: Record, receiver: Receiver, notifier: Notifier
+) -> None:
+    receiver.answers = [410]
+    record()
+    drain(notifier)
+
+    (dead,) = told(client, "?state=dead")
+    again = client.post(f"/api/v1/deliveries/{dead['id']}/retry")
+    assert (again.status_code, json_of(again)["state"]) == (202, "waiting")
+    drain(notifier)
+    assert told(client, "?state=sent")[0]["id"] == dead["id"]
+    problem(client.post(f"/api/v1/deliveries/{dead['id']}/retry"), 409)
+    nowhere = "01a2063f-66af-738f-a00c-f46db3662472"
+    problem(client.post(f"/api/v1/deliveries/{nowhere}/retry"), 404)
+
+
+@pytest.mark.usefixtures("secret")
+def test_several_notifiers_send_each_delivery_once(
+    client: FlaskClient, database: Database, record: Record, receiver: Receiver
+) -> None:
+    for number in range(12):
+        record(version=f"1.{number}", source="ci", external_id=str(number))
+    with ThreadPoolExecutor(4) as pool:
+        sent = sum(pool.map(lambda _: drain(Notifier(database, {INSIDE})), range(4)))
+
+    assert sent == len(receiver.came) == len(told(client, "?state=sent")) == 12
+    assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 12
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_crash_between_sending_and_noting_it_sends_again(
+    client: FlaskClient,
+    database: Database,
+    record: Record,
+    receiver: Receiver,
+    notifier: Notifier,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record()
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(domain, "settle", crash)
+    with pytest.raises(KeyboardInterrupt):
+        notifier.deliver_one()
+    monkeypatch.undo()
+    assert drain(notifier) == 0  # it is taken, for a minute
+    make_due(database)
+    assert drain(notifier) == 1
+
+    first, second = (headers["webhook-id"] for headers, _ in receiver.came)
+    assert first == second
+    assert told(client)[0]["state"] == "sent"
+
+
+@pytest.mark.usefixtures("secret")
+def test_one_that_took_too_long_does_not_undo_what_another_one_noted(
+    client: FlaskClient, database: Database, record: Record, notifier: Notifier
+) -> None:
+    record()
+    with database.write() as connection:
+        slow = domain.take(connection)
+    assert slow is not None
+    make_due(database)
+    drain(notifier)
+    with database.write() as connection:
+        domain.settle(connection, slow, "timed out", final=False)
+
+    assert told(client)[0]["state"] == "sent"
+
+
+@pytest.mark.usefixtures("database", "secret")
+def test_a_database_that_is_down_is_waited_for(
+    record: Record,
+    receiver: Receiver,
+    notifier: Notifier,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record()
+    stopped, real, calls = Event(), domain.take, []
+
+    def take(connection: object) -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OperationalError("", {}, Exception("gone"))
+        found = real(connection)  # type: ignore[arg-type]
+        if found is None:
+            stopped.set()
+        return found
+
+    monkeypatch.setattr(domain, "take", take)
+    monkeypatch.setattr(module, "IDLE_S", 0.01)
+    thread = Thread(target=notifier.run, args=[stopped])
+    thread.start()
+    thread.join(20)
+
+    assert len(receiver.came) == 1
+
+
+@pytest.mark.usefixtures("secret")
+def test_the_figures_tell_what_was_sent_and_what_waits(
+    database: Database, record: Record, receiver: Receiver, notifier: Notifier
+) -> None:
+    receiver.answers = [503, 204]
+    record()
+    record(version="2.0")
+    make_due(database, created_at=now() - timedelta(hours=1))
+    drain(notifier)
+    notifier.deliver_one()
+    told = generate_latest(notifier.registry).decode()
+
+    assert 'slipway_notification_attempts_total{state="waiting"} 1.0' in told
+    assert 'slipway_notification_attempts_total{state="sent"} 1.0' in told
+    assert 'slipway_notification_attempts_total{state="dead"} 0.0' in told
+    oldest = notifier.registry.get_sample_value("slipway_notification_oldest_waiting_seconds")
+    assert oldest is not None
+    assert 3600 <= oldest < 3700
+
+
+@pytest.mark.usefixtures("secret")
+def test_what_was_sent_a_week_ago_is_forgotten(
+    client: FlaskClient, database: Database, record: Record, notifier: Notifier
+) -> None:
+    record()
+    drain(notifier)
+    make_due(database, due_at=now() - timedelta(days=8))
+    Notifier(database, {INSIDE}).deliver_one()
+
+    assert told(client) == []
+
+
+@pytest.mark.usefixtures("client", "secret")
+def test_the_command_sends_what_is_due_and_ends(
+    app: APIFlask, record: Record, receiver: Receiver
+) -> None:
+    record()
+    done = app.test_cli_runner().invoke(args=["notifications", "deliver", "--once"])
+
+    assert done.exit_code == 0, done.output
+    assert len(receiver.came) == 1
