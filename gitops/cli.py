@@ -11,7 +11,7 @@ import click
 
 from gitops.errors import GitopsError
 
-COMMANDS = ("check", "diff", "doctor", "promote", "rollback", "status")
+COMMANDS = ("check", "declare", "diff", "doctor", "pin", "promote", "rollback", "status")
 
 
 class Commands(click.Group):
@@ -38,7 +38,8 @@ class Commands(click.Group):
 def cli() -> None:
     """Look after a Kustomize repository of a base and overlays.
 
-    Only status --context needs a cluster, and only promote and rollback change a file. Begin with:
+    Only status --context needs a cluster, only pin, promote and rollback change a file, and only
+    declare tells the ledger anything. Begin with:
 
     \b
         python -m gitops doctor           what is installed, and what is missing

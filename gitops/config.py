@@ -15,7 +15,8 @@ schemas:
   kubernetes: [1.37.0]     # by default every version of the locations on disk
 promotion:                 # what a release must have before it is promoted
   soak: 30m                # how long it has run where it comes from
-  cosign-key: cosign.pub   # or cosign-identity and cosign-issuer: whose signature it has
+  cosign-key: cosign.pub   # or cosign-identity and cosign-issuer: whose signature it has;
+                           # in the identity, `*` stands for anything
 """
 
 from __future__ import annotations

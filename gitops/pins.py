@@ -25,7 +25,12 @@ class Release:
     @property
     def is_pinned(self) -> bool:
         """Whether it names one image for ever; a digest of zeros is a place kept free."""
-        return bool(self.digest.removeprefix("sha256:").strip("0"))
+        return bool(self.digest) and not self.is_free
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is a place kept free for the first release, and declares nothing yet."""
+        return bool(self.digest) and not self.digest.removeprefix("sha256:").strip("0")
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ class Clone:
         for revision in DEFAULTS:
             if self._commit(revision):
                 return revision
-        fetch = remedy(DEFAULTS[0], self._is_shallow())
+        fetch = remedy(DEFAULTS[0], self.is_shallow())
         raise GitopsError(f"none of {', '.join(DEFAULTS)} is here: say --base REF, or `{fetch}`")
 
     def commit(self, revision: str) -> str:
@@ -47,7 +47,7 @@ class Clone:
         if found:
             return found
         message = f"--base {revision}: this clone has no such revision"
-        raise GitopsError(f"{message}: `{remedy(revision, self._is_shallow())}` may bring it")
+        raise GitopsError(f"{message}: `{remedy(revision, self.is_shallow())}` may bring it")
 
     @contextmanager
     def unpacked(self, revision: str) -> Iterator[Path]:
@@ -70,19 +70,33 @@ class Clone:
         """Tell whether a file is not as it was committed."""
         return bool(self._git("status", "--porcelain", "--", str(file)).stdout.strip())
 
-    def changed_at(self, file: Path) -> datetime | None:
-        """Return when a file was last changed by a commit; None if no commit has it."""
-        found = self._git("log", "--max-count=1", "--format=%cI", "--", str(file)).stdout.strip()
-        return datetime.fromisoformat(found) if found else None
+    def versions(self, file: Path) -> Iterator[tuple[str, datetime, str]]:
+        """Yield commit, time and text of a file for each commit that changed it, newest first.
 
-    def versions(self, file: Path) -> Iterator[tuple[str, str, str]]:
-        """Yield commit, date and text of a file for each commit that changed it, newest first."""
+        What was merged counts as of its merge: before, the branch did not have it.
+        """
         path = file.relative_to(self.top)
-        for line in self._git("log", "--format=%H %cs", "--", str(path)).stdout.splitlines():
-            commit, date = line.split()
+        argv = ("log", "--first-parent", "--format=%H %cI", "--", str(path))
+        for line in self._git(*argv).stdout.splitlines():
+            commit, at = line.split()
             found = self._git("show", f"{commit}:{path}")
             if found.returncode == 0:  # otherwise this commit removed it
-                yield commit, date, found.stdout
+                yield commit, datetime.fromisoformat(at), found.stdout
+
+    def head(self) -> tuple[str, datetime]:
+        """Return the commit that is checked out, and its time. Raises GitopsError for none."""
+        found = self._git("log", "--max-count=1", "--format=%H %cI").stdout.split()
+        if not found:
+            raise GitopsError(f"{self.top}: nothing is committed yet")
+        return found[0], datetime.fromisoformat(found[1])
+
+    def origin(self) -> str:
+        """Return where it was cloned from, or an empty text."""
+        return self._git("remote", "get-url", "origin").stdout.strip()
+
+    def is_shallow(self) -> bool:
+        """Tell whether the clone has only a part of the history."""
+        return self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
 
     def between(self, old: str, new: str) -> list[dict[str, str]]:
         """Return commit, author and title of what came between two commits, newest first.
@@ -96,9 +110,6 @@ class Clone:
     def _commit(self, revision: str) -> str:
         argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         return self._git(*argv).stdout.strip()
-
-    def _is_shallow(self) -> bool:
-        return self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
 
     def _git(self, *argv: str) -> CompletedProcess[str]:
         return programs.run(["git", *argv], self.top)

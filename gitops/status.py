@@ -13,6 +13,7 @@ from gitops.errors import GitopsError
 from gitops.ledger import Ledger
 from gitops.objects import WORKLOADS, Object, dig, split
 from gitops.pins import Pin, Release, pins
+from gitops.promotion import history
 from gitops.render import Job, Renderer
 from gitops.repository import Overlay, Repository
 from gitops.revision import Clone
@@ -51,16 +52,17 @@ class Row:
         """Return `in-sync`, `pending`, `drifted` or `unknown`.
 
         What differs is pending while it is on its way, or while nothing was deployed since it was
-        declared; otherwise it has drifted.
+        declared; otherwise it has drifted. Where nothing is declared, nothing should run.
         """
         seen = [each for each in (self.ledger, self.cluster) if each]
         if not seen:
-            return "unknown"
+            return "in-sync" if self.declared.is_free else "unknown"
         others = [each for each in seen if not each.is_of(self.declared)]
         if not others:
             return "pending" if any(each.on_its_way for each in seen) else "in-sync"
         since = self.ledger.since if self.ledger else None
-        newer = since and self.declared_at and self.declared_at > since
+        # What is not committed yet is newer than anything that was seen.
+        newer = since and (self.declared_at is None or self.declared_at > since)
         return "pending" if newer or any(each.on_its_way for each in others) else "drifted"
 
     def document(self) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class Row:
             "state": self.state,
             "declared": vars(self.declared),
             "declared_at": self.declared_at.isoformat() if self.declared_at else None,
-            "ledger": vars(self.ledger.release) if self.ledger else None,
+            "ledger": vars(self.ledger.release) if self.ledger and self.ledger.since else None,
             "cluster": vars(self.cluster.release) if self.cluster else None,
         }
 
@@ -86,12 +88,13 @@ def rows(
         for pin in pins(repository, overlay).values():
             place = (pin.service, overlay.environment)
             cell = next((c for c in cells if (c["service"], c["environment"]) == place), None)
+            declared = history.since(clone, pin)
             yield Row(
                 overlay.environment,
                 pin.service,
                 pin.release,
-                clone.changed_at(pin.file),
-                recorded(ledger, cell) if ledger and cell else None,
+                declared.at if declared else None,
+                recorded(cell) if cell else None,
                 running(context, pin, objects[overlay]) if context else None,
             )
 
@@ -110,15 +113,12 @@ def rendered(overlays: Iterable[Overlay]) -> dict[Overlay, list[Object]]:
     }
 
 
-def recorded(ledger: Ledger, cell: dict[str, Any]) -> Seen:
+def recorded(cell: dict[str, Any]) -> Seen | None:
     """Return what the ledger last saw succeed, and whether another one is under way."""
-    place = {"service": cell["service"], "environment": cell["environment"]}
-    under_way = any(
-        ledger.get("deployments", **place, status=status, limit="1")["items"]
-        for status in ("pending", "running")
-    )
+    if cell["deployment_id"] is None:  # declared, and never seen
+        return Seen(Release("", ""), on_its_way=True) if cell["deploying"] else None
     release = Release(cell["version"], cell["image_digest"] or "")
-    return Seen(release, datetime.fromisoformat(cell["since"]), under_way)
+    return Seen(release, datetime.fromisoformat(cell["since"]), cell["deploying"])
 
 
 def running(context: str, pin: Pin, objects: Iterable[Object]) -> Seen | None:

@@ -55,12 +55,13 @@ NEEDS = (
         module="github.com/yannh/kubeconform",
     ),
     Need(
-        *("git", "diff, promote, rollback, status", ("--version",), "https://git-scm.com"),
+        *("git", "declare, diff, promote, rollback, status", ("--version",), "https://git-scm.com"),
         required=False,
     ),
     Need(
-        *("cosign", "promote: signatures", ("version",), "https://docs.sigstore.dev"),
+        *("cosign", "pin, promote: signatures", (), "make .tools/cosign"),
         required=False,
+        module="github.com/sigstore/cosign/v3",
     ),
     Need(
         "kubectl",

@@ -97,7 +97,7 @@ def promote(
             ask_ledger(found, connect(url), here, known, (source, target), soaked, accepted)
         else:
             found.notes.append("no ledger was asked whether it is healthy")
-        verify_signature(found, here, config)
+        verify_signature(found, f"{here.name}@{here.release.digest}", config)
         if found.commits and not found.changes:
             found.changes = list(clone.between(*found.commits))
             found.change_count = len(found.changes)

@@ -83,7 +83,7 @@ def rollback(
     if chosen is None:
         found.reasons += [*passed, "no earlier release is good: say which one with --to"]
     else:
-        found.notes += [*passed, f"declared until {chosen.date} ({chosen.commit[:12]})"]
+        found.notes += [*passed, f"declared until {chosen.at:%Y-%m-%d} ({chosen.commit[:12]})"]
     release = chosen.release if chosen else pin.release
     title = f"Roll {service or pin.service} in {environment} back to {release.tag or release}"
     path_in_clone = str(pin.file.relative_to(clone.top))

@@ -33,7 +33,7 @@ def status(
     The ledger is asked what it last saw succeed, the cluster what its workloads are told to run.
     An image is in-sync if all that was asked say the same; pending while another one is on its way,
     or nothing was deployed since it was declared; drifted if something else runs; unknown if
-    nobody knows of it.
+    nobody knows of it. A digest of zeros is a place kept free, and declares nothing.
 
     Exit status: 0 all are in-sync, 1 one is not, 2 the command could not run.
 
@@ -53,7 +53,7 @@ def status(
         (
             each.environment,
             each.service,
-            str(each.declared),
+            "nothing" if each.declared.is_free else str(each.declared),
             told(each.ledger, asked=bool(url)),
             told(each.cluster, asked=bool(context)),
             each.state,
@@ -69,7 +69,9 @@ def status(
 
 def told(seen: Seen | None, *, asked: bool) -> str:
     """Return what was seen, as a column of the table."""
-    return str(seen.release) if seen else "nothing" if asked else "not asked"
+    if not asked:
+        return "not asked"
+    return (str(seen.release) if seen else "") or "nothing"
 
 
 def line(texts: tuple[str, ...], widths: list[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from gitops import nodes, pins
@@ -15,26 +16,44 @@ from gitops.revision import Clone
 
 @dataclass(frozen=True)
 class Earlier:
-    """A release that was declared before, and the last commit that declared it."""
+    """A release that was declared, and a commit that declared it."""
 
     release: Release
     commit: str
-    date: str
+    at: datetime
 
 
 def earlier(clone: Clone, pin: Pin) -> list[Earlier]:
-    """Return the releases that were pinned before the present one, newest first, each once."""
+    """Return the releases that were pinned before the present one, newest first, each once.
+
+    The commit of each is the last that declared it.
+    """
     found: dict[Release, Earlier] = {}
-    for commit, date, text in clone.versions(pin.file):
-        try:
-            entry = pins.find(nodes.compose(text, str(pin.file)), pin.image)
-        except GitopsError:  # it was no YAML once: nothing was declared by that
-            continue
-        if entry is not None:
-            each = Earlier(pins.release(entry), commit, date)
+    for each in pinned(clone, pin):
+        if each:
             found.setdefault(each.release, each)
     found.pop(pin.release, None)
     return list(found.values())
+
+
+def since(clone: Clone, pin: Pin) -> Earlier | None:
+    """Return the commit since which a pin says what it does now; None if no commit says it."""
+    found = None
+    for each in pinned(clone, pin):
+        if each is None or each.release != pin.release:
+            break
+        found = each
+    return found
+
+
+def pinned(clone: Clone, pin: Pin) -> Iterator[Earlier | None]:
+    """Yield what each commit that changed a pin's file declared, newest first; None for nothing."""
+    for commit, at, text in clone.versions(pin.file):
+        try:
+            entry = pins.find(nodes.compose(text, str(pin.file)), pin.image)
+        except GitopsError:  # it was no YAML once: nothing was declared by that
+            entry = None
+        yield Earlier(pins.release(entry), commit, at) if entry is not None else None
 
 
 def fault(

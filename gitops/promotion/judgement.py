@@ -64,17 +64,16 @@ def ask_ledger(
         ),
         None,
     )
-    if cell is None:
+    if cell is None or cell["deployment_id"] is None:
         found.reasons.append(f"the ledger knows of no {service} that runs in {source}")
         return
     if not runs(cell, pin):
         text = f"{source} runs {cell['version']} ({digest_of(cell)}), and git declares"
         found.reasons.append(f"{text} {pin.release}: wait until it is deployed")
         return
-    pending = ledger.get("promotions/pending", **{"from": source, "to": target})["items"]
-    item = next((each for each in pending if each["service"] == service), None)
+    item = waiting(ledger, service, route)
     if item is None:
-        found.notes.append(f"the ledger says that {target} runs it already")
+        found.notes.append(f"the ledger knows of nothing that waits to go to {target}")
     since = datetime.fromisoformat((item or {}).get("waiting_since") or cell["since"])
     waited = datetime.now(UTC) - since
     if waited < soak:
@@ -95,6 +94,15 @@ def ask_ledger(
             found.commits = replaced, item["commit"]
 
 
+def waiting(ledger: Ledger, service: str, route: tuple[str, str]) -> dict[str, Any] | None:
+    """Return what the ledger says of a promotion; None if the target runs it, or is not known."""
+    source, target = route
+    if all(each["name"] != target for each in ledger.items("environments")):
+        return None
+    pending = ledger.get("promotions/pending", **{"from": source, "to": target})["items"]
+    return next((each for each in pending if each["service"] == service), None)
+
+
 def runs(cell: dict[str, Any], pin: Pin) -> bool:
     """Tell whether what was seen running is what git pins: by digest if that is known."""
     if cell["image_digest"] and pin.release.digest:
@@ -113,24 +121,30 @@ def incidents(ledger: Ledger, service: str, environment: str) -> Iterator[dict[s
         yield {"reason": "incident_open", "detail": f"{environment}: {each['title']}"}
 
 
-def verify_signature(found: Judgement, pin: Pin, config: Config) -> None:
-    """Note whether the image has the signature that gitops.yaml asks for."""
+def verify_signature(found: Judgement, image: str, config: Config) -> None:
+    """Note whether an image, by digest, has the signature that gitops.yaml asks for."""
     wanted = config.promotion
     if "cosign-key" in wanted:
-        whose = ["--key", key_file(config, wanted["cosign-key"])]
+        # A key of one's own is trusted by itself: what it signs need be in no public log.
+        whose = ["--key", key_file(config, wanted["cosign-key"]), "--insecure-ignore-tlog"]
     elif {"cosign-identity", "cosign-issuer"} <= wanted.keys():
-        whose = ["--certificate-identity", wanted["cosign-identity"]]
+        whose = ["--certificate-identity-regexp", pattern(wanted["cosign-identity"])]
         whose += ["--certificate-oidc-issuer", wanted["cosign-issuer"]]
     else:
         found.notes.append("its signature is not looked at: gitops.yaml names no cosign-key")
         return
-    cosign = programs.find("cosign", "gitops.yaml asks for a signature; https://docs.sigstore.dev")
-    done = programs.run([cosign, "verify", *whose, f"{pin.name}@{pin.release.digest}"])
+    hint = "gitops.yaml asks for a signature: `make .tools/cosign` builds it"
+    done = programs.run([programs.find("cosign", hint), "verify", *whose, image])
     if done.returncode:
         said = (done.stderr or done.stdout).strip().rpartition("\n")[2]
         found.reasons.append(f"its signature does not verify: {said}")
     else:
         found.notes.append("its signature verifies")
+
+
+def pattern(identity: str) -> str:
+    """Return an identity as a regular expression; `*` in it stands for anything, as for a tag."""
+    return f"^{'.*'.join(map(re.escape, identity.split('*')))}$"
 
 
 def key_file(config: Config, key: str) -> str:

@@ -32,7 +32,9 @@ class Served:
 
     def send(self, method: str, path: str, **document: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        answer = httpx.request(method, f"{self.url}/api/v1/{path}", json=document, headers=headers)
+        answer = httpx.request(
+            method, f"{self.url}/api/v1/{path}", json=document, headers=headers, timeout=60
+        )
         assert answer.is_success, answer.text
         found: dict[str, Any] = answer.json()
         return found

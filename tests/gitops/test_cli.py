@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from gitops import programs
-from gitops.cli import cli
+from gitops.cli import COMMANDS, cli
 from gitops.findings import RULES
 from tests.gitops.conftest import FIXTURES
 from tools.command import ROOT
@@ -134,7 +134,7 @@ def test_a_kustomization_that_is_no_yaml_is_told_with_its_line(copy: Callable[[s
     assert f"{file}:3: " in output
 
 
-@pytest.mark.parametrize("argv", [[], ["check"], ["diff"], ["doctor"]])
+@pytest.mark.parametrize("argv", [[], *([name] for name in COMMANDS)])
 def test_help_explains(argv: list[str]) -> None:
     code, output = call(*argv, "--help")
     assert code == 0

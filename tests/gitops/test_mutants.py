@@ -17,7 +17,7 @@ from gitops.errors import GitopsError
 from gitops.render import Job, Renderer
 from gitops.repository import Repository
 from tests.gitops.mutants import Mutant, mutants
-from tools import schemas
+from tools import crds, schemas
 from tools.command import ROOT
 
 # All of them take a minute: `make mutants`. Otherwise one in so many.
@@ -48,8 +48,11 @@ STAGES = (("patch", "dangling", "pin", "parity"), ("inert",), ("schema",))
 
 
 def sources(root: Path) -> list[Path]:
-    """Return the files that the overlays are made of."""
-    folders = {each.folder for top in Repository.open(root).overlays for each in top.tree}
+    """Return the files of the environments; those that point a controller at them are not."""
+    tops = [
+        each for each in Repository.open(root).overlays if each.folder.parent.name == "overlays"
+    ]
+    folders = {each.folder for top in tops for each in top.tree}
     files = {path for folder in folders for path in folder.glob("*.yaml")}
     return sorted(path.relative_to(root) for path in files)
 
@@ -71,7 +74,8 @@ def is_caught(root: Path, renderer: Renderer) -> bool:
     try:
         repository = Repository.open(root)
         config = Config.read(root)
-        context = Context(repository, config, renderer, None, (schemas.LOCATION,), ("1.37.0",))
+        locations = (schemas.LOCATION, crds.LOCATION)
+        context = Context(repository, config, renderer, None, locations, ("1.37.0",))
         return any(run(context, stage) for stage in STAGES)
     except GitopsError:
         return True

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +15,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from gitops import programs
 from gitops.cli import cli
+from gitops.promotion.judgement import pattern
 from tests.gitops.ledger import TOKEN, Served, served
 
 ONE, TWO, THREE = (f"sha256:{digit * 64}" for digit in "123")
@@ -64,9 +69,17 @@ def write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def git(root: Path, *argv: str) -> None:
+def git(root: Path, *argv: str, **environment: str) -> str:
     names = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *names, *argv], cwd=root, check=True, capture_output=True)
+    done = subprocess.run(
+        ["git", *names, *argv],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    return done.stdout.strip()
 
 
 def commit(root: Path) -> None:
@@ -260,7 +273,7 @@ def test_a_signature_that_is_asked_for_must_verify(
 ) -> None:
     write(root / "gitops.yaml", "promotion: {cosign-key: cosign.pub}\n")
     commit(root)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    monkeypatch.setattr(programs, "BUILT", tmp_path / "bin")
     for name, text in (("refuse", "echo no matching signatures >&2; exit 1"), ("accept", "exit 0")):
         program = tmp_path / "bin/cosign"
         write(program, f'#!/bin/sh\necho "$@" > {tmp_path}/{name}\n{text}\n')
@@ -271,7 +284,49 @@ def test_a_signature_that_is_asked_for_must_verify(
 
     assert result.exit_code == 0
     asked = (tmp_path / "accept").read_text().split()
-    assert asked == ["verify", "--key", f"{root}/cosign.pub", f"registry.example/shop@{TWO}"]
+    whose = ["--key", f"{root}/cosign.pub", "--insecure-ignore-tlog"]
+    assert asked == ["verify", *whose, f"registry.example/shop@{TWO}"]
+
+
+def test_an_identity_may_leave_the_tag_open() -> None:
+    workflow = "https://forge.example/acme/shop/release.yaml@refs/tags/"
+
+    matches = re.compile(pattern(f"{workflow}v*")).search
+
+    assert matches(f"{workflow}v1.2.0")
+    assert not matches(f"{workflow.replace('.', 'x')}v1.2.0")
+    assert not matches(f"https://evil.example/{workflow}v1.2.0")
+    assert not matches(workflow.replace("tags", "heads"))
+
+
+def test_without_cosign_a_signature_that_is_asked_for_is_not_taken_on_trust(
+    root: Path, ledger: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "its signature is not looked at" in promote(root, ledger, "--dry-run").output
+    write(root / "gitops.yaml", "promotion: {cosign-key: cosign.pub}\n")
+    commit(root)
+    before = texts(root)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(str(shutil.which("git")))
+    monkeypatch.setattr(programs, "BUILT", tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    result = promote(root, ledger)
+
+    assert result.exit_code == 2
+    assert "cosign is not there: gitops.yaml asks for a signature" in result.output
+    assert texts(root) == before
+
+
+def test_a_target_that_the_ledger_never_heard_of_gets_its_first_release(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
+    with served(tmp_path) as new:
+        new.deployed("dev", "1.2.0", image_digest=TWO, finished_at=HOURS_AGO)
+
+        assert promote(root, new).exit_code == 0
+        assert f"digest: {TWO}" in release(root, "staging").read_text()
 
 
 def test_several_images_need_a_name(root: Path) -> None:
@@ -381,3 +436,69 @@ def test_where_there_was_no_other_release_there_is_nothing_to_go_back_to(root: P
     result = run(root, "rollback", "--env", "prod")
 
     assert "no earlier release is good" in refused(root, result)
+
+
+def pin_release(root: Path, *argv: str) -> Result:
+    image = ("--image", "registry.example/shop")
+    return CliRunner().invoke(cli, ["pin", str(root), "--env", "dev", *image, *argv])
+
+
+def test_a_published_release_is_pinned_and_nothing_else_changes(root: Path) -> None:
+    before = texts(root)
+
+    result = pin_release(root, "--tag", "1.3.0", "--digest", THREE)
+
+    assert result.exit_code == 0, result.output
+    before[release(root, "dev")] = RELEASE.format(tag="1.3.0", digest=THREE)
+    assert texts(root) == before
+    assert "Release shop 1.3.0 to dev" in result.output
+
+
+def test_pinning_the_same_again_changes_nothing(root: Path) -> None:
+    before = texts(root)
+
+    result = pin_release(root, "--tag", "1.2.0", "--digest", TWO)
+
+    assert result.exit_code == 0
+    assert "has 1.2.0@sha256:222222222222 already" in result.output
+    assert texts(root) == before
+
+
+@pytest.mark.parametrize(
+    ("tag", "digest"), [("1.3.0", "sha256:3"), ("a b", THREE), ('"', THREE), ("", THREE)]
+)
+def test_what_is_no_release_is_not_pinned(root: Path, tag: str, digest: str) -> None:
+    before = texts(root)
+
+    assert pin_release(root, "--tag", tag, "--digest", digest).exit_code == 2
+    assert texts(root) == before
+
+
+def test_an_unsigned_release_is_not_pinned(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer = "cosign-identity: https://forge.example/v*, cosign-issuer: https://issuer.example"
+    write(root / "gitops.yaml", f"promotion: {{{issuer}}}\n")
+    commit(root)
+    monkeypatch.setattr(programs, "BUILT", tmp_path / "bin")
+    write(tmp_path / "bin/cosign", f'#!/bin/sh\necho "$@" >{tmp_path}/asked\nexit 1\n')
+    (tmp_path / "bin/cosign").chmod(0o755)
+    before = texts(root)
+
+    result = pin_release(root, "--tag", "1.3.0", "--digest", THREE)
+
+    assert result.exit_code == 1
+    assert "its signature does not verify" in result.output
+    assert texts(root) == before
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked[:2] == ["verify", "--certificate-identity-regexp"]
+    assert asked[-1] == f"registry.example/shop@{THREE}"
+
+
+def test_a_changed_file_is_not_pinned_over(root: Path) -> None:
+    release(root, "dev").write_text(RELEASE.format(tag="mine", digest=ONE))
+
+    result = pin_release(root, "--tag", "1.3.0", "--digest", THREE)
+
+    assert result.exit_code == 1
+    assert "has changes: commit them first" in result.output

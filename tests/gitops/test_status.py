@@ -98,6 +98,18 @@ def test_what_the_ledger_saw_is_in_sync_or_drifted(root: Path, ledger: Served) -
     assert state(root, *asked) == (1, "drifted")
 
 
+def test_where_no_release_is_declared_yet_nothing_should_run(root: Path, ledger: Served) -> None:
+    free = OVERLAY.format(tag="1.1.0", digest=f"sha256:{0:064}")
+    write(root / "overlays/prod/kustomization.yaml", free)
+    commit(root)
+    asked = ("--ledger", ledger.url)
+    assert state(root, *asked) == (0, "in-sync")
+    assert "nothing   nothing" in status(root, *asked).output
+
+    ledger.deployed("prod", "1.1.0", image_digest=ONE)
+    assert state(root, *asked) == (1, "drifted")
+
+
 def test_what_was_declared_after_the_last_deployment_is_pending(root: Path, ledger: Served) -> None:
     ledger.deployed("prod", "1.0.0", image_digest=TWO, finished_at=BEFORE)
 
@@ -171,3 +183,23 @@ def test_an_overlay_that_does_not_render_is_an_error(root: Path, cluster: Path) 
     result = status(root, "--context", "there")
 
     assert (result.exit_code, "does not render" in result.output) == (2, True)
+
+
+def test_the_matrix_of_a_ledger_that_was_told_says_the_same(root: Path, ledger: Served) -> None:
+    home = "https://git.example.com/acme/gitops"
+    argv = ["declare", str(root), "--ledger", ledger.url, "--repository", home]
+    assert CliRunner().invoke(cli, argv).exit_code == 0
+
+    def both() -> tuple[str, str]:
+        (cell,) = ledger.send("GET", "matrix")["cells"]
+        return cell["state"], state(root, "--ledger", ledger.url)[1]
+
+    assert both() == ("unknown", "unknown")
+    rollout = ledger.deployed("prod", "1.1.0", image_digest=ONE, status="running")
+    assert both() == ("pending", "pending")
+    ledger.send("PATCH", f"deployments/{rollout['id']}", status="succeeded")
+    assert both() == ("in-sync", "in-sync")
+    ledger.deployed("prod", "1.1.0-hotfix", image_digest=TWO)
+    assert both() == ("drifted", "drifted")
+    ledger.deployed("prod", "1.1.0", image_digest=ONE, status="running")
+    assert both() == ("pending", "pending")

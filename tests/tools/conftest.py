@@ -1,4 +1,4 @@
-"""A kubectl that answers from a script and notes what it was asked."""
+"""Programs that answer from a script and note what they were asked: kubectl, gh."""
 
 import json
 import os
@@ -29,7 +29,7 @@ for answer in json.load(open(folder + "/answers")):
 
 
 @dataclass(frozen=True)
-class FakeKubectl:
+class FakeProgram:
     """The first answer whose text occurs in the command line is given; without one, silence."""
 
     folder: Path
@@ -51,17 +51,25 @@ class FakeKubectl:
         return [call for call in self.calls if words in " ".join(call["argv"])]
 
 
-@pytest.fixture
-def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
-    folder = tmp_path / "kubectl"
+FakeKubectl = FakeProgram
+
+
+def fake(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProgram:
+    """Put a program of that name before any real one."""
+    folder = tmp_path / name
     folder.mkdir()
-    program = folder / "kubectl"
+    program = folder / name
     text = PROGRAM.format(python=sys.executable, folder=str(folder))
     program.write_text(text, encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     (folder / "answers").write_text("[]", encoding="utf-8")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return FakeProgram(folder)
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProgram:
     monkeypatch.delenv("CONFIRM", raising=False)
-    fake = FakeKubectl(folder)
-    fake.answer("config current-context", "laptop\n")
-    return fake
+    kubectl = fake("kubectl", tmp_path, monkeypatch)
+    kubectl.answer("config current-context", "laptop\n")
+    return kubectl

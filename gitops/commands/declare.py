@@ -1,0 +1,110 @@
+"""`gitops declare`: the ledger is told what git declares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitops.declarations import Change, Statement, web_address
+from gitops.errors import GitopsError
+from gitops.ledger import connect, option
+from gitops.output import Output, bold, faint, green, red
+from gitops.pins import pins
+from gitops.repository import Repository
+from gitops.revision import Clone
+
+
+@click.command(short_help="Tell the ledger what git declares for each environment.")
+@click.argument(
+    "path", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path()
+)
+@option
+@click.option(
+    "--repository",
+    "address",
+    metavar="URL",
+    help="Where this repository is on the web, if not where it was cloned from.",
+)
+@click.option("--allow-dirty", is_flag=True, help="Declare what is not committed, too.")
+@click.option("--dry-run", is_flag=True, help="Show what would change and tell the ledger nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def declare(
+    command: click.Context,
+    path: Path,
+    url: str | None,
+    address: str | None,
+    allow_dirty: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Tell the ledger which release each environment below PATH declares, and since which commit.
+
+    Run it after each merge: then the ledger's matrix shows what is declared beside what runs, at
+    any time. What the same folder declared before and does not any more is withdrawn; the same
+    again changes nothing. A digest of zeros is a place kept free, and declares nothing.
+
+    Exit status: 0 the ledger has it, or would have; 1 files are not committed, or the ledger was
+    told of a later commit; 2 the command could not run.
+
+    \b
+    Examples:
+        python -m gitops declare k8s --ledger https://slipway.example.com --dry-run
+        python -m gitops declare k8s --repository https://git.example.com/acme/gitops
+    """  # noqa: D301 - \b is for click: what follows is not wrapped
+    if not url:
+        raise GitopsError("no ledger to tell: say --ledger URL")
+    output = Output(as_json=as_json)
+    clone, repository = Clone.of(path), Repository.open(path)
+    if clone.is_shallow():
+        raise GitopsError(
+            "this clone is too shallow to know since when a release is declared:"
+            " `git fetch --unshallow`"
+        )
+    refused = [] if allow_dirty else uncommitted(clone, repository)
+    said = Statement.of(repository, clone, address or web_address(clone.origin()))
+    ledger = connect(url)
+    known = said.known(ledger)
+    changes = list(said.changes(known))
+    tells = not (refused or dry_run)
+    if tells:
+        output.progress("telling the ledger")
+        refused += said.tell(ledger, known)
+    output.document(
+        {
+            "repository": said.repository,
+            "path": said.path,
+            "commit": said.commit,
+            "told": tells,
+            "changes": [each.document() for each in changes],
+            "refused": refused,
+            "notes": said.notes,
+        }
+    )
+    output.say(bold(f"{said.repository} {said.path} at {said.commit[:12]}".replace("  ", " ")))
+    for change in changes:
+        output.say(line(change))
+    for note in said.notes:
+        output.say(faint(f"{note}: nothing is declared"))
+    for reason in refused:
+        output.say(red(f"refused: {reason}"))
+    if not (refused or changes):
+        output.say("the ledger has it already")
+    command.exit(1 if refused else 0)
+
+
+def uncommitted(clone: Clone, repository: Repository) -> list[str]:
+    """Return why files are not to be declared: they are not as they were committed."""
+    files = {pin.file for each in repository.overlays for pin in pins(repository, each).values()}
+    return [
+        f"{repository.relative(file)} has changes: commit them first, or say --allow-dirty"
+        for file in sorted(files)
+        if clone.is_dirty(file)
+    ]
+
+
+def line(change: Change) -> str:
+    """Return a change as a person reads it."""
+    text = f"{change.environment}: {change.service}: {change.old or 'nothing'} → "
+    return text + (green(str(change.new)) if change.new else red("nothing"))

@@ -1,0 +1,150 @@
+"""What a repository declares for each environment, as the ledger is told it, and what is new."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gitops.errors import GitopsError
+from gitops.ledger import Ledger
+from gitops.pins import Pin, Release, pins
+from gitops.promotion import history
+from gitops.repository import Repository
+from gitops.revision import Clone
+
+# How git writes where a remote is: as a URL, or as ssh's host:path.
+URL = re.compile(
+    r"(?P<scheme>https?|ssh|git)://([^@/]+@)?(?P<host>[^:/@]+)(?P<port>:\d+)?/(?P<path>.+?)(\.git)?/*"
+)
+SSH = re.compile(r"([^@/]+@)?(?P<host>[^:/@]+):(?P<path>[^/].*?)(\.git)?/*")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one service in one environment; None is not declared."""
+
+    environment: str
+    service: str
+    old: Release | None
+    new: Release | None
+
+    def document(self) -> dict[str, Any]:
+        """Return the change for JSON."""
+        told = {"from": self.old, "to": self.new}
+        place = {"environment": self.environment, "service": self.service}
+        return place | {name: vars(each) if each else None for name, each in told.items()}
+
+
+@dataclass
+class Statement:
+    """All that a folder of a repository declares, as of one commit."""
+
+    repository: str
+    path: str
+    commit: str
+    committed_at: str
+    # By environment and service, what the ledger is told of each.
+    environments: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, repository: Repository, clone: Clone, url: str) -> Statement:
+        """Return what the files say. Raises GitopsError for a service that is there twice."""
+        path = repository.root.relative_to(clone.top).as_posix()
+        commit, at = clone.head()
+        found = cls(url, "" if path == "." else path, commit, at.isoformat())
+        for overlay in repository.overlays:
+            for pin in pins(repository, overlay).values():
+                if pin.release.is_free:
+                    found.notes.append(f"{overlay.environment}: {pin.service}: a digest of zeros")
+                    continue
+                services = found.environments.setdefault(overlay.environment, {})
+                if pin.service in services:
+                    raise GitopsError(f"{overlay.environment} pins {pin.service} twice")
+                services[pin.service] = told(clone, pin, commit)
+        return found
+
+    def known(self, ledger: Ledger) -> dict[str, dict[str, Release]]:
+        """Return what the ledger has of this folder or where it declares, by environment."""
+        found: dict[str, dict[str, Release]] = {name: {} for name in self.environments}
+        for cell in ledger.get("matrix")["cells"]:
+            declared = cell["declared"]
+            ours = declared and (declared["repository"], declared["path"]) == self.source
+            if ours or (declared and cell["service"] in self.services(cell["environment"])):
+                services = found.setdefault(cell["environment"], {})
+                services[cell["service"]] = release(declared)
+        return found
+
+    def changes(self, known: dict[str, dict[str, Release]]) -> Iterator[Change]:
+        """Yield what the ledger would have otherwise after this."""
+        for environment, before in sorted(known.items()):
+            after = {name: release(each) for name, each in self.services(environment).items()}
+            for service in sorted(before.keys() | after.keys()):
+                change = Change(environment, service, before.get(service), after.get(service))
+                if change.old != change.new:
+                    yield change
+
+    def tell(self, ledger: Ledger, environments: Iterable[str]) -> Iterator[str]:
+        """Tell a ledger; yield what it knows better, and why that can be."""
+        for environment in sorted(environments):
+            services = self.services(environment)
+            answer = ledger.put(f"declarations/{environment}", self.body(environment))["services"]
+            for service, each in services.items():
+                held = answer.get(service)
+                if held is None or release(held) != release(each):
+                    newer = f"{release(held)} since {held['declared_at']}" if held else "nothing"
+                    yield (
+                        f"{environment}: {service}: the ledger was told of a later commit that"
+                        f" declares {newer}: is this the newest one?"
+                    )
+
+    def body(self, environment: str) -> dict[str, Any]:
+        """Return what the ledger is told of one environment."""
+        return {
+            "repository": self.repository,
+            "path": self.path,
+            "config_revision": self.commit,
+            "declared_at": self.committed_at,
+            "services": self.services(environment),
+        }
+
+    def services(self, environment: str) -> dict[str, dict[str, str]]:
+        """Return what is declared for an environment; nothing for one that is no more."""
+        return self.environments.get(environment, {})
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """Whose declarations these are."""
+        return self.repository, self.path
+
+
+def told(clone: Clone, pin: Pin, head: str) -> dict[str, str]:
+    """Return what the ledger is told of a pin, which counts from now on if no commit says it."""
+    said = {"version": pin.release.tag, "image_digest": pin.release.digest}
+    declared = history.since(clone, pin)
+    said["config_revision"] = declared.commit if declared else f"{head}-dirty"
+    said["declared_at"] = (declared.at if declared else datetime.now(UTC)).isoformat()
+    return {name: value for name, value in said.items() if value}
+
+
+def release(said: dict[str, Any]) -> Release:
+    """Return the release of a declaration."""
+    return Release(said.get("version") or "", said.get("image_digest") or "")
+
+
+def web_address(remote: str) -> str:
+    """Return the URL of a remote repository for a browser, without anybody's credentials.
+
+    Raises GitopsError for one that has none.
+    """
+    found = URL.fullmatch(remote) or SSH.fullmatch(remote)
+    if found:
+        told = found.groupdict()
+        if told.get("scheme", "").startswith("http"):
+            return f"{told['scheme']}://{told['host']}{told['port'] or ''}/{told['path']}"
+        return f"https://{told['host']}/{told['path']}"
+    what = f"{remote} is no address on the web" if remote else "this clone has no origin"
+    raise GitopsError(f"{what}: say which repository this is with --repository URL")
