@@ -1,10 +1,13 @@
-"""Make the schemas of the custom resources that the components hold, for kubeconform to read.
+"""Make the schemas of the custom resources that this repository holds, for kubeconform to read.
 
-They come from the operators' own definitions, out of the modules of the versions named here. What
-is made is kept in git, so that validating needs no network: run this again when a version changes.
+They come from the operators' and controllers' own definitions, out of the modules of the versions
+named here. What is made is kept in git, so that validating needs no network: run this again when a
+version changes.
 """
 
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,36 @@ from tools.command import ROOT, ToolError, complain, exit_with, run, say
 
 FOLDER = ROOT / "tools" / "definitions"
 LOCATION = f"{FOLDER}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+NOTIFICATIONS = "github.com/fluxcd/notification-controller/api@v1.10.0"
 SOURCES = {
+    "github.com/argoproj/argo-cd/v3@v3.6.1": [
+        "manifests/crds/application-crd.yaml",
+        "manifests/crds/applicationset-crd.yaml",
+        "manifests/crds/appproject-crd.yaml",
+    ],
     "github.com/external-secrets/external-secrets@v1.3.2": [
         "config/crds/bases/external-secrets.io_externalsecrets.yaml"
+    ],
+    "github.com/fluxcd/kustomize-controller@v1.10.1": [
+        "config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml"
+    ],
+    NOTIFICATIONS: [
+        "notification.toolkit.fluxcd.io_alerts.yaml",
+        "notification.toolkit.fluxcd.io_providers.yaml",
+    ],
+    "github.com/fluxcd/source-controller@v1.10.1": [
+        "config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml"
     ],
     "github.com/prometheus-operator/prometheus-operator@v0.85.0": [
         "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
         "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
     ],
 }
+# Of these there are only the Go types: controller-gen makes the files, as in their own build.
+GENERATED = {NOTIFICATIONS}
+GENERATOR = "sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0"
+# A module may need a newer Go than this machine has.
+GO = {"GOTOOLCHAIN": "auto", "GOFLAGS": "", "GOWORK": "off"}
 
 Schema = dict[str, Any]
 
@@ -57,26 +81,47 @@ def convert(definition: Schema, source: str) -> tuple[str, Schema]:
 
 def download(module: str) -> Path:
     """Fetch a module, checked against Go's checksum database, and return its folder."""
-    done = run(["go", "mod", "download", "-json", module], missing="install Go")
+    done = run(
+        ["go", "mod", "download", "-json", module],
+        env={**os.environ, **GO},
+        missing="install Go",
+    )
     try:
         return Path(json.loads(done.stdout)["Dir"])
     except (ValueError, KeyError):
         raise complain(done, module) from None
 
 
+def generate(module: Path, into: Path) -> Path:
+    """Write the definitions of a module's Go types into a folder, and return that folder."""
+    argv = ["go", "run", GENERATOR, "crd", "paths=./...", f"output:crd:dir={into}"]
+    done = run(argv, cwd=module, env={**os.environ, **GO}, missing="install Go")
+    if done.returncode:
+        raise complain(done, str(module))
+    return into
+
+
 def main() -> None:
     """Run the tool."""
     FOLDER.mkdir(exist_ok=True)
     for module, paths in SOURCES.items():
-        folder = download(module)
-        for path in paths:
-            definition = yaml.safe_load((folder / path).read_text(encoding="utf-8"))
-            if definition["kind"] != "CustomResourceDefinition":
-                raise ToolError(f"{module}: {path} defines no custom resource")
-            name, schema = convert(definition, module)
-            text = json.dumps(schema, separators=(",", ":"), sort_keys=True)
-            (FOLDER / name).write_text(text + "\n", encoding="utf-8")
-            say(f"{(FOLDER / name).relative_to(ROOT)}: {module}")
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = download(module)
+            if module in GENERATED:
+                folder = generate(folder, Path(temporary))
+            for path in paths:
+                write(module, folder / path)
+
+
+def write(module: str, path: Path) -> None:
+    """Write the schema that a module's definition has."""
+    definition = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if definition["kind"] != "CustomResourceDefinition":
+        raise ToolError(f"{module}: {path} defines no custom resource")
+    name, schema = convert(definition, module)
+    text = json.dumps(schema, separators=(",", ":"), sort_keys=True)
+    (FOLDER / name).write_text(text + "\n", encoding="utf-8")
+    say(f"{(FOLDER / name).relative_to(ROOT)}: {module}")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,9 @@ def roll_out(kube: Kube, namespace: str, manifests: str, timeout: int) -> None:
         for database in databases:
             wait(kube, namespace, f"statefulset/{database['metadata']['name']}", timeout)
     apply(kube, manifests)
-    wait(kube, namespace, f"deployment/{overlay.NAME}", timeout)
+    names = {each["metadata"]["name"] for each in among if each["kind"] == "Deployment"}
+    for name in sorted(names, key=lambda each: (each != overlay.NAME, each)):  # the API first
+        wait(kube, namespace, f"deployment/{name}", timeout)
     prune(kube, namespace, among)
 
 

@@ -1,7 +1,7 @@
 """Validate manifests against the schemas of the supported Kubernetes versions, offline.
 
-A PATH is a YAML file or a kustomization folder. Without one, every overlay is validated, and every
-component that no overlay takes.
+A PATH is a YAML file or a kustomization folder. Without one, every overlay is validated, every
+component that no overlay takes, and what points a controller at the overlays.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from tools import crds, overlay, schemas
 from tools.command import ROOT, ToolError, complain, exit_with, run, say
 
 COMPONENTS = Path("k8s/components")
+CONTROLLERS = [Path("k8s/argocd"), Path("k8s/flux")]
 # kubeconform tells every fault in one text, each after the place where it is.
 FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
 
@@ -27,6 +28,12 @@ class Verdict:
 
     valid: int
     faults: list[str]
+
+
+def every() -> list[Path]:
+    """Return what is validated unless a path is given."""
+    overlays = [overlay.OVERLAYS / env for env in overlay.environments()]
+    return overlays + optional() + [path for path in CONTROLLERS if (ROOT / path).is_dir()]
 
 
 def optional() -> list[Path]:
@@ -112,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.validate", description=__doc__)
     parser.add_argument("paths", metavar="PATH", nargs="*", type=Path)
     given: list[Path] = parser.parse_args().paths
-    paths = given or [overlay.OVERLAYS / env for env in overlay.environments()] + optional()
+    paths = given or every()
     if faults := validate(paths, versions := schemas.ensure()):
         raise ToolError(f"{faults} faults in {len(paths)} paths against {len(versions)} versions")
     say(f"{len(paths)} paths are valid for Kubernetes {', '.join(versions)}")

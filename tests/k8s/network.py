@@ -34,10 +34,14 @@ class Flow:
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Tell whether a label selector selects something with these labels."""
-    if unknown := selector.keys() - {"matchLabels"}:
+    if unknown := selector.keys() - {"matchLabels", "matchExpressions"}:
         raise NotImplementedError(f"label selectors with {sorted(unknown)}")
-    wanted = selector.get("matchLabels", {})
-    return all(labels.get(key) == value for key, value in wanted.items())
+    wanted = {key: [value] for key, value in selector.get("matchLabels", {}).items()}
+    for each in selector.get("matchExpressions", []):
+        if each["operator"] != "In" or each["key"] in wanted:
+            raise NotImplementedError(f"label selectors with {each}")
+        wanted[each["key"]] = each["values"]
+    return all(labels.get(key) in values for key, values in wanted.items())
 
 
 def is_peer(peer: Mapping[str, Any], end: End, namespace: str) -> bool:

@@ -23,17 +23,21 @@ SELECTOR = re.compile(r"([a-z_]+)\{([^}]*)\}")
 
 
 def enabled(component: str, env: str, folder: Path) -> list[overlay.Object]:
-    """Return the objects that a component adds to an overlay, enabled as its README says."""
+    """Return the objects that a component adds to an overlay, or changes, enabled as it says."""
+    return [
+        each for each in with_component(component, env, folder) if each not in overlay.rendered(env)
+    ]
+
+
+def with_component(component: str, env: str, folder: Path) -> list[overlay.Object]:
+    """Return an overlay's objects when it has a component before all others."""
     shutil.copytree(ROOT / "k8s", folder / "k8s")
     path = folder / overlay.OVERLAYS / env / "kustomization.yaml"
     kustomization = yaml.safe_load(path.read_text(encoding="utf-8"))
-    kustomization["components"].append(f"../../components/{component}")
+    at = kustomization["components"].index("release")
+    kustomization["components"].insert(at, f"../../components/{component}")
     path.write_text(yaml.safe_dump(kustomization), encoding="utf-8")
-    return [
-        each
-        for each in overlay.objects(overlay.render(path.parent))
-        if each not in overlay.rendered(env)
-    ]
+    return overlay.objects(overlay.render(path.parent))
 
 
 @pytest.fixture

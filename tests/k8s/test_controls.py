@@ -66,7 +66,7 @@ DAMAGE: list[tuple[str, str, Any]] = [
     ("C-0299", "NetworkPolicy spec podSelector matchLabels", {"app": "slipwey"}),
     ("C-0300", "HorizontalPodAutoscaler spec scaleTargetRef name", "slipwey"),
     ("C-0305", "Deployment spec strategy", ABSENT),
-    ("C-0306", f"{API} image", "ghcr.io/slipway/slipway:0.1.0"),
+    ("C-0306", f"{API} image", "ghcr.io/acme/slipway:0.1.0"),
 ]
 
 

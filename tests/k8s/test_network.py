@@ -90,9 +90,16 @@ def test_a_selector_without_labels_selects_everything(
     assert selects(selector, {"a": "b", "d": "e"}) is selected
 
 
+def test_a_selector_selects_any_of_several_values() -> None:
+    selector = {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b", "c"]}]}
+    assert selects(selector, {"a": "c"})
+    assert not selects(selector, {"a": "d"})
+    assert not selects(selector, {})
+
+
 def test_a_selector_that_is_not_understood_is_an_error() -> None:
-    with pytest.raises(NotImplementedError, match="matchExpressions"):
-        selects({"matchExpressions": []}, {})
+    with pytest.raises(NotImplementedError, match="Exists"):
+        selects({"matchExpressions": [{"key": "a", "operator": "Exists"}]}, {})
 
 
 def test_a_block_holds_its_addresses_but_not_the_excepted_ones() -> None:

@@ -7,7 +7,7 @@ import yaml
 
 from api import settings
 from tests.k8s.conftest import ENVIRONMENTS
-from tools import overlay
+from tools import overlay, project
 from tools.command import ROOT
 
 SETTINGS = {
@@ -23,11 +23,7 @@ SETTINGS = {
     "SLIPWAY_LOG_LEVEL",
     "SLIPWAY_THREADS",
 }
-HOSTS = {
-    "dev": "slipway.localhost",
-    "staging": "slipway.staging.example.com",
-    "prod": "slipway.example.com",
-}
+HOSTS = project.hosts()
 SIZES = {"dev": (1, 1), "staging": (2, 4), "prod": (3, 12)}
 Objects = list[overlay.Object]
 
@@ -205,4 +201,5 @@ def test_every_container_of_the_api_runs_the_released_image(
     images = {each["image"] for each in pod["initContainers"] + pod["containers"]}
     assert len(images) == 1
     pinned = "" if env == "dev" else "@sha256:[0-9a-f]{64}"
-    assert re.fullmatch(rf"ghcr\.io/slipway/slipway:[0-9][^:@]*{pinned}", images.pop())
+    name = re.escape(f"ghcr.io/{project.owner()}/{project.NAME}")
+    assert re.fullmatch(rf"{name}:[0-9][^:@]*{pinned}", images.pop())

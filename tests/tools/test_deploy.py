@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from tests.tools.conftest import FakeKubectl
-from tools import deploy, overlay
+from tools import deploy, overlay, project
 from tools.command import ROOT, ToolError
+from tools.kube import connect
 from tools.prune import APPLIED
 from tools.revision import BUILD
 
@@ -90,7 +91,8 @@ def test_the_temporary_kustomization_refers_to_the_overlay_by_a_relative_path() 
     base, folder = ROOT / overlay.OVERLAYS / "dev", ROOT / BUILD / "x"
     wanted = deploy.kustomization(base, folder, overlay.rendered("dev"), {"digest": DIGEST}, [])
     assert wanted["resources"] == ["../../k8s/overlays/dev"]
-    assert wanted["images"] == [{"name": "ghcr.io/slipway/slipway", "digest": DIGEST}]
+    name = f"ghcr.io/{project.owner()}/slipway"
+    assert wanted["images"] == [{"name": name, "digest": DIGEST}]
 
 
 def test_without_a_digest_the_overlay_is_applied_as_committed(
@@ -140,6 +142,14 @@ def test_the_database_is_ready_before_the_deployment_exists(
     assert "Deployment" in everything
     assert wait_for_database == "status statefulset/postgres"
     assert wait_for_api == "status deployment/slipway"
+
+
+def test_every_deployment_is_waited_for_and_the_api_first(cluster: FakeKubectl) -> None:
+    another = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "notifier"}}
+    manifests = yaml.safe_dump_all([another, *overlay.rendered("staging")])
+    deploy.roll_out(connect(), "slipway-staging", manifests, 10)
+    waited = [call["argv"][4] for call in cluster.called("rollout status")]
+    assert waited == ["deployment/slipway", "deployment/notifier"]
 
 
 @pytest.mark.usefixtures("cluster")

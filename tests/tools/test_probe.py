@@ -5,11 +5,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.tools.conftest import FakeKubectl
-from tools import probe
+from tools import probe, project
 from tools.command import ToolError
 from tools.kube import Kube
 
 KUBE = Kube("laptop")
+HOST = project.hosts()["dev"]
 
 
 class Api(BaseHTTPRequestHandler):
@@ -39,7 +40,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Api)
         self.failures = 0
         self.hosts: list[str] = []
-        self.served = {f"127.0.0.1:{self.server_port}", "slipway.localhost"}
+        self.served = {f"127.0.0.1:{self.server_port}", HOST}
 
 
 @pytest.fixture
@@ -62,8 +63,8 @@ def test_both_ways_are_asked_and_the_body_is_shown(
     probe.probe(KUBE, "dev", url(server) + "/", 5)
     forwarded, ingress = capsys.readouterr().out.splitlines()
     assert forwarded.endswith('port-forward to slipway-dev: 200 {"status": "ready"}')
-    assert ingress.endswith("Host: slipway.localhost: 200")
-    assert server.hosts[-1] == "slipway.localhost"
+    assert ingress.endswith(f"Host: {HOST}: 200")
+    assert server.hosts[-1] == HOST
 
 
 def test_a_service_that_is_late_is_waited_for(server: Server) -> None:
@@ -78,8 +79,8 @@ def test_a_service_that_stays_away_is_given_up_with_its_last_words(server: Serve
 
 
 def test_an_ingress_that_does_not_know_the_host_is_an_error(server: Server) -> None:
-    server.served.discard("slipway.localhost")
-    with pytest.raises(ToolError, match=r"Host: slipway\.localhost is not ready after 0 s: 404"):
+    server.served.discard(HOST)
+    with pytest.raises(ToolError, match=f"Host: {HOST} is not ready after 0 s: 404"):
         probe.probe(KUBE, "dev", url(server), 0)
 
 

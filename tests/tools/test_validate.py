@@ -34,7 +34,7 @@ def test_a_component_that_no_overlay_takes_is_validated_by_itself(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], versions: list[str]
 ) -> None:
     names = {path.name for path in validate.optional()}
-    assert names == {"external-secrets", "monitoring"}
+    assert names == {"external-secrets", "monitoring", "notifications"}
     run(monkeypatch)
     lines = capsys.readouterr().out.splitlines()
     for name in names:
@@ -56,6 +56,14 @@ def test_a_component_that_no_overlay_takes_is_validated_by_itself(
         (
             "unknown-field-custom.yaml",
             "at '/spec/endpoints/0': additional properties 'intervall' not allowed",
+        ),
+        (
+            "unknown-field-application.yaml",
+            "Application slipway-dev: at '/spec/destination': additional properties 'namespaces'",
+        ),
+        (
+            "unknown-field-kustomization.yaml",
+            "Kustomization slipway-dev: at '/spec': additional properties 'dependOn' not allowed",
         ),
         ("unknown-kind.yaml", "Deploiment unknown-kind: could not find schema for Deploiment"),
         ("broken-kustomization", "absent.yaml"),
