@@ -1,21 +1,41 @@
-"""Scan the rendered overlays, the Dockerfile and the workflows: whatever fails must be excused.
+"""Scan overlays, Dockerfile and workflows, every commit, the packages of the image and the image.
 
-k8s/exceptions.yaml excuses a control for an object in some overlays, or for a file, with a reason,
-an owner and the last day it holds. One that has expired or excuses nothing is a fault, as a finding
-is. Each scanner shows in the same run that it rejects a fixture which nobody should run.
+Whatever fails must be excused: k8s/exceptions.yaml excuses a control for an object in some
+overlays, or for a file, with a reason, an owner and the last day it holds. One that has expired or
+excuses nothing is a fault, as a finding is. Each scanner shows in the same run that it rejects a
+fixture which nobody should run. What a scan needs and this machine has not, a program, an image, or
+what a server gives, leaves it out, and a line says so.
 """
 
 import argparse
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from tools.command import ToolError, exit_with, say
-from tools.scan import checkov, exceptions, kube_score, material, trivy
+from tools.scan import (
+    checkov,
+    exceptions,
+    image,
+    kube_score,
+    kubescape,
+    leaks,
+    licences,
+    material,
+    trivy,
+)
 from tools.scan.scanner import Found, Scanner, prove
 
 SCANNERS: tuple[Scanner, ...] = (kube_score, checkov, trivy)
+# What has no control that could be excused: either it is in order or it is not.
+CHECKS: tuple[Callable[[], str], ...] = (
+    leaks.check,
+    licences.check,
+    image.contents,
+    image.vulnerabilities,
+    kubescape.check,
+)
 
 
 def summary(found: Found, shipped: material.Material) -> str:
@@ -75,6 +95,8 @@ def main() -> None:
         say(f"  {line}")
     if told:
         raise ToolError(f"{len(told)} faults in what was scanned and its exceptions")
+    for check in CHECKS:
+        say(check())
     judged = len(exemptions) - len(unjudged)
     say(f"every finding is among the {judged} exceptions of k8s/exceptions.yaml")
 

@@ -23,10 +23,8 @@ PROOF = frozenset(
     }
 )
 VERSION = "0.74.0"  # the checks are built in, so another version has other findings
-ARGUMENTS = (
-    *("config", "--quiet", "--format", "json"),
-    *("--skip-check-update", "--skip-version-check", "--disable-telemetry", "."),
-)
+SILENT = ("--skip-version-check", "--disable-telemetry")
+ARGUMENTS = ("config", "--quiet", "--format", "json", "--skip-check-update", *SILENT, ".")
 RELEASES = "https://github.com/aquasecurity/trivy/releases"
 
 

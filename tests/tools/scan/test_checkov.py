@@ -82,3 +82,13 @@ def test_a_missing_checkov_says_how_to_get_it(
     monkeypatch.setattr(checkov, "PROGRAM", tmp_path / "checkov")
     with pytest.raises(ToolError, match="checkov is not there: `make scan` installs it"):
         checkov.scan(material.careless())
+
+
+def test_what_checkov_has_no_word_for_is_kept_from_it_and_nothing_else() -> None:
+    told = "permissions:\n  contents: read\n  attestations: write # why\n"
+    assert checkov.understood(told) == "permissions:\n  contents: read\n"
+    matrix = "    matrix:\n      include: >-\n        ${{ a\n        || b }}\n    runs-on: x\n"
+    assert (
+        checkov.understood(matrix)
+        == "    matrix:\n      include: [{from: expression}]\n    runs-on: x\n"
+    )

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -44,9 +45,11 @@ def run(
     *scanners: Fake,
     argv: tuple[str, ...] = (),
     exempt: tuple[Exemption, ...] = (),
+    check: Callable[[], str] = lambda: "checked",
 ) -> None:
     monkeypatch.setattr("sys.argv", ["scan", *argv])
     monkeypatch.setattr(tool, "SCANNERS", scanners)
+    monkeypatch.setattr(tool, "CHECKS", (check,))
     monkeypatch.setattr(material, "repository", lambda: MATERIAL)
     monkeypatch.setattr(exceptions, "read", lambda: list(exempt))
     tool.main()
@@ -88,6 +91,7 @@ def test_each_scanner_has_a_line_of_what_it_found_where(
     assert capsys.readouterr().out.splitlines() == [
         "fake: dev 0, files 0 findings",
         "other: dev 0, files 0 findings",
+        "checked",
         "every finding is among the 0 exceptions of k8s/exceptions.yaml",
     ]
 
@@ -101,6 +105,14 @@ def test_the_scan_fails_on_a_finding_of_any_scanner_and_tells_it(
         "other: dev 1, files 0 findings",
         "  dev: Pod/x fails fake-2: bad",
     ]
+
+
+def test_the_scan_fails_on_what_a_check_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> str:
+        raise ToolError("a secret")
+
+    with pytest.raises(ToolError, match="a secret"):
+        run(monkeypatch, Fake(), check=refuse)
 
 
 def test_a_scanner_left_out_is_named_and_its_exceptions_are_not_judged(

@@ -1,0 +1,41 @@
+"""A clone of this repository as it stands in the work tree, for a test to change."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tools import project
+from tools.command import ROOT
+
+NOBODY = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+
+
+def git(root: Path, *argv: str) -> str:
+    """Run git as nobody in particular and return what it says."""
+    done = subprocess.run(
+        ["git", *NOBODY, *argv], cwd=root, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def commit(root: Path, message: str = "A step.") -> str:
+    """Commit everything and return the commit."""
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(root, "rev-parse", "HEAD")
+
+
+def copy(root: Path) -> Path:
+    """Make a clone with one commit on main, and the programs that make has built here."""
+    listed = project.git("ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    for path in listed:
+        if (ROOT / path).is_file():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, root / path)
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    commit(root)
+    if (ROOT / ".tools").exists():
+        # As make leaves it; .gitignore names folders, so a link is excluded here.
+        (root / ".tools").symlink_to(ROOT / ".tools")
+        (root / ".git/info/exclude").write_text("/.tools\n", encoding="utf-8")
+    return root

@@ -1,0 +1,42 @@
+"""What `make save` wrote of the image: its packages, and what is known to be wrong in them."""
+
+import re
+import tempfile
+from pathlib import Path
+
+from tools.command import ROOT
+from tools.release import sbom
+from tools.scan import trivy
+from tools.scan.target import attempt
+
+ARCHIVE = ROOT / ".build" / "image.tar"
+# Trivy's own words when no server gives it the database and none is on the disk.
+NO_DATABASE = re.compile("failed to download vulnerability DB")
+
+
+def absent() -> str:
+    """Return why there is nothing to scan, or nothing to scan it with."""
+    return trivy.absent() or ("" if ARCHIVE.exists() else "there is no image yet: `make save`")
+
+
+def contents() -> str:
+    """Return that Trivy lists every package of requirements.txt, in both formats of an SBOM.
+
+    Raises ToolError that names each one that a list lacks.
+    """
+    if why := absent():
+        return f"sbom: left out: {why}"
+    with tempfile.TemporaryDirectory() as folder:
+        # Not in .build/sbom: what is there is attested to the image that is released.
+        written = sbom.write(["--input", str(ARCHIVE)], Path(folder), "image")
+    kinds = " and ".join(sbom.FORMATS.values())
+    return f"sbom: {len(written)} lists ({kinds}) have every package of requirements.txt"
+
+
+def vulnerabilities() -> str:
+    """Return that nothing which has a fix is HIGH or CRITICAL, if Trivy can have its database.
+
+    Raises ToolError if something is.
+    """
+    why = absent() or attempt("scan-image", NO_DATABASE, "Trivy's database could not be fetched")
+    return f"image: left out: {why}" if why else "image: nothing that has a fix is HIGH or CRITICAL"

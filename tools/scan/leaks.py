@@ -1,0 +1,56 @@
+"""Secrets in any commit, or in what is about to be one, by gitleaks."""
+
+import json
+import secrets
+import string
+import tempfile
+from pathlib import Path
+
+from tools.command import ROOT, ToolError, complain, run
+
+PROGRAM = ROOT / ".tools" / "gitleaks"
+CONFIG = ROOT / "tools" / "gitleaks" / "gitleaks.toml"
+# The values themselves are in no output: a log is read by more people than a repository's history.
+ARGUMENTS = (
+    *("--config", str(CONFIG), "--ignore-gitleaks-allow"),
+    *("--report-format", "json", "--report-path", "-", "--redact", "--no-banner"),
+)
+FOUND = 1  # its exit status when it has some
+
+
+def leaks(*argv: str | Path) -> list[str]:
+    """Return where gitleaks finds a secret, and of which kind."""
+    done = run([PROGRAM, *argv, *ARGUMENTS], missing="`make scan` builds it")
+    try:
+        if done.returncode > FOUND:
+            raise complain(done, "gitleaks")
+        return [
+            f"{each['File']}:{each['StartLine']}: {each['RuleID']}"
+            + f" in {each['Commit'][:12]}" * bool(each["Commit"])
+            for each in json.loads(done.stdout)
+        ]
+    except ValueError:
+        raise complain(done, "gitleaks") from None
+
+
+def token() -> str:
+    """Return what looks like a token of GitHub. It is made up: one in a file would be a finding."""
+    letters = string.ascii_letters + string.digits
+    return "ghp_" + "".join(secrets.choice(letters) for _ in range(36))
+
+
+def prove() -> None:
+    """Raise ToolError unless a token in a file is found."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "settings.py").write_text(f'TOKEN = "{token()}"\n', encoding="utf-8")
+        if len(leaks("dir", folder)) != 1:
+            raise ToolError("gitleaks overlooks a token: that it finds nothing else says nothing")
+
+
+def check(root: Path = ROOT) -> str:
+    """Return what was looked at. Raises ToolError that names the place of each secret."""
+    prove()
+    found = leaks("git", root) + leaks("git", root, "--pre-commit")
+    if found:
+        raise ToolError(f"gitleaks: {'; '.join(found)}: withdraw it first, then take it out")
+    return "gitleaks: no secret in any commit or change"

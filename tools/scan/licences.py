@@ -1,0 +1,70 @@
+"""The licences of what the image installs: each one says under what terms we may ship it."""
+
+import re
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from pathlib import Path
+
+from tools.command import ROOT, ToolError
+from tools.release.sbom import needed
+
+# By the SPDX list (https://spdx.org/licenses). All let us ship a package beside code of our own;
+# LGPL does too, as psycopg stays a package that anybody can replace in the image.
+ALLOWED = {
+    *("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "PSF-2.0", "Unlicense"),
+    "LGPL-3.0-only",
+}
+# What packages say that do not use the list yet.
+CLASSIFIERS = {
+    "BSD License": "BSD-3-Clause",
+    "MIT License": "MIT",
+    "The Unlicense (Unlicense)": "Unlicense",
+}
+CARELESS = "Metadata-Version: 2.4\nName: careless\nVersion: 1\nLicense-Expression: AGPL-3.0-only\n"
+
+
+def licence(package: Distribution) -> str:
+    """Return what a package says its licence is, as an SPDX expression if it can be one."""
+    said = package.metadata.get_all
+    named = [each.rpartition(" :: ")[2] for each in said("Classifier", [])]
+    known = " AND ".join(CLASSIFIERS[each] for each in named if each in CLASSIFIERS)
+    expression: list[str] = said("License-Expression", [])
+    return next(iter([*expression, *filter(None, [known]), *said("License", [])]), "none")
+
+
+def is_allowed(expression: str) -> bool:
+    """Tell whether we may ship under these terms: all that are joined, one of each choice."""
+    return any(
+        all(each.strip() in ALLOWED for each in re.split(r"\bAND\b", choice))
+        for choice in re.split(r"\bOR\b", expression)
+    )
+
+
+def faults(packages: Iterable[Distribution]) -> list[str]:
+    """Return a line for each package whose licence is not among those allowed."""
+    said = {each.metadata["Name"]: licence(each) for each in packages}
+    return [f"{name} is licensed {terms}" for name, terms in said.items() if not is_allowed(terms)]
+
+
+def prove() -> None:
+    """Raise ToolError unless a package that nobody should ship is refused."""
+    with tempfile.TemporaryDirectory() as folder:
+        metadata = Path(folder, "careless-1.dist-info", "METADATA")
+        metadata.parent.mkdir()
+        metadata.write_text(CARELESS, encoding="utf-8")
+        if len(faults(distributions(path=[folder]))) != 1:
+            raise ToolError("licences: a careless package passes: that others do says nothing")
+
+
+def check() -> str:
+    """Return what was looked at. Raises ToolError that names each package we must not ship."""
+    prove()
+    names = needed((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    try:
+        found = faults(map(distribution, sorted(names)))
+    except PackageNotFoundError as error:
+        raise ToolError(f"licences: {error}: run this through make") from None
+    if found:
+        raise ToolError(f"licences: {'; '.join(found)}: tools/scan/licences.py has those allowed")
+    return f"licences: {len(names)} packages of the image, each allowed"
