@@ -13,16 +13,17 @@ from tools.overlay import OVERLAYS
 BUILD = Path(".build")
 
 
-def _git(*args: str) -> CompletedProcess[str]:
-    return run(["git", "-C", ROOT, *args])
+def _git(*args: str, root: Path | None = None) -> CompletedProcess[str]:
+    return run(["git", "-C", root or ROOT, *args])
 
 
-def commit(revision: str) -> str:
+def commit(revision: str, root: Path | None = None) -> str:
     """Return the commit of a tag, branch or commit; ToolError when this clone has none."""
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    found = _git(*argv, root=root)
     if found.returncode == 0:
         return found.stdout.strip()
-    shallow = _git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+    shallow = _git("rev-parse", "--is-shallow-repository", root=root).stdout.strip() == "true"
     remedy = "git fetch --unshallow --tags" if shallow else "git fetch --tags"
     raise ToolError(f"this clone has no revision {revision!r}: `{remedy}` may bring it")
 

@@ -1,0 +1,44 @@
+"""Check that a tag may be released: it is the version, on the main branch, with a changelog.
+
+The image that the overlays pull must be the one that is published.
+"""
+
+import argparse
+from pathlib import Path
+
+from tools import project
+from tools.command import ROOT, ToolError, exit_with, say
+from tools.release import version
+from tools.revision import commit
+
+
+def check(root: Path, tag: str, main_branch: str, owner: str) -> None:
+    """Raise ToolError that says why a tag may not be released."""
+    now = version.current(root)
+    if tag != f"v{now}":
+        raise ToolError(f"the tag {tag} is not the version: pyproject.toml says {now}")
+    version.notes(root, now)
+    project.demand_clean(root)
+    tagged, head = commit(tag, root), commit("HEAD", root)
+    if tagged != head:
+        raise ToolError(f"{tag} is {tagged[:12]}, and this clone is at {head[:12]}")
+    main_commit = commit(main_branch, root)
+    if project.git("merge-base", tagged, main_commit, root=root) != tagged:
+        raise ToolError(f"{tag} ({tagged[:12]}) is not on {main_branch}: merge it first, then tag")
+    if (named := project.owner(root)) != owner.lower():
+        raise ToolError(f"the overlays pull the image of {named}, not of {owner}: make init OWNER=")
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(prog="python -m tools.release.check", description=__doc__)
+    parser.add_argument("--tag", required=True, help="checked out, as it is pushed")
+    parser.add_argument("--main", metavar="REV", default="origin/main", help="default: origin/main")
+    parser.add_argument("--owner", help="who publishes; default: whom the overlays name")
+    given = parser.parse_args()
+    check(ROOT, given.tag, given.main, given.owner or project.owner())
+    say(f"{given.tag} may be released")
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,0 +1,53 @@
+"""Bring the release that was just pinned in an environment to the main branch.
+
+DELIVERY says how: pull-request, for a person to merge; or push, where the branch's rules allow it.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from tools import project
+from tools.command import ROOT, ToolError, exit_with, say
+from tools.github import branch
+from tools.overlay import OVERLAYS
+
+WAYS = ("pull-request", "push")
+
+
+def pinned(root: Path) -> str:
+    """Return the one file that is changed. Raises ToolError if it is more than a release."""
+    changed = project.git("diff", "--name-only", "HEAD", root=root).splitlines()
+    if len(changed) != 1 or not Path(changed[0]).match(f"{OVERLAYS}/*/release/*"):
+        found = ", ".join(changed) or "nothing"
+        raise ToolError(f"one file of a release/ should be changed, by `make pin`; it is {found}")
+    return changed[0]
+
+
+def deliver(root: Path, tag: str, way: str, main_branch: str) -> None:
+    """Commit the pin, and push it or propose it."""
+    if way not in WAYS:
+        raise ToolError(f"DELIVERY={way}: it is {' or '.join(WAYS)}")
+    file = pinned(root)
+    env = Path(file).parts[len(OVERLAYS.parts)]
+    title = f"Release {tag} to {env}"
+    project.git("commit", "--quiet", "--message", f"{title}.", "--", file, root=root)
+    if way == "push":
+        branch.push(root, main_branch)
+        say(f"{title}: pushed to {main_branch}")
+        return
+    body = f"Pins the image of {tag} by its digest, which the release pipeline has signed."
+    branch.propose(root, f"release/{env}-{tag}", title, body)
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(prog="python -m tools.release.deliver", description=__doc__)
+    parser.add_argument("--tag", required=True, help="of the release")
+    parser.add_argument("--main", metavar="BRANCH", default="main", help="default: main")
+    given = parser.parse_args()
+    deliver(ROOT, given.tag, os.environ.get("DELIVERY") or WAYS[0], given.main)
+
+
+if __name__ == "__main__":
+    exit_with(main)
