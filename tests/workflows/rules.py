@@ -1,0 +1,63 @@
+"""What this repository asks of a workflow beyond what actionlint and zizmor do."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.workflows.files import parsed, steps, targets
+
+RIGHT = re.compile(r"^ {6}[a-z-]+: (?:read|write)\b(?P<rest>.*)$", re.MULTILINE)
+MACHINES = ("ubuntu-24.04", "ubuntu-24.04-arm")
+# Steps that are no make target, because they belong to the runner and not to a person's machine.
+GLUE = {
+    "Note its checksum": "it is handed to the next jobs",
+    "Verify that the image is the one built": "it compares what one job handed to the next",
+    "Verify that the image is the one built and scanned": "it compares, and loads what is pushed",
+    "Verify that the images are those built": "it compares, and loads what is pushed",
+    "Log in to GHCR": "a person has logged in already, with a token of their own",
+}
+
+
+def faults(text: str) -> Iterator[str]:
+    """Yield what is wrong with a workflow."""
+    workflow = parsed(text)
+    if workflow.get("permissions") != {}:
+        yield "the workflow has rights: each belongs to its job"
+    if "concurrency" not in workflow:
+        yield "it does not say which of two runs goes on"
+    if "pull_request_target" in workflow[True]:
+        yield "a stranger's pull request would start it with a token"
+    for name, job in workflow["jobs"].items():
+        yield from (f"{name} {fault}" for fault in of_job(job))
+    for right in RIGHT.finditer(text):
+        if not re.search(r" # \w+", right["rest"]):
+            yield f"{right[0].strip()} has no reason beside it"
+    for name, step in steps(workflow):
+        yield from (f"{name} {fault}" for fault in of_step(step))
+
+
+def of_job(job: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with a job; one that is another workflow leaves the rest to that."""
+    if "permissions" not in job:
+        yield "does not say which rights it has"
+    if "uses" not in job and "timeout-minutes" not in job:
+        yield "has no time limit"
+    for machine in () if "uses" in job else machines(job):
+        if machine not in MACHINES:
+            yield f"runs on {machine}, which is another machine some day"
+
+
+def machines(job: dict[str, Any]) -> list[str]:
+    """Return what a job runs on: one machine, or one for each entry of its matrix."""
+    if job["runs-on"] != "${{ matrix.runner }}":
+        return [job["runs-on"]]
+    return [each["runner"] for each in job["strategy"]["matrix"]["include"]]
+
+
+def of_step(step: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with a step."""
+    if step.get("uses", "").startswith("actions/checkout@"):
+        if (step.get("with") or {}).get("persist-credentials") is not False:
+            yield "leaves its token in the clone"
+    elif "run" in step and not list(targets(step["run"])) and step.get("name") not in GLUE:
+        yield f"calls no make target in {step.get('name')!r}"

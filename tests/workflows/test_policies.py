@@ -1,0 +1,97 @@
+"""Who reviews what, what is kept up to date, and what stands in for actions: as the files say."""
+
+import re
+from fnmatch import fnmatch
+
+import pytest
+
+from tests.workflows.files import TEXTS
+from tools.act import JOBS, OTHERS, USES
+from tools.command import ROOT
+
+OWNERS = [
+    line.split()
+    for line in (ROOT / ".github" / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def owners(path: str) -> list[str]:
+    """Return who is asked to review a file: the last line that matches counts."""
+    among = [
+        who
+        for pattern, *who in OWNERS
+        if fnmatch(path, pattern.lstrip("/") + ("*" if pattern.endswith("/") else ""))
+    ]
+    return among[-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "team"),
+    [
+        ("k8s/overlays/prod/release/kustomization.yaml", "production"),
+        ("k8s/base/deployment.yaml", "production"),
+        ("k8s/overlays/dev/kustomization.yaml", "platform"),
+        (".github/workflows/ci.yaml", "security"),
+        (".github/CODEOWNERS", "security"),
+        ("tools/deploy.py", "platform"),
+        ("api/app.py", "developers"),
+    ],
+)
+def test_what_reaches_production_is_reviewed_by_those_it_concerns(path: str, team: str) -> None:
+    assert owners(path) == [f"@slipway/{team}"]
+
+
+def test_every_line_of_the_code_owners_names_something_that_is_there() -> None:
+    named = [pattern.lstrip("/") for pattern, *_ in OWNERS]
+
+    assert [pattern for pattern in named if not list(ROOT.glob(pattern.rstrip("/")))] == []
+
+
+def test_every_action_of_a_job_that_is_run_here_has_a_stand_in() -> None:
+    composite = (ROOT / ".github/actions/setup/action.yaml").read_text(encoding="utf-8")
+    texts = [composite, *(TEXTS[f"{job.workflow}.yaml"] for job in JOBS + OTHERS)]
+    used = {name for text in texts for _, name in USES.findall(text)}
+
+    assert used == {path.name for path in (ROOT / "tests/workflows/actions").iterdir()}
+
+
+def test_the_documents_tell_of_every_job_that_is_run_here_and_of_every_workflow() -> None:
+    text = (ROOT / "docs/pipelines.md").read_text(encoding="utf-8")
+
+    assert all(
+        re.search(rf"\| `{job.workflow}`: {job.name} \| ran ", text) for job in JOBS + OTHERS
+    )
+    assert [name for name in TEXTS if f"`{name.removesuffix('.yaml')}`" not in text] == []
+
+
+def test_renovate_finds_the_released_programs_where_they_are() -> None:
+    config = (ROOT / "renovate.json5").read_text(encoding="utf-8")
+    (pattern,) = re.findall(r"matchStrings: \[\s*'(.*)',?\s*\]", config)
+    downloads = re.compile(pattern.replace("\\\\", "\\").replace("(?<", "(?P<"))
+
+    text = (ROOT / "tools/downloads.toml").read_text(encoding="utf-8")
+    assert {found["depName"] for found in downloads.finditer(text)} == {
+        "k3d-io/k3d",
+        "kubescape/kubescape",
+        "aquasecurity/trivy",
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("requirements.txt", "pyproject.toml"),
+        ("requirements-dev.txt", "pyproject.toml"),
+        *((f"tools/{name}.txt", f"tools/{name}.in") for name in ("uv", "checkov")),
+    ],
+)
+def test_a_lock_file_says_what_made_it_as_renovate_reads_it(file: str, source: str) -> None:
+    """https://docs.renovatebot.com/modules/manager/pip-compile/"""
+    command = (ROOT / file).read_text(encoding="utf-8").splitlines()[1].split()[1:]
+
+    assert command[:3] == ["uv", "pip", "compile"]
+    assert [word for word in command[3:] if not word.startswith("-")] == [source]
+    assert f"--output-file={file}" in command
+    alone = [word for word in command[3:] if word.startswith("-") and "=" not in word]
+    assert alone == ["--universal", "--generate-hashes"]

@@ -1,0 +1,89 @@
+"""Tell what a team has still to fill in before the repository is its own and can be released.
+
+Nothing here is a failure: dev runs without any of it, staging and prod do not.
+"""
+
+import ipaddress
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import overlay, project
+from tools.command import ROOT, exit_with, say
+from tools.deploy import UNRELEASED
+
+# Wider than this, a range is the placeholder that lets any private address be the database's.
+SUBNET = 16
+CODE_OWNERS = Path(".github/CODEOWNERS")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do: where, what is there now, and how."""
+
+    place: str
+    now: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.now}: {self.how}"
+
+
+def ownership(root: Path) -> Iterator[Step]:
+    """Yield what `make init` does."""
+    if (owner := project.owner(root)) == project.UPSTREAM:
+        place = f"image ghcr.io/{owner}/{project.NAME}"
+        yield Step(place, "is upstream's", "make init OWNER=")
+    for env, host in project.hosts(root).items():
+        if project.RESERVED.search(host):
+            yield Step(f"host of {env}", f"{host} is nobody's", "make init HOST=")
+    if (file := root / CODE_OWNERS).is_file() and f"@{project.UPSTREAM}" in file.read_text("utf-8"):
+        yield Step(str(CODE_OWNERS), f"asks @{project.UPSTREAM} for reviews", "make init OWNER=")
+
+
+def environment(env: str, among: list[overlay.Object]) -> Iterator[Step]:
+    """Yield what an overlay has no value for yet: database, subnet, release."""
+    file = f"k8s/overlays/{env}/kustomization.yaml"
+    host = overlay.find(among, "ConfigMap")["data"].get("SLIPWAY_DATABASE_HOST", "")
+    if project.RESERVED.search(host):
+        yield Step(file, f"the database {host} is nobody's", "set SLIPWAY_DATABASE_HOST")
+    wide = sorted({cidr for cidr in ranges(among) if ipaddress.ip_network(cidr).prefixlen < SUBNET})
+    if wide:
+        file = f"k8s/overlays/{env}/networkpolicy.yaml"
+        yield Step(file, f"the way to the database is open to {', '.join(wide)}", "name its subnet")
+    if any(UNRELEASED in str(each) for each in among):
+        yield Step(f"k8s/overlays/{env}/release", "no release is promoted yet", "make promote")
+
+
+def ranges(among: list[overlay.Object]) -> Iterator[str]:
+    """Yield every range of addresses that a NetworkPolicy of an overlay lets pods reach."""
+    for policy in among:
+        if policy["kind"] == "NetworkPolicy":
+            for rule in policy["spec"].get("egress", []):
+                for peer in rule.get("to", []):
+                    if "ipBlock" in peer:
+                        yield peer["ipBlock"]["cidr"]
+
+
+def ledger() -> Iterator[Step]:
+    """Yield what `make promote` and `make status` need to ask a ledger."""
+    if not os.environ.get("LEDGER_URL"):
+        yield Step("LEDGER_URL", "is not set: no ledger is asked", "docs/gitops.md")
+    if not any(os.environ.get(name) for name in ("LEDGER_TOKEN", "LEDGER_TOKEN_FILE")):
+        yield Step("LEDGER_TOKEN", "is not set, nor LEDGER_TOKEN_FILE", "docs/gitops.md")
+
+
+def main() -> None:
+    """Run the tool."""
+    steps = [*ownership(ROOT)]
+    for env in overlay.environments():
+        steps += environment(env, overlay.rendered(env))
+    steps += ledger()
+    for step in steps:
+        say(f"remains  {step}")
+    say(f"{len(steps)} steps remain" if steps else "nothing remains: this repository is your own")
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,0 +1,121 @@
+"""Turn a fork into a repository of your own: whose image it ships, and under which names it serves.
+
+Every file below that names the present owner or hosts names the new ones; nothing else changes, so
+that saying the same again changes nothing. `make doctor` then tells what only you can fill in.
+"""
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tools import project
+from tools.command import ROOT, ToolError, exit_with, say
+
+# GitHub's rule for the names of users and organisations; in the name of an image it is lower case.
+OWNER = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"{LABEL}(\.{LABEL})*\.[a-z]([a-z0-9-]{{0,61}}[a-z0-9])")  # RFC 1123
+# The examples in these are run with data of their own, and belong to nobody.
+EXAMPLES = ("docs/api.md", "docs/events.md")
+PLACES = ("k8s", ".github", "docs", "README.md", "SECURITY.md")
+
+Rewrite = Callable[[str, str], str]  # a path and its text
+
+
+def environments(host: str) -> dict[str, str]:
+    """Return each environment's host name, of that of prod: dev is on a laptop."""
+    name, _, domain = host.partition(".")
+    return {"dev": f"{name}.localhost", "staging": f"{name}.staging.{domain}", "prod": host}
+
+
+def owned(old: str, new: str) -> Rewrite:
+    """Return what replaces an owner in the names of images, repositories, pages and teams."""
+    lower = new.lower()
+    names = {
+        rf"(?<=\bghcr\.io/){old}(?=/{project.NAME}\b)": lower,
+        rf"(?<=\bgithub\.com[/:]){old}(?=/{project.NAME}\b)": new,
+    }
+    teams = {rf"(?<=(?<!\S)@){old}(?=[/\s]|$)": new}
+
+    def rewrite(path: str, text: str) -> str:
+        for pattern, name in (names | (teams if path.endswith("CODEOWNERS") else {})).items():
+            text = re.sub(pattern, name, text, flags=re.IGNORECASE | re.MULTILINE)
+        return text
+
+    return rewrite
+
+
+def hosted(old: dict[str, str], new: dict[str, str]) -> Rewrite:
+    """Return what replaces the hosts in the manifests, all in one pass: one may contain another."""
+    named = {name: new[env] for env, name in old.items() if env in new}
+    any_of = "|".join(re.escape(name) for name in sorted(named, key=len, reverse=True))
+    pattern = re.compile(rf"(?<![\w.-])({any_of})(?![\w-]|\.\w)")
+
+    def rewrite(path: str, text: str) -> str:
+        if not path.startswith("k8s/"):
+            return text
+        return pattern.sub(lambda match: named[match[0]], text)
+
+    return rewrite
+
+
+def changes(root: Path, rewrites: list[Rewrite]) -> dict[str, tuple[str, str]]:
+    """Return the old and the new text of every committed file that changes, by its path."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in project.git("ls-files", "--", *PLACES, root=root).splitlines():
+        if path in EXAMPLES:
+            continue
+        old = new = (root / path).read_text(encoding="utf-8")
+        for rewrite in rewrites:
+            new = rewrite(path, new)
+        if new != old:
+            found[path] = old, new
+    return found
+
+
+def lines(old: str, new: str) -> list[str]:
+    """Return the lines that differ, as they were and as they are."""
+    pairs = zip(old.splitlines(), new.splitlines(), strict=True)
+    return [f"{a.strip()} -> {b.strip()}" for a, b in pairs if a != b]
+
+
+def init(root: Path, owner: str | None, host: str | None) -> int:
+    """Write the owner and the hosts into the repository; return how many files changed.
+
+    Raises ToolError for a name that cannot be one, and for a clone with changes.
+    """
+    rewrites: list[Rewrite] = []
+    if owner is not None:
+        if not OWNER.fullmatch(owner):
+            raise ToolError(f"OWNER={owner} is no name of a user or organisation of GitHub")
+        rewrites.append(owned(project.owner(root), owner))
+    if host is not None:
+        if not HOST.fullmatch(host):
+            raise ToolError(f"HOST={host} is no host name: give that of prod, slipway.acme.org")
+        rewrites.append(hosted(project.hosts(root), environments(host)))
+    found = changes(root, rewrites)
+    if found:
+        project.demand_clean(root)
+    for path, (old, new) in found.items():
+        (root / path).write_text(new, encoding="utf-8")
+        for line in lines(old, new):
+            say(f"{path}: {line}")
+    return len(found)
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(prog="python -m tools.init", description=__doc__)
+    parser.add_argument("--owner", metavar="NAME", help="the user or organisation on GitHub")
+    parser.add_argument("--host", metavar="NAME", help="of prod; the others' follow from it")
+    given = parser.parse_args()
+    if not given.owner and not given.host:
+        parser.error("say --owner, --host or both")
+    count = init(ROOT, given.owner or None, given.host or None)
+    told = f"{count} files changed: look at `git diff`, then commit" if count else "nothing to do"
+    say(f"{told}; `make doctor` tells what remains")
+
+
+if __name__ == "__main__":
+    exit_with(main)

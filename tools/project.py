@@ -1,0 +1,53 @@
+"""Whose repository this is, as its own files say: the owner, and the host of each environment."""
+
+import os
+import re
+from pathlib import Path
+
+import yaml
+
+from tools.command import ROOT, ToolError, complain, run
+
+NAME = "slipway"  # of the image, whoever publishes it
+UPSTREAM = "slipway"  # the owner until `make init` has been run
+IMAGE = re.compile(rf"ghcr\.io/([a-z0-9-]+)/{NAME}(?![\w/.-])")
+RESERVED = re.compile(r"\.(example|example\.(com|net|org)|invalid)\Z")  # RFC 2606: nobody's
+
+
+def owner(root: Path = ROOT) -> str:
+    """Return whom the image that the base names belongs to. Raises ToolError if it names none."""
+    file = root / "k8s" / "base" / "deployment.yaml"
+    found: set[str] = set(IMAGE.findall(file.read_text(encoding="utf-8")))
+    if len(found) != 1:
+        raise ToolError(f"{file.relative_to(root)} should name one image ghcr.io/OWNER/{NAME}")
+    return found.pop()
+
+
+def repository(root: Path = ROOT) -> str:
+    """Return the repository on GitHub: the one whose workflow runs this, else the owner's."""
+    return os.environ.get("GITHUB_REPOSITORY") or f"{owner(root)}/{NAME}"
+
+
+def hosts(root: Path = ROOT) -> dict[str, str]:
+    """Return the host name of each environment, as the patches of its Ingress say."""
+    found: dict[str, str] = {}
+    for file in sorted((root / "k8s" / "overlays").glob("*/host.yaml")):
+        edits = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = {each["path"]: each["value"] for each in edits}
+        found[file.parent.name] = str(values["/spec/rules/0/host"])
+    return found
+
+
+def git(*argv: str, root: Path = ROOT) -> str:
+    """Return what git says about the clone. Raises ToolError with its reason when it fails."""
+    done = run(["git", "-C", root, *argv])
+    if done.returncode:
+        raise complain(done, f"git {argv[0]}")
+    return done.stdout.strip()
+
+
+def demand_clean(root: Path = ROOT) -> None:
+    """Raise ToolError if the clone has changes: what a tool writes is to be looked at alone."""
+    if changed := git("status", "--porcelain", root=root).splitlines():
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise ToolError(f"commit or stash your changes first: {changed[0].split()[-1]}{more}")
