@@ -21,7 +21,12 @@ from bench.questions import LISTS, SUMS
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -140,3 +145,16 @@ def test_the_benchmark_asks_every_list_with_each_of_its_filters(tmp_path: Path) 
     }
 
     assert offered <= asked
+
+
+def test_what_can_look_for_longer_does_at_night() -> None:
+    told = subprocess.run(
+        ["make", "--dry-run", "fuzz"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    longer = re.compile(r'^(from|import) (hypothesis|schemathesis)|get\("HYPOTHESIS_PROFILE"', re.M)
+    found = [
+        path for path in (ROOT / "tests").rglob("test_*.py") if longer.search(path.read_text())
+    ]
+
+    assert len(found) >= 10
+    assert [str(path) for path in found if str(path.relative_to(ROOT)) not in told] == []

@@ -1,0 +1,80 @@
+"""`.ci/run` passes if every command does, and fails at the first that does not."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).with_name("run")
+# Each is a stage's own command, and what the stage is called.
+STAGES = {
+    "lint": "set-up and lint",
+    "test": "tests",
+    "validate": "manifests",
+    "scan": "scan",
+    "lock": "locked requirements",
+    "e2e": "end to end",
+    "controllers": "controllers",
+    "save": "image and diagnosis",
+}
+
+
+def program(path: Path, script: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Make a clone beside its testbed, with programs that say nothing; make fails at will."""
+    program(
+        tmp_path / "shared" / "testbed" / "testbed",
+        'case $1 in status) echo "kubelet  running" ;; git) echo http://127.0.0.1/a.git ;; esac',
+    )
+    program(tmp_path / "bin" / "make", '[ "$1" != "$FAILING" ] || { echo "it broke"; exit 2; }')
+    for name in ("git", "kubectl"):
+        program(tmp_path / "bin" / name, "exit 0")
+    (tmp_path / "argocd-v1.built").touch()
+    folder = tmp_path / "clone" / ".ci"
+    folder.mkdir(parents=True)
+    shutil.copy(RUN, folder)
+    return tmp_path / "clone"
+
+
+def run(clone: Path, failing: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [clone / ".ci" / "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "PATH": f"{clone.parent / 'bin'}:/usr/bin:/bin",
+            "FAILING": failing,
+            "TESTBED_HOME": str(clone.parent),
+        },
+    )
+
+
+def test_it_passes_when_every_command_does_and_none_has_something_to_tell(clone: Path) -> None:
+    result = run(clone)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [line[:22].rstrip() for line in result.stdout.splitlines()] == [
+        *list(STAGES.values())[:5],
+        "testbed up",
+        *list(STAGES.values())[5:],
+    ]
+
+
+@pytest.mark.parametrize("target", STAGES)
+def test_it_stops_at_the_first_command_that_fails(clone: Path, target: str) -> None:
+    result = run(clone, failing=target)
+
+    assert result.returncode == 1
+    assert "it broke" in result.stdout
+    stages = [line for line in result.stdout.splitlines() if re.search(" (ok|FAILED) ", line)]
+    assert stages[-1].startswith(f"{STAGES[target]:22} FAILED")
+    assert not [line for line in stages[:-1] if "FAILED" in line]
