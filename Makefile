@@ -13,7 +13,7 @@ ENV     ?= dev
 # An image is pushed to $(REGISTRY); the cluster may know that registry by another name.
 REGISTRY         ?= localhost:5050
 CLUSTER_REGISTRY ?= $(REGISTRY)
-IMAGE_PATH       := slipway/slipway
+IMAGE_PATH       ?= slipway/slipway
 VERSION          := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION         := $(shell git rev-parse HEAD 2>/dev/null)
 IMAGE_TAG        ?= $(VERSION)-$(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unversioned)
@@ -24,21 +24,31 @@ BIN    := .venv/bin
 UV     := .tools/uv/bin/uv
 READY  := .venv/.ready
 CHECKOV := .tools/checkov/bin/checkov
+ENVIRONMENTS := $(notdir $(wildcard k8s/overlays/*))
+# `scan framework`, because a plain `scan` ignores the threshold. Nothing is submitted to anybody.
+KUBESCAPE := kubescape scan framework nsa,mitre --keep-local
+TRIVY_PROGRAM = $(or $(TRIVY),trivy)
+# One result, for GitHub's code scanning and for a person; that is the last, and fails if there is a finding.
+TRIVY_REPORT = $(TRIVY_PROGRAM) $(1) --quiet --severity HIGH,CRITICAL --format json --output .build/$(2).json $(3) \
+	&& $(TRIVY_PROGRAM) convert --quiet --format sarif --output .build/$(2).sarif .build/$(2).json \
+	&& $(TRIVY_PROGRAM) convert --quiet --format table --exit-code 1 .build/$(2).json
 PYTHON := $(BIN)/python
-# The pinned tools build with any Go that can fetch the one tools/go.mod asks for, whatever the
+# The pinned tools build with any Go that can fetch the one their go.mod asks for, whatever the
 # environment says about toolchains and modules.
-GO_BUILD := GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C tools -mod=readonly -trimpath -o ../.tools/
+GO_BUILD = GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C $(dir $<) -mod=readonly -trimpath -o "$(CURDIR)/$@"
 
 # uv trusts whom the machine trusts, as git and Go do: a company may have a certificate authority of its own.
 export UV_SYSTEM_CERTS := 1
 export FLASK_APP := api
 export INGRESS_URL
+# What `make downloads` installs is found before what the machine has.
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ On a laptop
 ADMIN_TOKEN := .data/admin-token
@@ -53,10 +63,10 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
-test: $(READY) .tools/kustomize .tools/kubeconform .tools/kube-score .tools/renderer ## Run the tests (ARGS= for pytest's own arguments)
+test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/renderer ## Run the tests (ARGS= for pytest's own arguments)
 	@$(BIN)/pytest -n auto $(ARGS)
 
-FUZZERS = $(shell grep -lE '^(from|import) (hypothesis|schemathesis)' tests/api/test_*.py)
+FUZZERS = $(shell grep -rlE '^(from|import) (hypothesis|schemathesis)|HYPOTHESIS_PROFILE' tests/api --include='test_*.py')
 .PHONY: fuzz
 fuzz: $(READY) ## Let schemathesis and Hypothesis look for new examples (about an hour; ARGS= for pytest's own arguments)
 	@HYPOTHESIS_PROFILE=long $(BIN)/pytest $(FUZZERS) $(ARGS)
@@ -70,27 +80,36 @@ lint: $(READY) .tools/actionlint ## Check style, types, workflows and the files'
 	@$(BIN)/pre-commit run --all-files
 	@$(BIN)/mypy
 	@.tools/actionlint
+	@$(BIN)/zizmor --offline --persona auditor --strict-collection --quiet --no-progress .
 
 .PHONY: bench
 bench: $(READY) ## Time the API on ledgers of 10 thousand and 1 million deployments (about 15 minutes; ARGS=--help)
 	@$(PYTHON) -m bench.ledger $(ARGS)
+
+.PHONY: flood
+flood: $(READY) ## Send a ledger 20,000 events while its database crashes, and account for each (about 5 minutes; ARGS=--help)
+	@$(PYTHON) -m bench.flood $(ARGS)
 
 .PHONY: format
 format: $(READY) ## Rewrite the Python files in the project's style
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-annotate \
-	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+# Renovate runs again what the first lines of each file say that made it, and understands `--option=value` only.
+UV_COMPILE = $(UV) pip compile --quiet --universal --python-version=3.12 --generate-hashes $(if $(UPGRADE),--upgrade)
 # A file that stays the same keeps its time, or the next target would set everything up again.
-LOCK = mkdir -p .build && cp $(2) .build/lock && $(UV_COMPILE) $(1) -o .build/lock \
-	&& { cmp -s .build/lock $(2) || cp .build/lock $(2); }
+LOCK = mkdir -p .build && cp -p $(1) .build/lock && $(UV_COMPILE) $(3) --output-file=$(1) $(2) \
+	&& { ! cmp -s .build/lock $(1) || touch -r .build/lock $(1); }
 .PHONY: lock
 lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 takes the newest versions)
-	@$(call LOCK,pyproject.toml,requirements.txt)
-	@$(call LOCK,--group dev -c requirements.txt,requirements-dev.txt)
-	@$(call LOCK,tools/uv.in,tools/uv.txt)
-	@$(call LOCK,tools/checkov.in,tools/checkov.txt)
+	@$(call LOCK,requirements.txt,pyproject.toml)
+	@$(call LOCK,requirements-dev.txt,pyproject.toml,--constraint=requirements.txt --group=dev)
+	@$(call LOCK,tools/uv.txt,tools/uv.in)
+	@$(call LOCK,tools/checkov.txt,tools/checkov.in)
+
+.PHONY: downloads
+downloads: ## Put K3d, Kubescape and Trivy into .tools/bin, by checksum (Linux on amd64; NAMES= for some of them)
+	@$(PYTHON3) -m tools.download $(NAMES)
 
 .PHONY: clean
 clean: ## Remove everything the targets made, the embedded database in .data/ excepted
@@ -110,14 +129,22 @@ check: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Find 
 diff: $(READY) .tools/renderer ## Show what the overlays render to now and did not at BASE= (origin/main by default; ARGS='--format markdown')
 	@$(PYTHON) -m gitops diff k8s $(if $(BASE),--base $(BASE)) $(ARGS) || [ $$? -eq 1 ] # to differ is no failure
 
+.PHONY: pin
+pin: $(READY) .tools/cosign ## Pin a published release in an environment: make pin ENV=dev TAG=1.2.3 DIGEST=sha256:… (ARGS=--dry-run)
+	@$(PYTHON) -m gitops pin k8s --env $(ENV) --tag "$(TAG)" --digest "$(DIGEST)" $(ARGS)
+
 .PHONY: promote
-promote: $(READY) ## Copy the release of one environment to the next, if it is healthy there: FROM= TO= (ARGS=--dry-run)
+promote: $(READY) .tools/cosign ## Copy the release of one environment to the next, if it is healthy there: FROM= TO= (ARGS=--dry-run)
 	@$(if $(and $(FROM),$(TO)),,echo 'say FROM= and TO=, for instance: make promote FROM=dev TO=staging' >&2; exit 2)
 	@$(PYTHON) -m gitops promote k8s --from $(FROM) --to $(TO) $(ARGS)
 
 .PHONY: rollback
 rollback: $(READY) ## Pin the last good release that an environment had: ENV= (TO=VERSION, ARGS=--dry-run)
 	@$(PYTHON) -m gitops rollback k8s --env $(ENV) $(if $(TO),--to $(TO)) $(ARGS)
+
+.PHONY: declare
+declare: $(READY) ## Tell a ledger what the overlays declare, after a merge: LEDGER_URL, LEDGER_TOKEN_FILE (ARGS=--dry-run)
+	@$(PYTHON) -m gitops declare k8s $(ARGS)
 
 .PHONY: status
 status: $(READY) .tools/renderer ## Show whether what git declares is what runs: CONTEXT= for a cluster, LEDGER_URL for a ledger
@@ -132,13 +159,32 @@ validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform ## Check 
 mutants: $(READY) .tools/renderer .tools/kubeconform ## Break every name of the overlays by one letter, in turn, and see that `make check` finds it (a minute)
 	@MUTANTS=all $(BIN)/pytest -q -s tests/gitops/test_mutants.py
 
+.PHONY: init
+init: $(READY) ## Make a fork your own: OWNER= on GitHub, HOST= of prod (slipway.acme.org); the other hosts follow
+	@$(PYTHON) -m tools.init $(if $(OWNER),--owner "$(OWNER)") $(if $(HOST),--host "$(HOST)")
+
 .PHONY: doctor
-doctor: $(READY) ## Say which programs are here, which versions, and how to get those that are missing
-	@$(PYTHON) -m gitops doctor
+doctor: $(READY) .tools/kustomize ## Say which programs are here, how to get those that are missing, and what `make init` and you have yet to set
+	@$(PYTHON) -m gitops doctor; status=$$?; echo; $(PYTHON) -m tools.doctor && exit $$status
 
 .PHONY: scan
-scan: $(READY) .tools/kustomize .tools/kube-score $(CHECKOV) ## Scan overlays, image and workflows; k8s/exceptions.yaml excuses (REQUIRE_TRIVY=1, TRIVY=)
+scan: $(READY) .tools/kustomize .tools/kube-score .tools/gitleaks $(CHECKOV) ## Scan overlays, files, commits, licences and the image of `make save`; k8s/exceptions.yaml excuses (REQUIRE_TRIVY=1)
 	@$(PYTHON) -m tools.scan $(if $(filter 1,$(REQUIRE_TRIVY)),--require trivy)
+
+.PHONY: rendered
+rendered: .tools/kustomize
+	@mkdir -p .build/overlays
+	@for env in $(ENVIRONMENTS); do .tools/kustomize build k8s/overlays/$$env >.build/overlays/$$env.yaml || exit; done
+
+.PHONY: scan-overlays
+scan-overlays: rendered ## Fail if Trivy finds something HIGH or CRITICAL in a rendered overlay; .build/overlays.sarif tells it too
+	@$(call TRIVY_REPORT,config --skip-check-update,overlays,.build/overlays)
+
+.PHONY: kubescape
+kubescape: rendered ## Hold every overlay to all of NSA and MITRE with Kubescape, which fetches its rules (make downloads)
+	@for env in $(ENVIRONMENTS); do \
+		echo "kubescape: $$env"; $(KUBESCAPE) --compliance-threshold 100 .build/overlays/$$env.yaml || exit; \
+	done
 
 ##@ Image
 .PHONY: image
@@ -155,11 +201,82 @@ push: image ## Push the image to REGISTRY= and note its digest in .build/
 		| sed -n 's|^$(REGISTRY)/$(IMAGE_PATH)@||p' | tail -n 1 >.build/digest
 	@echo "$(REGISTRY)/$(IMAGE_PATH):$(IMAGE_TAG)@$$(cat .build/digest)"
 
+.PHONY: save
+save: image ## Write the image, as it would be pushed, to .build/image.tar
+	@mkdir -p .build && docker save --output .build/image.tar $(IMAGE)
+
+.PHONY: scan-image
+scan-image: ## Fail if something in .build/image.tar that has a fix is HIGH or CRITICAL; .build/image.sarif tells it too
+	@$(call TRIVY_REPORT,image --scanners vuln --ignore-unfixed,image,--input .build/image.tar)
+
+# The overlays whose digest is zeros have no release yet.
+.PHONY: scan-released
+scan-released: rendered ## Scan the images that the overlays pin by digest, as faults are found in what was fine when it was built
+	@grep --no-filename --only-matching 'image: .*@sha256:.*' .build/overlays/*.yaml | grep --invert-match '@sha256:0*$$' \
+		| sort --unique | cut --delimiter ' ' --fields 2 >.build/released
+	@[ -s .build/released ] || echo 'no overlay pins a release yet'
+	@for image in $$(cat .build/released); do \
+		echo "$$image"; $(call TRIVY_REPORT,image --scanners vuln --ignore-unfixed,released,"$$image") || exit; \
+	done
+
+##@ Release (docs/releasing.md)
+# By hand or in a workflow, of the image that `make push` or `make index` noted, or DIGEST=.
+RELEASED = $(REGISTRY)/$(IMAGE_PATH)@$(or $(DIGEST),$(shell cat .build/digest 2>/dev/null))
+COSIGN   = $(PYTHON) -m tools.release.cosign --image "$(RELEASED)" $(if $(COSIGN_KEY),--key "$(COSIGN_KEY)")
+ARCHITECTURES ?= amd64 arm64
+
+.PHONY: prepare-release
+prepare-release: $(READY) ## Set the version everywhere and give it its section of the changelog: VERSION=1.2.3
+	@$(if $(filter command environment,$(origin VERSION)),,echo 'say VERSION=, newer than $(VERSION)' >&2; exit 2)
+	@$(PYTHON) -m tools.release.prepare --version "$(VERSION)"
+
+.PHONY: release-check
+release-check: $(READY) ## Fail if a tag may not be released: TAG=v1.2.3 (MAIN=origin/main, OWNER= publishes)
+	@$(PYTHON) -m tools.release.check --tag "$(TAG)" $(if $(MAIN),--main "$(MAIN)") $(if $(OWNER),--owner "$(OWNER)")
+
+.PHONY: index
+index: ## Join the images pushed with -ARCHITECTURE after their tags into one image, and note its digest in .build/
+	@mkdir -p .build
+	@docker manifest create $(INSECURE) $(IMAGE) $(ARCHITECTURES:%=$(IMAGE)-%)
+	@docker manifest push $(INSECURE) --purge $(IMAGE) | tail -n 1 >.build/digest
+	@echo "$(REGISTRY)/$(IMAGE_PATH):$(IMAGE_TAG)@$$(cat .build/digest)"
+INSECURE = $(if $(filter localhost:% 127.0.0.1:%,$(REGISTRY)),--insecure)
+
+.PHONY: sbom
+sbom: $(READY) ## Write what is in the image to .build/sbom/, as CycloneDX and SPDX (needs Trivy)
+	@$(PYTHON) -m tools.release.sbom --image $(IMAGE) --folder .build/sbom --name slipway-$(IMAGE_TAG)
+
+.PHONY: sign
+sign: $(READY) .tools/cosign ## Sign the released image and attest what is in .build/sbom/, as this workflow or with COSIGN_KEY=
+	@$(COSIGN) sign $(addprefix --sbom ,$(wildcard .build/sbom/*.json))
+
+.PHONY: verify
+verify: $(READY) .tools/cosign ## Verify signature and SBOMs of the released image, by who released it or COSIGN_KEY= (ARGS=--without-sbom)
+	@$(COSIGN) verify $(ARGS)
+
+.PHONY: release-notes
+release-notes: $(READY) ## Print what a release page says: the changelog's section, and how to verify each artefact
+	@$(PYTHON) -m tools.release.notes --image "$(RELEASED)"
+
+.PHONY: release-page
+release-page: $(READY) ## Publish that on GitHub, with what is in .build/sbom/: TAG=v1.2.3
+	@mkdir -p .build && $(PYTHON) -m tools.release.notes --image "$(RELEASED)" >.build/notes.md
+	@gh release create "$(TAG)" --verify-tag --title "$(TAG)" --notes-file .build/notes.md \
+		$(if $(findstring -,$(TAG)),--prerelease) .build/sbom/*.json
+
+.PHONY: deliver
+deliver: $(READY) ## Commit what `make pin` changed, and open a pull request for it: TAG= (DELIVERY=push pushes it to MAIN=)
+	@DELIVERY=$(DELIVERY) $(PYTHON) -m tools.release.deliver --tag "$(TAG)" $(if $(MAIN),--main "$(MAIN)")
+
+.PHONY: rehearse
+rehearse: $(READY) .tools/cosign .tools/kustomize ## Release a version into REGISTRY= from a clone, signed with a key, and try to pass another image for it
+	@REGISTRY=$(REGISTRY) $(BIN)/pytest -o addopts= -p no:cacheprovider -rs -v tests/e2e/test_release.py $(ARGS)
+
 ##@ Cluster (works on whatever kube context is current)
 .PHONY: cluster
-cluster: ## Start a K3d cluster with a registry (k3d.yaml)
+cluster: ## Start a K3d cluster with a registry (k3d.yaml; CHANNEL=latest for another Kubernetes, by a channel of K3s)
 	@command -v k3d >/dev/null || { echo "k3d is not installed: see https://k3d.io" >&2; exit 1; }
-	@k3d cluster create --config k3d.yaml
+	@k3d cluster create --config k3d.yaml $(if $(CHANNEL),--image +$(CHANNEL))
 
 .PHONY: cluster-down
 cluster-down: ## Delete that cluster and its registry
@@ -188,11 +305,56 @@ revert: $(READY) .tools/kustomize ## Roll out an earlier release's manifests, wi
 probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward, then through the ingress
 	@$(PYTHON) -m tools.probe --env $(ENV) --ingress-url $(INGRESS_URL)
 
+# Below 100, because the roles and kubelets of K3s itself count as well; the namespaces left out are not ours.
+.PHONY: kubescape-cluster
+kubescape-cluster: reachable ## Hold the running cluster to NSA and MITRE with Kubescape
+	@$(KUBESCAPE) --compliance-threshold 75 --exclude-namespaces default,kube-node-lease,kube-public,kube-system
+
+.PHONY: diagnose
+diagnose: ## Print events, pods, descriptions and logs of every namespace, whatever of it there is
+	@-kubectl get events --all-namespaces --sort-by=.lastTimestamp
+	@-kubectl get all,ingress,persistentvolumeclaim --all-namespaces --output=wide
+	@-kubectl describe pods --all-namespaces
+	@kubectl get pods --all-namespaces --no-headers --output=custom-columns=:.metadata.namespace,:.metadata.name \
+		| while read -r namespace pod; do \
+			kubectl logs --namespace "$$namespace" --all-containers --prefix --tail=200 "$$pod" </dev/null || true; \
+		done
+
 .PHONY: e2e
 e2e: ENV := dev
-e2e: deploy probe ## Deploy dev and use it; then put every overlay through rollouts, bad releases, a drain and load
+e2e: deploy probe .tools/cosign ## Deploy dev and use it; then put every overlay through rollouts, bad releases, a drain and load
 	@IMAGE=$(IMAGE) IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" \
-		IMAGE_TAG=$(IMAGE_TAG) $(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly tests/e2e $(ARGS)
+		IMAGE_TAG=$(IMAGE_TAG) REGISTRY=$(REGISTRY) $(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly tests/e2e $(ARGS)
+
+# The repository must be empty or one of an earlier run, and take pushes without a question.
+.PHONY: controllers
+controllers: reachable .tools/kustomize push ## Have the cluster's Argo CD deploy the overlays from GIT_URL= and tell a ledger on this machine (LEDGER_HOST=)
+	@IMAGE=$(IMAGE) IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" GIT_URL=$(GIT_URL) \
+		$(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly -rs -x tests/controllers $(ARGS)
+
+##@ On GitHub, through gh
+# With the Python that is there: a job that has a token and a stranger's text installs nothing first.
+.PHONY: upload-sarif
+upload-sarif: ## Show what .build/*.sarif tell in code scanning (in a job of a workflow only)
+	@$(PYTHON3) -m tools.github.sarif .build/*.sarif
+
+.PHONY: act
+act: $(READY) .tools/act ## Run jobs of the workflows on this machine, on what is committed (JOBS= for some of them; docs/pipelines.md)
+	@$(PYTHON) -m tools.act $(JOBS)
+
+.PHONY: rules
+rules: ## Give the repository on GitHub its branch rules and settings (.github/rulesets, tools/github/rules.py; REPOSITORY=OWNER/NAME)
+	@$(PYTHON3) -m tools.github.rules $(if $(REPOSITORY),--repository $(REPOSITORY))
+
+.PHONY: comment
+comment: ## Put the text of a preview on its pull request; comment.yaml says of which (HEAD_OWNER= HEAD_BRANCH= HEAD_COMMIT=)
+	@$(PYTHON3) -m tools.github.comment --repository "$$GITHUB_REPOSITORY" --head-owner "$$HEAD_OWNER" \
+		--head-branch "$$HEAD_BRANCH" --head-commit "$$HEAD_COMMIT" "$$RUNNER_TEMP/comment/comment.md"
+
+.PHONY: propose
+propose: $(READY) ## Promote in a branch of its own and open the pull request: FROM= TO= (IF_READY=1: a refusal is no failure)
+	@$(if $(and $(FROM),$(TO)),,echo 'say FROM= and TO=, for instance: make propose FROM=dev TO=staging' >&2; exit 2)
+	@$(PYTHON) -m tools.github.propose --from $(FROM) --to $(TO) $(if $(IF_READY),--if-ready)
 
 # Set-up, redone only when what it depends on changes; each step says how long it took.
 DONE = echo "set-up: $(1), $$SECONDS s"
@@ -200,9 +362,9 @@ DONE = echo "set-up: $(1), $$SECONDS s"
 $(UV): tools/uv.txt tools/bootstrap.py
 	@$(PYTHON3) tools/bootstrap.py .tools/uv tools/uv.txt && touch $@ && $(call DONE,uv)
 
-$(READY): requirements.txt requirements-dev.txt .python-version $(UV)
+$(READY): requirements-dev.txt .python-version $(UV)
 	@$(UV) venv --quiet --clear .venv \
-		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv requirements.txt requirements-dev.txt \
+		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv requirements-dev.txt \
 		&& touch $@ && $(call DONE,Python $$(cat .python-version) and its packages in .venv)
 
 # checkov pins what the API needs otherwise, so it has an environment of its own.
@@ -210,6 +372,11 @@ $(CHECKOV): tools/checkov.txt .python-version $(UV)
 	@$(UV) venv --quiet --clear .tools/checkov \
 		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/checkov tools/checkov.txt \
 		&& touch $@ && $(call DONE,checkov and its packages in .tools/checkov)
+
+.tools/act: tools/act/go.mod tools/act/go.sum
+	@command -v go >/dev/null || { echo "go is not installed: act is built from tools/act/go.mod" >&2; exit 1; }
+	@mkdir -p .tools && GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C tools/act -mod=readonly -trimpath -o ../../$@ \
+		$$(sed -n 's/^tool //p' tools/act/go.mod) && touch $@ && $(call DONE,act built from tools/act/go.mod)
 
 .tools/schemas/stamp: tools/schemas.py $(READY)
 	@$(PYTHON) -m tools.schemas && touch $@
@@ -219,7 +386,13 @@ $(CHECKOV): tools/checkov.txt .python-version $(UV)
 .tools/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
 .tools/kustomize:   PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
 .tools/renderer:    PACKAGE := ./renderer
-.tools/renderer: tools/renderer/main.go
+.tools/cosign:      PACKAGE := github.com/sigstore/cosign/v3/cmd/cosign
+# What a tool is built in is where its first prerequisite is.
+.tools/cosign: tools/cosign/go.mod tools/cosign/go.sum
+.tools/gitleaks:    PACKAGE := github.com/zricethezav/gitleaks/v8
+.tools/gitleaks: tools/gitleaks/go.mod tools/gitleaks/go.sum
 .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer: tools/go.mod tools/go.sum
-	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from tools/go.mod" >&2; exit 1; }
-	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from tools/go.mod)
+.tools/renderer: tools/renderer/main.go
+.tools/cosign .tools/gitleaks .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
+	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from $<" >&2; exit 1; }
+	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from $<)
