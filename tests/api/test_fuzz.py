@@ -7,9 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
+from hypothesis import settings
 from schemathesis import Case, GenerationMode
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.pytest.plugin import SchemathesisFunction
 
 from api import demo
 from api.app import create_app
@@ -53,6 +56,16 @@ def test_every_answer_is_described(case: Case[Any]) -> None:
     # What is wrong with a request may be its token.
     wrong = header is not None and header.mode is GenerationMode.NEGATIVE
     case.call_and_validate(headers={} if wrong else bearer(ADMIN_TOKEN))
+
+
+def test_every_operation_is_tried_by_the_profile_in_force(request: pytest.FixtureRequest) -> None:
+    told = [
+        item.obj._hypothesis_internal_use_settings
+        for item in request.session.items
+        if isinstance(item, SchemathesisFunction)
+    ]
+    for name in ("database", "deadline", "derandomize", "max_examples", "suppress_health_check"):
+        assert all(getattr(each, name) == getattr(settings.default, name) for each in told), name
 
 
 def obey(case: Case[Any]) -> None:
