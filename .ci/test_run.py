@@ -34,7 +34,10 @@ def clone(tmp_path: Path) -> Path:
         tmp_path / "shared" / "testbed" / "testbed",
         'case $1 in status) echo "kubelet  running" ;; git) echo http://127.0.0.1/a.git ;; esac',
     )
-    program(tmp_path / "bin" / "make", '[ "$1" != "$FAILING" ] || { echo "it broke"; exit 2; }')
+    program(
+        tmp_path / "bin" / "make",
+        '[ "$1" != "$FAILING" ] || { echo "E   assert 1 == 2"; seq 200; echo "it broke"; exit 2; }',
+    )
     for name in ("git", "kubectl"):
         program(tmp_path / "bin" / name, "exit 0")
     (tmp_path / "argocd-v1.built").touch()
@@ -75,6 +78,7 @@ def test_it_stops_at_the_first_command_that_fails(clone: Path, target: str) -> N
 
     assert result.returncode == 1
     assert "it broke" in result.stdout
+    assert "E   assert 1 == 2" in result.stdout, "said, however far above the end"
     stages = [line for line in result.stdout.splitlines() if re.search(" (ok|FAILED) ", line)]
     assert stages[-1].startswith(f"{STAGES[target]:22} FAILED")
     assert not [line for line in stages[:-1] if "FAILED" in line]
