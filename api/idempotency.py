@@ -115,7 +115,8 @@ def answer_once(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
 
 
 def _key_hash() -> str:
-    key = request.headers[HEADER]
+    # What stands around a field's value is no part of it (RFC 9110, section 5.5).
+    key = request.headers[HEADER].strip(" \t")
     if not ACCEPTABLE_KEY.fullmatch(key):
         raise InvalidHeaderError(HEADER, "must be 1 to 255 printable ASCII characters")
     caller = hashlib.sha256(request.headers.get("Authorization", "").encode()).hexdigest()

@@ -96,7 +96,7 @@ def test_another_request_with_the_same_key_is_refused(
     assert count(database) == 1
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "x" * 10 * 1024, "clé", "a\tb"])
+@pytest.mark.parametrize("key", ["", " \t", "x" * 256, "x" * 10 * 1024, "clé", "a\tb"])
 def test_a_key_is_up_to_255_printable_characters(
     client: FlaskClient, database: Database, key: str
 ) -> None:
