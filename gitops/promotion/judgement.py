@@ -38,11 +38,12 @@ def duration(text: str) -> timedelta:
 
 
 def brief(span: timedelta) -> str:
-    """Return a time as a person says it, in its largest unit and the next."""
-    minutes = int(span.total_seconds()) // 60
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [f"{days} d" * bool(days), f"{hours} h" * bool(hours), f"{minutes} min"]
-    return " ".join([part for part in parts if part][:2])
+    """Return a time as a person says it: in its two largest units, or in seconds."""
+    seconds = int(span.total_seconds())
+    if span < timedelta(minutes=1):
+        return f"{seconds} s"
+    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min")]
+    return " ".join([f"{number} {unit}" for number, unit in parts if number][:2])
 
 
 def ask_ledger(

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from gitops import programs
 from gitops.cli import cli
-from gitops.promotion.judgement import pattern
+from gitops.promotion.judgement import brief, pattern
 from tests.gitops.ledger import TOKEN, Served, served
 
 ONE, TWO, THREE = (f"sha256:{digit * 64}" for digit in "123")
@@ -191,6 +191,21 @@ def test_what_has_not_run_for_long_enough_is_refused(root: Path, ledger: Served)
 
     assert "it has run in dev for 5 h" in reason
     assert "needs 1 d" in reason
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        ({}, "0 s"),
+        ({"seconds": 59.9}, "59 s"),
+        ({"seconds": 61}, "1 min"),
+        ({"hours": 6}, "6 h"),
+        ({"days": 1, "minutes": 5}, "1 d 5 min"),
+        ({"days": 2, "hours": 3, "minutes": 5}, "2 d 3 h"),
+    ],
+)
+def test_a_time_is_told_in_two_units_at_most(span: dict[str, float], text: str) -> None:
+    assert brief(timedelta(**span)) == text
 
 
 def test_the_soak_time_of_the_repository_holds(root: Path, ledger: Served) -> None:
