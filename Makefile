@@ -63,7 +63,7 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
-test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/renderer ## Run the tests (ARGS= for pytest's own arguments)
+test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/actionlint .tools/renderer ## Run the tests (ARGS= for pytest's own arguments)
 	@$(BIN)/pytest -n auto $(ARGS)
 
 FUZZERS = $(shell grep -rlE '^(from|import) (hypothesis|schemathesis)|HYPOTHESIS_PROFILE' tests/api --include='test_*.py')

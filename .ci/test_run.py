@@ -10,8 +10,8 @@ import pytest
 RUN = Path(__file__).with_name("run")
 # Each is a stage's own command, and what the stage is called.
 STAGES = {
-    "lint": "set-up and lint",
-    "test": "tests",
+    "test": "set-up and tests",
+    "lint": "lint",
     "validate": "manifests",
     "scan": "scan",
     "lock": "locked requirements",
