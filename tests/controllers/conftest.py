@@ -13,12 +13,12 @@ from tests.controllers.repository import Repository
 from tests.e2e.conftest import required
 from tests.e2e.environment import Environment
 from tests.e2e.images import Images
+from tests.measured import report as report  # a fixture
+from tests.measured import tell
 from tools import overlay
 from tools.command import ROOT, ToolError
 from tools.kube import Kube, connect
 from tools.probe import INGRESS
-
-MEASURED = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -84,19 +84,7 @@ def controller(
         made.remove()
 
 
-@pytest.fixture(scope="session")
-def report(pytestconfig: pytest.Config) -> list[str]:
-    """Return the lines that are printed when the tests are over, and kept in .build."""
-    return pytestconfig.stash.setdefault(MEASURED, [])
-
-
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    lines = config.stash.get(MEASURED, [])
-    for line in lines:
-        terminalreporter.write_line(line)
-    if lines:
-        path = Path(ROOT / ".build" / "controllers.txt")
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tell(terminalreporter, config, "controllers.txt")

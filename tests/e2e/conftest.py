@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.images import Images
+from tests.measured import report as report  # a fixture
+from tests.measured import tell
 from tools import overlay, rollout, secret
 from tools.command import ROOT, ToolError
 from tools.kube import Kube, connect, explain
@@ -166,24 +168,10 @@ def deploy(digest: str) -> Iterator[Callable[..., None]]:
     roll_out()
 
 
-MEASURED = pytest.StashKey[list[str]]()
-
-
-@pytest.fixture(scope="session")
-def report(pytestconfig: pytest.Config) -> list[str]:
-    """Return the lines that are printed when the tests are over, and kept in .build/e2e.txt."""
-    return pytestconfig.stash.setdefault(MEASURED, [])
-
-
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    lines = config.stash.get(MEASURED, [])
-    for line in lines:
-        terminalreporter.write_line(line)
-    if lines:
-        (ROOT / ".build").mkdir(exist_ok=True)
-        (ROOT / ".build" / "e2e.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tell(terminalreporter, config, "e2e.txt")
 
 
 EXPLAINED = pytest.StashKey[bool]()

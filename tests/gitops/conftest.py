@@ -14,6 +14,7 @@ from gitops.config import Config
 from gitops.findings import Finding
 from gitops.render import Renderer
 from gitops.repository import Repository
+from tests.gitops.ledger import TOKEN, Served, served
 
 FIXTURES = Path(__file__).parent / "fixtures"
 Check = Callable[..., list[Finding]]
@@ -23,6 +24,14 @@ Check = Callable[..., list[Finding]]
 def renderer() -> Iterator[Renderer]:
     with Renderer() as process:
         yield process
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Serve an empty ledger to the commands."""
+    monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
+    with served(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

@@ -65,13 +65,6 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
-    with served(tmp_path) as found:
-        yield found
-
-
 def declare(root: Path, ledger: Served, *argv: str) -> Result:
     return CliRunner().invoke(cli, ["declare", str(root), "--ledger", ledger.url, *argv])
 

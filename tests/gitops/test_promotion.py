@@ -53,15 +53,13 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def ledger(ledger: Served) -> Served:
     """A ledger that saw what the repository declares, hours ago."""
-    monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
-    with served(tmp_path) as found:
-        for number, name in enumerate(("dev", "staging", "prod")):
-            found.send("PUT", f"environments/{name}", tier="production", promotion_order=number)
-            found.deployed(name, "1.1.0", image_digest=ONE, finished_at=HOURS_AGO)
-        found.deployed("dev", "1.2.0", image_digest=TWO, finished_at=HOURS_AGO)
-        yield found
+    for number, name in enumerate(("dev", "staging", "prod")):
+        ledger.send("PUT", f"environments/{name}", tier="production", promotion_order=number)
+        ledger.deployed(name, "1.1.0", image_digest=ONE, finished_at=HOURS_AGO)
+    ledger.deployed("dev", "1.2.0", image_digest=TWO, finished_at=HOURS_AGO)
+    return ledger
 
 
 def write(file: Path, text: str) -> None:

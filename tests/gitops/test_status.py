@@ -48,13 +48,6 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
-    with served(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A kubectl that answers with the file that the test writes, and notes what it was asked."""
     answer = tmp_path / "answer.json"

@@ -8,7 +8,6 @@ import random
 from pathlib import Path
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 
 from api.database import Database
@@ -19,9 +18,10 @@ from api.domain.events.adapters.argocd import ARGOCD
 from api.domain.events.adapters.github import GITHUB
 from tests.api.conftest import NewApp
 from tests.api.events.payloads import DIGEST, argocd, event_of, github, healing
+from tests.api.events.samples import sample
 from tests.api.events.test_evidence import told
 
-SAMPLES = Path(__file__).parents[4] / "shared/payloads"
+STATUS = "github-deployment_status-success.json"
 SECRET = "It's a Secret to Everybody"
 SIGNATURE = "sha256=efe7586dcc11d04e2fede9b6d439cbf70ed76da9ec3478dc184eac26f89471f1"
 ORDERS = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 20
@@ -52,15 +52,8 @@ SYNCS = [
 ]
 
 
-def sample(name: str = "github-deployment_status-success.json") -> bytes:
-    file = SAMPLES / name
-    if not file.is_file():
-        pytest.skip(f"no samples of real events at {SAMPLES}")
-    return file.read_bytes()
-
-
 def test_the_real_event_is_taken_with_its_signature(new_app: NewApp, tmp_path: Path) -> None:
-    raw = sample()
+    raw = sample(STATUS)
     file = tmp_path / "secret"
     file.write_text(SECRET)
     app = new_app(DATA_DIR=tmp_path, WEBHOOK_GITHUB_SECRET_FILE=file)
@@ -86,12 +79,12 @@ def test_the_real_event_is_taken_with_its_signature(new_app: NewApp, tmp_path: P
 
 def test_real_events_in_any_order(database: Database) -> None:
     check_orders(
-        database, [json.loads(sample()), real_status(1, "failure"), real_status(2, "error")]
+        database, [json.loads(sample(STATUS)), real_status(1, "failure"), real_status(2, "error")]
     )
 
 
 def real_status(earlier: int, state: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(sample())
+    body: dict[str, Any] = json.loads(sample(STATUS))
     body["deployment_status"]["id"] -= earlier
     body["deployment_status"]["state"] = state
     return body

@@ -23,7 +23,7 @@ from api.migrate import upgrade
 from api.tables import evidence, incidents
 from tests.api.conftest import NewApp, json_of
 from tests.api.events.payloads import PURL, argocd, cdevent, event_of, flux, github
-from tests.api.events.test_conformance import SAMPLES
+from tests.api.events.samples import names, sample
 from tests.api.events.test_evidence import told
 
 ORDERS = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 15
@@ -77,10 +77,8 @@ def ledger(new_app: NewApp, tmp_path: Path) -> Database:
 
 
 def real() -> list[Delivery]:
-    if not SAMPLES.is_dir():
-        pytest.skip(f"no samples of real events at {SAMPLES}")
     return [
-        Delivery(source, number, _as_sent(name, json.loads((SAMPLES / name).read_bytes())))
+        Delivery(source, number, _as_sent(name, json.loads(sample(name))))
         for number, (name, source) in enumerate(REAL.items())
     ]
 
@@ -151,10 +149,7 @@ def test_all_real_events_in_any_order(ledger: Database) -> None:
 
 
 def test_every_real_event_is_one_that_the_tests_know() -> None:
-    if not SAMPLES.is_dir():
-        pytest.skip(f"no samples of real events at {SAMPLES}")
-
-    assert {each.name for each in SAMPLES.glob("*.json")} == REAL.keys()
+    assert names() == REAL.keys()
     assert set(REAL.values()) == ADAPTERS.keys()
 
 
@@ -162,16 +157,14 @@ def test_every_real_event_is_one_that_the_tests_know() -> None:
 def test_a_real_cdevent_becomes_the_documented_deployment(
     new_app: NewApp, tmp_path: Path, version: str
 ) -> None:
-    file = SAMPLES / f"cdevents-v{version}-service.deployed.json"
-    if not file.is_file():
-        pytest.skip(f"no samples of real events at {SAMPLES}")
+    raw = sample(f"cdevents-v{version}-service.deployed.json")
+    context = json.loads(raw)["context"]
     client: FlaskClient = new_app(DATA_DIR=tmp_path).test_client()
-    context = json.loads(file.read_bytes())["context"]
     headers = {f"ce-{name}": context[name] for name in ("id", "source", "type")}
     for status in (202, 200):
         answer = client.post(
             "/api/v1/cloudevents",
-            data=file.read_bytes(),
+            data=raw,
             headers={"ce-specversion": "1.0", "Content-Type": "application/json", **headers},
         )
         assert answer.status_code == status

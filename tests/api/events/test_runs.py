@@ -18,7 +18,7 @@ from api.domain.events.adapters.flux import FLUX
 from api.domain.events.signatures import sign
 from tests.api.conftest import NewApp, problem
 from tests.api.events.payloads import OLD_SECRET, SECRET, flux
-from tests.api.events.test_conformance import SAMPLES
+from tests.api.events.samples import sample
 from tests.api.events.test_evidence import export, told
 from tests.api.events.test_inbox import items
 
@@ -131,15 +131,8 @@ def test_sha1_signs_nothing(client: FlaskClient) -> None:
     problem(deliver(client, flux(), by="sha1"), 401)
 
 
-def real(name: str) -> bytes:
-    file: Path = SAMPLES / name
-    if not file.is_file():
-        pytest.skip(f"no samples of real events at {SAMPLES}")
-    return file.read_bytes()
-
-
 def test_the_real_signature_is_taken(new_app: NewApp, tmp_path: Path) -> None:
-    raw = real("flux-generic-hmac-vector.json")
+    raw = sample("flux-generic-hmac-vector.json")
     file = tmp_path / "secret"
     file.write_text("7152fed34dd6149a7c75a276c510da27cb6f82b0")
     app = new_app(DATA_DIR=tmp_path, WEBHOOK_FLUX_SECRET_FILE=file)
@@ -154,7 +147,7 @@ def test_the_real_signature_is_taken(new_app: NewApp, tmp_path: Path) -> None:
 
 
 def test_a_real_failure_is_mapped_by_rules(database: Database) -> None:
-    raw = real("flux-generic-kustomization-validationfailed.json")
+    raw = sample("flux-generic-kustomization-validationfailed.json")
     body = json.loads(raw)
     rules = FLUX.rules.model_copy(
         update={"service": "{involvedObject.name}", "environment": "{involvedObject.namespace}"}
