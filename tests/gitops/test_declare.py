@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from click.testing import CliRunner, Result
 from gitops.cli import cli
 from gitops.declarations import web_address
 from gitops.errors import GitopsError
-from tests.gitops.ledger import TOKEN, Served, served
+from tests.gitops.ledger import Served
 from tests.gitops.test_promotion import ONE, THREE, TWO, git, release, write
 
 HOME = "https://git.example.com/acme/gitops"

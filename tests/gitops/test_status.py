@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gitops.cli import cli
-from tests.gitops.ledger import TOKEN, Served, served
+from tests.gitops.ledger import Served
 from tests.gitops.test_promotion import ONE, TWO, commit, git, write
 
 DEPLOYMENT = """\
