@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +12,9 @@ from tests.controllers.repository import Repository
 from tests.e2e.conftest import required
 from tests.e2e.environment import Environment
 from tests.e2e.images import Images
-from tests.measured import report as report  # a fixture
-from tests.measured import tell
+from tests.measured import report, tell  # noqa: F401 (a fixture)
 from tools import overlay
-from tools.command import ROOT, ToolError
+from tools.command import ToolError
 from tools.kube import Kube, connect
 from tools.probe import INGRESS
 

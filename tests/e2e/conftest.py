@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.images import Images
-from tests.measured import report as report  # a fixture
-from tests.measured import tell
+from tests.measured import report, tell  # noqa: F401 (a fixture)
 from tools import overlay, rollout, secret
 from tools.command import ROOT, ToolError
 from tools.kube import Kube, connect, explain
@@ -182,14 +181,14 @@ def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """On the first failure show the events and logs of what was tested, while they are of it."""
-    report = yield
+    outcome = yield
     funcargs: dict[str, Any] = getattr(item, "funcargs", {})
     kube = funcargs.get("kube")
-    if report.failed and kube and not item.session.stash.get(EXPLAINED, False):
+    if outcome.failed and kube and not item.session.stash.get(EXPLAINED, False):
         item.session.stash[EXPLAINED] = True
         capture = item.config.pluginmanager.getplugin("capturemanager")
         assert capture is not None
         with capture.global_and_fixture_disabled():
             environment = funcargs.get("environment")
             explain(kube, environment.namespace if environment else NAMESPACE)
-    return report
+    return outcome
