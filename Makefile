@@ -25,11 +25,13 @@ UV     := .tools/uv/bin/uv
 READY  := .venv/.ready
 CHECKOV := .tools/checkov/bin/checkov
 ENVIRONMENTS := $(notdir $(wildcard k8s/overlays/*))
+# $(call NEEDED,PROGRAM,HOW TO GET IT): a recipe's first line, for a program that no target builds.
+NEEDED = command -v $(1) >/dev/null || { echo "$(1) is not installed: $(2)" >&2; exit 1; }
 # `scan framework`, because a plain `scan` ignores the threshold. Nothing is submitted to anybody.
 KUBESCAPE := kubescape scan framework nsa,mitre --keep-local
 TRIVY_PROGRAM = $(or $(TRIVY),trivy)
 # One result, for GitHub's code scanning and for a person; that is the last, and fails if there is a finding.
-TRIVY_REPORT = $(TRIVY_PROGRAM) $(1) --quiet --severity HIGH,CRITICAL --format json --output .build/$(2).json $(3) \
+TRIVY_REPORT = $(call NEEDED,$(TRIVY_PROGRAM),make downloads NAMES=trivy); $(TRIVY_PROGRAM) $(1) --quiet --severity HIGH,CRITICAL --format json --output .build/$(2).json $(3) \
 	&& $(TRIVY_PROGRAM) convert --quiet --format sarif --output .build/$(2).sarif .build/$(2).json \
 	&& $(TRIVY_PROGRAM) convert --quiet --format table --exit-code 1 .build/$(2).json
 PYTHON := $(BIN)/python
@@ -151,12 +153,12 @@ status: $(READY) .tools/renderer ## Show whether what git declares is what runs:
 	@$(PYTHON) -m gitops status k8s $(if $(CONTEXT),--context $(CONTEXT)) $(ARGS)
 
 .PHONY: validate
-validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform ## Check the overlays, and validate them and every component against the four newest Kubernetes minors, offline
+validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Check the overlays, and validate them and every component against the four newest Kubernetes minors, offline
 	@$(PYTHON) -m gitops check k8s --skip schema
 	@$(PYTHON) -m tools.validate
 
 .PHONY: mutants
-mutants: $(READY) .tools/renderer .tools/kubeconform ## Break every name of the overlays by one letter, in turn, and see that `make check` finds it (a minute)
+mutants: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Break every name of the overlays by one letter, in turn, and see that `make check` finds it (a minute)
 	@MUTANTS=all $(BIN)/pytest -q -s tests/gitops/test_mutants.py
 
 .PHONY: init
@@ -164,7 +166,7 @@ init: $(READY) ## Make a fork your own: OWNER= on GitHub, HOST= of prod (slipway
 	@$(PYTHON) -m tools.init $(if $(OWNER),--owner "$(OWNER)") $(if $(HOST),--host "$(HOST)")
 
 .PHONY: doctor
-doctor: $(READY) .tools/kustomize ## Say which programs are here, how to get those that are missing, and what `make init` and you have yet to set
+doctor: $(READY) .tools/kustomize .tools/renderer ## Say which programs are here, how to get those that are missing, and what `make init` and you have yet to set
 	@$(PYTHON) -m gitops doctor; status=$$?; echo; $(PYTHON) -m tools.doctor && exit $$status
 
 .PHONY: scan
@@ -182,6 +184,7 @@ scan-overlays: rendered ## Fail if Trivy finds something HIGH or CRITICAL in a r
 
 .PHONY: kubescape
 kubescape: rendered ## Hold every overlay to all of NSA and MITRE with Kubescape, which fetches its rules (make downloads)
+	@$(call NEEDED,kubescape,make downloads NAMES=kubescape)
 	@for env in $(ENVIRONMENTS); do \
 		echo "kubescape: $$env"; $(KUBESCAPE) --compliance-threshold 100 .build/overlays/$$env.yaml || exit; \
 	done
@@ -205,8 +208,12 @@ push: image ## Push the image to REGISTRY= and note its digest in .build/
 save: image ## Write the image, as it would be pushed, to .build/image.tar
 	@mkdir -p .build && docker save --output .build/image.tar $(IMAGE)
 
+# Where a workflow has brought the image of another job, that is the one.
+.build/image.tar:
+	@$(MAKE) save
+
 .PHONY: scan-image
-scan-image: ## Fail if something in .build/image.tar that has a fix is HIGH or CRITICAL; .build/image.sarif tells it too
+scan-image: .build/image.tar ## Fail if something in .build/image.tar that has a fix is HIGH or CRITICAL; .build/image.sarif tells it too
 	@$(call TRIVY_REPORT,image --scanners vuln --ignore-unfixed,image,--input .build/image.tar)
 
 # The overlays whose digest is zeros have no release yet.
@@ -221,7 +228,8 @@ scan-released: rendered ## Scan the images that the overlays pin by digest, as f
 
 ##@ Release (docs/releasing.md)
 # By hand or in a workflow, of the image that `make push` or `make index` noted, or DIGEST=.
-RELEASED = $(REGISTRY)/$(IMAGE_PATH)@$(or $(DIGEST),$(shell cat .build/digest 2>/dev/null))
+RELEASED = $(REGISTRY)/$(IMAGE_PATH)@$(or $(DIGEST),$(shell cat .build/digest 2>/dev/null),$(NO_DIGEST))
+NO_DIGEST = $(error say DIGEST=sha256:…, or push the image first: make push)
 COSIGN   = $(PYTHON) -m tools.release.cosign --image "$(RELEASED)" $(if $(COSIGN_KEY),--key "$(COSIGN_KEY)")
 ARCHITECTURES ?= amd64 arm64
 
@@ -275,12 +283,12 @@ rehearse: $(READY) .tools/cosign .tools/kustomize ## Release a version into REGI
 ##@ Cluster (works on whatever kube context is current)
 .PHONY: cluster
 cluster: ## Start a K3d cluster with a registry (k3d.yaml; CHANNEL=latest for another Kubernetes, by a channel of K3s)
-	@command -v k3d >/dev/null || { echo "k3d is not installed: see https://k3d.io" >&2; exit 1; }
+	@$(call NEEDED,k3d,make downloads NAMES=k3d (or https://k3d.io))
 	@k3d cluster create --config k3d.yaml $(if $(CHANNEL),--image +$(CHANNEL))
 
 .PHONY: cluster-down
 cluster-down: ## Delete that cluster and its registry
-	@command -v k3d >/dev/null || { echo "k3d is not installed: see https://k3d.io" >&2; exit 1; }
+	@$(call NEEDED,k3d,make downloads NAMES=k3d (or https://k3d.io))
 	@k3d cluster delete --config k3d.yaml
 
 .PHONY: secrets
@@ -308,6 +316,7 @@ probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward, then t
 # Below 100, because the roles and kubelets of K3s itself count as well; the namespaces left out are not ours.
 .PHONY: kubescape-cluster
 kubescape-cluster: reachable ## Hold the running cluster to NSA and MITRE with Kubescape
+	@$(call NEEDED,kubescape,make downloads NAMES=kubescape)
 	@$(KUBESCAPE) --compliance-threshold 75 --exclude-namespaces default,kube-node-lease,kube-public,kube-system
 
 .PHONY: diagnose
@@ -322,7 +331,7 @@ diagnose: ## Print events, pods, descriptions and logs of every namespace, whate
 
 .PHONY: e2e
 e2e: ENV := dev
-e2e: deploy probe .tools/cosign ## Deploy dev and use it; then put every overlay through rollouts, bad releases, a drain and load
+e2e: deploy probe .tools/cosign .tools/renderer .tools/kubeconform ## Deploy dev and use it; then put every overlay through rollouts, bad releases, a drain and load
 	@IMAGE=$(IMAGE) IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" \
 		IMAGE_TAG=$(IMAGE_TAG) REGISTRY=$(REGISTRY) $(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly tests/e2e $(ARGS)
 
@@ -352,7 +361,7 @@ comment: ## Put the text of a preview on its pull request; comment.yaml says of 
 		--head-branch "$$HEAD_BRANCH" --head-commit "$$HEAD_COMMIT" "$$RUNNER_TEMP/comment/comment.md"
 
 .PHONY: propose
-propose: $(READY) ## Promote in a branch of its own and open the pull request: FROM= TO= (IF_READY=1: a refusal is no failure)
+propose: $(READY) .tools/cosign ## Promote in a branch of its own and open the pull request: FROM= TO= (IF_READY=1: a refusal is no failure)
 	@$(if $(and $(FROM),$(TO)),,echo 'say FROM= and TO=, for instance: make propose FROM=dev TO=staging' >&2; exit 2)
 	@$(PYTHON) -m tools.github.propose --from $(FROM) --to $(TO) $(if $(IF_READY),--if-ready)
 

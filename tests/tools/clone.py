@@ -25,8 +25,8 @@ def commit(root: Path, message: str = "A step.") -> str:
     return git(root, "rev-parse", "HEAD")
 
 
-def copy(root: Path) -> Path:
-    """Make a clone with one commit on main, and the programs that make has built here."""
+def copy(root: Path, *, built: bool = True) -> Path:
+    """Make a clone with one commit on main, and the programs that make has built here if wanted."""
     listed = project.git("ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for path in listed:
         if (ROOT / path).is_file():
@@ -34,7 +34,7 @@ def copy(root: Path) -> Path:
             shutil.copy(ROOT / path, root / path)
     git(root, "init", "--quiet", "--initial-branch", "main")
     commit(root)
-    if (ROOT / ".tools").exists():
+    if built and (ROOT / ".tools").exists():
         # As make leaves it; .gitignore names folders, so a link is excluded here.
         (root / ".tools").symlink_to(ROOT / ".tools")
         (root / ".git/info/exclude").write_text("/.tools\n", encoding="utf-8")

@@ -1,0 +1,126 @@
+"""Targets that need no cluster, each run as the first one in a clone, with only what it makes.
+
+What takes long to make, programs and the environment, is lent by this clone: a rule that make runs
+gets the finished thing, and what no rule asks for is not there.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.tools.clone import commit, copy, git
+from tools.command import ROOT
+
+UV = """#!/bin/sh -e
+[ "$1" = venv ] || exit 0
+for folder; do :; done
+mkdir -p "$folder"
+ln -sfn "{root}/$folder/bin" "{root}/$folder/lib" "{root}/$folder/pyvenv.cfg" "$folder/"
+"""
+# In place of `go build`, whose package is told after it.
+LEND = "printf '#!/bin/sh\\nexec {root}/$@ \"$$@\"\\n' >$@ && chmod +x $@ && :"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    root = copy(tmp_path / "clone", built=False)
+    git(root, "tag", "v0.1.0")
+    return root
+
+
+def first(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a target as the first one that anybody runs in a clone."""
+    uv = clone.parent / "uv"
+    uv.write_text(UV.format(root=ROOT), encoding="utf-8")
+    uv.chmod(0o755)
+    kept = ("PATH", "HOME", "LANG", "GOPATH", "GOMODCACHE", "GOCACHE", "GOFLAGS")
+    return subprocess.run(
+        ["make", f"UV={uv}", f"GO_BUILD={LEND.format(root=ROOT)}", *words],
+        cwd=clone,
+        env={name: os.environ[name] for name in kept if name in os.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("help", "make a fork your own"),
+        ("render ENV=prod", "kind: Deployment"),
+        ("check", "0 findings"),
+        ("diff BASE=HEAD", "nothing differs"),
+        ("validate", "paths are valid for Kubernetes"),
+        ("format", ""),
+        ("doctor", "renderer"),
+        ("init OWNER=acme HOST=slipway.acme.org", "acme"),
+        ("prepare-release VERSION=1.2.3", "1.2.3"),
+        ("rollback ENV=dev ARGS=--help", "rollback"),
+        ("status ARGS=--help", "status"),
+        ("clean", ""),
+    ],
+)
+def test_a_target_works_as_the_first_one(clone: Path, words: str, said: str) -> None:
+    done = first(clone, *words.split())
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert said.lower() in (done.stdout + done.stderr).lower()
+
+
+def test_a_version_is_prepared_checked_and_told_of_in_a_new_clone_each(clone: Path) -> None:
+    assert first(clone, "prepare-release", "VERSION=1.2.3").returncode == 0
+    commit(clone)
+    git(clone, "tag", "v1.2.3")
+    again = clone.with_name("again")
+    git(clone.parent, "clone", "--quiet", str(clone), str(again))
+
+    checked = first(again, "release-check", "TAG=v1.2.3", "MAIN=main")
+    assert "v1.2.3 may be released" in checked.stdout, checked.stderr
+    told = first(again, "release-notes", "DIGEST=sha256:" + 64 * "1")
+    assert "cosign verify" in told.stdout, told.stderr
+
+
+NO_DIGEST = "say DIGEST=sha256:…, or push the image first: make push"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("release-notes", NO_DIGEST),
+        ("verify", NO_DIGEST),
+        ("sign", NO_DIGEST),
+        ("promote", "say FROM= and TO="),
+        ("propose", "say FROM= and TO="),
+        ("prepare-release", "say VERSION="),
+        ("declare", "no ledger to tell"),
+        ("deliver TAG=v1.2.3", "one file of a release/ should be changed, by `make pin`"),
+        ("pin ENV=dev TAG=1.2.3 DIGEST=latest", "latest"),
+    ],
+)
+def test_a_target_that_lacks_something_says_what(clone: Path, words: str, why: str) -> None:
+    done = first(clone, *words.split())
+
+    assert done.returncode != 0
+    assert why in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "program"),
+    [("cluster", "k3d"), ("kubescape", "kubescape"), ("scan-overlays", "trivy")],
+)
+def test_a_program_that_no_target_builds_is_named_with_how_to_get_it(
+    clone: Path, tmp_path: Path, target: str, program: str
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for each in ("sh", "bash", "awk", "sed", "git", "mkdir", "touch", "printf", "chmod", "ln"):
+        (folder / each).symlink_to(str(shutil.which(each)))
+    (folder / "go").symlink_to(str(shutil.which("true")))  # it is looked for; nothing is built here
+    done = first(clone, f"PATH={folder}", target)
+
+    assert done.returncode != 0
+    assert f"{program} is not installed: make downloads NAMES={program}" in done.stderr

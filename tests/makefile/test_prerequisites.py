@@ -1,0 +1,86 @@
+"""Each target can be the first one: what its commands open is made by its own prerequisites."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.makefile.reach import entry, reached
+from tests.makefile.recipes import DOCUMENTED, MAKEFILE, Step, buildable, dry_run, opened, steps
+from tests.tools.clone import copy
+from tests.workflows.files import TEXTS, calls, parsed
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone without .tools, .venv and .build."""
+    return copy(tmp_path_factory.mktemp("first") / "clone", built=False)
+
+
+def missing(found: list[Step]) -> set[tuple[str, str]]:
+    return {(step.target, each) for step in found for each in step.missing}
+
+
+# What `make test` opens is no question: the tests run by it, and most have programs of their own.
+CALLED = {target for text in TEXTS.values() for _, target in calls(parsed(text))}
+
+
+@pytest.mark.parametrize("target", sorted({*DOCUMENTED} | CALLED))
+def test_a_target_makes_all_that_it_opens(clone: Path, target: str) -> None:
+    assert missing(dry_run(clone, target)) == set()
+
+
+@pytest.mark.parametrize(
+    ("target", "program"),
+    [
+        ("e2e", "renderer"),
+        ("propose", "cosign"),
+        ("check", "kubeconform"),
+        ("check", "schemas/stamp"),
+        ("scan", "kube-score"),
+        ("lint", "actionlint"),
+    ],
+)
+def test_a_target_that_lacks_one_is_found(clone: Path, target: str, program: str) -> None:
+    makefile = clone / "Makefile"
+    rules = [
+        line.replace(f" .tools/{program}", "") if line.startswith(f"{target}:") else line
+        for line in MAKEFILE.splitlines(keepends=True)
+    ]
+    makefile.write_text("".join(rules), encoding="utf-8")
+    try:
+        assert (target, program.partition("/")[0]) in missing(dry_run(clone, target))
+    finally:
+        makefile.write_text(MAKEFILE, encoding="utf-8")
+
+
+def test_what_is_made_too_late_is_missing() -> None:
+    said = """\
+Must remake target 'deploy'.
+.tools/kustomize build k8s/overlays/dev
+Successfully remade target file 'deploy'.
+Must remake target '.tools/kustomize'.
+go build -o .tools/kustomize
+Successfully remade target file '.tools/kustomize'.
+Must remake target 'render'.
+.tools/kustomize build k8s/overlays/dev
+"""
+    assert missing(list(steps(said))) == {("deploy", "kustomize")}
+
+
+@pytest.mark.parametrize(
+    ("command", "programs"),
+    [
+        (".venv/bin/python -m tools.deploy --env dev", {"venv", "kustomize"}),
+        (".venv/bin/python -m gitops promote k8s --from dev", {"venv", "cosign"}),
+        (".venv/bin/python -m tools.github.propose --from dev", {"venv", "cosign"}),
+        (".venv/bin/pytest -q tests/e2e/test_release.py", {"venv", "kustomize", "cosign"}),
+        ("python3 -m tools.github.sarif .build/*.sarif", set()),
+        ("echo 'make .tools.kustomize'", set()),
+    ],
+)
+def test_a_command_opens_what_its_python_runs(command: str, programs: set[str]) -> None:
+    assert opened(command) == programs
+
+
+def test_a_command_of_gitops_that_is_not_written_out_may_be_any() -> None:
+    assert reached(entry("gitops")) & buildable() >= {"renderer", "kubeconform", "cosign"}
