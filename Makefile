@@ -267,10 +267,8 @@ release-notes: $(READY) ## Print what a release page says: the changelog's secti
 	@$(PYTHON) -m tools.release.notes --image "$(RELEASED)"
 
 .PHONY: release-page
-release-page: $(READY) ## Publish that on GitHub, with what is in .build/sbom/: TAG=v1.2.3
-	@mkdir -p .build && $(PYTHON) -m tools.release.notes --image "$(RELEASED)" >.build/notes.md
-	@gh release create "$(TAG)" --verify-tag --title "$(TAG)" --notes-file .build/notes.md \
-		$(if $(findstring -,$(TAG)),--prerelease) .build/sbom/*.json
+release-page: $(READY) ## Publish that on GitHub, or complete the page, with what is in .build/sbom/: TAG=v1.2.3
+	@$(PYTHON) -m tools.release.page --tag "$(TAG)" --image "$(RELEASED)" $(wildcard .build/sbom/*.json)
 
 .PHONY: deliver
 deliver: $(READY) ## Commit what `make pin` changed, and open a pull request for it: TAG= (DELIVERY=push pushes it to MAIN=)

@@ -42,7 +42,8 @@ def git(*argv: str, root: Path = ROOT) -> str:
     """Return what git says about the clone. Raises ToolError with its reason when it fails."""
     done = run(["git", "-C", root, *argv])
     if done.returncode:
-        raise complain(done, f"git {argv[0]}")
+        command = next(word for word in argv if not word.startswith("-") and "=" not in word)
+        raise complain(done, f"git {command}")
     return done.stdout.strip()
 
 

@@ -18,11 +18,11 @@ def gh(*arguments: str, stdin: str | None = None, cwd: Path | None = None) -> st
     return done.stdout
 
 
-def get(path: str, **query: str) -> list[Any]:
-    """Return the items of a list of GitHub's API, of every page."""
+def get(path: str, key: str | None = None, **query: str) -> list[Any]:
+    """Return the items of a list of GitHub's API, of every page; `key` is where a page has them."""
     fields = [part for each in query.items() for part in ("--raw-field", "=".join(each))]
     said = gh("api", "--method", "GET", "--paginate", "--slurp", path, *fields)
-    return [item for page in json.loads(said) for item in page]
+    return [item for page in json.loads(said) for item in (page[key] if key else page)]
 
 
 def send(method: str, path: str, body: Mapping[str, object]) -> Any:

@@ -33,18 +33,16 @@ def branch_of(target: str, release: dict[str, str]) -> str:
     return f"promote/{target}-{release['digest'].removeprefix('sha256:')[:12]}"
 
 
-def is_proposed(branch: str) -> bool:
-    """Tell whether the branch was pushed before; its pull request may be open, merged or closed."""
-    return bool(git("ls-remote", "--heads", "origin", f"refs/heads/{branch}"))
-
-
 def text(proposal: dict[str, Any]) -> str:
     """Return the body of the pull request: what the tool says of it, and the difference."""
     return f"{proposal['body']}\n\n```diff\n{proposal['diff']}\n```\n"
 
 
 def propose(source: str, target: str, proposal: dict[str, Any], name: str) -> None:
-    """Commit the promotion on its branch, push that, and open the pull request."""
+    """Commit the promotion on its branch, push that, and open the pull request.
+
+    Whatever fails, the clone is as it was afterwards.
+    """
     git("switch", "--force-create", name)  # it may be left of a push that failed
     try:
         promoted = promote(source, target)
@@ -53,7 +51,17 @@ def propose(source: str, target: str, proposal: dict[str, Any], name: str) -> No
         git("commit", "--message", proposal["title"], "--", proposal["file"])
         branch.propose(ROOT, name, proposal["title"], text(proposal))
     finally:
+        git("restore", "--staged", "--worktree", "--", proposal["file"])
         git("checkout", "-")
+
+
+def decided(proposal: dict[str, Any], name: str) -> str | None:
+    """Return what became of the pull request of a promotion, None if it is open or was never."""
+    found = branch.pull_request(ROOT, name)
+    if found is None or found.is_open:
+        return None
+    how = "merged, and the release taken back since" if found.state == "MERGED" else "closed"
+    return f"{proposal['title']}: {found.url} was {how}; `make propose` proposes it again"
 
 
 def main() -> None:
@@ -61,7 +69,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.github.propose", description=__doc__)
     parser.add_argument("--from", dest="source", metavar="ENV", required=True)
     parser.add_argument("--to", dest="target", metavar="ENV", required=True)
-    parser.add_argument("--if-ready", action="store_true", help="a refusal is no failure")
+    parser.add_argument(
+        "--if-ready",
+        action="store_true",
+        help="what is refused is no failure, and what somebody has closed stays closed",
+    )
     given = parser.parse_args()
     proposal = promote(given.source, given.target, "--dry-run")
     name = branch_of(given.target, proposal["to"])
@@ -72,8 +84,8 @@ def main() -> None:
         say(refusal)
     elif proposal["from"] == proposal["to"]:
         say(f"{given.target} declares {proposal['to']['tag']} already")
-    elif is_proposed(name):
-        say(f"{proposal['title']}: {name} is there already")
+    elif given.if_ready and (decision := decided(proposal, name)):
+        say(decision)
     else:
         propose(given.source, given.target, proposal, name)
 

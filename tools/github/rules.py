@@ -6,30 +6,28 @@ changes nothing. It takes an administrator's `gh auth login`.
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.github.gh import get, gh, send
 
 RULESETS = ROOT / ".github" / "rulesets"
-PROTECTED = {"protected_branches": True, "custom_branch_policies": False}
+MAIN = "main"
+ENVIRONMENTS = ("declaration", "promotion")  # each for a token of the ledger
+# By name: with `protected_branches` every branch may deploy where no branch has a protection rule
+# of the older kind, whatever the rulesets say.
+# https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
+BY_NAME = {"protected_branches": False, "custom_branch_policies": True}
+Body = Mapping[str, object]
 # What for, the method and path below the repository's own, and what is sent there.
-SETTINGS: tuple[tuple[str, str, str, Mapping[str, object]], ...] = (
+SETTINGS: tuple[tuple[str, str, str, Body], ...] = (
     (
         "a workflow's token reads; where a job says so, it opens pull requests",
         "PUT",
         "/actions/permissions/workflow",
         {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": True},
-    ),
-    *(
-        (
-            f"the environment `{name}`, for a token of the ledger, on protected branches only",
-            "PUT",
-            f"/environments/{name}",
-            {"deployment_branch_policy": PROTECTED},
-        )
-        for name in ("declaration", "promotion")
     ),
     ("vulnerabilities can be reported privately", "PUT", "/private-vulnerability-reporting", {}),
     (
@@ -61,6 +59,40 @@ def apply_ruleset(repository: str, path: Path) -> None:
     say(f"ruleset {ruleset['name']}: {'replaced' if old else 'created'}")
 
 
+def apply_environment(repository: str, name: str) -> None:
+    """Create an environment whose secrets are for jobs on the main branch alone, or make it so."""
+    at = f"repos/{repository}/environments/{name}"
+    send("PUT", at, {"deployment_branch_policy": BY_NAME})
+    policies = f"{at}/deployment-branch-policies"
+    named = {
+        (each["name"], each.get("type", "branch")): each["id"]
+        for each in get(policies, "branch_policies")
+    }
+    if (MAIN, "branch") not in named:
+        send("POST", policies, {"name": MAIN, "type": "branch"})
+    for (other, kind), number in named.items():
+        if (other, kind) != (MAIN, "branch"):
+            send("DELETE", f"{policies}/{number}", {})
+            say(f"environment {name}: the {kind} {other} may no longer deploy")
+    say(f"environment {name}: for a token of the ledger, on the branch {MAIN} only")
+
+
+def apply_setting(repository: str, what: str, method: str, path: str, body: Body) -> None:
+    """Send a setting of the repository."""
+    send(method, f"repos/{repository}{path}", body)
+    say(what)
+
+
+def steps(repository: str) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield everything that is to be set: what it is, and what sets it."""
+    for path in sorted(RULESETS.glob("*.json")):
+        yield f"the ruleset {path.stem}", partial(apply_ruleset, repository, path)
+    for name in ENVIRONMENTS:
+        yield f"the environment {name}", partial(apply_environment, repository, name)
+    for setting in SETTINGS:
+        yield setting[0], partial(apply_setting, repository, *setting)
+
+
 def main() -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(prog="python -m tools.github.rules", description=__doc__)
@@ -69,14 +101,10 @@ def main() -> None:
     )
     given = parser.parse_args().repository
     repository = given or gh("repo", "view", "--json", "nameWithOwner", "--jq", ".nameWithOwner")
-    repository = repository.strip()
-    for ruleset in sorted(RULESETS.glob("*.json")):
-        apply_ruleset(repository, ruleset)
     failed = []
-    for what, method, path, body in SETTINGS:
+    for what, apply in steps(repository.strip()):
         try:
-            send(method, f"repos/{repository}{path}", body)
-            say(what)
+            apply()
         except ToolError as error:  # some are for public repositories or paid plans only
             failed.append(f"not set: {what}: {error}")
     if failed:

@@ -7,6 +7,8 @@ import argparse
 import os
 from pathlib import Path
 
+import yaml
+
 from tools import project
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.github import branch
@@ -24,10 +26,24 @@ def pinned(root: Path) -> str:
     return changed[0]
 
 
+def declaring(root: Path, tag: str) -> list[str]:
+    """Return the environments that declare the release of a tag."""
+    found = []
+    for file in sorted((root / OVERLAYS).glob("*/release/kustomization.yaml")):
+        images = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("images", [])
+        if any(each.get("newTag") == tag.removeprefix("v") for each in images):
+            found.append(file.parent.parent.name)
+    return found
+
+
 def deliver(root: Path, tag: str, way: str, main_branch: str) -> None:
-    """Commit the pin, and push it or propose it."""
+    """Commit the pin, and push it or propose it; what was merged before needs neither."""
     if way not in WAYS:
         raise ToolError(f"DELIVERY={way}: it is {' or '.join(WAYS)}")
+    unchanged = not project.git("diff", "--name-only", "HEAD", root=root)
+    if unchanged and (environments := declaring(root, tag)):
+        say(f"{tag} is declared already: {', '.join(environments)}")
+        return
     file = pinned(root)
     env = Path(file).parts[len(OVERLAYS.parts)]
     title = f"Release {tag} to {env}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.tools.conftest import FakeProgram
+from tests.tools.github.forge import Forge
 from tools.command import ToolError
 from tools.github import propose
 
@@ -30,6 +30,11 @@ def git(folder: Path, *arguments: str) -> str:
         ["git", "-C", folder, *arguments], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
+
+
+@pytest.fixture
+def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forge:
+    return Forge.put(tmp_path, tmp_path / "origin", monkeypatch)
 
 
 @pytest.fixture
@@ -64,73 +69,157 @@ def run(monkeypatch: pytest.MonkeyPatch, clone: Path, *options: str, **judged: A
 
 
 def test_it_is_one_commit_on_a_branch_of_its_own_and_a_pull_request_that_says_why(
-    clone: Path, gh: FakeProgram, monkeypatch: pytest.MonkeyPatch
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(monkeypatch, clone)
 
     assert git(clone, "log", "--format=%s", f"main..origin/{BRANCH}") == PROPOSAL["title"]
     assert git(clone, "show", f"origin/{BRANCH}:{FILE}") == "newTag: 0.2.0"
-    (opened,) = gh.called("pr create")
-    assert {BRANCH, PROPOSAL["title"]} <= set(opened["argv"])
-    assert PROPOSAL["body"] in opened["stdin"]
-    assert f"```diff\n{PROPOSAL['diff']}\n```" in opened["stdin"]
+    (opened,) = forge.pulls
+    assert (opened["branch"], opened["title"]) == (BRANCH, PROPOSAL["title"])
+    assert PROPOSAL["body"] in opened["body"]
+    assert f"```diff\n{PROPOSAL['diff']}\n```" in opened["body"]
 
 
-def test_the_checks_are_started_because_a_token_s_push_starts_none(
-    clone: Path, gh: FakeProgram, monkeypatch: pytest.MonkeyPatch
+def test_the_checks_are_started_because_a_token_s_pull_request_waits_for_approval(
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(monkeypatch, clone)
 
-    assert gh.called(f"workflow run ci.yaml --ref {BRANCH}")
+    assert forge.checks == [git(clone, "rev-parse", f"origin/{BRANCH}")]
+
+
+@pytest.mark.parametrize("refused", ["pr list", "pr create", "run list", "workflow run"])
+def test_what_failed_at_any_point_is_completed_by_the_next_run(
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    forge.refuse(refused)
+    with pytest.raises(ToolError, match=f"{refused} is refused"):
+        run(monkeypatch, clone)
+    assert git(clone, "branch", "--show-current") == "main"
+    assert git(clone, "status", "--porcelain") == ""
+
+    forge.refuse()
+    # Meanwhile somebody merged something else: the branch that was left is of an older main.
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "Another change")
+    run(monkeypatch, clone)
+
+    assert [each["state"] for each in forge.pulls] == ["OPEN"]
+    assert forge.checks == [git(clone, "rev-parse", f"origin/{BRANCH}")]
+    run(monkeypatch, clone)
+    assert (len(forge.pulls), len(forge.checks)) == (1, 1)
+
+
+def test_a_push_that_is_refused_is_made_good_by_the_next_run(
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = clone.with_name("origin") / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(ToolError, match="git push"):
+        run(monkeypatch, clone)
+    hook.unlink()
+    run(monkeypatch, clone)
+
+    assert len(forge.pulls) == len(forge.checks) == 1
 
 
 def test_the_clone_is_as_it_was_afterwards(
-    clone: Path, gh: FakeProgram, monkeypatch: pytest.MonkeyPatch
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(monkeypatch, clone)
 
     assert git(clone, "branch", "--show-current") == "main"
     assert git(clone, "status", "--porcelain") == ""
-    assert gh.calls
+    assert forge.pulls
 
 
 def test_the_same_release_is_proposed_once(
-    clone: Path, gh: FakeProgram, monkeypatch: pytest.MonkeyPatch
+    clone: Path,
+    forge: Forge,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run(monkeypatch, clone)
     run(monkeypatch, clone)
 
-    assert len(gh.called("pr create")) == 1
+    assert len(forge.pulls) == 1
+    assert capsys.readouterr().out.endswith("https://forge.example/pull/1 is open\n")
+
+
+def test_a_pull_request_that_says_something_else_is_left_alone(
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, clone)
+    assert forge.pulls
+    git(clone, "switch", "--quiet", BRANCH)
+    (clone / FILE).write_text("newTag: mine\n")
+    git(clone, "commit", "--quiet", "--all", "--message", "Mine")
+    git(clone, "push", "--quiet", "origin", "HEAD")
+    git(clone, "switch", "--quiet", "main")
+
+    with pytest.raises(ToolError, match=rf"/pull/1 is open with another {FILE}: merge or close"):
+        run(monkeypatch, clone)
+    assert git(clone, "show", f"origin/{BRANCH}:{FILE}") == "newTag: mine"
+
+
+@pytest.mark.parametrize(("state", "said"), [("CLOSED", "closed"), ("MERGED", "taken back since")])
+def test_what_somebody_has_decided_waits_for_somebody_to_ask_again(
+    clone: Path,
+    forge: Forge,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    state: str,
+    said: str,
+) -> None:
+    run(monkeypatch, clone)
+    forge.decide(state)
+
+    run(monkeypatch, clone, "--if-ready")
+    assert len(forge.pulls) == 1
+    assert said in capsys.readouterr().out
+
+    run(monkeypatch, clone)
+    assert [each["state"] for each in forge.pulls] == [state, "OPEN"]
+
+
+def test_a_stranger_s_branch_of_the_same_name_stops_nothing(
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge.from_fork(BRANCH)
+    run(monkeypatch, clone, "--if-ready")
+
+    assert [each["isCrossRepository"] for each in forge.pulls] == [True, False]
 
 
 def test_what_is_refused_fails_with_every_reason_and_changes_nothing(
-    clone: Path, gh: FakeProgram, monkeypatch: pytest.MonkeyPatch
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ToolError, match=r"is refused: it soaks; an incident is open$"):
         run(monkeypatch, clone, refused=["it soaks", "an incident is open"])
 
     assert git(clone, "branch", "--all", "--list", "*promote*") == ""
-    assert gh.calls == []
+    assert forge.pulls == []
 
 
 def test_of_what_only_waits_a_refusal_is_no_failure(
     clone: Path,
-    gh: FakeProgram,
+    forge: Forge,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run(monkeypatch, clone, "--if-ready", refused=["it soaks"])
 
     assert capsys.readouterr().out.endswith("is refused: it soaks\n")
-    assert gh.calls == []
+    assert forge.pulls == []
 
 
 def test_what_the_target_has_already_is_not_proposed(
-    clone: Path, gh: FakeProgram, monkeypatch: pytest.MonkeyPatch
+    clone: Path, forge: Forge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(monkeypatch, clone, **{"from": PROPOSAL["to"]})
 
-    assert gh.calls == []
+    assert forge.pulls == []
 
 
 def test_what_cannot_be_judged_is_told_in_the_words_of_gitops(

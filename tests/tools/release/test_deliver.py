@@ -1,37 +1,38 @@
 """What `make pin` changed is proposed or pushed; nothing else is."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.tools.clone import commit, git
+from tests.tools.github.forge import Forge
 from tools.command import ToolError
 from tools.release.deliver import deliver
 
 FILE = "k8s/overlays/dev/release/kustomization.yaml"
-GH = """#!/bin/sh
-echo "$@" >>{folder}/asked
-[ "$1 $2" != "pr create" ] || echo https://forge.example/pull/7
-"""
+PIN = "images:\n  - name: api\n    newTag: {}\n"
+
+
+def pin(root: Path, version: str = "1.0.0") -> None:
+    (root / FILE).write_text(PIN.format(version), encoding="utf-8")
+
+
+@pytest.fixture
+def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forge:
+    return Forge.put(tmp_path, tmp_path / "origin", monkeypatch)
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A clone with a remote, a pin that is not committed, and a `gh` that notes what is asked."""
+    """A clone with a remote, and a pin that is not committed."""
     folder, origin = tmp_path / "clone", tmp_path / "origin"
     (folder / FILE).parent.mkdir(parents=True)
-    (folder / FILE).write_text("old\n", encoding="utf-8")
+    pin(folder, "0.9.0")
     git(folder, "init", "--quiet", "--initial-branch", "main")
     commit(folder)
     git(tmp_path, "clone", "--quiet", "--bare", str(folder), str(origin))
     git(folder, "remote", "add", "origin", str(origin))
-    (folder / FILE).write_text("new\n", encoding="utf-8")
-    program = tmp_path / "bin" / "gh"
-    program.parent.mkdir()
-    program.write_text(GH.format(folder=tmp_path), encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    pin(folder)
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_NAME", "A")
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.com")
@@ -39,29 +40,68 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def remote(root: Path, branch: str) -> str:
-    return git(root.with_name("origin"), "show", f"{branch}:{FILE}")
+    return git(root.with_name("origin"), "show", f"{branch}:{FILE}") + "\n"
 
 
-def asked(root: Path) -> list[str]:
-    file = root.with_name("asked")
-    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+def new_clone(root: Path) -> Path:
+    """A clone of the origin as the next run of the job has it, with the pin that it makes."""
+    again = root.with_name("again")
+    git(root.parent, "clone", "--quiet", str(root.with_name("origin")), str(again))
+    pin(again)
+    return again
 
 
 def test_a_pin_is_proposed_on_a_branch_of_its_own_and_checked(
-    root: Path, capsys: pytest.CaptureFixture[str]
+    root: Path, forge: Forge, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deliver(root, "v1.0.0", "pull-request", "main")
-    assert (remote(root, "main"), remote(root, "release/dev-v1.0.0")) == ("old", "new")
-    opened, checked = asked(root)
-    assert opened.startswith("pr create --head release/dev-v1.0.0 --title Release v1.0")
-    assert checked == "workflow run ci.yaml --ref release/dev-v1.0.0"
-    assert capsys.readouterr().out == "https://forge.example/pull/7\n"
+    assert remote(root, "main") == PIN.format("0.9.0")
+    assert remote(root, "release/dev-v1.0.0") == PIN.format("1.0.0")
+    (opened,) = forge.pulls
+    assert (opened["branch"], opened["title"]) == ("release/dev-v1.0.0", "Release v1.0.0 to dev")
+    assert forge.checks == [git(root, "rev-parse", "HEAD")]
+    assert capsys.readouterr().out == "https://forge.example/pull/1\n"
 
 
-def test_a_pin_is_pushed_where_that_is_how_it_is_done(root: Path) -> None:
+@pytest.mark.parametrize("refused", ["pr list", "pr create", "run list", "workflow run"])
+def test_what_failed_at_any_point_is_completed_by_the_next_run(
+    root: Path, forge: Forge, refused: str
+) -> None:
+    forge.refuse(refused)
+    with pytest.raises(ToolError, match=f"{refused} is refused"):
+        deliver(root, "v1.0.0", "pull-request", "main")
+    forge.refuse()
+    deliver(new_clone(root), "v1.0.0", "pull-request", "main")
+
+    assert [each["state"] for each in forge.pulls] == ["OPEN"]
+    assert len(forge.checks) == 1
+
+
+def test_what_was_merged_is_delivered(
+    root: Path, forge: Forge, capsys: pytest.CaptureFixture[str]
+) -> None:
     deliver(root, "v1.0.0", "push", "main")
-    assert remote(root, "main") == "new"
-    assert asked(root) == []
+    deliver(new_clone(root), "v1.0.0", "pull-request", "main")
+
+    assert forge.pulls == []
+    assert capsys.readouterr().out.endswith("v1.0.0 is declared already: dev\n")
+
+
+def test_a_pull_request_with_another_digest_is_not_replaced(root: Path, forge: Forge) -> None:
+    deliver(root, "v1.0.0", "pull-request", "main")
+    again = new_clone(root)
+    (again / FILE).write_text(f"{PIN.format('1.0.0')}    digest: sha256:2\n", encoding="utf-8")
+
+    with pytest.raises(ToolError, match="is open with another"):
+        deliver(again, "v1.0.0", "pull-request", "main")
+    assert remote(root, "release/dev-v1.0.0") == PIN.format("1.0.0")
+    assert len(forge.pulls) == 1
+
+
+def test_a_pin_is_pushed_where_that_is_how_it_is_done(root: Path, forge: Forge) -> None:
+    deliver(root, "v1.0.0", "push", "main")
+    assert remote(root, "main") == PIN.format("1.0.0")
+    assert forge.pulls == forge.checks == []
 
 
 def test_anything_beside_a_pin_is_not_delivered(root: Path) -> None:
@@ -71,7 +111,7 @@ def test_anything_beside_a_pin_is_not_delivered(root: Path) -> None:
         ToolError, match=r"should be changed, by `make pin`; it is k8s/overlays/dev/"
     ):
         deliver(root, "v1.0.0", "push", "main")
-    assert remote(root, "main") == "old"
+    assert remote(root, "main") == PIN.format("0.9.0")
 
 
 def test_nothing_to_deliver_is_an_error(root: Path) -> None:

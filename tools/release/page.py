@@ -1,0 +1,51 @@
+"""Publish the page of a release on GitHub, with its files, or complete the one that is there."""
+
+import argparse
+from pathlib import Path
+
+from tools import project
+from tools.command import ROOT, exit_with, say
+from tools.github.gh import gh
+from tools.release import version
+from tools.release.notes import notes
+
+
+def is_there(root: Path, tag: str) -> bool:
+    """Tell whether a tag has a page, if only a draft that a failed run has left."""
+    listed = gh(
+        "release", "list", "--limit", "1000", "--json", "tagName", "--jq", ".[].tagName", cwd=root
+    )
+    return tag in listed.split()
+
+
+def publish(root: Path, tag: str, text: str, files: list[Path]) -> None:
+    """Create the page of a tag, or give the one that is there this text and these files."""
+    names = [str(each) for each in files]
+    told = ("--title", tag, "--notes-file", "-")
+    kind = ("--prerelease",) if "-" in tag else ()
+    if is_there(root, tag):
+        if names:
+            gh("release", "upload", tag, "--clobber", *names, cwd=root)
+        gh("release", "edit", tag, "--draft=false", *kind, *told, stdin=text, cwd=root)
+        say(f"{tag}: the page that was there is complete")
+    else:
+        created = gh(
+            "release", "create", tag, "--verify-tag", *kind, *told, *names, stdin=text, cwd=root
+        )
+        say(created.strip())
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(prog="python -m tools.release.page", description=__doc__)
+    parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="to offer on the page")
+    parser.add_argument("--tag", required=True)
+    parser.add_argument("--image", metavar="NAME@sha256:…", required=True)
+    given = parser.parse_args()
+    changes = version.notes(ROOT, version.current(ROOT))
+    text = notes(changes, given.image, project.repository(), version.tag(ROOT))
+    publish(ROOT, given.tag, text, given.files)
+
+
+if __name__ == "__main__":
+    exit_with(main)
