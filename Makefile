@@ -191,10 +191,15 @@ kubescape: rendered ## Hold every overlay to all of NSA and MITRE with Kubescape
 
 ##@ Image
 .PHONY: image
-image: ## Build the image (DOCKER_BUILD_FLAGS= is passed on)
+image: ## Build the image (DOCKER_BUILD_FLAGS= is passed on; IMAGE_TAR= loads what `make save` wrote instead)
+ifdef IMAGE_TAR
+	@echo "loading $(IMAGE)"
+	@docker tag "$$(docker load --input $(IMAGE_TAR) | sed -n 's/^Loaded image: //p')" $(IMAGE)
+else
 	@echo "building $(IMAGE)"
 	@DOCKER_BUILDKIT=1 docker build $(DOCKER_BUILD_FLAGS) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(IMAGE) .
+endif
 
 .PHONY: push
 push: image ## Push the image to REGISTRY= and note its digest in .build/

@@ -58,6 +58,18 @@ def test_a_fork_ships_its_own_image_under_its_own_names(
     assert {line.partition(":")[0] for line in said.splitlines()} == changed(clone)
 
 
+def test_nothing_that_is_published_or_pulled_is_upstream_s_any_more(clone: Path) -> None:
+    init.init(clone, OWNER, HOST)
+    commit(clone)
+    left = project.git("grep", "-lE", r"(ghcr\.io|github\.com)/slipway/slipway", root=clone)
+
+    mine = {name for name in left.splitlines() if not name.startswith("tests/")}
+    assert mine <= {*init.EXAMPLES, "tools/init.py"}
+    assert (
+        f'image.source="https://github.com/{OWNER}/slipway"' in (clone / "Dockerfile").read_text()
+    )
+
+
 def test_saying_the_same_again_changes_nothing_committed_or_not(clone: Path) -> None:
     assert init.init(clone, OWNER, HOST)
     once = texts(clone)

@@ -18,6 +18,13 @@ GLUE = {
 }
 
 
+# Targets that ask a registry, which may hold a private package.
+ASKING = {"propose", "promote", "pin", "push", "sign", "verify", "scan-released"}
+# What GitHub gives to private repositories by a paid plan only.
+PAID = re.compile(r"actions/attest@|make upload-sarif")
+IN_PUBLIC = "!github.event.repository.private"
+
+
 def faults(text: str) -> Iterator[str]:
     """Yield what is wrong with a workflow."""
     workflow = parsed(text)
@@ -29,6 +36,8 @@ def faults(text: str) -> Iterator[str]:
         yield "a stranger's pull request would start it with a token"
     for name, job in workflow["jobs"].items():
         yield from (f"{name} {fault}" for fault in of_job(job))
+        yield from (f"{name} {fault}" for fault in of_plan(job))
+        yield from (f"{name} {fault}" for fault in of_registry(job))
     for right in RIGHT.finditer(text):
         if not re.search(r" # \w+", right["rest"]):
             yield f"{right[0].strip()} has no reason beside it"
@@ -52,6 +61,26 @@ def machines(job: dict[str, Any]) -> list[str]:
     if job["runs-on"] != "${{ matrix.runner }}":
         return [job["runs-on"]]
     return [each["runner"] for each in job["strategy"]["matrix"]["include"]]
+
+
+def of_plan(job: dict[str, Any]) -> Iterator[str]:
+    """Yield the steps that would fail in every private repository without a paid plan."""
+    for step in job.get("steps", ()):
+        paid = PAID.search(f"{step.get('uses', '')} {step.get('run', '')}")
+        if paid and IN_PUBLIC not in f"{job.get('if', '')} {step.get('if', '')}":
+            yield f"needs a paid plan in a private repository for {paid[0]!r}"
+
+
+def of_registry(job: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with how a job asks a registry: without right, login, or restraint."""
+    has_login = False
+    for step in job.get("steps", ()):
+        if any("PASSWORD" in name for name in step.get("env") or ()):
+            yield "hands a password to every registry that its program asks"
+        has_login |= step.get("name") == "Log in to GHCR"
+        asking = ASKING.intersection(targets(step.get("run", "")))
+        if asking and not (has_login and "packages" in job["permissions"]):
+            yield f"cannot read a private package for {', '.join(sorted(asking))}"
 
 
 def of_step(step: dict[str, Any]) -> Iterator[str]:

@@ -57,6 +57,8 @@ OURS: dict[str, Break] = {
     "leaves its token": replace(r"^ +persist-credentials: false\n", ""),
     "another machine some day": replace(r"runs-on: ubuntu-24\.04", "runs-on: ubuntu-latest"),
     "calls no make target": job("run: pytest"),
+    "a paid plan in a private repository": job("run: make upload-sarif"),
+    "hands a password to every registry": job("env: {TRIVY_PASSWORD: x}", "run: make scan-image"),
 }
 
 
@@ -86,6 +88,20 @@ def test_our_rules_reject_a_broken_copy_of_each(fault: str) -> None:
     found = {name: " ".join(faults(text)) for name, text in broken(OURS[fault]).items()}
 
     assert [name for name, said in found.items() if fault not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("workflow", "pattern"),
+    [
+        ("promote.yaml", r"^ +packages: read.*\n"),
+        ("promote.yaml", "Log in to GHCR"),
+        ("nightly.yaml", r"^ +packages: read.*\n"),
+        ("release.yaml", "Log in to GHCR"),
+    ],
+)
+def test_a_job_that_cannot_read_a_private_package_is_found(workflow: str, pattern: str) -> None:
+    text = replace(pattern, "")(TEXTS[workflow])
+    assert "cannot read a private package" in " ".join(faults(text))
 
 
 @pytest.mark.parametrize("audit", ZIZMOR)

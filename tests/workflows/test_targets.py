@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.workflows.files import TEXTS, ancestors, calls, parsed, targets
+from tests.workflows.files import TEXTS, ancestors, calls, parsed, steps, targets
 from tools.command import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -80,11 +80,12 @@ def test_nothing_is_published_before_everything_has_passed() -> None:
     assert before >= {"test", "manifests", "image", "image-scan", "cluster"}
 
 
-def test_what_is_published_is_what_was_built_and_scanned() -> None:
-    text = TEXTS["ci.yaml"]
-
-    assert text.count("SHA256: ${{ needs.image.outputs.sha256 }}") == 2  # scanned; published
-    assert "make --old-file=image push" in text
+def test_what_is_deployed_and_published_is_what_was_built_and_scanned() -> None:
+    compares = "SHA256: ${{ needs.image.outputs.sha256 }}"
+    jobs = {name for name, step in steps(CI) if compares.split(": ")[1] in str(step.get("env"))}
+    assert jobs == {"image-scan", "cluster", "publish"}
+    for target in ("deploy ENV=dev", "e2e", "push"):
+        assert f"make {target} IMAGE_TAR=.build/image.tar" in TEXTS["ci.yaml"]
 
 
 def test_every_target_that_a_workflow_calls_exists() -> None:
