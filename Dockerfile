@@ -18,9 +18,11 @@ COPY gunicorn.conf.py /app/
 RUN /app/.venv/bin/python -m compileall -q /app/api \
  && /app/.venv/bin/python -Ic "import flask, psycopg, sqlalchemy"
 
-# What the base image has for building other images has no place in this one.
+# What the base image has for building other images has no place in this one. It comes without the compiled files of
+# the standard library, and here the final stage cannot write any: each start would compile all that it imports.
 FROM ${PYTHON_IMAGE} AS runtime
-RUN rm -rf /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip*
+RUN rm -rf /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
+ && python3 -m compileall -q -j 0 -x '/(idlelib|lib2to3|pydoc_data|test|tkinter|turtledemo)/' /usr/local/lib/python3*
 
 FROM runtime
 COPY --from=builder /app /app

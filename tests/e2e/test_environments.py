@@ -17,6 +17,7 @@ from tests.e2e.conftest import DEPLOYMENT
 from tests.e2e.environment import Environment
 from tests.e2e.images import Images
 from tests.e2e.load import DEPLOYMENTS
+from tests.e2e.policies import demand_enforcement, elsewhere, realized
 from tools import overlay
 from tools.deploy import LOCAL
 from tools.kube import Kube
@@ -73,6 +74,25 @@ def test_a_pod_that_breaks_the_restricted_standard_is_refused(environment: Envir
     )
     assert done.returncode != 0
     assert 'violates PodSecurity "restricted' in done.stderr
+
+
+def test_what_is_declared_gets_through_and_nothing_else(
+    environment: Environment, report: list[str]
+) -> None:
+    """On a network that enforces the policies: between every two ends that a pod can stand for."""
+    image = next(iter(environment.ready_pods().values()))["spec"]["containers"][0]["image"]
+    with elsewhere(environment.kube, image) as network:
+        demand_enforcement(network)
+        passing, flows = realized(environment, network)
+        wrong = network.judged(flows, passing, seconds=30)
+
+    report.append(
+        f"{environment.name}: network: {len(passing)} declared flows got through,"
+        f" {len(flows) - len(passing)} others were refused"
+    )
+    assert wrong == set()
+    assert "API to DNS" in passing
+    assert len(flows) - len(passing) > 20
 
 
 def test_no_request_fails_while_it_is_rolled_out(

@@ -101,7 +101,7 @@ def test_a_pull_request_with_another_digest_is_not_replaced(root: Path, forge: F
 def test_a_pin_is_pushed_where_that_is_how_it_is_done(root: Path, forge: Forge) -> None:
     deliver(root, "v1.0.0", "push", "main")
     assert remote(root, "main") == PIN.format("1.0.0")
-    assert forge.pulls == forge.checks == []
+    assert (forge.pulls, forge.checks) == ([], [])
 
 
 def test_anything_beside_a_pin_is_not_delivered(root: Path) -> None:
