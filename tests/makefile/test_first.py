@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.makefile.recipes import DOCUMENTED
 from tests.tools.clone import commit, copy, git
 from tools.command import ROOT
 
@@ -47,23 +48,59 @@ def first(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("help", "make a fork your own"),
-        ("render ENV=prod", "kind: Deployment"),
-        ("check", "0 findings"),
-        ("diff BASE=HEAD", "nothing differs"),
-        ("validate", "paths are valid for Kubernetes"),
-        ("format", ""),
-        ("doctor", "renderer"),
-        ("init OWNER=acme HOST=slipway.acme.org", "acme"),
-        ("prepare-release VERSION=1.2.3", "1.2.3"),
-        ("rollback ENV=dev ARGS=--help", "rollback"),
-        ("status ARGS=--help", "status"),
-        ("clean", ""),
-    ],
+NO_DIGEST = "say DIGEST=sha256:…, or push the image first: make push"
+RUN = (
+    ("help", "make a fork your own"),
+    ("render ENV=prod", "kind: Deployment"),
+    ("check", "0 findings"),
+    ("diff BASE=HEAD", "nothing differs"),
+    ("validate", "paths are valid for Kubernetes"),
+    ("format", ""),
+    ("doctor", "renderer"),
+    ("init OWNER=acme HOST=slipway.acme.org", "acme"),
+    ("prepare-release VERSION=1.2.3", "1.2.3"),
+    ("rollback ENV=dev ARGS=--help", "rollback"),
+    ("status ARGS=--help", "status"),
+    ("clean", ""),
 )
+LACKING = (
+    ("release-notes", NO_DIGEST),
+    ("verify", NO_DIGEST),
+    ("sign", NO_DIGEST),
+    ("promote", "say FROM= and TO="),
+    ("propose", "say FROM= and TO="),
+    ("prepare-release", "say VERSION="),
+    ("declare", "no ledger to tell"),
+    ("deliver TAG=v1.2.3", "one file of a release/ should be changed, by `make pin`"),
+    ("pin ENV=dev TAG=1.2.3 DIGEST=latest", "latest"),
+)
+UNINSTALLED = (("cluster", "k3d"), ("kubescape", "kubescape"), ("scan-overlays", "trivy"))
+# Held by their prerequisites alone (test_prerequisites.py), and why.
+LONG = "it takes minutes; .ci/run runs it"
+DOCKER = "it needs Docker; `make e2e` has its image pushed so"
+CLUSTER = "it needs a cluster; `make e2e` and the stages beside it run it"
+GITHUB = "it acts on GitHub; tests/tools has a gh of its own"
+FETCHES = "it fetches what no test may"
+NOT_RUN = {
+    **dict.fromkeys(("test", "lint", "scan"), LONG),
+    **dict.fromkeys(("bench", "flood", "fuzz", "mutants", "examples"), "it takes minutes"),
+    **dict.fromkeys(("image", "push", "save", "index", "sbom", "rehearse", "act"), DOCKER),
+    **dict.fromkeys(("cluster-down", "controllers", "deploy", "diagnose", "e2e", "probe"), CLUSTER),
+    **dict.fromkeys(("kubescape-cluster", "revert", "secrets"), CLUSTER),
+    **dict.fromkeys(("comment", "release-page", "rules", "upload-sarif"), GITHUB),
+    **dict.fromkeys(("downloads", "lock", "scan-image", "scan-released"), FETCHES),
+    "run": "it serves until it is stopped; tests/api starts the same server",
+}
+
+
+def test_every_documented_target_is_run_here_or_there_is_a_reason() -> None:
+    run = {words.split()[0] for words, _ in (*RUN, *LACKING, *UNINSTALLED)} | {"release-check"}
+
+    assert run | NOT_RUN.keys() == {*DOCUMENTED}
+    assert run & NOT_RUN.keys() == set()
+
+
+@pytest.mark.parametrize(("words", "said"), RUN)
 def test_a_target_works_as_the_first_one(clone: Path, words: str, said: str) -> None:
     done = first(clone, *words.split())
 
@@ -84,23 +121,7 @@ def test_a_version_is_prepared_checked_and_told_of_in_a_new_clone_each(clone: Pa
     assert "cosign verify" in told.stdout, told.stderr
 
 
-NO_DIGEST = "say DIGEST=sha256:…, or push the image first: make push"
-
-
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        ("release-notes", NO_DIGEST),
-        ("verify", NO_DIGEST),
-        ("sign", NO_DIGEST),
-        ("promote", "say FROM= and TO="),
-        ("propose", "say FROM= and TO="),
-        ("prepare-release", "say VERSION="),
-        ("declare", "no ledger to tell"),
-        ("deliver TAG=v1.2.3", "one file of a release/ should be changed, by `make pin`"),
-        ("pin ENV=dev TAG=1.2.3 DIGEST=latest", "latest"),
-    ],
-)
+@pytest.mark.parametrize(("words", "why"), LACKING)
 def test_a_target_that_lacks_something_says_what(clone: Path, words: str, why: str) -> None:
     done = first(clone, *words.split())
 
@@ -108,10 +129,7 @@ def test_a_target_that_lacks_something_says_what(clone: Path, words: str, why: s
     assert why in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("target", "program"),
-    [("cluster", "k3d"), ("kubescape", "kubescape"), ("scan-overlays", "trivy")],
-)
+@pytest.mark.parametrize(("target", "program"), UNINSTALLED)
 def test_a_program_that_no_target_builds_is_named_with_how_to_get_it(
     clone: Path, tmp_path: Path, target: str, program: str
 ) -> None:
