@@ -109,4 +109,6 @@ def is_real(network: Network, env: str, flow: Flow) -> bool:
     if destination == key_of(pod(env, "Deployment", overlay.NAME)):
         answers = {8888}
     is_tcp = flow.protocol == "TCP" or destination == key_of(DNS)
-    return can_try and destination in network.addresses and flow.port in answers and is_tcp
+    # What a pod sends itself never leaves it.
+    is_apart = can_try and source != destination and destination in network.addresses
+    return is_apart and flow.port in answers and is_tcp
