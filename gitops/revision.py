@@ -98,6 +98,13 @@ class Clone:
         """Tell whether the clone has only a part of the history."""
         return self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
 
+    def demand_history(self, unknown: str) -> None:
+        """Raise GitopsError, with what to fetch, if a shallow clone leaves something unknown."""
+        if self.is_shallow():
+            raise GitopsError(
+                f"this clone is too shallow to know {unknown}: `git fetch --unshallow`"
+            )
+
     def between(self, old: str, new: str) -> list[dict[str, str]]:
         """Return commit, author and title of what came between two commits, newest first.
 

@@ -47,6 +47,12 @@ def git(*argv: str, root: Path = ROOT) -> str:
     return done.stdout.strip()
 
 
+def demand_history(root: Path = ROOT) -> None:
+    """Raise ToolError if this is no clone, or one that has only a part of the history."""
+    if git("rev-parse", "--is-shallow-repository", root=root) == "true":
+        raise ToolError("this clone has only a part of the history: `git fetch --unshallow --tags`")
+
+
 def demand_clean(root: Path = ROOT) -> None:
     """Raise ToolError if the clone has changes: what a tool writes is to be looked at alone."""
     if changed := git("status", "--porcelain", root=root).splitlines():

@@ -57,11 +57,7 @@ def declare(
         raise GitopsError("no ledger to tell: say --ledger URL")
     output = Output(as_json=as_json)
     clone, repository = Clone.of(path), Repository.open(path)
-    if clone.is_shallow():
-        raise GitopsError(
-            "this clone is too shallow to know since when a release is declared:"
-            " `git fetch --unshallow`"
-        )
+    clone.demand_history("since when a release is declared")
     refused = [] if allow_dirty else uncommitted(clone, repository)
     said = Statement.of(repository, clone, address or web_address(clone.origin()))
     ledger = connect(url)

@@ -58,6 +58,7 @@ def rollback(
     """  # noqa: D301 - \b is for click: what follows is not wrapped
     output = Output(as_json=as_json)
     clone, repository = Clone.of(path), Repository.open(path)
+    clone.demand_history("what was declared before")
     config = Config.read(repository.root)
     pin = pins.choose(repository, environment, image)
     ledger = connect(url) if url else None

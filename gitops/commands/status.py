@@ -45,9 +45,11 @@ def status(
     if not url and not context:
         raise GitopsError("nobody to ask: say --ledger URL, or --context NAME, or both")
     output = Output(as_json=as_json)
+    clone = Clone.of(path)
+    clone.demand_history("since when a release is declared")
     ledger = connect(url) if url else None
     output.progress("asking")
-    found = list(rows(Repository.open(path), Clone.of(path), ledger, context))
+    found = list(rows(Repository.open(path), clone, ledger, context))
     output.document({"images": [each.document() for each in found]})
     lines = [
         (

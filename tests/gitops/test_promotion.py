@@ -394,6 +394,15 @@ def test_a_rollback_goes_to_the_release_before(root: Path, ledger: Served) -> No
     assert "Roll shop in dev back to 1.2.0" in result.output
 
 
+def test_a_shallow_clone_does_not_know_what_to_go_back_to(root: Path, tmp_path: Path) -> None:
+    pin(root, "dev", "1.3.0", THREE)
+    git(tmp_path, "clone", "--depth=1", f"file://{root}", "shallow")
+
+    result = rollback(tmp_path / "shallow", None)
+
+    assert (result.exit_code, "git fetch --unshallow" in result.output) == (2, True)
+
+
 def test_the_deployment_of_it_is_a_rollback_to_the_ledger(root: Path, ledger: Served) -> None:
     history_of(root, ledger)
     rollback(root, ledger)

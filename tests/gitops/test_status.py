@@ -160,6 +160,18 @@ def test_somebody_must_be_asked(root: Path) -> None:
     assert (result.exit_code, "--context" in result.output) == (2, True)
 
 
+def test_a_shallow_clone_does_not_know_since_when_a_release_is_declared(
+    root: Path, tmp_path: Path
+) -> None:
+    write(root / "README.md", "")
+    commit(root)
+    git(tmp_path, "clone", "--depth=1", f"file://{root}", "shallow")
+
+    result = status(tmp_path / "shallow", "--context", "there")
+
+    assert (result.exit_code, "git fetch --unshallow" in result.output) == (2, True)
+
+
 def test_a_cluster_that_does_not_answer_is_an_error(root: Path, cluster: Path) -> None:
     write(cluster.parent / "bin/kubectl", "#!/bin/sh\necho no such context >&2\nexit 1\n")
 

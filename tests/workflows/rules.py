@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.workflows.files import parsed, steps, targets
+from tests.workflows.files import calls, parsed, steps, targets
 
 RIGHT = re.compile(r"^ {6}[a-z-]+: (?:read|write)\b(?P<rest>.*)$", re.MULTILINE)
 MACHINES = ("ubuntu-24.04", "ubuntu-24.04-arm")
@@ -15,6 +15,20 @@ GLUE = {
     "Verify that the image is the one built and scanned": "it compares, and loads what is pushed",
     "Verify that the images are those built": "it compares, and loads what is pushed",
     "Log in to GHCR": "a person has logged in already, with a token of their own",
+}
+
+# Targets that read commits or tags which a clone of one commit has not, each with what it reads.
+HISTORY = {
+    "declare": "since which commit a release is declared",
+    "diff": "the revision that it compares with",
+    "e2e": "the release before, which is upgraded from",
+    "promote": "the commits that it brings",
+    "propose": "the commits that it brings",
+    "release-check": "whether the tag is on the main branch",
+    "revert": "the release that it goes back to",
+    "rollback": "what was declared before",
+    "scan": "every commit, for secrets in it",
+    "status": "since which commit a release is declared",
 }
 
 
@@ -43,6 +57,15 @@ def faults(text: str) -> Iterator[str]:
             yield f"{right[0].strip()} has no reason beside it"
     for name, step in steps(workflow):
         yield from (f"{name} {fault}" for fault in of_step(step))
+    whole = {name for name, step in steps(workflow) if depth(step) == 0}
+    for name, target in calls(workflow):
+        if target in HISTORY and name not in whole:
+            yield f"{name} has one commit, and `make {target}` reads {HISTORY[target]}"
+
+
+def depth(step: dict[str, Any]) -> Any:
+    """Return how many commits a step checks out, where it says so; 0 are all of them."""
+    return (step.get("with") or {}).get("fetch-depth")
 
 
 def of_job(job: dict[str, Any]) -> Iterator[str]:

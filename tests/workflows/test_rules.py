@@ -59,6 +59,7 @@ OURS: dict[str, Break] = {
     "calls no make target": job("run: pytest"),
     "a paid plan in a private repository": job("run: make upload-sarif"),
     "hands a password to every registry": job("env: {TRIVY_PASSWORD: x}", "run: make scan-image"),
+    "has one commit": job("run: make scan"),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.workflows.files import TEXTS, ancestors, calls, parsed, steps, targets
+from tests.workflows.rules import HISTORY
 from tools.command import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -98,3 +99,7 @@ def test_every_target_that_a_workflow_calls_is_exercised_or_needs_github() -> No
 
 def test_the_list_of_those_that_need_github_names_no_other() -> None:
     assert NEEDS_GITHUB.keys() <= called() - exercised()
+
+
+def test_the_list_of_those_that_read_history_names_targets() -> None:
+    assert HISTORY.keys() <= RULES.keys()

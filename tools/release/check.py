@@ -19,6 +19,7 @@ def check(root: Path, tag: str, main_branch: str, owner: str) -> None:
         raise ToolError(f"the tag {tag} is not the version: pyproject.toml says {now}")
     version.notes(root, now)
     project.demand_clean(root)
+    project.demand_history(root)
     tagged, head = commit(tag, root), commit("HEAD", root)
     if tagged != head:
         raise ToolError(f"{tag} is {tagged[:12]}, and this clone is at {head[:12]}")

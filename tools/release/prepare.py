@@ -20,6 +20,7 @@ def prepare(root: Path, new: str, day: date) -> list[str]:
     clone with changes, and if there is nothing to release.
     """
     wanted = version.order(new)
+    project.demand_history(root)  # without it there are no tags, and so none that is newer
     tags = project.git("tag", "--list", "v*", root=root).splitlines()
     if f"v{new}" in tags:
         raise ToolError(f"the tag v{new} exists: a version is released once")

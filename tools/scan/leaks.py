@@ -6,6 +6,7 @@ import string
 import tempfile
 from pathlib import Path
 
+from tools import project
 from tools.command import ROOT, ToolError, complain, run
 
 PROGRAM = ROOT / ".tools" / "gitleaks"
@@ -14,6 +15,7 @@ CONFIG = ROOT / "tools" / "gitleaks" / "gitleaks.toml"
 ARGUMENTS = (
     *("--config", str(CONFIG), "--ignore-gitleaks-allow"),
     *("--report-format", "json", "--report-path", "-", "--redact", "--no-banner"),
+    *("--log-level", "error", "--no-color"),
 )
 FOUND = 1  # its exit status when it has some
 
@@ -22,7 +24,8 @@ def leaks(*argv: str | Path) -> list[str]:
     """Return where gitleaks finds a secret, and of which kind."""
     done = run([PROGRAM, *argv, *ARGUMENTS], missing="`make scan` builds it")
     try:
-        if done.returncode > FOUND:
+        # A commit that git cannot read is an error to gitleaks, and then "no leaks found".
+        if done.returncode > FOUND or done.stderr:
             raise complain(done, "gitleaks")
         return [
             f"{each['File']}:{each['StartLine']}: {each['RuleID']}"
@@ -48,8 +51,12 @@ def prove() -> None:
 
 
 def check(root: Path = ROOT) -> str:
-    """Return what was looked at. Raises ToolError that names the place of each secret."""
+    """Return what was looked at. Raises ToolError that names the place of each secret.
+
+    So does a clone that lacks commits, or what is in them: nobody could say what is there.
+    """
     prove()
+    project.demand_history(root)
     found = leaks("git", root) + leaks("git", root, "--pre-commit")
     if found:
         raise ToolError(f"gitleaks: {'; '.join(found)}: withdraw it first, then take it out")

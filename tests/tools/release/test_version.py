@@ -150,6 +150,16 @@ def test_an_owner_that_the_overlays_do_not_pull_from_may_not(root: Path) -> None
         check.check(root, tag, "main", "other")
 
 
+def test_in_a_shallow_clone_nothing_is_prepared_or_released(root: Path, tmp_path: Path) -> None:
+    tag = release(root, "0.2.0")
+    commit(root)
+    git(tmp_path, "clone", "--quiet", "--depth=1", "--branch", tag, root.as_uri(), "shallow")
+
+    with pytest.raises(ToolError, match="`git fetch --unshallow --tags`"):
+        check.check(tmp_path / "shallow", tag, "HEAD", OWNER)
+    refused(tmp_path / "shallow", "0.3.0", "`git fetch --unshallow --tags`")
+
+
 def test_a_tag_that_is_not_here_is_named(root: Path) -> None:
     prepare.prepare(root, "0.2.0", DAY)
     commit(root)

@@ -49,6 +49,50 @@ def test_a_secret_is_found_before_it_is_committed(root: Path) -> None:
         leaks.check(root)
 
 
+@NEEDS_GITLEAKS
+def test_a_shallow_clone_is_told_to_fetch_the_commits_that_nobody_has_looked_at(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    write(root, leaks.token())
+    commit(root)
+    write(root, "harmless")
+    commit(root)
+    shallow = tmp_path_factory.mktemp("shallow")
+    git(shallow, "clone", "--quiet", "--depth=1", root.as_uri(), ".")
+
+    with pytest.raises(ToolError, match=r"a part of the history: `git fetch --unshallow --tags`"):
+        leaks.check(shallow)
+    git(shallow, "fetch", "--unshallow", "--tags")
+    with pytest.raises(ToolError, match=r"settings\.py:1: github-pat in "):
+        leaks.check(shallow)
+
+
+@NEEDS_GITLEAKS
+def test_what_a_partial_clone_left_out_is_fetched_or_is_an_error(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    git(root, "config", "uploadpack.allowFilter", "true")
+    write(root, leaks.token())
+    commit(root)
+    write(root, "harmless")
+    commit(root)
+    near, far = (tmp_path_factory.mktemp(name) for name in ("near", "far"))
+    for clone in (near, far):
+        git(clone, "clone", "--quiet", "--filter=blob:none", root.as_uri(), ".")
+    git(far, "remote", "set-url", "origin", (root / "gone").as_uri())
+
+    with pytest.raises(ToolError, match=r"settings\.py:1: github-pat in "):
+        leaks.check(near)
+    with pytest.raises(ToolError, match=r"could not fetch .* from promisor remote"):
+        leaks.check(far)
+
+
+@NEEDS_GITLEAKS
+def test_files_without_a_history_are_not_called_a_history_without_secrets(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="not a git repository"):
+        leaks.check(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("said", "why"), [("[]", "overlooks a token"), ("no such option", "gitleaks: no such option")]
 )
