@@ -24,14 +24,19 @@ class Download:
     """A program: the address of its release, and the SHA-256 of what is there."""
 
     name: str
-    version: str
+    tag: str
     sha256: str
     url: str
 
     @property
+    def version(self) -> str:
+        """The version that the tag is of."""
+        return self.tag.removeprefix("v")
+
+    @property
     def address(self) -> str:
-        """The URL with the version in it."""
-        return self.url.format(version=self.version)
+        """The URL with tag and version in it."""
+        return self.url.format(tag=self.tag, version=self.version)
 
 
 def known(path: Path = DOWNLOADS) -> dict[str, Download]:

@@ -18,7 +18,7 @@ def offer(folder: Path, content: bytes, sha256: str | None = None) -> Download:
     """Return the download of a file that is really there."""
     (folder / "tool-1.0").write_bytes(content)
     url = (folder / "tool-{version}").as_uri().replace("%7B", "{").replace("%7D", "}")
-    return Download("tool", "1.0", sha256 or hashlib.sha256(content).hexdigest(), url)
+    return Download("tool", "v1.0", sha256 or hashlib.sha256(content).hexdigest(), url)
 
 
 def archive(name: str) -> bytes:

@@ -65,19 +65,6 @@ def test_the_documents_tell_of_every_job_that_is_run_here_and_of_every_workflow(
     assert [name for name in TEXTS if f"`{name.removesuffix('.yaml')}`" not in text] == []
 
 
-def test_renovate_finds_the_released_programs_where_they_are() -> None:
-    config = (ROOT / "renovate.json5").read_text(encoding="utf-8")
-    (pattern,) = re.findall(r"matchStrings: \[\s*'(.*)',?\s*\]", config)
-    downloads = re.compile(pattern.replace("\\\\", "\\").replace("(?<", "(?P<"))
-
-    text = (ROOT / "tools/downloads.toml").read_text(encoding="utf-8")
-    assert {found["depName"] for found in downloads.finditer(text)} == {
-        "k3d-io/k3d",
-        "kubescape/kubescape",
-        "aquasecurity/trivy",
-    }
-
-
 @pytest.mark.parametrize(
     ("file", "source"),
     [

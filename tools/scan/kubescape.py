@@ -5,8 +5,8 @@ import shutil
 
 from tools.scan.target import attempt
 
-# It reports a failed download as a warning, and then that the cache lacks the file.
-NO_RULES = re.compile(r"\.kubescape/\S+: no such file or directory")
+# Of a server that cannot be reached. A release that is not there says something else, and fails.
+NO_RULES = re.compile(r"error getting: \S+ from: '\S+' ,error: Get ")
 
 
 def check() -> str:

@@ -13,9 +13,9 @@ from tools.scan import image, kubescape, trivy
 Program = Callable[..., Path]
 CHECKS = (image.contents, image.vulnerabilities, kubescape.check)
 NO_DATABASE = "FATAL init error: DB error: failed to download vulnerability DB: dial tcp: no route"
-NO_RULES = (
-    '{"level":"fatal","msg":"open /root/.kubescape/allcontrols.json: no such file or directory"}'
-)
+RULES = "Error: error getting: rules.json from: 'https://github.com/releases/v2' ,error: "
+NO_RULES = f'{RULES}Get "https://github.com/releases/v2/rules": dial tcp: no route to host'
+NO_SUCH_RULES = f"{RULES}HTTP request failed. URL: '/v2/rules', HTTP-ERROR: '404 Not Found'"
 
 
 @pytest.fixture
@@ -83,6 +83,12 @@ def test_what_no_server_gives_leaves_it_out(
 ) -> None:
     make(err=said, status=2)
     assert check().startswith(why)
+
+
+def test_a_release_of_rules_that_is_not_there_is_a_failure(make: Callable[..., None]) -> None:
+    make(err=NO_SUCH_RULES, status=2)
+    with pytest.raises(ToolError, match="`make kubescape` fails"):
+        kubescape.check()
 
 
 @pytest.mark.parametrize("check", [image.vulnerabilities, kubescape.check])
