@@ -68,7 +68,7 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
-test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/actionlint .tools/renderer ## Run the tests (ARGS= for pytest's own arguments)
+test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/actionlint .tools/renderer .tools/k3d ## Run the tests (ARGS= for pytest's own arguments)
 	@$(BIN)/pytest -n auto $(ARGS)
 
 FUZZERS = $(shell grep -rlE '^(from|import) (hypothesis|schemathesis)|HYPOTHESIS_PROFILE' tests/api --include='test_*.py')
@@ -406,8 +406,11 @@ $(CHECKOV): tools/checkov.txt .python-version $(UV)
 .tools/cosign: tools/cosign/go.mod tools/cosign/go.sum
 .tools/gitleaks:    PACKAGE := github.com/zricethezav/gitleaks/v8
 .tools/gitleaks: tools/gitleaks/go.mod tools/gitleaks/go.sum
+# For the tests; what `make cluster` calls is the released one, of `make downloads` or the PATH.
+.tools/k3d:         PACKAGE := github.com/k3d-io/k3d/v5
+.tools/k3d: tools/k3d/go.mod tools/k3d/go.sum
 .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer: tools/go.mod tools/go.sum
 .tools/renderer: tools/renderer/main.go
-.tools/cosign .tools/gitleaks .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
+.tools/cosign .tools/gitleaks .tools/k3d .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
 	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from $<" >&2; exit 1; }
 	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from $<)

@@ -89,6 +89,14 @@ def test_the_rules_of_kubescape_are_one_release_that_both_scans_use_and_renovate
     assert sum("--controls-version $(KUBESCAPE_RULES)" in each for each in calls) == 1
 
 
+def test_k3d_is_installed_in_the_version_that_the_tests_run_and_both_are_raised_together() -> None:
+    built = (ROOT / "tools/k3d/go.mod").read_text(encoding="utf-8")
+    group = next(each for each in config()["packageRules"] if each.get("groupName") == "K3d")
+
+    assert f"github.com/k3d-io/k3d/v5 {tomllib.loads(DOWNLOADS)['k3d']['tag']} //" in built
+    assert group["matchDepNames"] == ["k3d-io/k3d", "github.com/k3d-io/k3d/v5"]
+
+
 @pytest.mark.parametrize("manager", MANAGERS)
 def test_each_pattern_is_one_for_re2_which_renovate_matches_with(manager: str) -> None:
     patterns = " ".join(MANAGERS[manager]["matchStrings"])
