@@ -24,6 +24,8 @@ BIN    := .venv/bin
 UV     := .tools/uv/bin/uv
 READY  := .venv/.ready
 CHECKOV := .tools/checkov/bin/checkov
+NPM := .tools/node/bin/npm
+RENOVATE := .tools/renovate/node_modules/.bin/renovate
 ENVIRONMENTS := $(notdir $(wildcard k8s/overlays/*))
 # $(call NEEDED,PROGRAM,HOW TO GET IT): a recipe's first line, for a program that no target builds.
 NEEDED = command -v $(1) >/dev/null || { echo "$(1) is not installed: $(2)" >&2; exit 1; }
@@ -87,6 +89,10 @@ lint: $(READY) .tools/actionlint ## Check style, types, workflows and the files'
 	@.tools/actionlint
 	@$(BIN)/zizmor --offline --persona auditor --strict-collection --quiet --no-progress .
 
+.PHONY: renovate
+renovate: $(READY) $(RENOVATE) ## See what Renovate makes of renovate.json5, without a network; Node comes from tools/node.txt (ARGS= for pytest's own)
+	@$(BIN)/pytest -o addopts= -p no:cacheprovider tests/renovate $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Time the API on ledgers of 10 thousand and 1 million deployments (about 15 minutes; ARGS=--help)
 	@$(PYTHON) -m bench.ledger $(ARGS)
@@ -111,6 +117,7 @@ lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 tak
 	@$(call LOCK,requirements-dev.txt,pyproject.toml,--constraint=requirements.txt --group=dev)
 	@$(call LOCK,tools/uv.txt,tools/uv.in)
 	@$(call LOCK,tools/checkov.txt,tools/checkov.in)
+	@$(call LOCK,tools/node.txt,tools/node.in)
 
 .PHONY: downloads
 downloads: ## Put K3d, Kubescape and Trivy into .tools/bin, by checksum (Linux on amd64; NAMES= for some of them)
@@ -387,6 +394,17 @@ $(CHECKOV): tools/checkov.txt .python-version $(UV)
 	@$(UV) venv --quiet --clear .tools/checkov \
 		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/checkov tools/checkov.txt \
 		&& touch $@ && $(call DONE,checkov and its packages in .tools/checkov)
+
+$(NPM): tools/node.txt .python-version $(UV)
+	@$(UV) venv --quiet --clear .tools/node \
+		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/node tools/node.txt \
+		&& touch $@ && $(call DONE,Node in .tools/node)
+
+# As the lock file says, without what is optional and would be compiled.
+$(RENOVATE): tools/renovate/package-lock.json tools/renovate/package.json tools/renovate/.npmrc $(NPM)
+	@mkdir -p .tools/renovate && cp tools/renovate/package*.json tools/renovate/.npmrc .tools/renovate \
+		&& PATH="$(CURDIR)/$(dir $(NPM)):$$PATH" npm ci --prefix .tools/renovate --omit=optional --loglevel=error >/dev/null \
+		&& touch $@ && $(call DONE,Renovate in .tools/renovate)
 
 .tools/act: tools/act/go.mod tools/act/go.sum
 	@command -v go >/dev/null || { echo "go is not installed: act is built from tools/act/go.mod" >&2; exit 1; }

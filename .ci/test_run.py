@@ -12,6 +12,7 @@ RUN = Path(__file__).with_name("run")
 STAGES = {
     "test": "set-up and tests",
     "lint": "lint",
+    "renovate": "renovate",
     "validate": "manifests",
     "scan": "scan",
     "lock": "locked requirements",
@@ -66,9 +67,9 @@ def test_it_passes_when_every_command_does_and_none_has_something_to_tell(clone:
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert [line[:22].rstrip() for line in result.stdout.splitlines()] == [
-        *list(STAGES.values())[:5],
+        *list(STAGES.values())[:6],
         "testbed up",
-        *list(STAGES.values())[5:],
+        *list(STAGES.values())[6:],
     ]
 
 
