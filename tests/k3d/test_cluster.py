@@ -151,7 +151,7 @@ def test_each_broken_copy_is_noticed(tmp_path: Path) -> None:
             told = "; ".join(faults(here))
         return f"{fault}: {told or done.stderr}", expected in told and done.returncode == 0
 
-    with ThreadPoolExecutor() as pool:  # each waits for two seconds, and does little
+    with ThreadPoolExecutor(len(BROKEN)) as pool:  # each waits for two seconds, and does little
         missed = [told for told, is_noticed in pool.map(found, BROKEN) if not is_noticed]
     assert missed == []
 
