@@ -57,7 +57,8 @@ def made(target: str) -> str:
 def buildable() -> set[str]:
     """Return all that the Makefile has a rule for."""
     rules = re.findall(r"^(\.tools/[\w./ -]+?):", MAKEFILE, re.MULTILINE)
-    return {made(each) for rule in rules for each in rule.split()} | {ENVIRONMENT, "checkov", "uv"}
+    named = {ENVIRONMENT, "checkov", "node", "renovate", "uv"}  # by variables
+    return {made(each) for rule in rules for each in rule.split()} | named
 
 
 def dry_run(clone: Path, target: str) -> list[Step]:
