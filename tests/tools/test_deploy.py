@@ -1,5 +1,6 @@
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,9 +74,18 @@ def committed_files() -> dict[Path, str]:
     }
 
 
+@pytest.fixture
+def build(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of this test's own where temporary ones are made; another test deploys as well."""
+    (ROOT / BUILD).mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / BUILD, prefix="test-") as folder:
+        monkeypatch.setattr(deploy, "BUILD", Path(folder).relative_to(ROOT))
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("env", ["dev", "staging", "prod"])
 def test_the_digest_is_applied_and_no_committed_file_is_touched(
-    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch, env: str
+    cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch, build: Path, env: str
 ) -> None:
     before = committed_files()
     run(monkeypatch, "--env", env, "--image-name", NAME, "--digest", DIGEST, "--tag", "0.1.0-abc")
@@ -83,7 +93,7 @@ def test_the_digest_is_applied_and_no_committed_file_is_touched(
     images = {each["image"] for each in pod["initContainers"] + pod["containers"]}
     assert images == {f"{NAME}:0.1.0-abc@{DIGEST}"}
     assert committed_files() == before
-    assert not list((ROOT / ".build").glob("deploy-*")), "the temporary folder is gone"
+    assert list(build.iterdir()) == [], "the temporary folder is gone"
 
 
 def test_the_temporary_kustomization_refers_to_the_overlay_by_a_relative_path() -> None:
