@@ -38,7 +38,7 @@ class ArgoCD:
     def apply(self) -> None:
         """Apply the folder with the addresses of this run, as its README says."""
         self.before = self.kube.get(*SETTINGS).get("data")
-        told = {"stringData": {"slipway-token": self.token}}
+        told = {"stringData": {"slipway-authorization": f"Bearer {self.token}"}}
         self._patch(SECRET, told)
         self.kube.run("apply", "--filename", "-", stdin=self.manifests())
 
@@ -58,7 +58,7 @@ class ArgoCD:
         names = [f"slipway-{env}" for env in overlay.environments()]
         self.kube.run("delete", "application", *names, *SCOPE, "--ignore-not-found")
         self.kube.run("delete", "appproject", "slipway", *SCOPE, "--ignore-not-found")
-        self._patch(SECRET, {"data": {"slipway-token": None}})
+        self._patch(SECRET, {"data": {"slipway-authorization": None}})
         added = self.kube.get(*SETTINGS).get("data") or {}
         self._patch(SETTINGS, {"data": dict.fromkeys(added) | (self.before or {})})
 

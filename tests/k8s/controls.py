@@ -4,6 +4,7 @@ Those of its frameworks NSA and MITRE, which the hosted scan holds the overlays 
 cost nothing. `judge` also tells what a control looks at: one that looks at nothing always passes.
 """
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ Objects = list[Object]
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
 CREDENTIAL = re.compile("key|secret|password|pwd|token|jwt|bearer|credential", re.IGNORECASE)
+CREDENTIAL_VALUE = re.compile("PRIVATE KEY|eyJhbGciO|JWT|Bearer|_key_|_secret_")
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 COMMON = {"app", "tier", "phase", "version", "owner", "env"}
 
@@ -26,11 +28,23 @@ def setting(container: Object, pod: Object, key: str) -> Any:
     return own.get(key, pod.get("securityContext", {}).get(key))
 
 
+def plain_and_decoded(value: str) -> str:
+    """Return a value, and what it is the Base64 of if it is."""
+    try:
+        return f"{value}\n{base64.b64decode(value, validate=True).decode('latin-1')}"
+    except ValueError:
+        return value
+
+
+def is_credential(key: str, value: str) -> bool:
+    looks = CREDENTIAL.search(key) or CREDENTIAL_VALUE.search(plain_and_decoded(value))
+    return bool(value and looks)
+
+
 def no_credential(container: Object, _pod: Object) -> bool:
     given = {each["name"]: each.get("value", "") for each in container.get("env", [])}
     return not any(
-        CREDENTIAL.search(key) and value and not value.startswith("/")
-        for key, value in given.items()
+        is_credential(key, value) and not value.startswith("/") for key, value in given.items()
     )
 
 
@@ -151,7 +165,10 @@ def backends(ingress: Object) -> set[str]:
 
 # Of each object of a kind, among all objects.
 KIND: dict[str, tuple[str, Callable[[Object, Objects], Any]]] = {
-    "C-0012": ("ConfigMap", lambda each, _: not any(map(CREDENTIAL.search, each["data"]))),
+    "C-0012": (
+        "ConfigMap",
+        lambda each, _: not any(is_credential(*given) for given in each["data"].items()),
+    ),
     "C-0054": (
         "Namespace",
         lambda each, o: any(

@@ -111,7 +111,7 @@ def test_health_from_before_the_sync_is_not_told(notifications: dict[str, Any]) 
     assert '"resourceVersion"' in body
 
 
-def test_the_token_is_nowhere_but_in_a_secret_that_is_not_applied(
+def test_the_header_is_nowhere_but_in_a_secret_that_is_not_applied(
     objects: list[overlay.Object], notifications: dict[str, Any]
 ) -> None:
     example = yaml.safe_load((ROOT / FOLDER / "secret.example.yaml").read_text(encoding="utf-8"))
@@ -120,7 +120,8 @@ def test_the_token_is_nowhere_but_in_a_secret_that_is_not_applied(
         each["name"]: each["value"] for each in notifications["service.webhook.slipway"]["headers"]
     }
 
-    assert headers["Authorization"] == f"Bearer ${key}"
+    assert headers["Authorization"] == f"${key}"
+    assert "Bearer" in example["stringData"][key]
     assert not [each for each in objects if each["kind"] == "Secret"]
 
 

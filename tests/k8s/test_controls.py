@@ -1,13 +1,15 @@
 """Every control of the table passes on every overlay, and fails when the manifests are damaged."""
 
+import base64
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.k8s.conftest import ENVIRONMENTS
 from tests.k8s.controls import CONTROLS, judge
-from tools import overlay
+from tools import overlay, validate
 
 # Read off manifests, those of Kubescape's frameworks NSA and MITRE; the others are about a cluster.
 FRAMEWORKS = {
@@ -25,7 +27,10 @@ MIGRATE = f"{POD} initContainers 0"
 # What to break for each control: the path to it, and what to put there.
 DAMAGE: list[tuple[str, str, Any]] = [
     ("C-0012", "ConfigMap data DATABASE_PASSWORD_FILE", "/run/secrets/slipway/password"),
+    ("C-0012", "ConfigMap data HEADER", "Authorization: Bearer $header"),
+    ("C-0012", "ConfigMap data HEADER", base64.b64encode(b"Authorization: Bearer x").decode()),
     ("C-0012", f"{API} env 0", {"name": "API_TOKEN", "value": "hunter2"}),
+    ("C-0012", f"{API} env 0", {"name": "API_HEADER", "value": "Bearer hunter2"}),
     ("C-0013", f"{POD} securityContext runAsGroup", ABSENT),
     ("C-0013", f"{API} securityContext", {"runAsNonRoot": False, "runAsUser": 0}),
     ("C-0016", f"{API} securityContext allowPrivilegeEscalation", ABSENT),
@@ -103,6 +108,18 @@ def test_every_object_passes(control: str, env: str) -> None:
 def test_a_damaged_object_fails(control: str, path: str, value: Any, env: str) -> None:
     """A declared exception fails already; the damage must not make it pass."""
     assert failed(control, damaged(overlay.rendered(env), path, value))
+
+
+@pytest.mark.parametrize("folder", validate.CONTROLLERS, ids=str)
+def test_what_points_a_controller_at_the_overlays_passes(folder: Path) -> None:
+    among = overlay.objects(overlay.render(folder))
+    assert {control: found for control in CONTROLS if (found := failed(control, among))} == {}
+
+
+def test_what_the_tests_on_a_cluster_add_passes_both_frameworks() -> None:
+    among = overlay.objects(overlay.render(Path("tests/e2e/notified")))
+    assert "Deployment receiver" in dict(judge("C-0034", among))
+    assert {control: found for control in FRAMEWORKS if (found := failed(control, among))} == {}
 
 
 def test_every_control_has_something_it_must_reject() -> None:
