@@ -2,6 +2,8 @@
 
 import argparse
 import re
+import shutil
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import yaml
 from tools.command import ROOT, ToolError, complain, run
 
 OVERLAYS = Path("k8s/overlays")
+COMPONENTS = Path("k8s/components")
+RELEASE = "release"  # the component of each overlay that pins the images: the last one
 NAME = "slipway"  # of the Deployment, Service, Ingress, autoscaler and ConfigMap
 HASH = re.compile(r"-[a-z0-9]{10}$")  # what kustomize ends a generated name with
 
@@ -37,6 +41,26 @@ def render(folder: Path) -> str:
     if done.returncode or done.stderr:
         raise complain(done, str(folder))
     return done.stdout
+
+
+def copy_with(component: str, env: str, folder: Path) -> Path:
+    """Copy k8s/ into a folder where an environment's overlay has one component more.
+
+    Returns the path of that overlay, to render or to change.
+    """
+    shutil.copytree(ROOT / "k8s", folder / "k8s")
+    path = folder / OVERLAYS / env / "kustomization.yaml"
+    kustomization = yaml.safe_load(path.read_text(encoding="utf-8"))
+    taken = kustomization["components"]
+    taken.insert(taken.index(RELEASE), f"../../components/{component}")
+    path.write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    return path.parent
+
+
+def render_with(component: str, env: str) -> str:
+    """Render an environment's overlay as it would be with one component more."""
+    with tempfile.TemporaryDirectory() as folder:
+        return render(copy_with(component, env, Path(folder)))
 
 
 def objects(text: str) -> list[Object]:

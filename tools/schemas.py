@@ -21,7 +21,10 @@ LOCATION = (
 )
 MINORS = 4
 PACKAGE = "kubernetes-validate"
-FORMAT = 1  # of what is written here: raise it to have every copy made again
+FORMAT = 2  # of what is written here: raise it to have every copy made again
+# Fields that a version knows but drops without a word, because their feature gate is off there: by
+# definition, the first minor that has the gate on by default.
+GATED = {"HPAScalingRules": {"tolerance": (1, 35)}}
 REFERENCE = re.compile(r"^(/api/_definitions\.json)?#/\$defs/(?P<name>[^/]+)$")
 
 Schema = dict[str, Any]
@@ -87,9 +90,20 @@ def self_contained(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     return {**result, "$defs": held}
 
 
-def write(folder: Path, into: Path) -> int:
-    """Write the kinds of one of the package's folders into another folder; return how many."""
+def as_by_default(definitions: dict[str, Schema], version: str) -> dict[str, Schema]:
+    """Return a version's definitions without the fields whose feature gate is off by default."""
+    major, minor, _ = map(int, version.split("."))
+    for name, schema in definitions.items():
+        for field, since in GATED.get(name.rpartition(".")[2], {}).items():
+            if (major, minor) < since:
+                del schema["properties"][field]
+    return definitions
+
+
+def write(folder: Path, into: Path, version: str) -> int:
+    """Write the kinds of a version from the package's folder into another; return how many."""
     definitions = json.loads((folder / "_definitions.json").read_bytes())["$defs"]
+    definitions = as_by_default(definitions, version)
     into.mkdir()
     count = 0
     for path in folder.glob("*.json"):
@@ -115,7 +129,7 @@ def ensure() -> list[str]:
         made = Path(temporary) / "made"
         made.mkdir()
         for each in versions:
-            count = write(folder / f"v{each}-local-strict", made / f"v{each}")
+            count = write(folder / f"v{each}-local-strict", made / f"v{each}", each)
             say(f"schemas: Kubernetes {each}, {count} kinds")
         (made / "stamp").write_text(stamp, encoding="utf-8")
         shutil.rmtree(SCHEMAS, ignore_errors=True)

@@ -1,7 +1,8 @@
 """Validate manifests against the schemas of the supported Kubernetes versions, offline.
 
-A PATH is a YAML file or a kustomization folder. Without one, every overlay is validated, every
-component that no overlay takes, and what points a controller at the overlays.
+A PATH is a YAML file or a kustomization folder; a component is validated as a part of an overlay.
+Without one, every overlay is validated, every component that no overlay takes, and what points a
+controller at the overlays.
 """
 
 import argparse
@@ -16,8 +17,10 @@ import yaml
 from tools import crds, overlay, schemas
 from tools.command import ROOT, ToolError, complain, exit_with, run, say
 
-COMPONENTS = Path("k8s/components")
+CONFIG = Path("k8s/gitops.yaml")
 CONTROLLERS = [Path("k8s/argocd"), Path("k8s/flux")]
+# An annotation of a component's kustomization, where an older Kubernetes would drop a field unsaid.
+MINIMUM = "minimum-kubernetes"
 # kubeconform tells every fault in one text, each after the place where it is.
 FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
 
@@ -42,8 +45,8 @@ def optional() -> list[Path]:
     for path in (ROOT / overlay.OVERLAYS).glob("*/kustomization.yaml"):
         components = yaml.safe_load(path.read_text(encoding="utf-8")).get("components", [])
         taken |= {(path.parent / each).resolve() for each in components}
-    every = sorted((ROOT / COMPONENTS).iterdir())
-    return [COMPONENTS / each.name for each in every if each not in taken]
+    every = sorted((ROOT / overlay.COMPONENTS).iterdir())
+    return [overlay.COMPONENTS / each.name for each in every if each not in taken]
 
 
 def read(path: Path) -> str:
@@ -52,12 +55,46 @@ def read(path: Path) -> str:
     Raises ToolError for what cannot be read or rendered, or holds no object at all.
     """
     try:
-        text = overlay.render(path) if path.is_dir() else path.read_text(encoding="utf-8")
+        text = rendered(path) if path.is_dir() else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ToolError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if not text.strip():
         raise ToolError(f"{path}: no objects to validate")
     return text
+
+
+def rendered(folder: Path) -> str:
+    """Render a folder; a component, which may have nothing but patches, in the last overlay."""
+    if is_component(folder):
+        return overlay.render_with(folder.name, overlay.environments()[-1])
+    return overlay.render(folder)
+
+
+def is_component(path: Path) -> bool:
+    """Tell whether a path is one of the components' folders."""
+    return (ROOT / path).resolve().parent == ROOT / overlay.COMPONENTS
+
+
+def known(path: Path, versions: list[str]) -> list[str]:
+    """Return the versions that a component says it is for: all, unless it names a minimum."""
+    if not is_component(path):
+        return versions
+    kustomization = yaml.safe_load((ROOT / path / "kustomization.yaml").read_text(encoding="utf-8"))
+    annotations = kustomization.get("metadata", {}).get("annotations", {})
+    least = minor(annotations.get(MINIMUM, "0.0"))
+    return [version for version in versions if minor(version) >= least]
+
+
+def declared(versions: list[str]) -> list[str]:
+    """Return the versions that k8s/gitops.yaml says the overlays are for: all, unless it does."""
+    config = yaml.safe_load((ROOT / CONFIG).read_text(encoding="utf-8"))
+    named = config["schemas"].get("kubernetes", versions)
+    return [version for version in versions if version in named]
+
+
+def minor(version: str) -> tuple[int, ...]:
+    """Return the two numbers of a minor version."""
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def check(text: str, version: str) -> Verdict:
@@ -104,7 +141,11 @@ def validate(paths: list[Path], versions: list[str]) -> int:
             say(f"{path}: FAILED\n  {error}")
             count += 1
             continue
+        meant = known(path, versions)
         for version in versions:
+            if version not in meant:
+                say(f"{path}, Kubernetes {version}: left out, the component needs a newer one")
+                continue
             verdict = check(text, version)
             state = "FAILED" if verdict.faults or not verdict.valid else "ok"
             say(f"{path}, Kubernetes {version}: {state}, {verdict.valid} objects valid")
@@ -120,7 +161,7 @@ def main() -> None:
     parser.add_argument("paths", metavar="PATH", nargs="*", type=Path)
     given: list[Path] = parser.parse_args().paths
     paths = given or every()
-    if faults := validate(paths, versions := schemas.ensure()):
+    if faults := validate(paths, versions := declared(schemas.ensure())):
         raise ToolError(f"{faults} faults in {len(paths)} paths against {len(versions)} versions")
     say(f"{len(paths)} paths are valid for Kubernetes {', '.join(versions)}")
 

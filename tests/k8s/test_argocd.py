@@ -40,7 +40,7 @@ CHILDREN = {("apps", "ReplicaSet"), ("", "Pod")}
 
 def test_the_project_allows_the_kinds_that_are_there_and_no_others(project: overlay.Object) -> None:
     folders = [overlay.OVERLAYS / env for env in overlay.environments()]
-    folders += [validate.COMPONENTS / path.name for path in (ROOT / validate.COMPONENTS).iterdir()]
+    folders += [overlay.COMPONENTS / path.name for path in (ROOT / overlay.COMPONENTS).iterdir()]
     needed = {
         group_and_kind(each)
         for folder in folders

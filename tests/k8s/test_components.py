@@ -1,11 +1,9 @@
 """The components that no overlay has by default: an overlay can take them, and they fit it."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from api import metrics
 from api.app import create_app
@@ -30,14 +28,8 @@ def enabled(component: str, env: str, folder: Path) -> list[overlay.Object]:
 
 
 def with_component(component: str, env: str, folder: Path) -> list[overlay.Object]:
-    """Return an overlay's objects when it has a component before all others."""
-    shutil.copytree(ROOT / "k8s", folder / "k8s")
-    path = folder / overlay.OVERLAYS / env / "kustomization.yaml"
-    kustomization = yaml.safe_load(path.read_text(encoding="utf-8"))
-    at = kustomization["components"].index("release")
-    kustomization["components"].insert(at, f"../../components/{component}")
-    path.write_text(yaml.safe_dump(kustomization), encoding="utf-8")
-    return overlay.objects(overlay.render(path.parent))
+    """Return an overlay's objects when it has a component more."""
+    return overlay.objects(overlay.render(overlay.copy_with(component, env, folder)))
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def resource(found: overlay.Object) -> str:
 
 
 def test_whatever_an_overlay_or_component_brings_can_be_found_again() -> None:
-    texts = [overlay.render(folder) for folder in optional()]
+    texts = [overlay.render_with(folder.name, "staging") for folder in optional()]
     brought = [each for text in texts for each in overlay.objects(text)]
     brought += [each for env in overlay.environments() for each in overlay.rendered(env)]
     for each in brought:

@@ -47,6 +47,17 @@ def test_a_reference_of_another_form_is_an_error() -> None:
         schemas.localize({"$ref": "elsewhere#/x"}, set())
 
 
+@pytest.mark.parametrize(("version", "has_it"), [("1.34.0", False), ("1.35.0", True)])
+def test_a_field_whose_gate_is_off_by_default_is_not_in_a_schema(
+    version: str, has_it: bool
+) -> None:
+    rules: schemas.Schema = {"properties": {"policies": {}, "tolerance": {}}}
+    made = schemas.as_by_default({"io.k8s.api.autoscaling.v2.HPAScalingRules": rules}, version)
+    (schema,) = made.values()
+    assert ("tolerance" in schema["properties"]) is has_it
+    assert "policies" in schema["properties"]
+
+
 def test_the_schemas_are_made_once_for_a_version_of_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,16 +30,62 @@ def test_every_overlay_is_valid_for_four_kubernetes_minors(
             assert f"k8s/overlays/{env}, Kubernetes {version}: ok, {count} objects valid" in lines
 
 
-def test_a_component_that_no_overlay_takes_is_validated_by_itself(
+def test_a_component_that_no_overlay_takes_is_validated_in_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], versions: list[str]
 ) -> None:
     names = {path.name for path in validate.optional()}
-    assert names == {"external-secrets", "monitoring", "notifications"}
+    assert names >= {"external-secrets", "hpa-tolerance", "monitoring", "notifications"}
     run(monkeypatch)
     lines = capsys.readouterr().out.splitlines()
     for name in names:
         told = [line for line in lines if line.startswith(f"k8s/components/{name}, Kubernetes ")]
         assert len(told) == len(versions)
+
+
+def test_a_version_that_a_component_is_not_for_is_said_to_be_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], versions: list[str]
+) -> None:
+    run(monkeypatch, "k8s/components/hpa-tolerance")
+    *lines, _ = capsys.readouterr().out.splitlines()
+    said = dict(line.removeprefix("k8s/components/hpa-tolerance, ").split(": ") for line in lines)
+    old = "Kubernetes 1.34.0"
+    assert said.pop(old) == "left out, the component needs a newer one"
+    assert said.keys() == {f"Kubernetes {version}" for version in versions} - {old}
+    assert all(each.startswith("ok, ") for each in said.values())
+
+
+@pytest.fixture
+def tolerant(tmp_path: Path) -> Path:
+    """A repository whose prod takes a component that Kubernetes 1.34 cannot do."""
+    overlay.copy_with("hpa-tolerance", "prod", tmp_path)
+    (tmp_path / ".tools").symlink_to(ROOT / ".tools")
+    return tmp_path
+
+
+TOO_OLD = "at '/spec/behavior/scaleUp': additional properties 'tolerance' not allowed"
+
+
+def test_an_overlay_that_takes_it_all_the_same_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tolerant: Path
+) -> None:
+    with pytest.raises(ToolError, match="3 faults in 1 paths"):
+        run(monkeypatch, str(tolerant / "k8s/overlays/prod"))
+    said = capsys.readouterr().out
+    assert TOO_OLD in said
+    assert "Kubernetes 1.34.0: FAILED" in said
+    assert "Kubernetes 1.35.0: ok" in said
+
+
+def test_what_the_clusters_have_may_be_declared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tolerant: Path
+) -> None:
+    config = tolerant / validate.CONFIG
+    text = config.read_text(encoding="utf-8")
+    newer = "schemas:\n  kubernetes: [1.37.0, 1.35.0]\n"
+    config.write_text(text.replace("schemas:\n", newer), encoding="utf-8")
+    monkeypatch.setattr(validate, "ROOT", tolerant)
+    run(monkeypatch, str(tolerant / "k8s/overlays/prod"))
+    assert capsys.readouterr().out.endswith("valid for Kubernetes 1.37.0, 1.35.0\n")
 
 
 @pytest.mark.parametrize(

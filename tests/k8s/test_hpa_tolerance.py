@@ -1,0 +1,32 @@
+"""The component that has the autoscaler follow small changes of load, where Kubernetes can."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.k8s.test_components import enabled
+from tools import overlay
+
+DEFAULT = Decimal("0.1")
+
+
+@pytest.fixture
+def behavior(env: str, tmp_path: Path) -> overlay.Object:
+    (autoscaler,) = enabled("hpa-tolerance", env, tmp_path)
+    found: overlay.Object = autoscaler["spec"]["behavior"]
+    return found
+
+
+def test_it_goes_up_sooner_and_down_later_than_by_default(behavior: overlay.Object) -> None:
+    assert 0 < Decimal(behavior["scaleUp"]["tolerance"]) < DEFAULT
+    assert Decimal(behavior["scaleDown"]["tolerance"]) > DEFAULT
+
+
+def test_the_rest_of_the_behavior_is_that_of_the_overlay(
+    env: str, behavior: overlay.Object
+) -> None:
+    for direction in behavior.values():
+        del direction["tolerance"]
+    own = overlay.find(overlay.rendered(env), "HorizontalPodAutoscaler")["spec"]["behavior"]
+    assert behavior == own
