@@ -24,6 +24,13 @@ SOURCES = {
         "manifests/crds/applicationset-crd.yaml",
         "manifests/crds/appproject-crd.yaml",
     ],
+    "github.com/cloudnative-pg/cloudnative-pg@v1.30.0": [
+        "config/crd/bases/postgresql.cnpg.io_clusters.yaml",
+        "config/crd/bases/postgresql.cnpg.io_scheduledbackups.yaml",
+    ],
+    "github.com/cloudnative-pg/plugin-barman-cloud@v0.15.0": [
+        "config/crd/bases/barmancloud.cnpg.io_objectstores.yaml"
+    ],
     "github.com/external-secrets/external-secrets@v1.3.2": [
         "config/crds/bases/external-secrets.io_externalsecrets.yaml"
     ],
@@ -40,6 +47,9 @@ SOURCES = {
     "github.com/prometheus-operator/prometheus-operator@v0.85.0": [
         "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
         "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+    ],
+    "sigs.k8s.io/gateway-api@v1.7.0": [
+        "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"
     ],
 }
 # Of these there are only the Go types: controller-gen makes the files, as in their own build.
