@@ -107,6 +107,12 @@ def test_staging_and_prod_are_served_with_tls(env: str, among: Objects) -> None:
     assert [entry["hosts"] for entry in tls] == ([] if env == "dev" else [[HOSTS[env]]])
 
 
+def test_requests_stay_in_their_zone_where_there_are_zones(env: str, among: Objects) -> None:
+    """All four minors know the name: its older one, PreferClose, is deprecated since 1.34."""
+    wanted = None if env == "dev" else "PreferSameZone"
+    assert overlay.find(among, "Service")["spec"].get("trafficDistribution") == wanted
+
+
 def test_the_autoscaler_has_the_sizes_of_the_environment(env: str, among: Objects) -> None:
     spec = overlay.find(among, "HorizontalPodAutoscaler")["spec"]
     assert (spec["minReplicas"], spec["maxReplicas"]) == SIZES[env]

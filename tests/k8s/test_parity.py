@@ -22,8 +22,9 @@ EVERYWHERE = {
     "NetworkPolicy/slipway-database",
     "Service/slipway",
 }
-# Where the database is, each environment says for itself.
+# Where the database is, each environment says for itself, and whether there are zones to stay in.
 OWN = {"NetworkPolicy/slipway-database"}
+OWN_FIELDS = {"trafficDistribution"}
 
 
 def test_every_difference_is_declared_and_every_declaration_is_one() -> None:
@@ -39,7 +40,7 @@ def test_every_difference_is_declared_and_every_declaration_is_one() -> None:
 
 def shared(env: str, kind: str) -> dict[str, overlay.Object]:
     return {
-        each["metadata"]["name"]: each["spec"]
+        each["metadata"]["name"]: {k: v for k, v in each["spec"].items() if k not in OWN_FIELDS}
         for each in overlay.rendered(env)
         if each["kind"] == kind and f"{kind}/{each['metadata']['name']}" in EVERYWHERE - OWN
     }
