@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gitops.checks import backends
 from gitops.checks.context import Context
 from gitops.checks.world import World, shaped
 from gitops.findings import Finding
@@ -139,28 +140,6 @@ def autoscaler(world: World, thing: Object) -> Iterator[Finding]:
         yield world.finding(thing, message, version)
 
 
-def ingress(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield what is missing of an Ingress's services, their ports and its certificates."""
-    paths = [
-        path
-        for rule in thing.get("spec", "rules", default=[])
-        for path in dig(rule, "http", "paths", default=[])
-    ]
-    backends = [path.get("backend") for path in paths]
-    for backend in [*backends, thing.get("spec", "defaultBackend")]:
-        service = dig(backend, "service", default={})
-        name, port = service.get("name"), service.get("port") or {}
-        yield from world.reference(thing, "Service", name, "backend")
-        if found := world.find("Service", str(name), thing.namespace):
-            wanted = port.get("name") or port.get("number")
-            key = "name" if port.get("name") else "port"
-            if wanted not in [each.get(key) for each in found.get("spec", "ports", default=[])]:
-                message = f"backend: Service {name} has no port {wanted}"
-                yield world.finding(thing, message, wanted)
-    for each in thing.get("spec", "tls", default=[]):
-        yield from world.reference(thing, "Secret", each.get("secretName"), "tls")
-
-
 def stateful(world: World, thing: Object) -> Iterator[Finding]:
     """Yield a finding if a StatefulSet's Service is not there."""
     name = thing.get("spec", "serviceName")
@@ -179,6 +158,12 @@ def binding(world: World, thing: Object) -> Iterator[Finding]:
         if not world.is_there("ServiceAccount", name, namespace):
             message = f"subjects: there is no ServiceAccount {name} in {namespace}"
             yield world.finding(thing, message, name)
+
+
+def admission(world: World, thing: Object) -> Iterator[Finding]:
+    """Yield a finding if the policy that is bound is not there: an API server admits all then."""
+    name = thing.get("spec", "policyName")
+    yield from world.reference(thing, "ValidatingAdmissionPolicy", name, "policyName")
 
 
 def is_builtin(role: str) -> bool:
@@ -201,9 +186,11 @@ def monitor(world: World, thing: Object) -> Iterator[Finding]:
 
 KINDS = {
     "HorizontalPodAutoscaler": autoscaler,
-    "Ingress": ingress,
+    "HTTPRoute": backends.route,
+    "Ingress": backends.ingress,
     "StatefulSet": stateful,
     "RoleBinding": binding,
     "ClusterRoleBinding": binding,
     "ServiceMonitor": monitor,
+    "ValidatingAdmissionPolicyBinding": admission,
 }

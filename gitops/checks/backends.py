@@ -1,0 +1,45 @@
+"""What a request from outside is led to: Services that are there, and ports that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gitops.checks.world import World
+from gitops.findings import Finding
+from gitops.objects import Object, dig
+
+
+def ingress(world: World, thing: Object) -> Iterator[Finding]:
+    """Yield what is missing of an Ingress's services, their ports and its certificates."""
+    paths = [
+        path
+        for rule in thing.get("spec", "rules", default=[])
+        for path in dig(rule, "http", "paths", default=[])
+    ]
+    backends = [path.get("backend") for path in paths]
+    for backend in [*backends, thing.get("spec", "defaultBackend")]:
+        service = dig(backend, "service", default={})
+        port = service.get("port") or {}
+        key = "name" if port.get("name") else "port"
+        wanted = port.get("name") or port.get("number")
+        yield from reached(world, thing, service.get("name"), key, wanted)
+    for each in thing.get("spec", "tls", default=[]):
+        yield from world.reference(thing, "Secret", each.get("secretName"), "tls")
+
+
+def route(world: World, thing: Object) -> Iterator[Finding]:
+    """Yield what is missing of the Services of this namespace that an HTTPRoute leads to."""
+    for rule in thing.get("spec", "rules", default=[]):
+        for each in rule.get("backendRefs") or []:
+            if each.get("kind", "Service") == "Service" and "namespace" not in each:
+                yield from reached(world, thing, each.get("name"), "port", each.get("port"))
+
+
+def reached(world: World, thing: Object, name: Any, key: str, wanted: Any) -> Iterator[Finding]:
+    """Yield a finding if a Service is not there, or none of its ports has this name or number."""
+    yield from world.reference(thing, "Service", name, "backend")
+    if found := world.find("Service", str(name), thing.namespace):
+        if wanted not in [each.get(key) for each in found.get("spec", "ports", default=[])]:
+            message = f"backend: Service {name} has no port {wanted}"
+            yield world.finding(thing, message, wanted)
