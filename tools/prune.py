@@ -29,7 +29,11 @@ KINDS = (
     "ingresses.networking.k8s.io",
     "networkpolicies.networking.k8s.io",
     "poddisruptionbudgets.policy",
+    "validatingadmissionpolicies.admissionregistration.k8s.io",
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io",
 )
+# The cluster's, not a namespace's: each is named after the namespace that it is for.
+OF_CLUSTER = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 # With the one goes what serves the data, with the other the Secret that it made: a person decides.
 KEPT = ("StatefulSet", "ExternalSecret")
 
@@ -64,6 +68,7 @@ def leftovers(kube: Kube, namespace: str, applied: list[overlay.Object]) -> list
         each
         for each in kube.selected(",".join(kinds(kube)), namespace, PART_OF)
         if identity(each) not in wanted
+        and is_of(namespace, each)
         and APPLIED in each["metadata"].get("annotations", {})
         and not each["metadata"].get("ownerReferences")
     ]
@@ -76,10 +81,16 @@ def leftovers(kube: Kube, namespace: str, applied: list[overlay.Object]) -> list
     ]
 
 
+def is_of(namespace: str, found: overlay.Object) -> bool:
+    """Tell whether an object belongs to a namespace, be it in it or named after it."""
+    in_it = found["kind"] not in OF_CLUSTER
+    return in_it or str(found["metadata"]["name"]).endswith(f".{namespace}")
+
+
 def kinds(kube: Kube) -> list[str]:
     """Return those of the kinds that the cluster knows: custom resources may not be installed."""
     # Not kube.run: the exit status is 1 while any aggregated API, such as metrics, is down.
-    done = run(kube.argv("api-resources", "--namespaced", "--verbs", "delete", "--output", "name"))
+    done = run(kube.argv("api-resources", "--verbs", "delete", "--output", "name"))
     known = [kind for kind in KINDS if kind in done.stdout.split()]
     if not known:
         raise complain(done, "kubectl api-resources")

@@ -39,7 +39,6 @@ def route(world: World, thing: Object) -> Iterator[Finding]:
 def reached(world: World, thing: Object, name: Any, key: str, wanted: Any) -> Iterator[Finding]:
     """Yield a finding if a Service is not there, or none of its ports has this name or number."""
     yield from world.reference(thing, "Service", name, "backend")
-    if found := world.find("Service", str(name), thing.namespace):
-        if wanted not in [each.get(key) for each in found.get("spec", "ports", default=[])]:
-            message = f"backend: Service {name} has no port {wanted}"
-            yield world.finding(thing, message, wanted)
+    found = world.find("Service", str(name), thing.namespace)
+    if found and wanted not in [each.get(key) for each in found.get("spec", "ports", default=[])]:
+        yield world.finding(thing, f"backend: Service {name} has no port {wanted}", wanted)

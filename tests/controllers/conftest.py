@@ -52,6 +52,8 @@ def environments(kube: Kube, images: Images) -> Iterator[dict[str, Environment]]
             name for each in made.values() for name in (each.namespace, each.database_namespace)
         ]
         kube.run("delete", "namespace", *names, "--ignore-not-found", "--timeout=180s")
+        for each in made.values():
+            each.remove_policies()
 
 
 @pytest.fixture(scope="session")

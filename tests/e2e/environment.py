@@ -16,7 +16,7 @@ import yaml
 from tests.e2e.conftest import Ingress
 from tests.e2e.drain import Drain
 from tests.e2e.load import DEPLOYMENTS, Load
-from tools import overlay, rollout, secret
+from tools import overlay, prune, rollout, secret
 from tools.command import ROOT, ToolError
 from tools.kube import Kube
 from tools.revision import overlay_at
@@ -149,6 +149,14 @@ class Environment:
     def remove(self) -> None:
         both = (self.namespace, self.database_namespace)
         self.kube.run("delete", "namespace", *both, "--ignore-not-found", "--timeout=180s")
+        self.remove_policies()
+
+    def remove_policies(self) -> None:
+        """Remove what the overlay has that is the cluster's."""
+        for each in self.objects:
+            if each["kind"] in prune.OF_CLUSTER:
+                name = each["metadata"]["name"]
+                self.kube.run("delete", each["kind"], name, "--ignore-not-found")
 
     def ready_pods(self) -> dict[str, Any]:
         return rollout.ready_pods(self.kube, self.namespace, overlay.NAME)

@@ -59,7 +59,8 @@ def test_the_project_allows_the_kinds_that_are_there_and_no_others(project: over
     ]
 
     assert sorted(allowed) == sorted(needed | CHILDREN)
-    assert [each["name"] for each in project["spec"]["clusterResourceWhitelist"]] == ["slipway-*"]
+    names = [each["name"] for each in project["spec"]["clusterResourceWhitelist"]]
+    assert names == ["slipway-*", *["digest-only.slipway-*"] * 2]
 
 
 def test_there_is_one_repository(objects: list[overlay.Object]) -> None:

@@ -76,6 +76,15 @@ def test_only_one_namespace_and_only_what_carries_the_label_is_looked_at(
     ]
 
 
+def test_of_what_is_the_clusters_only_that_of_this_namespace_is_removed(
+    cluster: FakeKubectl,
+) -> None:
+    names = [f"digest-only.slipway-{env}" for env in ("dev", "old-dev", "dev-eu")]
+    labelled(cluster, *(made("ValidatingAdmissionPolicy", name) for name in names))
+    prune.prune(KUBE, NAMESPACE, [])
+    assert removed(cluster) == ["ValidatingAdmissionPolicy/digest-only.slipway-dev"]
+
+
 def test_what_a_controller_or_another_tool_made_stays(cluster: FakeKubectl) -> None:
     owned = policy("owned", ownerReferences=[{"kind": "Deployment", "name": "slipway"}])
     labelled(cluster, owned, policy("by-argo-cd", annotations={}))
