@@ -89,7 +89,10 @@ def namespace(env: str) -> str:
 
 
 def host(among: list[Object]) -> str:
-    """Return the host name that the Ingress among these objects serves."""
+    """Return the host name that the Ingress among these objects serves, or else the HTTPRoute."""
+    kinds = {each["kind"] for each in among}
+    if "HTTPRoute" in kinds and "Ingress" not in kinds:
+        return str(find(among, "HTTPRoute")["spec"]["hostnames"][0])
     return str(find(among, "Ingress")["spec"]["rules"][0]["host"])
 
 

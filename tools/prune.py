@@ -23,19 +23,23 @@ KINDS = (
     "horizontalpodautoscalers.autoscaling",
     "cronjobs.batch",
     "jobs.batch",
+    "objectstores.barmancloud.cnpg.io",
     "externalsecrets.external-secrets.io",
+    "httproutes.gateway.networking.k8s.io",
     "prometheusrules.monitoring.coreos.com",
     "servicemonitors.monitoring.coreos.com",
     "ingresses.networking.k8s.io",
     "networkpolicies.networking.k8s.io",
     "poddisruptionbudgets.policy",
+    "clusters.postgresql.cnpg.io",
+    "scheduledbackups.postgresql.cnpg.io",
     "validatingadmissionpolicies.admissionregistration.k8s.io",
     "validatingadmissionpolicybindings.admissionregistration.k8s.io",
 )
 # The cluster's, not a namespace's: each is named after the namespace that it is for.
 OF_CLUSTER = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-# With the one goes what serves the data, with the other the Secret that it made: a person decides.
-KEPT = ("StatefulSet", "ExternalSecret")
+# With these go what serves data, the data, its backups, or a Secret: a person decides.
+KEPT = ("StatefulSet", "Cluster", "ObjectStore", "ScheduledBackup", "ExternalSecret")
 
 
 def prune(kube: Kube, namespace: str, applied: list[overlay.Object]) -> None:

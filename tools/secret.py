@@ -16,6 +16,7 @@ from tools.kube import Kube, connect
 
 SECRET = "slipway-database"  # noqa: S105 - the name of the Secret, not its value
 KEY = "password"
+USER_KEY = "username"  # for who makes the user: the component postgres-ha
 ADMIN = "slipway-admin"
 ADMIN_KEY = "token"
 
@@ -36,7 +37,9 @@ def ensure(kube: Kube, env: str, password: str | None = None) -> None:
     namespace = overlay.namespace(env)
     space = overlay.find(overlay.rendered(env), "Namespace", namespace)
     kube.run("apply", "--filename", "-", stdin=json.dumps(space))
-    create(kube, namespace, SECRET, {KEY: password or secrets.token_urlsafe(32)})
+    user = overlay.find(overlay.rendered(env), "ConfigMap")["data"]["SLIPWAY_DATABASE_USER"]
+    both = {USER_KEY: user, KEY: password or secrets.token_urlsafe(32)}
+    create(kube, namespace, SECRET, both)
     create(kube, namespace, ADMIN, {ADMIN_KEY: secrets.token_urlsafe(32)})
     say(f"the admin token: {how_to_read(namespace)}")
 

@@ -115,7 +115,12 @@ def test_a_configmap_that_a_rollout_undo_would_need_stays_and_older_ones_go(
 
 
 @pytest.mark.parametrize(
-    ("kind", "api"), [("StatefulSet", "apps/v1"), ("ExternalSecret", "external-secrets.io/v1")]
+    ("kind", "api"),
+    [
+        ("StatefulSet", "apps/v1"),
+        ("Cluster", "postgresql.cnpg.io/v1"),
+        ("ExternalSecret", "external-secrets.io/v1"),
+    ],
 )
 def test_what_holds_data_is_named_and_stays(
     cluster: FakeKubectl, capsys: pytest.CaptureFixture[str], kind: str, api: str

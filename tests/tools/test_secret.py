@@ -29,6 +29,7 @@ def test_a_random_password_and_token_are_made_and_shown_nowhere(
     names = [each["metadata"]["name"] for each in made]  # type: ignore[index]
     assert names == ["slipway-database", "slipway-admin"] * 2
     data: list[dict[str, str]] = [each["stringData"] for each in made]  # type: ignore[misc]
+    assert [each.pop("username", None) for each in data] == ["slipway", None] * 2
     assert [list(each) for each in data] == [["password"], ["token"]] * 2
     values = {value for each in data for value in each.values()}
     assert len(values) == 4
@@ -83,7 +84,8 @@ def test_a_given_password_is_taken_without_its_final_newline(
     path.write_text("correct horse\n", encoding="utf-8")
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
     run(monkeypatch, "--env", "dev", "--password-file", str(path) if source == "file" else "-")
-    assert created(kubectl)[0]["stringData"] == {"password": "correct horse"}
+    made = created(kubectl)[0]["stringData"]
+    assert made == {"username": "slipway", "password": "correct horse"}
 
 
 def test_a_password_that_cannot_be_had_changes_nothing(
