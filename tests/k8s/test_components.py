@@ -7,6 +7,7 @@ import pytest
 
 from api import metrics
 from api.app import create_app
+from tests.k8s.conftest import ENVIRONMENTS
 from tools import overlay
 from tools.command import ROOT
 
@@ -50,6 +51,20 @@ def test_a_readme_says_why_how_to_enable_and_how_to_verify(component: str) -> No
     for part in ("**Why.**", "**How to enable.**", "**How to verify.**"):
         assert part in text
     assert f"../../components/{component}" in text
+
+
+def test_the_table_of_components_says_who_has_each() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| \[([\w-]+)\]\(\S+\) \|.*\| ([\w, ]+) \|$", text, re.MULTILINE))
+    have: dict[str, list[str]] = {path.name: [] for path in COMPONENTS.iterdir()}
+    for env in ENVIRONMENTS:
+        path = ROOT / overlay.OVERLAYS / env / "kustomization.yaml"
+        for name in re.findall(r"components/([\w-]+)$", path.read_text(), re.MULTILINE):
+            have[name].append(env)
+    words = {"all": ", ".join(ENVIRONMENTS), "nobody by default": ""}
+    assert {name: words.get(who, who) for name, who in told.items()} == {
+        name: ", ".join(envs) for name, envs in have.items()
+    }
 
 
 @pytest.mark.parametrize("component", OPTIONAL)
