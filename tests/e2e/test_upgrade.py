@@ -21,7 +21,7 @@ from tools.command import ROOT, run
 from tools.deploy import LOCAL
 from tools.kube import Kube
 from tools.probe import INGRESS
-from tools.prune import APPLIED, configmaps
+from tools.prune import APPLIED, OF_CLUSTER, configmaps, is_of
 
 GAP = r" 503: | 404: b'404 page not found"
 REQUESTS = 40  # before and after each change, so that each release writes on its own
@@ -108,14 +108,18 @@ def steady(each: overlay.Object) -> tuple[str, str]:
 
 
 def assert_exactly(environment: Environment, release: Release) -> None:
-    """Compare all that was ever applied to the namespace, whatever its labels, with a release."""
+    """Compare all that was ever applied to the namespace, whatever its labels, with a release.
+
+    What is the cluster's own counts as of the namespace that it is named after.
+    """
     scope = ("api-resources", "--namespaced", "--verbs", "delete,list", "--output", "name")
-    kinds = environment.kube.run(*scope).split()
+    kinds = [*environment.kube.run(*scope).split(), *OF_CLUSTER]
     items = environment.kube.get(",".join(kinds), "--namespace", environment.namespace)["items"]
     found = [
         each
         for each in items
         if APPLIED in each["metadata"].get("annotations", {})
+        and is_of(environment.namespace, each)
         and "ownerReferences" not in each["metadata"]
     ]
     wanted = [
