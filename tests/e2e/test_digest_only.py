@@ -117,15 +117,19 @@ def test_an_image_that_is_run_first_or_mounted_is_one_too(kube: Kube, more: Obje
 
 
 @pytest.mark.usefixtures("policy")
-def test_what_was_there_before_may_be_labelled_but_not_debugged_with_a_tag(
-    kube: Kube, before: str
-) -> None:
+def test_what_was_there_before_may_be_labelled(kube: Kube, before: str) -> None:
     kube.run("label", "pod", before, *SCOPE, "seen=yes")
-    container = {"name": "debug", "image": TAG, "targetContainerName": "c0"}
-    patch = json.dumps({"spec": {"ephemeralContainers": [container]}})
-    into = ("patch", "pod", before, *SCOPE, "--subresource=ephemeralcontainers")
+
+
+@pytest.mark.usefixtures("policy")
+def test_nobody_debugs_with_a_tag(kube: Kube) -> None:
+    made = workload("Pod", pod(DIGEST))
+    made["metadata"]["name"] = "named"
+    kube.run("create", *SCOPE, "-f", "-", stdin=json.dumps(made))
+    debug = ("debug", "named", *SCOPE, "--target=c0", "--attach=false", "--profile=general")
     with pytest.raises(ToolError, match="only images named by a digest"):
-        kube.run(*into, "--patch", patch)
+        kube.run(*debug, f"--image={TAG}")
+    kube.run(*debug, f"--image={DIGEST}")
 
 
 @pytest.mark.usefixtures("policy")
