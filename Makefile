@@ -70,7 +70,7 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
-test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/actionlint .tools/renderer .tools/k3d ## Run the tests (ARGS= for pytest's own arguments)
+test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/actionlint .tools/renderer .tools/helm .tools/k3d ## Run the tests (ARGS= for pytest's own arguments)
 	@$(BIN)/pytest -n auto $(ARGS)
 
 FUZZERS = $(shell grep -rlE '^(from|import) (hypothesis|schemathesis)|HYPOTHESIS_PROFILE' tests/api --include='test_*.py')
@@ -178,6 +178,14 @@ init: $(READY) ## Make a fork your own: OWNER= on GitHub, HOST= of prod (slipway
 .PHONY: doctor
 doctor: $(READY) .tools/kustomize .tools/renderer ## Say which programs are here, how to get those that are missing, and what `make init` and you have yet to set
 	@$(PYTHON) -m gitops doctor; status=$$?; echo; $(PYTHON) -m tools.doctor && exit $$status
+
+# Lint also refuses values that the schema does not allow: each environment's must be.
+.PHONY: chart
+chart: $(READY) .tools/kustomize .tools/renderer .tools/helm ## Write the Helm chart that k8s/ makes to .build/chart/slipway (docs/helm.md; RELEASE= for an image)
+	@$(PYTHON) -m tools.chart $(if $(RELEASE),--image "$(RELEASE)")
+	@for env in $(ENVIRONMENTS); do \
+		.tools/helm lint --strict --quiet .build/chart/slipway --values .build/chart/slipway/values-$$env.yaml || exit; \
+	done
 
 .PHONY: scan
 scan: $(READY) .tools/kustomize .tools/kube-score .tools/gitleaks $(CHECKOV) ## Scan overlays, files, commits, licences and the image of `make save`; k8s/exceptions.yaml excuses (REQUIRE_TRIVY=1)
@@ -424,11 +432,15 @@ $(RENOVATE): tools/renovate/package-lock.json tools/renovate/package.json tools/
 .tools/cosign: tools/cosign/go.mod tools/cosign/go.sum
 .tools/gitleaks:    PACKAGE := github.com/zricethezav/gitleaks/v8
 .tools/gitleaks: tools/gitleaks/go.mod tools/gitleaks/go.sum
+.tools/helm:        PACKAGE := helm.sh/helm/v4/cmd/helm
+.tools/helm: tools/helm/go.mod tools/helm/go.sum
+.tools/oras:        PACKAGE := oras.land/oras/cmd/oras
+.tools/oras: tools/oras/go.mod tools/oras/go.sum
 # For the tests; what `make cluster` calls is the released one, of `make downloads` or the PATH.
 .tools/k3d:         PACKAGE := github.com/k3d-io/k3d/v5
 .tools/k3d: tools/k3d/go.mod tools/k3d/go.sum
 .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer: tools/go.mod tools/go.sum
 .tools/renderer: tools/renderer/main.go
-.tools/cosign .tools/gitleaks .tools/k3d .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
+.tools/cosign .tools/gitleaks .tools/helm .tools/k3d .tools/oras .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
 	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from $<" >&2; exit 1; }
 	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from $<)
