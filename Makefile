@@ -285,20 +285,63 @@ sign: $(READY) .tools/cosign ## Sign the released image and attest what is in .b
 verify: $(READY) .tools/cosign ## Verify signature and SBOMs of the released image, by who released it or COSIGN_KEY= (ARGS=--without-sbom)
 	@$(COSIGN) verify $(ARGS)
 
+# The chart and the rendered overlays of a release name its image; they stand beside it, in charts/ and manifests/.
+BESIDE     = $(REGISTRY)/$(dir $(IMAGE_PATH))
+PLAIN_HTTP = $(if $(INSECURE),--plain-http)
+CHARTED    = $(BESIDE)charts/slipway@$(or $(CHART_DIGEST),$(shell cat .build/charts.digest 2>/dev/null))
+MANIFESTED = $(BESIDE)manifests/slipway@$(or $(MANIFESTS_DIGEST),$(shell cat .build/manifests.digest 2>/dev/null))
+# What a page names: the chart and the manifests if they were published.
+NOTED      = --image "$(RELEASED)" $(if $(filter %@,$(CHARTED)),,--chart "$(CHARTED)") \
+	$(if $(filter %@,$(MANIFESTED)),,--manifests "$(MANIFESTED)")
+.PHONY: package
+package: RELEASE = $(REGISTRY)/$(IMAGE_PATH):$(VERSION)@$(or $(DIGEST),$(shell cat .build/digest 2>/dev/null))
+package: chart ## Pack the chart and the rendered overlays of the image that was published, or DIGEST=, in .build/package/
+	@rm -rf .build/package && .tools/helm package .build/chart/slipway --destination .build/package
+	@$(PYTHON) -m tools.release.manifests --image "$(RELEASE)" --into .build/package/manifests.tar.gz
+
+.PHONY: publish-chart
+publish-chart: .tools/helm ## Push the packed chart to REGISTRY= and note its digest in .build/
+	@.tools/helm push $(PLAIN_HTTP) .build/package/slipway-$(VERSION).tgz oci://$(BESIDE)charts 2>&1 | tee .build/charts.pushed
+	@sed -n 's/^Digest: *//p' .build/charts.pushed >.build/charts.digest && [ -s .build/charts.digest ]
+
+# As both Argo CD and Flux take it, whose own client names the configuration so.
+.PHONY: publish-manifests
+publish-manifests: .tools/oras ## Push the packed manifests to REGISTRY= and note their digest in .build/
+	@echo '{}' >.build/package/config.json
+	@cd .build/package && ../../.tools/oras push $(PLAIN_HTTP) --no-tty --format go-template='{{.digest}}' \
+		--config config.json:application/vnd.cncf.flux.config.v1+json \
+		--annotation org.opencontainers.image.created=$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) \
+		--annotation org.opencontainers.image.revision=$(REVISION) \
+		$(BESIDE)manifests/slipway:$(VERSION) manifests.tar.gz:application/vnd.oci.image.layer.v1.tar+gzip >../manifests.digest
+	@cat .build/manifests.digest
+
+.PHONY: sign-package
+sign-package: $(READY) .tools/cosign ## Sign the chart and the manifests that were published, as the image
+	@for artefact in "$(CHARTED)" "$(MANIFESTED)"; do \
+		$(PYTHON) -m tools.release.cosign sign --image "$$artefact" $(if $(COSIGN_KEY),--key "$(COSIGN_KEY)") || exit; \
+	done
+
+.PHONY: verify-package
+verify-package: $(READY) .tools/cosign ## Verify the signatures of the chart and the manifests, or of CHART_DIGEST= and MANIFESTS_DIGEST=
+	@for artefact in "$(CHARTED)" "$(MANIFESTED)"; do \
+		$(PYTHON) -m tools.release.cosign verify --without-sbom --image "$$artefact" \
+			$(if $(COSIGN_KEY),--key "$(COSIGN_KEY)") || exit; \
+	done
+
 .PHONY: release-notes
 release-notes: $(READY) ## Print what a release page says: the changelog's section, and how to verify each artefact
-	@$(PYTHON) -m tools.release.notes --image "$(RELEASED)"
+	@$(PYTHON) -m tools.release.notes $(NOTED)
 
 .PHONY: release-page
 release-page: $(READY) ## Publish that on GitHub, or complete the page, with what is in .build/sbom/: TAG=v1.2.3
-	@$(PYTHON) -m tools.release.page --tag "$(TAG)" --image "$(RELEASED)" $(wildcard .build/sbom/*.json)
+	@$(PYTHON) -m tools.release.page --tag "$(TAG)" $(NOTED) $(wildcard .build/sbom/*.json)
 
 .PHONY: deliver
 deliver: $(READY) ## Commit what `make pin` changed, and open a pull request for it: TAG= (DELIVERY=push pushes it to MAIN=)
 	@DELIVERY=$(DELIVERY) $(PYTHON) -m tools.release.deliver --tag "$(TAG)" $(if $(MAIN),--main "$(MAIN)")
 
 .PHONY: rehearse
-rehearse: $(READY) .tools/cosign .tools/kustomize ## Release a version into REGISTRY= from a clone, signed with a key, and try to pass another image for it
+rehearse: $(READY) .tools/cosign .tools/kustomize .tools/renderer .tools/helm .tools/oras ## Release a version into REGISTRY= from a clone, signed with a key, and try to pass another image for it
 	@REGISTRY=$(REGISTRY) $(BIN)/pytest -o addopts= -p no:cacheprovider -rs -v tests/e2e/test_release.py $(ARGS)
 
 ##@ Cluster (works on whatever kube context is current)
@@ -352,7 +395,7 @@ diagnose: ## Print events, pods, descriptions and logs of every namespace, whate
 
 .PHONY: e2e
 e2e: ENV := dev
-e2e: deploy probe .tools/cosign .tools/renderer .tools/kubeconform ## Deploy dev and use it; then put every overlay through rollouts, bad releases, a drain and load
+e2e: deploy probe chart .tools/cosign .tools/kubeconform .tools/oras ## Deploy dev and use it; then put every overlay through rollouts, bad releases, a drain and load
 	@IMAGE=$(IMAGE) IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" \
 		IMAGE_TAG=$(IMAGE_TAG) REGISTRY=$(REGISTRY) $(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly tests/e2e $(ARGS)
 

@@ -6,13 +6,16 @@ It needs Docker and a registry, and no cluster: `make rehearse`.
 import os
 import re
 import subprocess
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.tools.chart.comparison import helm, of_kustomize
 from tests.tools.clone import commit, copy, git
+from tools import overlay
 from tools.command import ROOT
 from tools.scan import trivy
 
@@ -23,7 +26,9 @@ RELEASE = "k8s/overlays/{}/release/kustomization.yaml"
 # Nothing of the make that runs this: what it was told, such as ARGS=, is not for a release.
 PASSED = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_BUILD_FLAGS", "TRIVY")
 NO_PASSWORD = {"COSIGN_PASSWORD": ""}
-PROGRAMS = (".venv/.ready", ".tools/cosign", ".tools/kustomize")
+TOOLS = ("cosign", "helm", "kustomize", "oras", "renderer")
+PROGRAMS = (".venv/.ready", *(f".tools/{name}" for name in TOOLS))
+CONTENT = "application/vnd.oci.image.layer.v1.tar+gzip"  # what Argo CD takes, and Flux first of all
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Rehearsal:
     registry: str
     digest: str
     signed: str  # what the signing said
+    beside: dict[str, str]  # the addresses, by digest, of the chart and the manifests
 
     def make(self, *words: str) -> subprocess.CompletedProcess[str]:
         return make(self.root, self.registry, *words)
@@ -102,9 +108,22 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     if not trivy.absent():
         good(make(root, registry, "sbom", f"IMAGE_TAG={VERSION}-{ARCHITECTURE}"))
     signed = good(make(root, registry, "sign", "COSIGN_KEY=cosign.key"))
+    beside = publish_beside(root, registry, digest)
+    signed += good(make(root, registry, "sign-package", "COSIGN_KEY=cosign.key"))
     good(make(root, registry, "pin", "ENV=dev", f"TAG={VERSION}", f"DIGEST={digest}"))
     commit(root)
-    return Rehearsal(root, registry, digest, signed)
+    return Rehearsal(root, registry, digest, signed, beside)
+
+
+def publish_beside(root: Path, registry: str, digest: str) -> dict[str, str]:
+    """Pack and push the chart and the manifests of an image; return their addresses by digest."""
+    found: dict[str, str] = {}
+    good(make(root, registry, "package", f"DIGEST={digest}"))
+    for target, kind in (("publish-chart", "charts"), ("publish-manifests", "manifests")):
+        good(make(root, registry, target))
+        pushed = (root / ".build" / f"{kind}.digest").read_text(encoding="utf-8").strip()
+        found[kind] = f"{registry}/rehearsal/{kind}/slipway@{pushed}"
+    return found
 
 
 def own(root: Path, image: str) -> None:
@@ -169,6 +188,73 @@ def test_the_page_names_the_image_by_its_digest(rehearsal: Rehearsal) -> None:
     page = good(rehearsal.make("release-notes", f"DIGEST={rehearsal.digest}"))
     assert f"{rehearsal.image}@{rehearsal.digest}" in page
     assert "cosign verify" in page
+
+
+@pytest.mark.parametrize("kind", ["charts", "manifests"])
+def test_the_page_names_what_stands_beside_it_by_its_digest(
+    rehearsal: Rehearsal, kind: str
+) -> None:
+    page = good(rehearsal.make("release-notes", f"DIGEST={rehearsal.digest}"))
+    assert f"oci://{rehearsal.beside[kind]}" in page
+
+
+def test_chart_and_manifests_verify_with_its_key_and_with_no_other(rehearsal: Rehearsal) -> None:
+    assert good(rehearsal.make("verify-package", "COSIGN_KEY=cosign.pub")).count("verified") == 2
+    refused(rehearsal.make("verify-package", "COSIGN_KEY=other.pub"), "failed to verify signature")
+
+
+@pytest.mark.parametrize("env", ["dev", "staging", "prod"])
+def test_the_chart_that_is_pulled_by_its_digest_runs_the_image(
+    rehearsal: Rehearsal, env: str, tmp_path: Path
+) -> None:
+    chart = f"oci://{rehearsal.beside['charts']}"
+    done = helm("pull", chart, "--plain-http", "--untar", "--untardir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    values = tmp_path / "slipway" / f"values-{env}.yaml"
+    done = helm("template", "any", chart, "--plain-http", "--values", values)
+    assert done.returncode == 0, done.stderr
+    assert runs(overlay.objects(done.stdout)) == f"{rehearsal.image}:{VERSION}@{rehearsal.digest}"
+
+
+def runs(among: list[overlay.Object]) -> str:
+    """Return the image that the API runs."""
+    pod = overlay.find(among, "Deployment")["spec"]["template"]["spec"]
+    (image,) = {each["image"] for each in pod["containers"] + pod["initContainers"]}
+    return str(image)
+
+
+def test_the_manifests_that_are_pulled_by_their_digest_run_the_image(
+    rehearsal: Rehearsal, tmp_path: Path
+) -> None:
+    oras, address = str(ROOT / ".tools/oras"), rehearsal.beside["manifests"]
+    subprocess.run(
+        [oras, "pull", "--plain-http", "--no-tty", "--output", tmp_path, address],
+        check=True,
+        capture_output=True,
+    )
+    argv = [oras, "manifest", "fetch", "--plain-http", "--format=json", address]
+    told = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    assert told.count(CONTENT) == 1
+    with tarfile.open(tmp_path / "manifests.tar.gz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    for env in ("dev", "staging", "prod"):
+        text = (tmp_path / env / "manifests.yaml").read_text(encoding="utf-8")
+        assert runs(overlay.objects(text)) == f"{rehearsal.image}:{VERSION}@{rehearsal.digest}"
+        here = overlay.objects(overlay.render(overlay.OVERLAYS / env))
+        assert of_kustomize(overlay.objects(text)).keys() == of_kustomize(here).keys()
+
+
+def test_another_chart_under_the_same_version_is_refused(rehearsal: Rehearsal) -> None:
+    root, registry = rehearsal.root, rehearsal.registry
+    beside = publish_beside(root, registry, "sha256:" + 64 * "e")
+    assert beside["charts"] != rehearsal.beside["charts"]
+    refused(rehearsal.make("verify-package", "COSIGN_KEY=cosign.pub"), "no signatures")
+    # The digest that was signed is still what it was.
+    digests = [
+        f"{name}_DIGEST={rehearsal.beside[kind].partition('@')[2]}"
+        for name, kind in (("CHART", "charts"), ("MANIFESTS", "manifests"))
+    ]
+    good(rehearsal.make("verify-package", "COSIGN_KEY=cosign.pub", *digests))
 
 
 def test_dev_pins_it_and_a_promotion_takes_it_on(rehearsal: Rehearsal, promote: Promote) -> None:

@@ -32,7 +32,7 @@ def test_a_target_makes_all_that_it_opens(clone: Path, target: str) -> None:
 @pytest.mark.parametrize(
     ("target", "program"),
     [
-        ("e2e", "renderer"),
+        ("e2e", "kubeconform"),
         ("propose", "cosign"),
         ("check", "kubeconform"),
         ("check", "schemas/stamp"),
@@ -73,7 +73,10 @@ Must remake target 'render'.
         (".venv/bin/python -m tools.deploy --env dev", {"venv", "kustomize"}),
         (".venv/bin/python -m gitops promote k8s --from dev", {"venv", "cosign"}),
         (".venv/bin/python -m tools.github.propose --from dev", {"venv", "cosign"}),
-        (".venv/bin/pytest -q tests/e2e/test_release.py", {"venv", "kustomize", "cosign"}),
+        (
+            ".venv/bin/pytest -q tests/e2e/test_release.py",
+            {"venv", "kustomize", "cosign", "helm", "oras"},
+        ),
         ("python3 -m tools.github.sarif .build/*.sarif", set()),
         ("echo 'make .tools.kustomize'", set()),
     ],

@@ -14,6 +14,7 @@ GLUE = {
     "Verify that the image is the one built": "it compares what one job handed to the next",
     "Verify that the image is the one built and scanned": "it compares, and loads what is pushed",
     "Verify that the images are those built": "it compares, and loads what is pushed",
+    "Verify that they are those packed": "it compares what one job handed to the next",
     "Log in to GHCR": "a person has logged in already, with a token of their own",
 }
 

@@ -8,28 +8,47 @@ from tools.release import version
 from tools.release.cosign import WORKFLOW, Keyless, demand_digest, shown, verification
 
 
-def notes(changes: str, image: str, repository: str, tag: str) -> str:
-    """Return the text in Markdown."""
-    demand_digest(image)
+def notes(changes: str, image: str, repository: str, tag: str, beside: dict[str, str]) -> str:
+    """Return the text in Markdown; `beside` has the addresses of what else was published."""
+    for each in (image, *beside.values()):
+        demand_digest(each)
     workflow = ["--repo", repository, "--signer-workflow", f"{repository}/{WORKFLOW}"]
     signer = Keyless(repository, tag)
-    commands = {what: ["cosign", *argv] for what, argv in verification(image, signer).items()} | {
-        "How it was built": ["gh", "attestation", "verify", *workflow, f"oci://{image}"],
-        "A file of this page": ["gh", "attestation", "verify", *workflow, "FILE"],
-    }
-    lines = [changes, "", "## Image", "", f"    {image}", "", "## Verify", ""]
+    commands = {what: ["cosign", *argv] for what, argv in verification(image, signer).items()}
+    for what, address in beside.items():
+        argv = ["cosign", "verify", *signer.verifying(), address]
+        commands[f"The signature of the {what}"] = argv
+    commands["How it was built"] = ["gh", "attestation", "verify", *workflow, f"oci://{image}"]
+    commands["A file of this page"] = ["gh", "attestation", "verify", *workflow, "FILE"]
+    lines = [changes, "", "## Image", "", f"    {image}", ""]
+    for what, address in beside.items():
+        lines += [f"## {what.capitalize()}", "", f"    oci://{address}", ""]
+    lines += ["## Verify", ""]
     for what, argv in commands.items():
         lines += [f"{what}:", "", "```sh", shown(argv), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
+def add_artefacts(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options that name what was published."""
+    parser.add_argument("--image", metavar="NAME@sha256:…", required=True)
+    parser.add_argument("--chart", metavar="NAME@sha256:…")
+    parser.add_argument("--manifests", metavar="NAME@sha256:…")
+
+
+def of_release(given: argparse.Namespace) -> str:
+    """Return the text for the current version, of which these artefacts were published."""
+    beside = {"chart": given.chart, "manifests": given.manifests}
+    named = {what: address for what, address in beside.items() if address}
+    changes = version.notes(ROOT, version.current(ROOT))
+    return notes(changes, given.image, project.repository(), version.tag(ROOT), named)
+
+
 def main() -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(prog="python -m tools.release.notes", description=__doc__)
-    parser.add_argument("--image", metavar="NAME@sha256:…", required=True)
-    image: str = parser.parse_args().image
-    changes = version.notes(ROOT, version.current(ROOT))
-    say(notes(changes, image, project.repository(), version.tag(ROOT)))
+    add_artefacts(parser)
+    say(of_release(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,9 @@
 import argparse
 from pathlib import Path
 
-from tools import project
 from tools.command import ROOT, exit_with, say
 from tools.github.gh import gh
-from tools.release import version
-from tools.release.notes import notes
+from tools.release import notes
 
 
 def is_there(root: Path, tag: str) -> bool:
@@ -40,11 +38,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.release.page", description=__doc__)
     parser.add_argument("files", metavar="FILE", nargs="*", type=Path, help="to offer on the page")
     parser.add_argument("--tag", required=True)
-    parser.add_argument("--image", metavar="NAME@sha256:…", required=True)
+    notes.add_artefacts(parser)
     given = parser.parse_args()
-    changes = version.notes(ROOT, version.current(ROOT))
-    text = notes(changes, given.image, project.repository(), version.tag(ROOT))
-    publish(ROOT, given.tag, text, given.files)
+    publish(ROOT, given.tag, notes.of_release(given), given.files)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+"""Write what the overlays render to with a release's image, as one archive for the controllers.
+
+It has a folder an environment. In a registry it is the one layer of an artefact, which Argo CD and
+Flux each take as a source of manifests. The same manifests make the same bytes.
+"""
+
+import argparse
+import gzip
+import io
+import re
+import tarfile
+from pathlib import Path
+
+from tools import deploy, overlay
+from tools.command import ROOT, ToolError, exit_with, say
+
+IMAGE = re.compile(r"(?P<newName>[^@\s]+):(?P<newTag>[^:/@\s]+)@(?P<digest>sha256:[0-9a-f]{64})")
+
+
+def rendered(image: str) -> dict[str, str]:
+    """Return the manifests of each environment by their path in the archive.
+
+    Raises ToolError for an image without tag or digest.
+    """
+    found = IMAGE.fullmatch(image)
+    if not found:
+        raise ToolError(f"{image}: name the image as NAME:TAG@sha256:…")
+    return {
+        f"{env}/manifests.yaml": deploy.render(ROOT / overlay.OVERLAYS / env, found.groupdict(), [])
+        for env in overlay.environments()
+    }
+
+
+def archive(texts: dict[str, str]) -> bytes:
+    """Return files as a compressed archive that says nothing of when and by whom it was made."""
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for path, text in sorted(texts.items()):
+            content = text.encode()
+            member = tarfile.TarInfo(path)
+            member.size, member.mode = len(content), 0o644
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def main() -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(prog="python -m tools.release.manifests", description=__doc__)
+    parser.add_argument("--image", metavar="NAME:TAG@sha256:…", required=True)
+    parser.add_argument("--into", metavar="FILE", type=Path, required=True)
+    given = parser.parse_args()
+    texts = rendered(given.image)
+    given.into.parent.mkdir(parents=True, exist_ok=True)
+    given.into.write_bytes(archive(texts))
+    say(f"wrote {', '.join(texts)} to {given.into}")
+
+
+if __name__ == "__main__":
+    exit_with(main)
