@@ -1,6 +1,8 @@
 """Templates: where renderings differ there is an `if`, where a value is named an expression."""
 
+import itertools
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -103,8 +105,11 @@ class Writer:
         if not then:
             grouped = f"({condition})" if " " in condition else condition
             return [f"{{{{- if not {grouped} }}}}", *otherwise, "{{- end }}"]
+        opening = [f"{{{{- if {condition} }}}}", *then]
+        if is_one_if(otherwise):
+            return [*opening, otherwise[0].replace("{{- if", "{{- else if"), *otherwise[1:]]
         middle = ["{{- else }}", *otherwise] if otherwise else []
-        return [f"{{{{- if {condition} }}}}", *then, *middle, "{{- end }}"]
+        return [*opening, *middle, "{{- end }}"]
 
     def leaf(self, lead: str, value: Any, indent: int) -> list[str]:
         """Return the lines of a scalar, or of a value of the chart in its place."""
@@ -146,6 +151,14 @@ class Writer:
         """Return the lines of a map that has the entries of a value only; none if it is empty."""
         opening, inner, closing = self.spread({frozenset(): next(iter(value))}, indent + 2)
         return [opening[2:], f"{' ' * indent}{lead}", inner, closing[2:]]
+
+
+def is_one_if(lines: list[str]) -> bool:
+    """Tell whether lines are one `if` from the first to the last of them."""
+    if not lines or not lines[0].startswith("{{- if"):
+        return False
+    depths = [len(re.findall(r"{{- (?:if|with) ", line)) - line.count("{{- end") for line in lines]
+    return 0 not in list(itertools.accumulate(depths))[:-1]
 
 
 def lead_in(lead: str | None, lines: list[str], indent: int) -> list[str]:

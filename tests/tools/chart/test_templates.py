@@ -48,6 +48,17 @@ def test_what_a_part_changes_has_an_else() -> None:
     assert text == "{{- if .Values.c }}\nx: 2\n{{- else }}\nx: 1\n{{- end }}\n"
 
 
+def test_what_several_parts_change_is_one_chain() -> None:
+    text = written({each: {"x": max(each, default="-")} for each in CHOSEN})
+
+    assert text.splitlines() == [
+        *["{{- if .Values.c }}", "x: c"],
+        *["{{- else if .Values.b }}", "x: b"],
+        *["{{- else if .Values.a }}", "x: a"],
+        *["{{- else }}", "x: '-'", "{{- end }}"],
+    ]
+
+
 def test_what_two_parts_make_together_stands_in_both_ifs() -> None:
     text = written({each: {"x": 1} if each >= {"a", "c"} else None for each in CHOSEN})
 

@@ -117,6 +117,16 @@ def test_an_environments_values_say_what_its_overlay_says(chart: Path, env: str)
     assert said["image"].get("digest", "") == image.partition("@")[2]
 
 
+def test_the_secrets_have_the_names_that_the_values_say(chart: Path) -> None:
+    given = ["secrets.database=one", "secrets.admin=other"]
+    given += [f"components.{sources.value(each.name)}=true" for each in sources.components()]
+    found = template(chart, "any", *[f"--set={each}" for each in given])
+
+    mounted = set(re.findall(r"'secretName': '([^']*)'", str(found)))
+    made = {each["spec"]["target"]["name"] for each in found if each["kind"] == "ExternalSecret"}
+    assert mounted == made == {"one", "other"}
+
+
 def test_every_setting_of_the_base_is_a_value() -> None:
     named = {name.partition(".")[2] for name in values.defaults() if name.startswith("settings.")}
 
