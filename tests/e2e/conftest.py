@@ -189,6 +189,6 @@ def pytest_runtest_makereport(
         capture = item.config.pluginmanager.getplugin("capturemanager")
         assert capture is not None
         with capture.global_and_fixture_disabled():
-            environment = funcargs.get("environment")
+            environment = funcargs.get("environment") or funcargs.get("release")
             explain(kube, environment.namespace if environment else NAMESPACE)
     return outcome

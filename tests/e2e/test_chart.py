@@ -35,6 +35,7 @@ class Release:
     kube: Kube
     ingress_url: str
     chart: str  # its address in the registry, by digest
+    namespace: str = NAMESPACE
 
     def helm(self, *argv: str | Path) -> subprocess.CompletedProcess[str]:
         scope = ["--namespace", NAMESPACE, "--kube-context", self.kube.context]
