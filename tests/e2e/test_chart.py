@@ -114,7 +114,7 @@ def release(kube: Kube, pushed: str) -> Iterator[Release]:
         made.must_upgrade()
         yield made
     finally:
-        kube.run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+        kube.run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
 
 
 def count(release: Release) -> int:
@@ -148,10 +148,15 @@ def test_a_changed_setting_rolls_the_pods_and_a_rollback_brings_the_old_ones_bac
     assert answer.status == 201, answer.body
 
     began = time.monotonic()
-    release.must_upgrade("--set=settings.SLIPWAY_PUBLIC_READ=false")
+    release.must_upgrade("--set-string=settings.SLIPWAY_PUBLIC_READ=false")
     took = time.monotonic() - began
     stranger = Ingress(release.ingress_url, HOST)
-    assert stranger.call("GET", DEPLOYMENTS).status == 401
+    # The ingress may go on to the old pod for a moment.
+    deadline = time.monotonic() + 15
+    while (status := stranger.call("GET", DEPLOYMENTS).status) == 200:
+        assert time.monotonic() < deadline, "the pods still have the old setting"
+        time.sleep(0.5)
+    assert status == 401
     assert release.pods().isdisjoint(before)
 
     release.must("rollback", "slipway", str(first), "--wait", "--timeout", "180s")
@@ -199,7 +204,7 @@ def test_what_was_recorded_is_there_after_it_was_uninstalled_and_installed_again
     recorded = count(release)
     assert recorded
 
-    release.must("uninstall", "slipway", "--wait", "--timeout", "180s")
+    release.must("uninstall", "slipway", "--cascade=foreground", "--wait", "--timeout=180s")
     assert release.objects() == "ConfigMap/kube-root-ca.crt"
     release.must_upgrade()
 
