@@ -286,28 +286,33 @@ verify: $(READY) .tools/cosign ## Verify signature and SBOMs of the released ima
 	@$(COSIGN) verify $(ARGS)
 
 # The chart and the rendered overlays of a release name its image; they stand beside it, in charts/ and manifests/.
-BESIDE     = $(REGISTRY)/$(dir $(IMAGE_PATH))
-PLAIN_HTTP = $(if $(INSECURE),--plain-http)
-CHARTED    = $(BESIDE)charts/slipway@$(or $(CHART_DIGEST),$(shell cat .build/charts.digest 2>/dev/null))
-MANIFESTED = $(BESIDE)manifests/slipway@$(or $(MANIFESTS_DIGEST),$(shell cat .build/manifests.digest 2>/dev/null))
-# What a page names: the chart and the manifests if they were published.
-NOTED      = --image "$(RELEASED)" $(if $(filter %@,$(CHARTED)),,--chart "$(CHARTED)") \
-	$(if $(filter %@,$(MANIFESTED)),,--manifests "$(MANIFESTED)")
+BESIDE           = $(REGISTRY)/$(dir $(IMAGE_PATH))
+PLAIN_HTTP       = $(if $(INSECURE),--plain-http)
+CHART_DIGEST     ?= $(shell cat .build/charts.digest 2>/dev/null)
+MANIFESTS_DIGEST ?= $(shell cat .build/manifests.digest 2>/dev/null)
+UNPUBLISHED      = $(error publish them first: make package publish-chart publish-manifests)
+CHARTED          = $(BESIDE)charts/slipway@$(or $(CHART_DIGEST),$(UNPUBLISHED))
+MANIFESTED       = $(BESIDE)manifests/slipway@$(or $(MANIFESTS_DIGEST),$(UNPUBLISHED))
+# What a page names: of these, what was published.
+NOTED = --image "$(RELEASED)" $(if $(CHART_DIGEST),--chart "$(CHARTED)") $(if $(MANIFESTS_DIGEST),--manifests "$(MANIFESTED)")
+PACKED = { [ -e .build/package/$(1) ] || { echo 'pack them first: make package' >&2; exit 2; }; }
+
 .PHONY: package
-package: RELEASE = $(REGISTRY)/$(IMAGE_PATH):$(VERSION)@$(or $(DIGEST),$(shell cat .build/digest 2>/dev/null))
+package: RELEASE = $(subst @,:$(VERSION)@,$(RELEASED))
 package: chart ## Pack the chart and the rendered overlays of the image that was published, or DIGEST=, in .build/package/
 	@rm -rf .build/package && .tools/helm package .build/chart/slipway --destination .build/package
 	@$(PYTHON) -m tools.release.manifests --image "$(RELEASE)" --into .build/package/manifests.tar.gz
 
 .PHONY: publish-chart
 publish-chart: .tools/helm ## Push the packed chart to REGISTRY= and note its digest in .build/
+	@$(call PACKED,slipway-$(VERSION).tgz)
 	@.tools/helm push $(PLAIN_HTTP) .build/package/slipway-$(VERSION).tgz oci://$(BESIDE)charts 2>&1 | tee .build/charts.pushed
 	@sed -n 's/^Digest: *//p' .build/charts.pushed >.build/charts.digest && [ -s .build/charts.digest ]
 
 # As both Argo CD and Flux take it, whose own client names the configuration so.
 .PHONY: publish-manifests
 publish-manifests: .tools/oras ## Push the packed manifests to REGISTRY= and note their digest in .build/
-	@echo '{}' >.build/package/config.json
+	@$(call PACKED,manifests.tar.gz) && echo '{}' >.build/package/config.json
 	@cd .build/package && ../../.tools/oras push $(PLAIN_HTTP) --no-tty --format go-template='{{.digest}}' \
 		--config config.json:application/vnd.cncf.flux.config.v1+json \
 		--annotation org.opencontainers.image.created=$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) \

@@ -16,11 +16,13 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DOCUMENTED = sorted(re.findall(r"^([a-z][a-z0-9-]*):(?! ENV :=).*## ", MAKEFILE, re.MULTILINE))
 # Something for each variable without which a target only says what is missing.
 GIVEN = {
+    "CHART_DIGEST": f"sha256:{64 * '2'}",
     "DIGEST": f"sha256:{64 * '1'}",
     "FROM": "dev",
     "GIT_URL": "http://127.0.0.1/x.git",
     "HOST": "slipway.example.org",
     "OWNER": "acme",
+    "MANIFESTS_DIGEST": f"sha256:{64 * '3'}",
     "TAG": "v1.2.3",
     "TO": "staging",
     "VERSION": "1.2.3",
