@@ -140,7 +140,7 @@ def of_overlay(env: str) -> Tree:
     ]
     answers = sources.render(map(sources.pattern, sets))
     matches = [match(sources.must(each, env), actual, namespace) for each in answers]
-    best = min(matches, key=lambda each: len(each.differences))
+    best = min(matches, key=lambda each: (len(each.differences), -len(each.values)))
     if best.differences:
         raise ToolError(
             f"the overlay {env} differs from the base where no value of the chart is: "
