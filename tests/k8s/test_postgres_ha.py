@@ -171,5 +171,6 @@ def test_no_controller_takes_the_data_away(among: list[overlay.Object]) -> None:
     annotations = overlay.find(among, "Cluster", NAME)["metadata"]["annotations"]
     assert annotations == {
         "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+        "helm.sh/resource-policy": "keep",
         "kustomize.toolkit.fluxcd.io/prune": "disabled",
     }

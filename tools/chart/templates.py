@@ -103,8 +103,7 @@ class Writer:
         condition = self.conditions[part]
         then, otherwise = write(with_it), write(without)
         if not then:
-            grouped = f"({condition})" if " " in condition else condition
-            return [f"{{{{- if not {grouped} }}}}", *otherwise, "{{- end }}"]
+            return [f"{{{{- if {opposite(condition)} }}}}", *otherwise, "{{- end }}"]
         opening = [f"{{{{- if {condition} }}}}", *then]
         if is_one_if(otherwise):
             return [*opening, otherwise[0].replace("{{- if", "{{- else if"), *otherwise[1:]]
@@ -151,6 +150,13 @@ class Writer:
         """Return the lines of a map that has the entries of a value only; none if it is empty."""
         opening, inner, closing = self.spread({frozenset(): next(iter(value))}, indent + 2)
         return [opening[2:], f"{' ' * indent}{lead}", inner, closing[2:]]
+
+
+def opposite(condition: str) -> str:
+    """Return the condition that holds when another does not."""
+    if condition.startswith("not ."):
+        return condition.removeprefix("not ")
+    return f"not ({condition})" if " " in condition else f"not {condition}"
 
 
 def is_one_if(lines: list[str]) -> bool:

@@ -66,6 +66,10 @@ def on_an_overlay(env: str, component: str, folder: Path) -> Objects:
     (labels,) = made["labels"]
     kinds = {each["kind"] for each in labels["fields"]} | {"StatefulSet"}
     labels["fields"] = [{**labels["fields"][0], "kind": kind} for kind in kinds]
+    # A route takes the host of the overlay's Ingress, as the page of its component says.
+    host = {"kind": "Ingress", "fieldPath": "spec.rules.0.host"}
+    route = {"select": {"kind": "HTTPRoute"}, "fieldPaths": ["spec.hostnames.0"]}
+    made["replacements"] = [{"source": host, "targets": [route]}]
     path.write_text(yaml.safe_dump(made), encoding="utf-8")
     (objects,) = rendered([Job(path.parent)])
     return objects

@@ -8,7 +8,7 @@ import pytest
 
 from tools.chart.matching import match
 from tools.chart.sources import Part
-from tools.chart.templates import Writer
+from tools.chart.templates import Writer, opposite
 from tools.command import ToolError
 
 PARTS = tuple(Part(name, Path(name), f".Values.{name}") for name in ("a", "b", "c"))
@@ -40,6 +40,18 @@ def test_what_a_part_takes_away_stands_in_its_not() -> None:
     text = written({each: {"x": 1} | ({} if "b" in each else {"y": 2}) for each in CHOSEN})
 
     assert text == "x: 1\n{{- if not .Values.b }}\ny: 2\n{{- end }}\n"
+
+
+@pytest.mark.parametrize(
+    ("condition", "then"),
+    [
+        (".Values.b", "not .Values.b"),
+        ("not .Values.b", ".Values.b"),
+        ("and .Values.a .Values.b", "not (and .Values.a .Values.b)"),
+    ],
+)
+def test_a_condition_is_turned_round(condition: str, then: str) -> None:
+    assert opposite(condition) == then
 
 
 def test_what_a_part_changes_has_an_else() -> None:

@@ -46,6 +46,9 @@ SETTINGS = set(overlay.find(sources.base(), "ConfigMap")["data"])
         ("components.networkPolicy=yes", "/components/networkPolicy"),
         ("components.network-policy=true", "'network-policy' not allowed"),
         ("networkPolicy.from=null", "/networkPolicy"),
+        ("gateway.parents=null", "/gateway"),
+        ("postgresHa.instances=1", "/postgresHa/instances"),
+        ("postgresHa.backups=a bucket", "/postgresHa/backups"),
         ("externalSecrets.store.kind=Vault", "/externalSecrets/store/kind"),
         ("notifications.replicas=-1", "/notifications/replicas"),
         ("postgres.storage=big", "/postgres/storage"),
@@ -103,6 +106,14 @@ def test_an_unknown_map_is_refused_everywhere(chart: Path) -> None:
     assert [each for each in maps(schema) if each.get("additionalProperties") is not False] == []
 
 
+def test_a_route_serves_the_host_instead_of_the_ingress(chart: Path) -> None:
+    given = ["ingress.enabled=false", "components.gateway=true", "ingress.host=a.example.com"]
+    found = template(chart, "any", *[f"--set={each}" for each in given])
+
+    assert overlay.find(found, "HTTPRoute")["spec"]["hostnames"] == ["a.example.com"]
+    assert "Ingress" not in {each["kind"] for each in found}
+
+
 @pytest.mark.parametrize("env", overlay.environments())
 def test_an_environments_values_say_what_its_overlay_says(chart: Path, env: str) -> None:
     said = yaml.safe_load((chart / f"values-{env}.yaml").read_text(encoding="utf-8"))
@@ -122,9 +133,12 @@ def test_the_secrets_have_the_names_that_the_values_say(chart: Path) -> None:
     given += [f"components.{sources.value(each.name)}=true" for each in sources.components()]
     found = template(chart, "any", *[f"--set={each}" for each in given])
 
-    mounted = set(re.findall(r"'secretName': '([^']*)'", str(found)))
-    made = {each["spec"]["target"]["name"] for each in found if each["kind"] == "ExternalSecret"}
-    assert mounted == made == {"one", "other"}
+    for each in found:
+        del each["metadata"][
+            "name"
+        ]  # policies and ExternalSecrets are named after what they lead to
+    assert {"one", "other"} <= set(re.findall(r"'secretName': '([^']*)'", str(found)))
+    assert not re.findall(r"'slipway-(?:database|admin)'", str(found))
 
 
 def test_every_setting_of_the_base_is_a_value() -> None:
