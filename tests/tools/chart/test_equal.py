@@ -195,6 +195,15 @@ def test_a_difference_of_an_overlay_that_no_value_can_say_is_an_error(
     assert "name one there in tools/chart/overlay" in str(error.value)
 
 
+def test_what_it_renders_with_every_component_is_valid(chart: Path) -> None:
+    done = helm("template", "any", chart, "--namespace", NAMESPACE, *switches(*COMPONENTS))
+
+    verdict = validate.check(done.stdout, schemas.minors(schemas.source())[0])
+
+    assert verdict.faults == []
+    assert verdict.valid > 20
+
+
 @pytest.mark.parametrize("version", schemas.minors(schemas.source()))
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_what_it_renders_is_valid_with_its_test(chart: Path, env: str, version: str) -> None:
