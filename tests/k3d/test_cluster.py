@@ -85,6 +85,7 @@ def machine(home: Path) -> Iterator[Machine]:
         environment = {
             "PATH": f"{home}:{os.environ['PATH']}",
             "HOME": str(home),
+            "TMPDIR": str(home),  # k3d leaves a copy of its configuration there
             "KUBECONFIG": str(home / "kubeconfig"),
             "DOCKER_HOST": host,
             "HTTPS_PROXY": "http://127.0.0.1:9",
