@@ -46,6 +46,8 @@ GO_BUILD = GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C $(dir $<) -mod=reado
 
 # uv trusts whom the machine trusts, as git and Go do: a company may have a certificate authority of its own.
 export UV_SYSTEM_CERTS := 1
+# An image and nothing beside it: Docker 29 would add a provenance, which makes a list that `make index` cannot join.
+export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
 export FLASK_APP := api
 export INGRESS_URL
 # What `make downloads` installs is found before what the machine has.

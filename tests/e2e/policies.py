@@ -41,7 +41,8 @@ def elsewhere(kube: Kube, image: str) -> Iterator[Network]:
         yield network
     finally:
         network.stop()
-        kube.run("delete", "namespace", *made, "--ignore-not-found", "--timeout=120s")
+        if made:
+            kube.run("delete", "namespace", *made, "--ignore-not-found", "--timeout=120s")
 
 
 def demand_enforcement(network: Network) -> None:

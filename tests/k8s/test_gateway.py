@@ -59,8 +59,9 @@ def test_all_else_is_as_it_was(env: str, beside: Objects) -> None:
 
 
 def test_instead_of_the_ingress_it_has_the_host_that_is_named(env: str, instead: Objects) -> None:
-    assert overlay.host(instead) == "slipway.example.com"
-    assert spec(instead)["hostnames"] == ["slipway.example.com"]
+    host = project.hosts()["prod"]  # that of the README, which `make init` rewrites
+    assert overlay.host(instead) == host
+    assert spec(instead)["hostnames"] == [host]
     was = [each for each in overlay.rendered(env) if each["kind"] != "Ingress"]
     assert [each for each in instead if each["kind"] != "HTTPRoute"] == was
 

@@ -160,6 +160,21 @@ def test_the_manifests_of_a_fork_are_valid(clone: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_tests_that_read_owners_and_hosts_pass_in_a_fork(clone: Path) -> None:
+    init.init(clone, OWNER, HOST)
+    commit(clone)
+    files = ("workflows/test_policies.py", "k8s/test_gateway.py", "k8s/test_overlays.py")
+    done = subprocess.run(
+        [ROOT / ".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        + [f"tests/{file}" for file in files],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
 def steps(root: Path) -> list[str]:
     return [str(step) for step in doctor.ownership(root)]
 

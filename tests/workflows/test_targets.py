@@ -89,6 +89,13 @@ def test_what_is_deployed_and_published_is_what_was_built_and_scanned() -> None:
         assert f"make {target} IMAGE_TAR=.build/image.tar" in TEXTS["ci.yaml"]
 
 
+def test_network_policies_are_enforced_wherever_every_overlay_is_tried() -> None:
+    every = [step for text in TEXTS.values() for _, step in steps(parsed(text))]
+    tried = [step for step in every if "e2e" in targets(step.get("run", ""))]
+    assert len(tried) == 2
+    assert all(step["env"]["REQUIRE_POLICIES"] == "1" for step in tried)
+
+
 def test_every_target_that_a_workflow_calls_exists() -> None:
     assert called() <= RULES.keys()
 

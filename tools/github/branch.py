@@ -56,9 +56,19 @@ def push(root: Path, branch: str) -> None:
 
 
 def replace(root: Path, branch: str) -> None:
-    """Push what is checked out in place of what a run that failed has left on a branch."""
+    """Push what is checked out in place of what a run that failed has left on a branch.
+
+    Raises ToolError if somebody has pushed another commit there.
+    """
     reference = f"refs/heads/{branch}"
     left = git(root, "ls-remote", "origin", reference).partition("\t")[0]
+    if left:
+        git(root, "fetch", "--quiet", "origin", left)
+        # By their subjects: a clone may have too little history to tell what is new on a branch.
+        theirs, ours = (git(root, "log", "-1", "--format=%s", each) for each in (left, "HEAD"))
+        if theirs != ours:
+            why = f"the branch {branch} ends with {theirs!r}, which is somebody else's"
+            raise ToolError(f"{why}: delete the branch, then run this again")
     lease = f"--force-with-lease={reference}:{left}"
     git(root, "push", "--quiet", lease, "origin", f"HEAD:{reference}")
 

@@ -1,18 +1,37 @@
 """GitHub's own command line, which holds the token: none passes through here."""
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.command import complain, run
+from tools.command import ROOT, complain, run
 
 MISSING = "see https://cli.github.com"
+ON_GITHUB = re.compile(r"github\.com[/:](?P<repository>[^/]+/[^/]+?)(\.git)?/?$")
 
 
-def gh(*arguments: str, stdin: str | None = None, cwd: Path | None = None) -> str:
-    """Run `gh` and return what it prints. Raises ToolError, with its words, when it fails."""
-    done = run(["gh", *arguments], stdin=stdin, cwd=cwd, missing=MISSING)
+def origin(root: Path = ROOT) -> str | None:
+    """Return the repository that git pushes to as OWNER/NAME, None if it is not on GitHub.
+
+    In the clone of a fork that `gh` has made, gh itself would mean the repository forked from.
+    """
+    done = run(["git", "-C", root, "remote", "get-url", "origin"])
+    found = ON_GITHUB.search(done.stdout.strip())
+    return found["repository"] if found else None
+
+
+def gh(*arguments: str, stdin: str | None = None, cwd: Path = ROOT) -> str:
+    """Run `gh` for the origin and return what it prints.
+
+    Raises ToolError, with its words, when it fails.
+    """
+    known = {"GH_REPO": repository} if (repository := origin(cwd)) else {}
+    done = run(
+        ["gh", *arguments], stdin=stdin, cwd=cwd, env={**known, **os.environ}, missing=MISSING
+    )
     if done.returncode:
         raise complain(done, f"gh {' '.join(arguments[:2])}")
     return done.stdout

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from tools.command import ROOT, ToolError, exit_with, say
-from tools.github.gh import get, gh, send
+from tools.github.gh import get, origin, send
 
 RULESETS = ROOT / ".github" / "rulesets"
 MAIN = "main"
@@ -54,7 +54,8 @@ def apply_ruleset(repository: str, path: Path) -> None:
     """Create a ruleset, or replace the one of the same name."""
     ruleset = json.loads(path.read_text(encoding="utf-8"))
     at = f"repos/{repository}/rulesets"
-    old = next((each["id"] for each in get(at) if each["name"] == ruleset["name"]), None)
+    own = get(at, includes_parents="false")  # not those of the organisation
+    old = next((each["id"] for each in own if each["name"] == ruleset["name"]), None)
     send("PUT", f"{at}/{old}", ruleset) if old else send("POST", at, ruleset)
     say(f"ruleset {ruleset['name']}: {'replaced' if old else 'created'}")
 
@@ -96,13 +97,12 @@ def steps(repository: str) -> Iterator[tuple[str, Callable[[], None]]]:
 def main() -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(prog="python -m tools.github.rules", description=__doc__)
-    parser.add_argument(
-        "--repository", metavar="OWNER/NAME", help="default: the one that gh sees in this clone"
-    )
-    given = parser.parse_args().repository
-    repository = given or gh("repo", "view", "--json", "nameWithOwner", "--jq", ".nameWithOwner")
+    parser.add_argument("--repository", metavar="OWNER/NAME", help="default: this clone's origin")
+    repository = parser.parse_args().repository or origin()
+    if not repository:
+        raise ToolError("the origin of this clone is not on GitHub: say --repository OWNER/NAME")
     failed = []
-    for what, apply in steps(repository.strip()):
+    for what, apply in steps(repository):
         try:
             apply()
         except ToolError as error:  # some are for public repositories or paid plans only

@@ -47,13 +47,19 @@ def deliver(root: Path, tag: str, way: str, main_branch: str) -> None:
     file = pinned(root)
     env = Path(file).parts[len(OVERLAYS.parts)]
     title = f"Release {tag} to {env}"
+    before = project.git("rev-parse", "HEAD", root=root)
     project.git("commit", "--quiet", "--message", f"{title}.", "--", file, root=root)
-    if way == "push":
-        branch.push(root, main_branch)
-        say(f"{title}: pushed to {main_branch}")
-        return
-    body = f"Pins the image of {tag} by its digest, which the release pipeline has signed."
-    branch.propose(root, f"release/{env}-{tag}", title, body)
+    try:
+        if way == "push":
+            branch.push(root, main_branch)
+            say(f"{title}: pushed to {main_branch}")
+        else:
+            body = f"Pins the image of {tag} by its digest, which the release pipeline has signed."
+            branch.propose(root, f"release/{env}-{tag}", title, body)
+    except ToolError:
+        # A pin that is committed here alone would look delivered to the next call.
+        project.git("reset", "--soft", before, root=root)
+        raise
 
 
 def main() -> None:

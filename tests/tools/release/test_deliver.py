@@ -77,6 +77,43 @@ def test_what_failed_at_any_point_is_completed_by_the_next_run(
     assert len(forge.checks) == 1
 
 
+@pytest.mark.parametrize("refused", ["pr list", "pr create", "workflow run"])
+def test_the_same_clone_delivers_what_failed_before(root: Path, forge: Forge, refused: str) -> None:
+    forge.refuse(refused)
+    with pytest.raises(ToolError, match="is refused"):
+        deliver(root, "v1.0.0", "pull-request", "main")
+    assert git(root, "log", "-1", "--format=%s") == "A step."
+    forge.refuse()
+    deliver(root, "v1.0.0", "pull-request", "main")
+
+    assert [each["state"] for each in forge.pulls] == ["OPEN"]
+
+
+def test_a_push_that_is_refused_leaves_the_pin_to_be_pushed(root: Path) -> None:
+    other = new_clone(root)
+    commit(other, "Somebody was faster")
+    git(other, "push", "--quiet", "origin", "HEAD:main")
+    for _ in range(2):
+        with pytest.raises(ToolError, match="git push"):
+            deliver(root, "v1.0.0", "push", "main")
+    assert git(root, "diff", "--name-only", "HEAD") == FILE
+
+
+def test_a_commit_that_somebody_has_pushed_meanwhile_is_kept(root: Path, forge: Forge) -> None:
+    forge.refuse("pr create")
+    with pytest.raises(ToolError, match="is refused"):
+        deliver(root, "v1.0.0", "pull-request", "main")
+    forge.refuse()
+    theirs = new_clone(root)
+    git(theirs, "checkout", "--quiet", "--force", "release/dev-v1.0.0")
+    fix = commit(theirs, "A person's fix")
+    git(theirs, "push", "--quiet", "origin", "HEAD")
+
+    with pytest.raises(ToolError, match=r'ends with "A person\'s fix", which is somebody else'):
+        deliver(root, "v1.0.0", "pull-request", "main")
+    assert git(root.with_name("origin"), "rev-parse", "release/dev-v1.0.0") == fix
+
+
 def test_what_was_merged_is_delivered(
     root: Path, forge: Forge, capsys: pytest.CaptureFixture[str]
 ) -> None:
