@@ -72,7 +72,7 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded d
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
-test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/actionlint .tools/renderer .tools/helm .tools/k3d ## Run the tests (ARGS= for pytest's own arguments)
+test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/actionlint .tools/renderer .tools/helm .tools/k3d .tools/schemas/stamp ## Run the tests (ARGS= for pytest's own arguments)
 	@$(BIN)/pytest -n auto $(ARGS)
 
 FUZZERS = $(shell grep -rlE '^(from|import) (hypothesis|schemathesis)|HYPOTHESIS_PROFILE' tests/api --include='test_*.py')
@@ -296,7 +296,8 @@ UNPUBLISHED      = $(error publish them first: make package publish-chart publis
 CHARTED          = $(BESIDE)charts/slipway@$(or $(CHART_DIGEST),$(UNPUBLISHED))
 MANIFESTED       = $(BESIDE)manifests/slipway@$(or $(MANIFESTS_DIGEST),$(UNPUBLISHED))
 # What a page names: of these, what was published.
-NOTED = --image "$(RELEASED)" $(if $(CHART_DIGEST),--chart "$(CHARTED)") $(if $(MANIFESTS_DIGEST),--manifests "$(MANIFESTED)")
+NOTED = --image "$(RELEASED)" $(if $(CHART_DIGEST),--chart "$(CHARTED)") $(if $(MANIFESTS_DIGEST),--manifests "$(MANIFESTED)") \
+	$(if $(filter false,$(ATTESTED)),--without-attestations)
 PACKED = { [ -e .build/package/$(1) ] || { echo 'pack them first: make package' >&2; exit 2; }; }
 
 .PHONY: package

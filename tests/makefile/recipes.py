@@ -49,6 +49,12 @@ class Step:
         return opened(self.command) - self.made - {made(self.target)}
 
 
+# What pytest runs only where it is named, as the Makefile does.
+ELSEWHERE = ("controllers", "e2e", "renovate")
+# What the tests have stand-ins for, or leave out with a reason where it is not there.
+FAKED = {"act", "checkov", "cosign", "oras"}
+
+
 def made(target: str) -> str:
     """Return what a file's target makes: a program below .tools/, the environment, or nothing."""
     if target.startswith(".venv/"):
@@ -110,6 +116,12 @@ def opened(command: str) -> set[str]:
 
 
 def run_by_pytest(arguments: list[str]) -> set[str]:
-    """Return the programs that the tests on a command line may run."""
+    """Return the programs that the tests on a command line may run: without any, most of them."""
     named = [ROOT / each for each in arguments if each.startswith("tests/")]
-    return {name for each in named for name in tested(each)}
+    whole = {name for each in (ROOT / "tests").glob("[a-z]*") for name in of_folder(each)}
+    return {name for each in named for name in tested(each)} if named else whole - FAKED
+
+
+def of_folder(folder: Path) -> set[str]:
+    """Return the programs that the tests of a folder may run, if pytest runs these by itself."""
+    return tested(folder) if folder.is_dir() and folder.name not in ELSEWHERE else set()

@@ -20,7 +20,6 @@ def missing(found: list[Step]) -> set[tuple[str, str]]:
     return {(step.target, each) for step in found for each in step.missing}
 
 
-# What `make test` opens is no question: the tests run by it, and most have programs of their own.
 CALLED = {target for text in TEXTS.values() for _, target in calls(parsed(text))}
 
 
@@ -38,6 +37,8 @@ def test_a_target_makes_all_that_it_opens(clone: Path, target: str) -> None:
         ("check", "schemas/stamp"),
         ("scan", "kube-score"),
         ("lint", "actionlint"),
+        ("test", "helm"),
+        ("test", "k3d"),
     ],
 )
 def test_a_target_that_lacks_one_is_found(clone: Path, target: str, program: str) -> None:

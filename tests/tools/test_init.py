@@ -164,9 +164,16 @@ def test_the_tests_that_read_owners_and_hosts_pass_in_a_fork(clone: Path) -> Non
     init.init(clone, OWNER, HOST)
     commit(clone)
     files = ("workflows/test_policies.py", "k8s/test_gateway.py", "k8s/test_overlays.py")
+    pytest_of_this_clone = (
+        ROOT / ".venv/bin/python",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    )
     done = subprocess.run(
-        [ROOT / ".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        + [f"tests/{file}" for file in files],
+        [*pytest_of_this_clone, *(f"tests/{file}" for file in files)],
         cwd=clone,
         capture_output=True,
         text=True,

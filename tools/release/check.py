@@ -4,11 +4,15 @@ The image that the overlays pull must be the one that is published.
 """
 
 import argparse
+import os
 from pathlib import Path
+
+import yaml
 
 from tools import project
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.release import version
+from tools.release.cosign import WORKFLOW
 from tools.revision import commit
 
 
@@ -28,6 +32,20 @@ def check(root: Path, tag: str, main_branch: str, owner: str) -> None:
         raise ToolError(f"{tag} ({tagged[:12]}) is not on {main_branch}: merge it first, then tag")
     if (named := project.owner(root)) != owner.lower():
         raise ToolError(f"the overlays pull the image of {named}, not of {owner}: make init OWNER=")
+    demand_signer(root, os.environ.get("GITHUB_REPOSITORY"))
+
+
+def demand_signer(root: Path, repository: str | None) -> None:
+    """Raise ToolError if the promotions ask for another workflow's signature than ours.
+
+    Otherwise all would be published and signed before the first pin is refused.
+    """
+    file = root / "k8s" / "gitops.yaml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    wanted = config.get("promotion", {}).get("cosign-identity")
+    ours = f"https://github.com/{repository}/{WORKFLOW}@"
+    if repository and wanted and not wanted.startswith(ours):
+        raise ToolError(f"{file.relative_to(root)} asks for the signature of {wanted}: say {ours}…")
 
 
 def main() -> None:

@@ -8,18 +8,26 @@ from tools.release import version
 from tools.release.cosign import WORKFLOW, Keyless, demand_digest, shown, verification
 
 
-def notes(changes: str, image: str, repository: str, tag: str, beside: dict[str, str]) -> str:
+def notes(
+    changes: str,
+    image: str,
+    signer: Keyless,
+    beside: dict[str, str],
+    *,
+    attested: bool = True,
+) -> str:
     """Return the text in Markdown; `beside` has the addresses of what else was published."""
     for each in (image, *beside.values()):
         demand_digest(each)
-    workflow = ["--repo", repository, "--signer-workflow", f"{repository}/{WORKFLOW}"]
-    signer = Keyless(repository, tag)
     commands = {what: ["cosign", *argv] for what, argv in verification(image, signer).items()}
     for what, address in beside.items():
         argv = ["cosign", "verify", *signer.verifying(), address]
         commands[f"The signature of the {what}"] = argv
-    commands["How it was built"] = ["gh", "attestation", "verify", *workflow, f"oci://{image}"]
-    commands["A file of this page"] = ["gh", "attestation", "verify", *workflow, "FILE"]
+    if attested:
+        whose = ["--repo", signer.repository]
+        whose += ["--signer-workflow", f"{signer.repository}/{WORKFLOW}"]
+        commands["How it was built"] = ["gh", "attestation", "verify", *whose, f"oci://{image}"]
+        commands["A file of this page"] = ["gh", "attestation", "verify", *whose, "FILE"]
     lines = [changes, "", "## Image", "", f"    {image}", ""]
     for what, address in beside.items():
         lines += [f"## {what.capitalize()}", "", f"    oci://{address}", ""]
@@ -34,6 +42,11 @@ def add_artefacts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="NAME@sha256:…", required=True)
     parser.add_argument("--chart", metavar="NAME@sha256:…")
     parser.add_argument("--manifests", metavar="NAME@sha256:…")
+    parser.add_argument(
+        "--without-attestations",
+        action="store_true",
+        help="none were made, as in a private repository",
+    )
 
 
 def of_release(given: argparse.Namespace) -> str:
@@ -41,7 +54,8 @@ def of_release(given: argparse.Namespace) -> str:
     beside = {"chart": given.chart, "manifests": given.manifests}
     named = {what: address for what, address in beside.items() if address}
     changes = version.notes(ROOT, version.current(ROOT))
-    return notes(changes, given.image, project.repository(), version.tag(ROOT), named)
+    signer = Keyless(project.repository(), version.tag(ROOT))
+    return notes(changes, given.image, signer, named, attested=not given.without_attestations)
 
 
 def main() -> None:

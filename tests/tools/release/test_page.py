@@ -1,5 +1,6 @@
 """The page of a release is published once, and completed by whoever runs the job again."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,26 @@ def test_a_page_is_made_with_its_text_and_its_files(gh: FakeProgram, tmp_path: P
 
 def test_what_a_failed_run_has_left_is_completed(gh: FakeProgram, tmp_path: Path) -> None:
     gh.answer("release list", "v1.1.0\nv1.2.0\n")
+    gh.answer("release view", json.dumps({"isDraft": True, "assets": [{"name": SBOM.name}]}))
     publish(tmp_path, "v1.2.0", "What is new.", [SBOM])
 
-    assert made(gh) == ["release list --limit", "release upload v1.2.0", "release edit v1.2.0"]
+    assert made(gh)[2:] == ["release upload v1.2.0", "release edit v1.2.0"]
     (edited,) = gh.called("release edit")
     assert "--draft=false" in edited["argv"]
     assert edited["stdin"] == "What is new."
+
+
+def test_of_a_published_page_only_what_is_missing_is_uploaded(
+    gh: FakeProgram, tmp_path: Path
+) -> None:
+    gh.answer("release list", "v1.2.0\n")
+    gh.answer("release view", json.dumps({"isDraft": False, "assets": [{"name": SBOM.name}]}))
+    other = SBOM.with_name("slipway-1.2.0-arm64.cdx.json")
+    publish(tmp_path, "v1.2.0", "What is new.", [SBOM, other])
+    publish(tmp_path, "v1.2.0", "What is new.", [SBOM])
+
+    (uploaded,) = gh.called("release upload")
+    assert uploaded["argv"][-1] == str(other)
 
 
 def test_a_release_candidate_is_no_release(gh: FakeProgram, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tools.scan import trivy
 IMAGE = "ghcr.io/acme/slipway@sha256:" + 64 * "a"
 CHART = "ghcr.io/acme/charts/slipway@sha256:" + 64 * "b"
 MANIFESTS = "ghcr.io/acme/manifests/slipway@sha256:" + 64 * "c"
+SIGNER = Keyless("acme/slipway", "v1.0.0")
 REQUIREMENTS = "Flask==3.1.3 \\\n    --hash=sha256:1\ntyping-extensions==4 ; python_version < '3'\n"
 
 
@@ -76,8 +77,8 @@ def test_an_image_by_tag_is_neither_signed_nor_verified(image: str) -> None:
     for act in (
         lambda: cosign.sign(image, Key("k"), []),
         lambda: cosign.verify(image, Key("k"), contents=False),
-        lambda: notes.notes("", image, "acme/slipway", "v1", {}),
-        lambda: notes.notes("", IMAGE, "acme/slipway", "v1", {"chart": image}),
+        lambda: notes.notes("", image, SIGNER, {}),
+        lambda: notes.notes("", IMAGE, SIGNER, {"chart": image}),
     ):
         with pytest.raises(ToolError, match="name the image by digest"):
             act()
@@ -100,7 +101,7 @@ def test_a_file_that_is_no_sbom_is_refused_before_anything_is_signed(
 
 def test_a_release_page_has_the_changes_and_a_command_for_each_artefact() -> None:
     beside = {"chart": CHART, "manifests": MANIFESTS}
-    page = notes.notes("- A thing.", IMAGE, "acme/slipway", "v1.0.0", beside)
+    page = notes.notes("- A thing.", IMAGE, SIGNER, beside)
     assert page.startswith("- A thing.\n\n## Image\n\n    " + IMAGE)
     commands = re.findall(r"```sh\n(.*?)\n```", page, re.DOTALL)
     assert [command.replace("\\\n ", "").split()[:3] for command in commands] == [
@@ -115,6 +116,12 @@ def test_a_release_page_has_the_changes_and_a_command_for_each_artefact() -> Non
     assert f"## Chart\n\n    oci://{CHART}\n\n## Manifests\n\n    oci://{MANIFESTS}\n" in page
     assert commands[0].splitlines()[-1] == f"  {IMAGE}"
     assert max(map(len, page.splitlines())) < 140
+
+
+def test_a_page_tells_of_no_attestation_where_none_was_made() -> None:
+    page = notes.notes("- A thing.", IMAGE, SIGNER, {}, attested=False)
+    assert "gh attestation" not in page
+    assert "cosign verify" in page
 
 
 def cyclonedx(*names: str) -> dict[str, Any]:

@@ -50,6 +50,23 @@ def release(root: Path, new: str) -> str:
     return f"v{new}"
 
 
+def test_a_release_that_nobody_could_pin_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = "https://github.com/acme/slipway/.github/workflows/build-image.yaml@refs/tags/v*"
+    text = f"promotion:\n  cosign-identity: {identity}\n"
+    (root / "k8s/gitops.yaml").write_text(text, encoding="utf-8")
+    commit(root)
+    tag = release(root, "0.2.0")
+    for repository in (None, "acme/slipway"):
+        check.demand_signer(root, repository)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/ledger")
+    with pytest.raises(
+        ToolError, match=r"k8s/gitops.yaml asks for the signature of .*acme/slipway"
+    ):
+        check.check(root, tag, "main", OWNER)
+
+
 def test_this_repository_says_its_version_in_every_place() -> None:
     assert version.current(ROOT)
 
