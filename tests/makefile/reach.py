@@ -154,7 +154,8 @@ def reached(starts: Iterable[Place]) -> set[str]:
     return found
 
 
-def tested(folder: Path) -> set[str]:
+@cache
+def tested(folder: Path) -> frozenset[str]:
     """Return the programs that the tests in a file or folder, and their fixtures, may run."""
     files = [folder] if folder.is_file() else sorted(folder.rglob("*.py"))
     above = [each / "conftest.py" for each in folder.parents if each.is_relative_to(ROOT / "tests")]
@@ -164,4 +165,4 @@ def tested(folder: Path) -> set[str]:
         if file.is_file()
     ]
     every = [(name, found) for name in modules if (found := read(name))]
-    return reached(Place(name, each) for name, found in every for each in found.definitions)
+    return frozenset(reached(Place(name, d) for name, found in every for d in found.definitions))

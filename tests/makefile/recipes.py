@@ -122,6 +122,6 @@ def run_by_pytest(arguments: list[str]) -> set[str]:
     return {name for each in named for name in tested(each)} if named else whole - FAKED
 
 
-def of_folder(folder: Path) -> set[str]:
+def of_folder(folder: Path) -> frozenset[str]:
     """Return the programs that the tests of a folder may run, if pytest runs these by itself."""
-    return tested(folder) if folder.is_dir() and folder.name not in ELSEWHERE else set()
+    return tested(folder) if folder.is_dir() and folder.name not in ELSEWHERE else frozenset()
