@@ -1,5 +1,6 @@
 """An environment of its own for the tests: deployed, asked, and removed again."""
 
+import copy
 import json
 import secrets
 import subprocess
@@ -116,8 +117,11 @@ class Environment:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def set_up(self) -> None:
-        """Make the Secrets and, in place of a managed PostgreSQL, dev's in another namespace."""
+    def set_up(self, *, reserve_cpu: bool = True) -> None:
+        """Make the Secrets and, in place of a managed PostgreSQL, dev's in another namespace.
+
+        Without a reserved share of a core it leaves the node's to what is tested.
+        """
         password = secrets.token_urlsafe(24)
         secret.ensure(self.kube, self.name, password)
         if self.has_own_database:
@@ -129,9 +133,13 @@ class Environment:
         }
         database = [
             {**each, "metadata": {**each["metadata"], "namespace": self.database_namespace}}
-            for each in overlay.rendered("dev")
+            for each in copy.deepcopy(overlay.rendered("dev"))
             if each["kind"] in ("Service", "StatefulSet") and each["metadata"]["name"] == "postgres"
         ]
+        if not reserve_cpu:
+            server = overlay.find(database, "StatefulSet", "postgres")
+            (container,) = server["spec"]["template"]["spec"]["containers"]
+            container["resources"]["requests"]["cpu"] = "0"
         theirs = {
             "apiVersion": "v1",
             "kind": "Secret",
