@@ -57,14 +57,17 @@ FakeKubectl = FakeProgram
 def fake(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProgram:
     """Put a program of that name before any real one."""
     folder = tmp_path / name
-    folder.mkdir()
-    program = folder / name
-    text = PROGRAM.format(python=sys.executable, folder=str(folder))
+    put_first(folder / name, PROGRAM.format(python=sys.executable, folder=str(folder)), monkeypatch)
+    (folder / "answers").write_text("[]", encoding="utf-8")
+    return FakeProgram(folder)
+
+
+def put_first(program: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write a program into a folder of its own, and let it be found before any real one."""
+    program.parent.mkdir()
     program.write_text(text, encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (folder / "answers").write_text("[]", encoding="utf-8")
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return FakeProgram(folder)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
 
 
 @pytest.fixture

@@ -69,12 +69,11 @@ def apply_environment(repository: str, name: str) -> None:
         (each["name"], each.get("type", "branch")): each["id"]
         for each in get(policies, "branch_policies")
     }
-    if (MAIN, "branch") not in named:
+    if named.pop((MAIN, "branch"), None) is None:
         send("POST", policies, {"name": MAIN, "type": "branch"})
     for (other, kind), number in named.items():
-        if (other, kind) != (MAIN, "branch"):
-            send("DELETE", f"{policies}/{number}", {})
-            say(f"environment {name}: the {kind} {other} may no longer deploy")
+        send("DELETE", f"{policies}/{number}", {})
+        say(f"environment {name}: the {kind} {other} may no longer deploy")
     say(f"environment {name}: for a token of the ledger, on the branch {MAIN} only")
 
 

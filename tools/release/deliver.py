@@ -17,9 +17,8 @@ from tools.overlay import OVERLAYS
 WAYS = ("pull-request", "push")
 
 
-def pinned(root: Path) -> str:
+def pinned(changed: list[str]) -> str:
     """Return the one file that is changed. Raises ToolError if it is more than a release."""
-    changed = project.git("diff", "--name-only", "HEAD", root=root).splitlines()
     if len(changed) != 1 or not Path(changed[0]).match(f"{OVERLAYS}/*/release/*"):
         found = ", ".join(changed) or "nothing"
         raise ToolError(f"one file of a release/ should be changed, by `make pin`; it is {found}")
@@ -40,11 +39,11 @@ def deliver(root: Path, tag: str, way: str, main_branch: str) -> None:
     """Commit the pin, and push it or propose it; what was merged before needs neither."""
     if way not in WAYS:
         raise ToolError(f"DELIVERY={way}: it is {' or '.join(WAYS)}")
-    unchanged = not project.git("diff", "--name-only", "HEAD", root=root)
-    if unchanged and (environments := declaring(root, tag)):
+    changed = project.git("diff", "--name-only", "HEAD", root=root).splitlines()
+    if not changed and (environments := declaring(root, tag)):
         say(f"{tag} is declared already: {', '.join(environments)}")
         return
-    file = pinned(root)
+    file = pinned(changed)
     env = Path(file).parts[len(OVERLAYS.parts)]
     title = f"Release {tag} to {env}"
     before = project.git("rev-parse", "HEAD", root=root)

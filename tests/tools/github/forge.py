@@ -1,14 +1,14 @@
 """A gh that remembers what it opened and started, and refuses on demand."""
 
 import json
-import os
-import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.tools.conftest import put_first
 
 PROGRAM = """#!{python} -IS
 import json, pathlib, subprocess, sys
@@ -67,12 +67,9 @@ class Forge:
     @classmethod
     def put(cls, folder: Path, origin: Path, monkeypatch: pytest.MonkeyPatch) -> "Forge":
         """Put a gh of this forge before any real one."""
-        program, state = folder / "bin" / "gh", folder / "forge.json"
-        program.parent.mkdir()
+        state = folder / "forge.json"
         text = PROGRAM.format(python=sys.executable, state=str(state), origin=str(origin))
-        program.write_text(text, encoding="utf-8")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        put_first(folder / "bin" / "gh", text, monkeypatch)
         state.write_text('{"pulls": [], "checks": [], "refuses": []}', encoding="utf-8")
         return cls(state)
 

@@ -1,11 +1,11 @@
 """gh is asked about the repository that git pushes to, and about no other."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.tools.clone import git
+from tests.tools.conftest import put_first
 from tools.github.gh import gh, origin
 
 ADDRESSES = {
@@ -24,11 +24,7 @@ PROGRAM = '#!/bin/sh\necho "$GH_REPO"\n'
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The clone of a fork, as gh makes it, with a gh that says which repository it is to ask."""
     monkeypatch.delenv("GH_REPO", raising=False)
-    program = tmp_path / "bin" / "gh"
-    program.parent.mkdir()
-    program.write_text(PROGRAM, encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    put_first(tmp_path / "bin" / "gh", PROGRAM, monkeypatch)
     git(tmp_path, "init", "--quiet", "clone")
     root = tmp_path / "clone"
     git(root, "remote", "add", "upstream", "https://github.com/slipway/slipway.git")

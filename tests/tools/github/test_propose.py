@@ -1,12 +1,12 @@
 """A promotion that may be is a branch and a pull request; one that may not be leaves no trace."""
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.tools.clone import git
 from tests.tools.github.forge import Forge
 from tools.command import ToolError
 from tools.github import propose
@@ -23,13 +23,6 @@ PROPOSAL: dict[str, Any] = {
     "diff": "-newTag: 0.1.0\n+newTag: 0.2.0",
     "body": "It has run in dev for 3 h.",
 }
-
-
-def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", folder, *arguments], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture
