@@ -9,21 +9,11 @@ from apiflask import APIFlask
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import (
-    auth,
-    cli,
-    conditional,
-    idempotency,
-    logs,
-    metrics,
-    openapi,
-    problems,
-    settings,
-    strict,
-)
-from api.auth import API_PREFIX
+from api import cli, logs, metrics, settings
 from api.database import Database
 from api.health import DatabaseProbe
+from api.http import auth, etags, idempotency, openapi, problems, strict
+from api.http.auth import API_PREFIX
 from api.migrate import upgrade
 from api.routes import (
     changes,
@@ -36,8 +26,8 @@ from api.routes import (
     events,
     incidents,
     matrix,
+    probes,
     promotions,
-    service,
     services,
     subscriptions,
     tokens,
@@ -104,10 +94,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     auth.init_app(app, checked)
     strict.init_app(app)
     openapi.init_app(app)
-    conditional.init_app(app)
+    etags.init_app(app)
     idempotency.init_app(app)
     cli.init_app(app)
-    app.register_blueprint(service.bp)
+    app.register_blueprint(probes.bp)
     for part in PARTS:
         app.register_blueprint(part.bp, url_prefix=API_PREFIX + str(part.bp.url_prefix))
     return app

@@ -22,10 +22,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from urllib3.exceptions import HTTPError
 
 from api.database import Database
+from api.domain.kit.times import now
 from api.domain.notifications import addresses, deliveries
 from api.domain.notifications.addresses import RefusedError
 from api.domain.notifications.deliveries import DeliveryState, Taken
-from api.domain.types import now
 from api.version import VERSION
 
 TIMEOUT = urllib3.Timeout(connect=5, read=10)

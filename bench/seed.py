@@ -13,9 +13,9 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, insert
 
 from api.domain import catalog
+from api.domain.deployments.model import Kind, Status
 from api.domain.events.interpret import Outcome
 from api.domain.notifications.deliveries import DeliveryState
-from api.domain.types import Kind, Status
 from api.tables import (
     changes,
     declarations,

@@ -24,7 +24,7 @@ from werkzeug.test import TestResponse
 
 from api import demo
 from api.app import create_app
-from api.domain.types import now
+from api.domain.kit.times import now
 from tests.layout import cut, dump, fold
 
 ROOT = Path(__file__).parent.parent

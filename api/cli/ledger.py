@@ -13,8 +13,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from api import demo
 from api.cli.failure import failing, first_line
 from api.database import Database, database, open_engine
-from api.domain import deployments
-from api.domain.types import now
+from api.domain.deployments import store
+from api.domain.kit.times import now
 from api.migrate import upgrade
 
 ledger = AppGroup("ledger", help="Look after the ledger's database.")
@@ -50,7 +50,7 @@ def migrate(wait: float) -> None:
 def fill_with_demo() -> None:
     """Fill an empty ledger with a believable history of 90 days."""
     with failing("no demo history was added"), database().write() as connection:
-        if not deployments.is_empty(connection):
+        if not store.is_empty(connection):
             click.echo("the ledger has deployments already; no demo history is added")
             return
         history = demo.history(now())

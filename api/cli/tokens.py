@@ -17,8 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from api.cli.failure import Failure, failing
 from api.database import database
 from api.domain import tokens as domain
+from api.domain.kit.times import now
+from api.domain.kit.types import Name
 from api.domain.tokens import NewToken, Scope
-from api.domain.types import Name, now
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 

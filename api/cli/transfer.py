@@ -14,13 +14,13 @@ import click
 from flask.cli import with_appcontext
 from pydantic import ValidationError
 
-from api import problems
 from api.cli.failure import Failure, failing
 from api.database import database
+from api.domain.kit.times import now
 from api.domain.transfer import exporting, importing
 from api.domain.transfer.lines import ENTRIES
 from api.domain.transfer.reading import MAX_FAULTS, Fault, InvalidLinesError, Progress
-from api.domain.types import now
+from api.http import problems
 from api.migrate import current_revision
 
 PLURALS = {name: f"{name.replace('_', ' ')}s" for name in ENTRIES}

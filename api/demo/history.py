@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from api.demo.story import Outage, Story
 from api.demo.teams import TEAMS
 from api.domain.catalog import ServiceDescription
-from api.domain.changes import NewChange
-from api.domain.declarations import Fact
-from api.domain.deployments import NewDeployment
+from api.domain.changes.model import NewChange
+from api.domain.declarations.model import Fact
+from api.domain.deployments.model import NewDeployment
 
 DAYS = 90
 # A team with a release that waits in staging has made no other for so long.

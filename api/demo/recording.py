@@ -5,7 +5,11 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from api.demo.history import History
-from api.domain import catalog, change_reports, declaration_reports, incident_reports, reports
+from api.domain import catalog
+from api.domain.changes import reports as change_reports
+from api.domain.declarations import reports as declaration_reports
+from api.domain.deployments import reports
+from api.domain.incidents import reports as incident_reports
 
 
 def record(connection: Connection, told: History) -> None:

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from api.demo.teams import DEEDS, Team
-from api.domain.changes import NewChange
-from api.domain.declarations import Fact
-from api.domain.deployments import NewDeployment
-from api.domain.incidents import NewIncident
-from api.domain.types import Link, Status
+from api.domain.changes.model import NewChange
+from api.domain.declarations.model import Fact
+from api.domain.deployments.model import NewDeployment, Status
+from api.domain.incidents.model import NewIncident
+from api.domain.kit.types import Link
 
 BOT = "ci"
 # Of the releases that go wrong in production, the share whose deployment fails; the others break

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from api.domain.types import now
+from api.domain.kit.times import now
 from api.tables import answers
 
 KEPT_FOR = timedelta(hours=24)

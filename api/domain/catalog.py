@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
 from sqlalchemy import Connection, Select, Table, select, update
 from uuid_utils.compat import uuid7
 
-from api.domain import lists
-from api.domain.lists import Order
-from api.domain.sql import ByteOrder, insert_new, inserted
-from api.domain.types import Actor, ImageName, RepositoryUrl, Tier, now, whole
+from api.domain.kit import pages
+from api.domain.kit.pages import Order
+from api.domain.kit.sql import ByteOrder, insert_new, inserted
+from api.domain.kit.times import now
+from api.domain.kit.types import Actor, ImageName, RepositoryUrl, whole
 from api.tables import environments, services
+
+
+class Tier(StrEnum):
+    """What an environment is for; the metrics look at production."""
+
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
 
 # What an environment's name says of its tier, until somebody says it better.
 TIERS = {
@@ -141,7 +157,7 @@ def _find(connection: Connection, table: Table, name: str) -> dict[str, Any] | N
     statement = _select(table).where(table.c.name == name)
     if connection.get_execution_options().get("writes"):
         statement = statement.with_for_update(key_share=True)
-    return lists.one(connection, statement)
+    return pages.one(connection, statement)
 
 
 def _describe(connection: Connection, table: Table, name: str, told: dict[str, Any]) -> bool:

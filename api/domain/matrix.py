@@ -22,9 +22,10 @@ from sqlalchemy import (
     true,
 )
 
-from api.domain.declarations import SAID, latest, not_withdrawn
-from api.domain.sql import ByteOrder
-from api.domain.types import Status
+from api.domain.declarations.model import SAID
+from api.domain.declarations.store import latest, not_withdrawn
+from api.domain.deployments.model import Status
+from api.domain.kit.sql import ByteOrder
 from api.tables import declarations, deployments, environments, services
 
 

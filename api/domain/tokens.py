@@ -20,9 +20,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from sqlalchemy import Connection, Select, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
-from api.domain import lists
-from api.domain.lists import Order
-from api.domain.types import FutureTime, Name, now
+from api.domain.kit import pages
+from api.domain.kit.pages import Order
+from api.domain.kit.times import FutureTime, now
+from api.domain.kit.types import Name
 from api.tables import tokens
 
 READ, WRITE, ADMIN = "read", "write", "admin"
@@ -125,7 +126,7 @@ def create(connection: Connection, new: NewToken) -> tuple[dict[str, Any], str]:
 def find(connection: Connection, token_id: UUID) -> dict[str, Any] | None:
     """Return the token of that id as it is told, or None."""
     statement = selected().where(tokens.c.id == token_id)
-    return lists.one(connection, statement)
+    return pages.one(connection, statement)
 
 
 def selected() -> Select[Any]:

@@ -9,12 +9,12 @@ from apiflask import APIBlueprint, abort
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
-from api.domain import change_reports as reports
-from api.domain import changes as domain
-from api.domain.change_reports import ContradictionError
-from api.domain.changes import Filters, NewChanges
-from api.domain.types import Commit, Name
-from api.problems import MAX_FAULTS
+from api.domain.changes import reports, store
+from api.domain.changes.model import NewChanges
+from api.domain.changes.reports import ContradictionError
+from api.domain.changes.store import Filters
+from api.domain.kit.types import Commit, Name
+from api.http.problems import MAX_FAULTS
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -90,7 +90,7 @@ def record_changes(new: NewChanges) -> tuple[dict[str, Any], int]:
 @bp.doc(operation_id="listChanges", summary="List changes, newest first")
 def list_changes(query: ChangeQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of changes; inserts meanwhile neither repeat nor hide one."""
-    return lists.page(query, domain.selected(query), domain.ORDER)
+    return lists.page(query, store.selected(query), store.ORDER)
 
 
 @bp.get("/<uuid:change_id>")
@@ -103,7 +103,7 @@ def list_changes(query: ChangeQuery) -> tuple[dict[str, Any], int, dict[str, str
 def get_change(change_id: UUID) -> dict[str, Any]:
     """Return one change."""
     with database().read() as connection:
-        found = domain.find(connection, change_id)
+        found = store.find(connection, change_id)
     if found is None:
         abort(404, f"There is no change {change_id}.")
     return found

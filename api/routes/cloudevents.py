@@ -8,7 +8,6 @@ from apiflask import APIBlueprint, abort
 from flask import Response, current_app, request
 from pydantic import BaseModel, Field, RootModel, ValidationError
 
-from api import auth, openapi
 from api.database import database
 from api.domain.events import cloudevents, inbox
 from api.domain.events.adapter import Received
@@ -16,7 +15,8 @@ from api.domain.events.adapters.cdevents import CLOUDEVENTS
 from api.domain.events.cloudevents import BATCH, MAX_BATCH, STRUCTURED, CloudEvent, HeaderError
 from api.domain.events.interpret import Outcome
 from api.domain.tokens import READ
-from api.problems import MAX_FAULTS, InvalidHeaderError, faults
+from api.http import auth, openapi
+from api.http.problems import MAX_FAULTS, InvalidHeaderError, faults
 from api.routes.webhooks import DryRun, Headers, Receipt, received, where, would_be
 
 bp = APIBlueprint(

@@ -9,12 +9,12 @@ from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import conditional
 from api.database import database
-from api.domain import declaration_reports as reports
-from api.domain import declarations as domain
-from api.domain.declarations import Filters, Folder, NewDeclarations
-from api.domain.types import ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
+from api.domain.declarations import reports, store
+from api.domain.declarations.model import Folder, NewDeclarations
+from api.domain.declarations.store import Filters
+from api.domain.kit.types import ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
+from api.http import etags
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
 from api.routes.matrix import Declared
@@ -68,7 +68,7 @@ class DeclarationQuery(Filters, PageQuery):
 @bp.doc(operation_id="listDeclarations", summary="List all that was declared, newest first")
 def list_declarations(query: DeclarationQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of declarations, earlier ones and withdrawals included."""
-    return lists.page(query, domain.selected(query), domain.ORDER)
+    return lists.page(query, store.selected(query), store.ORDER)
 
 
 @bp.get("/<name>")
@@ -82,7 +82,7 @@ def list_declarations(query: DeclarationQuery) -> tuple[dict[str, Any], int, dic
 def get_declarations(name: ByName) -> dict[str, Any]:
     """Return what is declared for one environment now, whoever declares it."""
     with database().read() as connection:
-        found = domain.find(connection, name.name)
+        found = store.find(connection, name.name)
     if found is None:
         abort(404, f"There is no environment {name.name}.")
     return found
@@ -110,9 +110,9 @@ def put_declarations(
     place in that past. Services and the environment are created on first sight.
     """
     with database().write() as connection:
-        before = domain.find(connection, name.name)
-        conditional.check(before, Declarations)
+        before = store.find(connection, name.name)
+        etags.check(before, Declarations)
         reports.record(connection, name.name, new)
-        declared = domain.find(connection, name.name)
+        declared = store.find(connection, name.name)
     location = url_for(".get_declarations", name=name.name)
     return declared or {}, 201 if before is None else 200, {"Location": location}

@@ -8,11 +8,11 @@ from uuid import UUID
 from apiflask import APIBlueprint, abort
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import auth
 from api.database import database
 from api.domain.notifications import deliveries as domain
 from api.domain.notifications.deliveries import DeliveryState, Filters
 from api.domain.notifications.subscriptions import Type
+from api.http import auth
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 

@@ -9,15 +9,16 @@ from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import conditional, metrics
+from api import metrics
 from api.database import database
-from api.domain import deployments as domain
-from api.domain import reports, transitions
-from api.domain.deployments import Filters, NewDeployment
-from api.domain.evidence import reading
-from api.domain.evidence.statements import conflicts, witnesses
-from api.domain.transitions import ConflictError, DeploymentChange
-from api.domain.types import Commit, ImageDigest, Kind, Link, Name, Status, Version
+from api.domain.deployments import reports, store, transitions
+from api.domain.deployments.evidence import reading
+from api.domain.deployments.evidence.statements import conflicts, witnesses
+from api.domain.deployments.model import DeploymentChange, Kind, NewDeployment, Status
+from api.domain.deployments.store import Filters
+from api.domain.kit.errors import ConflictError
+from api.domain.kit.types import Commit, ImageDigest, Link, Name, Version
+from api.http import etags
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -116,7 +117,7 @@ def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str
 @bp.doc(operation_id="listDeployments", summary="List deployments, newest first")
 def list_deployments(query: DeploymentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of deployments; inserts meanwhile neither repeat nor hide one."""
-    return lists.page(query, domain.selected(query), domain.ORDER)
+    return lists.page(query, store.selected(query), store.ORDER)
 
 
 @bp.get("/<uuid:deployment_id>")
@@ -125,7 +126,7 @@ def list_deployments(query: DeploymentQuery) -> tuple[dict[str, Any], int, dict[
 def get_deployment(deployment_id: UUID) -> dict[str, Any]:
     """Return one deployment."""
     with database().read() as connection:
-        found = domain.find(connection, deployment_id)
+        found = store.find(connection, deployment_id)
     if found is None:
         abort(404, f"There is no deployment {deployment_id}.")
     return found
@@ -144,7 +145,7 @@ def get_evidence(deployment_id: UUID) -> dict[str, Any]:
     It is empty for one that was only reported.
     """
     with database().read() as connection:
-        if domain.find(connection, deployment_id) is None:
+        if store.find(connection, deployment_id) is None:
             abort(404, f"There is no deployment {deployment_id}.")
         said = reading.evidence_of(connection, deployment_id)
     items = [each._asdict() for each in said]
@@ -174,8 +175,8 @@ def change_deployment(deployment_id: UUID, changed: DeploymentChange) -> dict[st
             found = transitions.hold(connection, deployment_id)
             if found is None:
                 abort(404, f"There is no deployment {deployment_id}.")
-            conditional.check(found, Deployment)
+            etags.check(found, Deployment)
             transitions.change(connection, deployment_id, changed)
-            return domain.find(connection, deployment_id) or found
+            return store.find(connection, deployment_id) or found
     except ConflictError as error:
         abort(409, str(error))

@@ -13,13 +13,13 @@ from uuid import UUID
 from apiflask import APIBlueprint, abort
 
 from api.database import database
-from api.domain.cursor import CursorError, Position
 from api.domain.dora import report
-from api.domain.dora.explanations import Explanation, Explanations
-from api.domain.dora.models import Metrics
-from api.domain.dora.periods import Window
+from api.domain.dora.model import Metrics
 from api.domain.dora.query import Query
-from api.problems import InvalidParameterError
+from api.domain.dora.rules.explanations import Explanation, Explanations
+from api.domain.dora.rules.periods import Window
+from api.domain.kit.cursor import CursorError, Position
+from api.http.problems import InvalidParameterError
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 

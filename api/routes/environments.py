@@ -8,11 +8,11 @@ from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import conditional
 from api.database import database
 from api.domain import catalog
-from api.domain.catalog import EnvironmentDescription
-from api.domain.types import Name, Tier
+from api.domain.catalog import EnvironmentDescription, Tier
+from api.domain.kit.types import Name
+from api.http import etags
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
 
@@ -88,7 +88,7 @@ def put_environment(
     Without a promotion order it has that of its tier.
     """
     with database().write() as connection:
-        conditional.check(catalog.find_environment(connection, name.name), Environment)
+        etags.check(catalog.find_environment(connection, name.name), Environment)
         created = catalog.describe_environment(connection, name.name, told)
         described = catalog.find_environment(connection, name.name)
     location = url_for(".get_environment", name=name.name)

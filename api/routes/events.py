@@ -9,13 +9,13 @@ from apiflask import APIBlueprint, abort
 from flask import current_app
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import auth
 from api.database import database
 from api.domain.events import inbox
 from api.domain.events.inbox import Filters
 from api.domain.events.interpret import Outcome
+from api.domain.kit.types import ImageDigest, Name
 from api.domain.tokens import ADMIN
-from api.domain.types import ImageDigest, Name
+from api.http import auth
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 

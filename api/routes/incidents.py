@@ -9,16 +9,16 @@ from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import conditional, metrics
+from api import metrics
 from api.database import database
-from api.domain import incident_reports as reports
-from api.domain import incidents as domain
-from api.domain.causes import Cause
-from api.domain.incident_reports import IncidentChange
-from api.domain.incidents import Filters, NewIncident
-from api.domain.transitions import ConflictError
-from api.domain.types import InvalidValueError, Line, Link, Name
-from api.problems import InvalidBodyError
+from api.domain.incidents import reports, store
+from api.domain.incidents.causes import Cause
+from api.domain.incidents.model import IncidentChange, NewIncident
+from api.domain.incidents.store import Filters
+from api.domain.kit.errors import ConflictError, InvalidValueError
+from api.domain.kit.types import Line, Link, Name
+from api.http import etags
+from api.http.problems import InvalidBodyError
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -103,7 +103,7 @@ def record_incident(new: NewIncident) -> tuple[dict[str, Any], int, dict[str, st
 @bp.doc(operation_id="listIncidents", summary="List incidents, newest first")
 def list_incidents(query: IncidentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of incidents; inserts meanwhile neither repeat nor hide one."""
-    return lists.page(query, domain.selected(query), domain.ORDER)
+    return lists.page(query, store.selected(query), store.ORDER)
 
 
 @bp.get("/<uuid:incident_id>")
@@ -112,7 +112,7 @@ def list_incidents(query: IncidentQuery) -> tuple[dict[str, Any], int, dict[str,
 def get_incident(incident_id: UUID) -> dict[str, Any]:
     """Return one incident."""
     with database().read() as connection:
-        found = domain.find(connection, incident_id)
+        found = store.find(connection, incident_id)
     if found is None:
         abort(404, f"There is no incident {incident_id}.")
     return found
@@ -136,8 +136,8 @@ def change_incident(incident_id: UUID, changed: IncidentChange) -> dict[str, Any
             found = reports.hold(connection, incident_id)
             if found is None:
                 abort(404, f"There is no incident {incident_id}.")
-            conditional.check(found, Incident)
+            etags.check(found, Incident)
             reports.change(connection, incident_id, changed)
-            return domain.find(connection, incident_id) or found
+            return store.find(connection, incident_id) or found
     except InvalidValueError as error:
         raise InvalidBodyError(error.pointer, error.detail) from error

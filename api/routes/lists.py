@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select
 
 from api.database import database
-from api.domain import cursor as cursors
-from api.domain import lists
-from api.domain.cursor import Position
-from api.domain.lists import Order
-from api.domain.types import Name
-from api.problems import InvalidParameterError
+from api.domain.kit import cursor as cursors
+from api.domain.kit import pages
+from api.domain.kit.cursor import Position
+from api.domain.kit.pages import Order
+from api.domain.kit.types import Name
+from api.http.problems import InvalidParameterError
 
 NextCursor = Annotated[
     str | None, Field(description="Ask again with this as cursor; null on the last page.")
@@ -53,10 +53,10 @@ def page(
     """
     after = position(query, [column.type.python_type for column in order.values()])
     with database().read() as connection:
-        rows = lists.page(
+        rows = pages.page(
             connection, statement, order, query.limit + 1, after, newest_first=newest_first
         )
-    items, next_cursor, headers = cut(query, rows, lambda row: lists.position(row, order))
+    items, next_cursor, headers = cut(query, rows, lambda row: pages.position(row, order))
     return {"items": items, "next_cursor": next_cursor}, 200, headers
 
 

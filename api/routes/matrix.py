@@ -10,17 +10,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.database import database
 from api.domain import matrix as domain
-from api.domain.declarations import Folder
+from api.domain.declarations.model import Folder
+from api.domain.kit.times import Time
+from api.domain.kit.types import Commit, ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
 from api.domain.matrix import State
-from api.domain.types import (
-    Commit,
-    ConfigRevision,
-    ImageDigest,
-    Name,
-    RepositoryUrl,
-    Time,
-    Version,
-)
 
 bp = APIBlueprint(
     "matrix",

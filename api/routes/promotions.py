@@ -9,9 +9,9 @@ from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.database import database
-from api.domain import promotions as domain
-from api.domain.types import Commit, ImageDigest, Name, Version
-from api.problems import InvalidParameterError
+from api.domain.kit.types import Commit, ImageDigest, Name, Version
+from api.domain.promotions import pending as domain
+from api.http.problems import InvalidParameterError
 
 bp = APIBlueprint(
     "promotions",

@@ -8,11 +8,11 @@ from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import conditional
 from api.database import database
 from api.domain import catalog
 from api.domain.catalog import ServiceDescription
-from api.domain.types import Name
+from api.domain.kit.types import Name
+from api.http import etags
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
 
@@ -84,7 +84,7 @@ def put_service(
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a service, or replace what was known of it: what is not given is forgotten."""
     with database().write() as connection:
-        conditional.check(catalog.find_service(connection, name.name), Service)
+        etags.check(catalog.find_service(connection, name.name), Service)
         created = catalog.describe_service(connection, name.name, told)
         described = catalog.find_service(connection, name.name)
     location = url_for(".get_service", name=name.name)

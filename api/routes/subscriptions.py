@@ -9,12 +9,12 @@ from apiflask import APIBlueprint, abort
 from flask import current_app, url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import auth
 from api.database import database
+from api.domain.kit.errors import InvalidValueError
 from api.domain.notifications import subscriptions as domain
 from api.domain.notifications.subscriptions import NewSubscription, Type
-from api.domain.types import InvalidValueError
-from api.problems import InvalidBodyError
+from api.http import auth
+from api.http.problems import InvalidBodyError
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 

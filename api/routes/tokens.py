@@ -9,11 +9,11 @@ from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import auth
 from api.database import database
 from api.domain import tokens as domain
+from api.domain.kit.types import Name
 from api.domain.tokens import NewToken, Scope
-from api.domain.types import Name
+from api.http import auth
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 

@@ -14,14 +14,15 @@ from flask import Response, current_app, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 from werkzeug.exceptions import BadRequest
 
-from api import auth
 from api.database import database
+from api.domain.deployments.model import Status
 from api.domain.events import inbox
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import WEBHOOKS
 from api.domain.events.interpret import Outcome, interpret
+from api.domain.kit.types import Commit, ImageDigest, Line, Name, Version
 from api.domain.tokens import READ
-from api.domain.types import Commit, ImageDigest, Line, Name, Status, Version
+from api.http import auth
 
 bp = APIBlueprint(
     "webhooks",

@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import Connection, insert
 from uuid_utils.compat import uuid7
 
-from api.domain import catalog, kinds, reports
-from api.domain.deployments import NewDeployment
-from api.domain.kinds import Cell
+from api.domain import catalog
+from api.domain.cells import Cell
+from api.domain.deployments import kinds, reports
+from api.domain.deployments.model import NewDeployment
 from api.tables import changes, incidents
 
 

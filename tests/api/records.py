@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from api.domain.dora.periods import Window
-from api.domain.dora.records import Cell, Deployment, Incident
-from api.domain.types import Kind, Status
+from api.domain.deployments.model import Kind, Status
+from api.domain.dora.rules.periods import Window
+from api.domain.dora.rules.records import Cell, Deployment, Incident
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 PROD = Cell("checkout", "prod")

@@ -13,11 +13,11 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from api import auth
 from api.database import Database, writing
 from api.domain import tokens as domain
+from api.domain.kit.times import now
 from api.domain.tokens import NewToken
-from api.domain.types import now
+from api.http import auth
 from api.tables import tokens
 from tests.api.conftest import ADMIN_TOKEN, NewApp, bearer, json_of, problem
 from tests.api.test_metrics import samples

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from api.domain.types import now
+from api.domain.kit.times import now
 from api.tables import REQUIRED_REVISION
 from tests.api.conftest import NewApp, json_of
 from tests.postgresql import Server

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from api import demo
 from api.database import Database
 from api.demo import History
-from api.domain import types
-from api.domain.types import Status
+from api.domain.deployments.model import Status
+from api.domain.kit import types
 from tests.api.conftest import json_of
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)

@@ -9,15 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from api.domain.dora import failures, timelines
-from api.domain.dora.assessments import assess
-from api.domain.dora.deliveries import deliver
-from api.domain.dora.failures import recover
-from api.domain.dora.figures import percentile_90
-from api.domain.dora.periods import Interval, Window, split
-from api.domain.dora.records import Cell, Deployment, History, Incident
-from api.domain.types import Kind, Status
-from api.domain.versions import KnownVersion
+from api.domain.changes.versions import KnownVersion
+from api.domain.deployments.model import Kind, Status
+from api.domain.dora.rules import failures, timelines
+from api.domain.dora.rules.assessments import assess
+from api.domain.dora.rules.deliveries import deliver
+from api.domain.dora.rules.failures import recover
+from api.domain.dora.rules.figures import percentile_90
+from api.domain.dora.rules.periods import Interval, Window, split
+from api.domain.dora.rules.records import Cell, Deployment, History, Incident
 from tests.api.records import PROD, WINDOW, deployment, hour, incident
 
 # Periods

@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.database import Database
-from api.domain.dora.assessments import Assessment, Changes, assess
-from api.domain.dora.deliveries import deliver
-from api.domain.dora.figures import add_up
-from api.domain.dora.models import Period
-from api.domain.dora.periods import Interval, Window, split
-from api.domain.dora.records import Cell, Change, History, Incident
-from api.domain.types import Kind, Status
-from api.domain.versions import KnownVersion
+from api.domain.changes.versions import KnownVersion
+from api.domain.deployments.model import Kind, Status
+from api.domain.dora.model import Period
+from api.domain.dora.rules.assessments import Assessment, Changes, assess
+from api.domain.dora.rules.deliveries import deliver
+from api.domain.dora.rules.figures import add_up
+from api.domain.dora.rules.periods import Interval, Window, split
+from api.domain.dora.rules.records import Cell, Change, History, Incident
 from tests.api.conftest import json_of
 from tests.api.ledger import Ledger
 from tests.api.records import BEGIN, WINDOW, deployment, hour, incident

@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from api.domain import types
+from api.domain.kit import types
 from tests.api.conftest import json_of, problem
 
 API = "/api/v1"

@@ -16,7 +16,8 @@ from schemathesis.pytest.plugin import SchemathesisFunction
 
 from api import demo
 from api.app import create_app
-from api.domain.types import Status, now
+from api.domain.deployments.model import Status
+from api.domain.kit.times import now
 from tests.api.conftest import ADMIN_TOKEN, bearer
 
 FOLDER = tempfile.TemporaryDirectory()

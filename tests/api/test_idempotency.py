@@ -21,8 +21,8 @@ from werkzeug.test import TestResponse
 
 from api.database import Database
 from api.domain import answers as domain
-from api.domain import reports
-from api.domain.types import now
+from api.domain.deployments import reports
+from api.domain.kit.times import now
 from api.tables import answers, deployments, services
 from tests.api.conftest import NewApp, Record, json_of, problem
 

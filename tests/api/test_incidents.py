@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from api.database import Database
-from api.domain import incident_reports
-from api.domain.incidents import NewIncident
+from api.domain.incidents import reports as incident_reports
+from api.domain.incidents.model import NewIncident
 from api.tables import services
 from tests.api.conftest import Record, json_of, problem
 

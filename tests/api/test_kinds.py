@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.database import Database
-from api.domain import kinds
-from api.domain.kinds import Attempt
-from api.domain.types import Kind, Status
+from api.domain.cells import Cell
+from api.domain.deployments import kinds
+from api.domain.deployments.kinds import Attempt
+from api.domain.deployments.model import Kind, Status
 from api.tables import deployments, environments, incidents, services
 from tests.api.conftest import Record, json_of
 
@@ -221,7 +222,7 @@ def test_an_incident_makes_what_began_during_it_a_hotfix(
         connection.execute(
             incidents.insert(), {"id": UUID(int=1), "title": "down", **place, **times}
         )
-        kinds.review(connection, kinds.Cell(**place), since=times["detected_at"])
+        kinds.review(connection, Cell(**place), since=times["detected_at"])
 
     assert listed(client) == [("1", "rollout"), ("2", "hotfix")]
 

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from api.database import Database
-from api.domain import cursor as cursors
+from api.domain.kit import cursor as cursors
 from tests.api.conftest import Record, json_of, problem
 
 URL = "/api/v1/services"

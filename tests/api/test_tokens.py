@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from api.database import Database
-from api.domain.types import now
+from api.domain.kit.times import now
 from api.tables import tokens
 from tests.api.conftest import bearer, json_of, problem
 

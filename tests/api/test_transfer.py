@@ -15,10 +15,11 @@ from werkzeug.test import TestResponse
 
 from api import demo
 from api.database import Database
-from api.domain import kinds, reports
+from api.domain.deployments import kinds, reports
+from api.domain.deployments.model import Kind
 from api.domain.events.cloudevents import STRUCTURED
+from api.domain.kit.times import now
 from api.domain.transfer import importing, inserting
-from api.domain.types import Kind, now
 from api.migrate import upgrade
 from api.tables import REQUIRED_REVISION
 from tests.api.conftest import NewApp, json_of

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api.domain.transitions import LATER
-from api.domain.types import Status
+from api.domain.deployments.model import Status
+from api.domain.deployments.transitions import LATER
 from tests.api.conftest import Record, json_of, problem
 
 TABLE = [(before, after) for before in Status for after in Status if before != after]

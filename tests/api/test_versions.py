@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.domain import versions
+from api.domain.changes import versions
 
 # The example of semver.org, section 11, and what follows it.
 IN_ORDER = [

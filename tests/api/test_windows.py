@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api import windows
-from api.windows import WindowStorage
+from api.http import windows
+from api.http.windows import WindowStorage
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from click.testing import Result
 from sqlalchemy import delete, func, insert, select
 
 from api.database import Database
-from api.domain.types import now
+from api.domain.kit.times import now
 from api.tables import (
     answers,
     changes,

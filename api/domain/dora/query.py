@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from api.domain.dora.periods import EARLIEST, Interval, Window, split
-from api.domain.types import Name, Time, now, this_minute
+from api.domain.dora.rules.periods import EARLIEST, Interval, Window, split
+from api.domain.kit.times import Time, now, this_minute
+from api.domain.kit.types import Name
 
 DEFAULT_SPAN = timedelta(days=90)
 MAX_PERIODS = 400

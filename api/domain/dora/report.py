@@ -12,12 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from api.domain.dora import contents, rows, stretches
-from api.domain.dora.assessments import Assessment, assess
-from api.domain.dora.deliveries import deliver
-from api.domain.dora.explanations import Explanations, explain
-from api.domain.dora.figures import add_up
-from api.domain.dora.models import (
+from api.domain.dora.loading import contents, rows, stretches
+from api.domain.dora.model import (
     MAX_LISTED,
     LooseIncident,
     LooseIncidents,
@@ -28,10 +24,14 @@ from api.domain.dora.models import (
     Unrecovered,
     UnrecoveredList,
 )
-from api.domain.dora.periods import Window, split
 from api.domain.dora.query import Query
-from api.domain.dora.reasons import Reason
-from api.domain.dora.records import Incident
+from api.domain.dora.rules.assessments import Assessment, assess
+from api.domain.dora.rules.deliveries import deliver
+from api.domain.dora.rules.explanations import Explanations, explain
+from api.domain.dora.rules.figures import add_up
+from api.domain.dora.rules.periods import Window, split
+from api.domain.dora.rules.reasons import Reason
+from api.domain.dora.rules.records import Incident
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from api.domain.deployments import NewDeployment
+from api.domain.deployments.model import NewDeployment
 from api.domain.events.rules import Mapper, SourceRules
-from api.domain.incidents import NewIncident
-from api.domain.types import Name
+from api.domain.incidents.model import NewIncident
+from api.domain.kit.types import Name
 
 
 class Received(NamedTuple):

@@ -16,19 +16,23 @@ from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
-from api.domain import catalog, incident_reports, incident_statements, lists
-from api.domain.events import runs
+from api.domain import catalog
+from api.domain.deployments.evidence import store
+from api.domain.events import retraction, runs
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
 from api.domain.events.redaction import redacted, text
 from api.domain.events.rules import SourceRules
-from api.domain.evidence import retraction, store
-from api.domain.lists import Order, Span
+from api.domain.incidents import reports as incident_reports
+from api.domain.incidents import statements as incident_statements
+from api.domain.kit import pages
+from api.domain.kit.errors import ConflictError
+from api.domain.kit.pages import Order, Span
+from api.domain.kit.sql import inserted
+from api.domain.kit.times import now
+from api.domain.kit.types import Name
 from api.domain.notifications import outbox
-from api.domain.sql import inserted
-from api.domain.transitions import ConflictError
-from api.domain.types import Name, now
 from api.tables import events, evidence
 
 Rules = Mapping[str, SourceRules]
@@ -137,7 +141,7 @@ def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) ->
 
 def find(connection: Connection, event_id: UUID) -> dict[str, Any] | None:
     """Return an event and the ids of the deployments and incidents it tells of, or None."""
-    found = lists.one(connection, selected().where(events.c.id == event_id))
+    found = pages.one(connection, selected().where(events.c.id == event_id))
     if found is None:
         return None
     incidents = incident_statements.told_by(connection, event_id)

@@ -17,7 +17,7 @@ from api.domain.events.adapter import (
     UnmappedError,
 )
 from api.domain.events.rules import LeftOutError, Mapper, SourceRules, UnmappedNameError
-from api.domain.incidents import NewIncident
+from api.domain.incidents.model import NewIncident
 
 MAX_REASON = 500
 

@@ -21,7 +21,7 @@ from typing import Annotated, Any, NamedTuple
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from api.domain.types import NAME_LENGTH, Name
+from api.domain.kit.types import NAME_LENGTH, Name
 
 FIELD = re.compile(r"\{([^{}]*)\}")
 PATH = re.compile(r"[^\s.|{}]+(\.[^\s.|{}]+)*")

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, delete, func, select, update
 
-from api.domain import lists
-from api.domain.lists import Order, Span
-from api.domain.types import now
+from api.domain.kit import pages
+from api.domain.kit.pages import Order, Span
+from api.domain.kit.times import now
 from api.tables import deliveries, subscriptions
 
 # Longer than one attempt may take.
@@ -122,7 +122,7 @@ def retry(connection: Connection, delivery_id: UUID) -> bool:
 
 def find(connection: Connection, delivery_id: UUID) -> dict[str, Any] | None:
     """Return the delivery of that id, or None."""
-    return lists.one(connection, select(*FIELDS).where(deliveries.c.id == delivery_id))
+    return pages.one(connection, select(*FIELDS).where(deliveries.c.id == delivery_id))
 
 
 def selected(filters: Filters) -> Select[Any]:

@@ -16,11 +16,12 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection, Row, select
 from uuid_utils.compat import uuid7
 
-from api.domain import promotions
-from api.domain.deployments import find
+from api.domain.deployments.model import Kind, Status
+from api.domain.deployments.store import find
+from api.domain.kit.sql import insert_new
+from api.domain.kit.times import now
 from api.domain.notifications.subscriptions import Type
-from api.domain.sql import insert_new
-from api.domain.types import Kind, Status, now
+from api.domain.promotions import pending as promotions
 from api.tables import deliveries, environments, subscriptions
 
 NEWS = timedelta(hours=24)

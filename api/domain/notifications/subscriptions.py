@@ -13,10 +13,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, Select, delete, insert, select
 from uuid_utils.compat import uuid7
 
-from api.domain import lists
-from api.domain.lists import Order
+from api.domain.kit import pages
+from api.domain.kit.errors import InvalidValueError
+from api.domain.kit.pages import Order
+from api.domain.kit.times import now
 from api.domain.notifications import addresses
-from api.domain.types import InvalidValueError, now
 from api.tables import deliveries, subscriptions
 
 # As Standard Webhooks has it: between 24 and 64 random bytes.
@@ -89,7 +90,7 @@ def create(
 
 def find(connection: Connection, subscription_id: UUID) -> dict[str, Any] | None:
     """Return the subscription of that id as it is told, or None."""
-    return lists.one(connection, selected().where(subscriptions.c.id == subscription_id))
+    return pages.one(connection, selected().where(subscriptions.c.id == subscription_id))
 
 
 def selected() -> Select[Any]:

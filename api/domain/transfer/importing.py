@@ -15,16 +15,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from api.domain import catalog, kinds
-from api.domain.kinds import Cell
-from api.domain.reports import IDENTITY, check_identity
+from api.domain import catalog, cells
+from api.domain.cells import Cell
+from api.domain.deployments import kinds
+from api.domain.deployments.reports import IDENTITY, check_identity
+from api.domain.kit.errors import ConflictError
+from api.domain.kit.times import now
 from api.domain.transfer.inserting import insert_all
 from api.domain.transfer.lines import DeploymentEntry, Entry, IncidentEntry
 from api.domain.transfer.reading import Batch, LineError, Progress, Reader
 from api.domain.transfer.seen import Seen
 from api.domain.transfer.stored import Known, Row
-from api.domain.transitions import ConflictError
-from api.domain.types import now
 from api.tables import deployments, events
 
 # What entries refer to by its id.
@@ -153,7 +154,7 @@ def _decide(connection: Connection, service: str, environment: str) -> None:
         catalog.service_ids(connection, [service], now())[service],
         catalog.environment_ids(connection, [environment], now())[environment],
     )
-    kinds.lock(connection, cell)
+    cells.lock(connection, cell)
     kinds.review(connection, cell, BEGINNING)
 
 

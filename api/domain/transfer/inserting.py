@@ -8,8 +8,11 @@ from typing import Any, cast
 from sqlalchemy import Connection, Table, insert
 from uuid_utils.compat import uuid7
 
-from api.domain import catalog, reports
-from api.domain.reports import Identity
+from api.domain import catalog
+from api.domain.catalog import Tier
+from api.domain.deployments import reports
+from api.domain.deployments.reports import Identity
+from api.domain.kit.times import now
 from api.domain.transfer.lines import (
     ChangeEntry,
     DeclarationEntry,
@@ -20,7 +23,6 @@ from api.domain.transfer.lines import (
     IncidentStatementEntry,
     StatementEntry,
 )
-from api.domain.types import Tier, now
 from api.tables import (
     changes,
     declarations,

@@ -19,10 +19,12 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
-from api.domain.declarations import Folder
-from api.domain.deployments import NewDeployment
+from api.domain.catalog import Tier
+from api.domain.declarations.model import Folder
+from api.domain.deployments.model import NewDeployment
 from api.domain.events.interpret import Outcome
-from api.domain.types import (
+from api.domain.kit.times import Time
+from api.domain.kit.types import (
     Actor,
     Commit,
     ConfigRevision,
@@ -33,8 +35,6 @@ from api.domain.types import (
     Links,
     Name,
     RepositoryUrl,
-    Tier,
-    Time,
     Version,
 )
 

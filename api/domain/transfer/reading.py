@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
-from api.domain import strictjson
+from api.domain.kit import strictjson
 from api.domain.transfer.lines import ENTRIES, Entry, Header
 
 # An event's body is a JSON text in a JSON text: the 1 MiB that was sent can become so many.

@@ -9,10 +9,10 @@ from typing import Any, Self
 
 from pydantic_core import to_json
 
-from api.domain.reports import IDENTITY, check_identity
+from api.domain.deployments.reports import IDENTITY, check_identity
+from api.domain.kit.errors import ConflictError
 from api.domain.transfer.lines import DeploymentEntry, Entry
 from api.domain.transfer.reading import LineError
-from api.domain.transitions import ConflictError
 
 TABLE = "CREATE TABLE seen (mark TEXT PRIMARY KEY, line INTEGER, said TEXT) WITHOUT ROWID"
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, select
 
-from api.domain.declarations import FIELDS as DECLARATION_FIELDS
-from api.domain.deployments import FIELDS
+from api.domain.declarations.store import FIELDS as DECLARATION_FIELDS
+from api.domain.deployments.store import FIELDS
 from api.domain.transfer.lines import Entry
 from api.tables import (
     changes,

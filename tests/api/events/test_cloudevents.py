@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from api.domain import kinds
+from api.domain import cells
+from api.domain.cells import Cell
+from api.domain.deployments.evidence import store
 from api.domain.events.cloudevents import BATCH, MAX_BATCH, STRUCTURED
-from api.domain.evidence import store
-from api.domain.kinds import Cell
 from tests.api.conftest import bearer, json_of, problem
 from tests.api.events.payloads import CLOUDEVENTS, cdevent
 from tests.api.events.test_inbox import items
@@ -216,7 +216,7 @@ def test_two_batches_that_wait_for_each_other_end_and_lose_nothing(
         pytest.skip("an embedded database has one writer at a time")
     held = threading.Barrier(2)
     first = threading.local()
-    lock = kinds.lock
+    lock = cells.lock
 
     def hold(connection: Connection, cell: Cell) -> None:
         lock(connection, cell)
@@ -230,7 +230,7 @@ def test_two_batches_that_wait_for_each_other_end_and_lose_nothing(
     batches = [batch("a", "checkout", "search"), batch("b", "search", "checkout")]
     client = app.test_client()
     assert send(client, batch("c", "checkout", "search"), BATCH).status_code == 202
-    monkeypatch.setattr(kinds, "lock", hold)
+    monkeypatch.setattr(cells, "lock", hold)
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda each: send(app.test_client(), each, BATCH), batches))
     monkeypatch.undo()

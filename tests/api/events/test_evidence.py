@@ -19,10 +19,11 @@ from sqlalchemy import Connection, insert, select
 from uuid_utils.compat import uuid7
 
 from api.database import Database
-from api.domain import reports
-from api.domain.deployments import FIELDS, NewDeployment
-from api.domain.evidence import store
-from api.domain.types import now
+from api.domain.deployments import reports
+from api.domain.deployments.evidence import store
+from api.domain.deployments.model import NewDeployment
+from api.domain.deployments.store import FIELDS
+from api.domain.kit.times import now
 from api.tables import deployments, environments, events, services
 from tests.api.conftest import NewApp, Record, json_of, problem
 from tests.api.events.payloads import COMMIT, deliver, github

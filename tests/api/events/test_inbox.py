@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
-from api.domain.evidence import store
+from api.domain.deployments.evidence import store
 from tests.api.conftest import json_of, problem
 from tests.api.events.payloads import GITHUB, deliver, github
 

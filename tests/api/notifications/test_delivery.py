@@ -18,8 +18,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from api import notifier as module
 from api.database import Database
+from api.domain.kit.times import now
 from api.domain.notifications import deliveries as domain
-from api.domain.types import now
 from api.notifier import Notifier, signed
 from api.tables import deliveries
 from tests.api.conftest import Record, json_of, problem

@@ -11,7 +11,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from api.domain.evidence import store
+from api.domain.deployments.evidence import store
 from tests.api.conftest import Record, json_of
 from tests.api.events.payloads import github
 from tests.api.notifications.conftest import Receiver, told

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from packageurl import PackageURL
 
-from api.domain.deployments import NewDeployment
+from api.domain.deployments.model import Kind, NewDeployment, Status
 from api.domain.events.adapter import (
     Adapter,
     Fact,
@@ -23,8 +23,7 @@ from api.domain.events.adapter import (
     SeenEnvironment,
 )
 from api.domain.events.rules import Mapper, SourceRules
-from api.domain.incidents import NewIncident
-from api.domain.types import Kind, Status
+from api.domain.incidents.model import NewIncident
 
 SOURCE = "cloudevents"
 TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)(\.[0-9].*)?")

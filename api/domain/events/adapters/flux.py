@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from api.domain.deployments import NewDeployment
+from api.domain.deployments.model import Kind, NewDeployment, Status
 from api.domain.events import runs
 from api.domain.events.adapter import Adapter, Fact, NotOursError, Received, State, UnmappedError
 from api.domain.events.rules import Mapper, SourceRules, UnmappedNameError
-from api.domain.types import Kind, Status, parse_instant
+from api.domain.kit.times import parse_instant
 
 REASONS = {
     "Kustomization": {

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from api.domain.deployments import NewDeployment
+from api.domain.deployments.model import NewDeployment, Status
 from api.domain.events.adapter import Adapter, Fact, NotOursError, Received
 from api.domain.events.rules import Mapper, SourceRules
-from api.domain.types import Status
 
 STATES = {
     "pending": Status.PENDING,

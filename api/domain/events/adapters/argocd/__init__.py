@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.domain.deployments import NewDeployment
+from api.domain.deployments.model import NewDeployment
 from api.domain.events.adapter import Adapter, Fact, NotOursError, Received, UnmappedError
 from api.domain.events.adapters.argocd import flat, images
 from api.domain.events.adapters.argocd.history import hides_whole_sync, whole_sync

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from api.domain.deployments.model import Status
 from api.domain.events.adapter import NotOursError, UnmappedError
-from api.domain.types import Status, parse_instant
+from api.domain.kit.times import parse_instant
 
 PHASES = {
     "Running": Status.RUNNING,

@@ -1,0 +1,53 @@
+"""Changes: the commits of a service, what a report of one says, and how they are found."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.domain.kit.times import Time
+from api.domain.kit.types import Actor, Commit, Line, Name, Version
+
+MAX_BATCH = 1000
+
+
+class NewChange(BaseModel):
+    """A commit as somebody reports it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    service: Annotated[Name, Field(description="What it changes; created on first sight.")]
+    commit: Annotated[Commit, Field(description="The application's commit.")]
+    committed_at: Time
+    author: Actor | None = None
+    title: Annotated[Line | None, Field(description="The first line of its message.")] = None
+    version: Annotated[
+        Version | None, Field(description="The version that first contains it, once there is one.")
+    ] = None
+
+
+class NewChanges(BaseModel):
+    """Some commits as somebody reports them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "example": {
+                "changes": [
+                    {
+                        "service": "checkout",
+                        "commit": "9fceb02d0ae598e95dc970b74767f19372d61af8",
+                        "committed_at": "2026-03-01T09:30:00Z",
+                        "author": "ada",
+                        "title": "Refuse an empty basket",
+                        "version": "1.4.2",
+                    }
+                ]
+            }
+        },
+    )
+
+    changes: Annotated[list[NewChange], Field(max_length=MAX_BATCH)]

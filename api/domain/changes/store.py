@@ -1,0 +1,69 @@
+"""Changes as they are found, and which versions of a service have any."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, func, select
+
+from api.domain.changes.versions import KnownVersion
+from api.domain.kit import pages
+from api.domain.kit.pages import Order, Span
+from api.domain.kit.types import Name, Version
+from api.tables import changes, services
+
+
+class Filters(Span):
+    """What a list of changes is narrowed to; `from` and `to` are about `committed_at`."""
+
+    service: Name | None = None
+    version: Version | None = None
+
+
+# The columns of a change as it is told, in the order a person reads them.
+FIELDS = (
+    changes.c.id,
+    services.c.name.label("service"),
+    changes.c.commit,
+    changes.c.committed_at,
+    changes.c.author,
+    changes.c.title,
+    changes.c.version,
+    changes.c.created_at,
+)
+
+ORDER: Order = {"committed_at": changes.c.committed_at, "id": changes.c.id}
+
+
+def find(connection: Connection, change_id: UUID) -> dict[str, Any] | None:
+    """Return the change of that id, or None."""
+    return pages.one(connection, _select().where(changes.c.id == change_id))
+
+
+def selected(filters: Filters) -> Select[Any]:
+    """Return the statement for a list of changes, to be ordered and cut into pages."""
+    statement = _select().where(*filters.within(changes.c.committed_at))
+    if filters.service is not None:
+        statement = statement.where(services.c.name == filters.service)
+    if filters.version is not None:
+        statement = statement.where(changes.c.version == filters.version)
+    return statement
+
+
+def _select() -> Select[Any]:
+    return select(*FIELDS).select_from(changes.join(services))
+
+
+def known_versions(connection: Connection, service_id: UUID) -> dict[str, KnownVersion]:
+    """Return the versions of a service that have changes."""
+    # One service at a time: a range of an index that has all of it, and little to hold at once.
+    statement = (
+        select(changes.c.version, func.count(), func.max(changes.c.committed_at))
+        .where(changes.c.service_id == service_id, changes.c.version.is_not(None))
+        .group_by(changes.c.version)
+    )
+    return {
+        version: KnownVersion(count, latest)
+        for version, count, latest in connection.execute(statement)
+    }

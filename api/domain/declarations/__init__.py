@@ -1,0 +1,1 @@
+"""Declarations: which release of a service git declares for an environment, and since when."""

@@ -1,0 +1,158 @@
+"""Statements about deployments, and what they amount to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from api.domain.deployments.model import Status
+from api.domain.kit.times import parse_instant
+from api.domain.kit.types import united
+
+RANK = [Status.PENDING, Status.RUNNING, Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
+# Who is believed where sources say different things of one deployment: first whoever was asked to
+# report it, then who sees the cluster, then who has started it.
+BELIEVED = ("argocd", "flux", "cloudevents", "github")
+TOLD = ("version", "image_digest", "commit", "config_revision", "actor", "kind")
+
+
+class Statement(NamedTuple):
+    """What one event or report says of a deployment; `said` is a NewDeployment in JSON."""
+
+    id: UUID
+    deployment_id: UUID | None
+    event_id: UUID | None
+    service_id: UUID
+    environment_id: UUID
+    source: str
+    external_id: str | None
+    sequence: int | None
+    correction: bool
+    said: dict[str, Any]
+    started_at: datetime
+    ended_at: datetime
+    created_at: datetime
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what tells its witness; a report without an external id is one of its own."""
+        return self.source, self.external_id or f" {self.id}"
+
+
+class Witness:
+    """All that one source says of one deployment."""
+
+    def __init__(self, statements: Iterable[Statement]) -> None:
+        # The newest first; nothing in it depends on when it came.
+        self.statements = sorted(statements, key=_newest, reverse=True)
+        self.key = self.statements[0].key
+        self.id = min(each.id for each in self.statements)
+        self.started_at = min(each.started_at for each in self.statements)
+        self.ended_at = max(each.ended_at for each in self.statements)
+
+    @property
+    def rank(self) -> tuple[int, tuple[str, str]]:
+        """Return its place among those that are believed."""
+        source = self.key[0]
+        return BELIEVED.index(source) + 1 if source in BELIEVED else 0, self.key
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """Return what it says: each field as its newest statement that has one."""
+        plain = [each for each in self.statements if not each.correction]
+        told = {name: _first(each.said.get(name) for each in plain) for name in TOLD}
+        decisive = max(plain, key=_decisive)
+        return told | {
+            "status": decisive.said["status"],
+            "finished_at": decisive.said["finished_at"],
+            "links": [link for each in plain for link in each.said["links"]],
+        }
+
+
+def witnesses(statements: Iterable[Statement]) -> list[Witness]:
+    """Return the witnesses of some statements, in the order of their keys."""
+    by_key: dict[tuple[str, str], list[Statement]] = {}
+    for each in statements:
+        by_key.setdefault(each.key, []).append(each)
+    return [Witness(by_key[key]) for key in sorted(by_key)]
+
+
+def settled(group: Sequence[Witness]) -> dict[str, Any]:
+    """Return the columns of the deployment that a group of witnesses tells of.
+
+    Of each field, what the first witness in the order of `rank` says that says anything; the status
+    that was reached last, of two final ones at the same time the worse; the earliest start; every
+    link. What a person has corrected stays.
+    """
+    ordered = sorted(group, key=lambda each: each.rank)
+    told = {name: _first(each.told[name] for each in ordered) for name in TOLD}
+    decisive = max(ordered, key=_reached).told
+    values = told | {
+        "status": decisive["status"],
+        "finished_at": _instant(decisive["finished_at"]),
+        "started_at": min(each.started_at for each in ordered),
+        "links": united([link for each in ordered for link in each.told["links"]]),
+        "source": ordered[0].key[0],
+        "external_id": ordered[0].statements[0].external_id,
+        "created_at": min(each.created_at for one in ordered for each in one.statements),
+    }
+    corrections = [each for one in ordered for each in one.statements if each.correction]
+    for correction in sorted(corrections, key=lambda each: each.id):
+        said = dict(correction.said)
+        if "status" in said:
+            reached = Status(said.pop("status")), _instant(said.pop("finished_at"))
+            # That it has begun, say, is no news of one that has ended.
+            if RANK.index(reached[0]) > RANK.index(Status(values["status"])) or reached[1]:
+                values["status"], values["finished_at"] = reached
+        values |= said
+    values["stated_kind"] = values.pop("kind")
+    return values
+
+
+def conflicts(group: Sequence[Witness]) -> list[str]:
+    """Return the names of the fields of which the witnesses say different things."""
+    return [
+        name
+        for name in ("version", "image_digest", "commit", "config_revision", "status")
+        if len({each.told[name] for each in group} - {None}) > 1
+    ]
+
+
+def _newest(statement: Statement) -> tuple[int, tuple[str, int, int], bytes]:
+    return _number(statement), _decisive(statement), to_json(statement.said)
+
+
+def _decisive(statement: Statement) -> tuple[str, int, int]:
+    """Return what a status is settled by: final ones last, by the time they were reached.
+
+    Senders tell whole seconds, and two states may be reached in one: then their number decides.
+    """
+    if statement.correction:
+        return "", 0, 0
+    rank = RANK.index(Status(statement.said["status"]))
+    return statement.said["finished_at"] or "", _number(statement), rank
+
+
+def _number(statement: Statement) -> int:
+    return -1 if statement.sequence is None else statement.sequence
+
+
+def _reached(witness: Witness) -> tuple[datetime, int]:
+    told = witness.told
+    rank = RANK.index(Status(told["status"]))
+    return _instant(told["finished_at"]) or datetime.min.replace(
+        tzinfo=witness.started_at.tzinfo
+    ), rank
+
+
+def _first(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _instant(text: Any) -> datetime | None:
+    return None if text is None else parse_instant(text)

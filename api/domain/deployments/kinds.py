@@ -1,0 +1,194 @@
+"""What kind a deployment is: decided from what was deployed in the same place before it.
+
+The definitions:
+
+- `resync`: the version, the image and the configuration that already ran, once more.
+- `rollback`: a version that ran before, though not the one deployed just before; or the same
+  version with a configuration it had before.
+- `hotfix`: neither, and begun while an incident was open there.
+- `rollout`: anything else, a second try of what failed included.
+
+They depend on the order of starts alone, never on the order in which reports came in, so a late
+report decides anew what followed it. What the sender states is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import tee
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+    update,
+)
+
+from api.domain.cells import Cell
+from api.domain.deployments.model import Kind, Status
+from api.tables import deployments, incidents
+
+ATTEMPTED = (Status.SUCCEEDED, Status.FAILED)
+# So many deployments are decided by looking their past up; for more the whole past is read once.
+FEW = 4
+# So many of a long past are held at a time.
+CHUNK = 1000
+
+
+class Attempt(NamedTuple):
+    """What a decision needs to know of a deployment."""
+
+    id: UUID
+    started_at: datetime
+    status: str
+    version: str
+    image_digest: str | None
+    config_revision: str | None
+    kind: str
+    stated_kind: str | None
+
+    def same_application(self, other: Attempt) -> bool:
+        """Say whether the version is the same, and the image as far as both are known."""
+        return self.version == other.version and _agree(self.image_digest, other.image_digest)
+
+    def same(self, other: Attempt) -> bool:
+        """Say whether the configuration is the same too, as far as both are known."""
+        return self.same_application(other) and _agree(self.config_revision, other.config_revision)
+
+
+Outage = tuple[datetime, datetime | None]
+COLUMNS = tuple(deployments.c[name] for name in Attempt._fields)
+ORDER = (deployments.c.started_at, deployments.c.id)
+
+
+def decide(history: Iterable[Attempt], outages: Sequence[Outage]) -> Iterator[Kind]:
+    """Yield the kind of each deployment of one cell; the history is in the order of starts."""
+    succeeded: dict[str, dict[tuple[str | None, str | None], Attempt]] = {}
+    previous: Attempt | None = None
+    live: Attempt | None = None
+    for attempt in history:
+        before = succeeded.get(attempt.version, {}).values()
+        yield _kind(attempt, previous, live, before, outages)
+        if attempt.status in ATTEMPTED:
+            previous = attempt
+        if attempt.status == Status.SUCCEEDED:
+            live = attempt
+            known = succeeded.setdefault(attempt.version, {})
+            known[attempt.image_digest, attempt.config_revision] = attempt
+
+
+def review(connection: Connection, cell: Cell, since: datetime) -> None:
+    """Decide again what each deployment of a cell started at or after `since` is."""
+    affected = connection.execute(
+        _of(cell).where(deployments.c.started_at >= since).order_by(*ORDER).limit(FEW + 1)
+    ).all()
+    outages = _outages(connection, cell, since)
+    if len(affected) <= FEW:
+        for attempt in map(Attempt._make, affected):
+            past = _relevant_past(connection, cell, attempt)
+            *_, kind = decide([*past, attempt], outages)
+            _store(connection, attempt, kind)
+        return
+    history, decided = tee(_history(connection, cell))
+    for attempt, kind in zip(history, decide(decided, outages), strict=True):
+        if attempt.started_at >= since:
+            _store(connection, attempt, kind)
+
+
+def _kind(
+    attempt: Attempt,
+    previous: Attempt | None,
+    live: Attempt | None,
+    before: Collection[Attempt],
+    outages: Sequence[Outage],
+) -> Kind:
+    if previous and live and previous.same(attempt) and live.same(attempt):
+        return Kind.RESYNC
+    if previous and not previous.same_application(attempt):
+        if any(each.same_application(attempt) for each in before):
+            return Kind.ROLLBACK
+    elif attempt.config_revision and any(
+        each.same(attempt) and each.config_revision for each in before
+    ):
+        return Kind.ROLLBACK
+    start = attempt.started_at
+    if any(since <= start and (until is None or start < until) for since, until in outages):
+        return Kind.HOTFIX
+    return Kind.ROLLOUT
+
+
+def _agree(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one == other
+
+
+def _of(cell: Cell) -> Select[Any]:
+    return select(*COLUMNS).where(
+        deployments.c.service_id == cell.service_id,
+        deployments.c.environment_id == cell.environment_id,
+    )
+
+
+def _history(connection: Connection, cell: Cell) -> Iterator[Attempt]:
+    """Yield all deployments of a cell; what is decided meanwhile does not disturb the reading."""
+    statement = _of(cell).order_by(*ORDER).limit(CHUNK)
+    chunk = connection.execute(statement).all()
+    while chunk:
+        yield from map(Attempt._make, chunk)
+        last = Attempt._make(chunk[-1])
+        after = tuple_(*ORDER) > tuple_(last.started_at, last.id)
+        chunk = connection.execute(statement.where(after)).all() if len(chunk) == CHUNK else []
+
+
+def _outages(connection: Connection, cell: Cell, since: datetime) -> list[Outage]:
+    found = select(incidents.c.detected_at, incidents.c.resolved_at).where(
+        incidents.c.service_id == cell.service_id,
+        incidents.c.environment_id == cell.environment_id,
+        or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at > since),
+    )
+    return [(since, until) for since, until in connection.execute(found)]
+
+
+def _relevant_past(connection: Connection, cell: Cell, attempt: Attempt) -> list[Attempt]:
+    """Return the few deployments before this one that can matter to the decision."""
+    earlier = _of(cell).where(tuple_(*ORDER) < tuple_(attempt.started_at, attempt.id))
+    success = deployments.c.status == Status.SUCCEEDED
+    same_version = and_(success, deployments.c.version == attempt.version)
+    conditions: list[ColumnElement[bool]] = [
+        deployments.c.status.in_(ATTEMPTED),
+        success,
+        and_(same_version, _unknown_or(deployments.c.image_digest, attempt.image_digest)),
+        and_(
+            same_version,
+            _unknown_or(deployments.c.image_digest, attempt.image_digest),
+            deployments.c.config_revision == attempt.config_revision,
+        ),
+    ]
+    newest_first = [each.desc() for each in ORDER]
+    # The newest that meets each condition: one look along an index for each, all in one statement.
+    newest = [
+        select(earlier.where(condition).order_by(*newest_first).limit(1).subquery())
+        for condition in conditions
+    ]
+    found = {Attempt._make(row) for row in connection.execute(union_all(*newest))}
+    return sorted(found, key=lambda each: (each.started_at, each.id))
+
+
+def _unknown_or(column: ColumnElement[Any], value: str | None) -> ColumnElement[bool]:
+    return true() if value is None else or_(column.is_(None), column == value)
+
+
+def _store(connection: Connection, attempt: Attempt, decided: Kind) -> None:
+    kind = attempt.stated_kind or decided
+    if attempt.kind != kind:
+        connection.execute(
+            update(deployments).where(deployments.c.id == attempt.id).values(kind=kind)
+        )

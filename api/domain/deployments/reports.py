@@ -1,0 +1,198 @@
+"""Reports: what somebody says of a deployment becomes a record, in whatever order it is said.
+
+A source's reports with the same external id are about one deployment. They may come twice and out
+of order: each adds what was not known, and a status only goes forward (`transitions.LATER`). Two
+final statuses are settled by the one that finished later; finished at the same time, by the worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from uuid_utils.compat import uuid7
+
+from api.domain import cells
+from api.domain.cells import Cell
+from api.domain.deployments import kinds
+from api.domain.deployments.evidence import reading, store
+from api.domain.deployments.model import Kind, NewDeployment, Status
+from api.domain.deployments.store import find
+from api.domain.deployments.transitions import LATER
+from api.domain.kit.errors import ConflictError
+from api.domain.kit.times import now
+from api.domain.kit.types import united
+from api.domain.notifications import outbox
+from api.tables import deployments
+
+WORSE = [Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
+# What two reports of one deployment cannot say differently.
+IDENTITY = ("service", "environment", "version", "image_digest", "commit", "config_revision")
+
+
+class Identity(NamedTuple):
+    """What a deployment has been before it came here; None is decided here."""
+
+    id: UUID | None = None
+    created_at: datetime | None = None
+
+
+def record(connection: Connection, new: NewDeployment) -> tuple[dict[str, Any], bool]:
+    """Write a report; return the deployment and whether this was the first report of it.
+
+    Raises ConflictError when an earlier report with the same external id said something else.
+    """
+    ((identifier, created),) = _record_all(connection, [new])
+    outbox.announce(connection, [identifier])
+    recorded = find(connection, identifier)
+    assert recorded is not None  # noqa: S101 (written in this transaction)
+    return recorded, created
+
+
+def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[UUID]:
+    """Write several reports in one go; return the ids of their deployments in the same order.
+
+    Raises ConflictError as `record` does.
+    """
+    return [identifier for identifier, _ in _record_all(connection, batch)]
+
+
+def _record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[tuple[UUID, bool]]:
+    recorded, since = store_all(connection, batch)
+    for cell, earliest in since.items():
+        kinds.review(connection, cell, earliest)
+    return recorded
+
+
+def store_all(
+    connection: Connection,
+    batch: Sequence[NewDeployment],
+    identities: Sequence[Identity] | None = None,
+) -> tuple[list[tuple[UUID, bool]], dict[Cell, datetime]]:
+    """Write several reports, and leave their kinds to be decided.
+
+    Returns the id of each deployment and whether this was the first report of it, and since when
+    each cell is to be reviewed. Raises ConflictError as `record` does.
+    """
+    reported_at = now()
+    known_as = identities or [Identity()] * len(batch)
+    places = [(new.service, new.environment) for new in batch]
+    held = cells.hold(connection, places, reported_at)
+    rows = [
+        {
+            "id": identity.id or uuid7(),
+            **cell._asdict(),
+            "created_at": identity.created_at or reported_at,
+            "kind": new.kind or Kind.ROLLOUT,
+            "stated_kind": new.kind,
+            **(
+                told := new.timed(reported_at).model_dump(
+                    exclude={"service", "environment", "kind"}
+                )
+            ),
+            "links": united(told["links"]),
+        }
+        for new, cell, identity in zip(batch, held, known_as, strict=True)
+    ]
+    since: dict[Cell, datetime] = {}
+    recorded: list[tuple[UUID, bool]] = []
+    by_events = _told_by_events(connection, batch)
+    inserted = _insert_new(
+        connection,
+        [row for row in rows if (row["source"], row["external_id"]) not in by_events],
+    )
+    for new, cell, row in zip(batch, held, rows, strict=True):
+        if (new.source, new.external_id) in by_events:
+            (identifier,) = store.record(connection, [(new, None)], reported_at)
+            recorded.append((identifier, False))
+            continue
+        if row["id"] in inserted:
+            identifier, started_at, created = row["id"], row["started_at"], True
+        else:
+            identifier, started_at = _merge(connection, new, row)
+            created = False
+        recorded.append((identifier, created))
+        since[cell] = min(since.get(cell, started_at), started_at)
+    joined = store.join(connection, inserted)
+    return [
+        (
+            joined.get(identifier, identifier),
+            created and joined.get(identifier) in (None, identifier),
+        )
+        for identifier, created in recorded
+    ], since
+
+
+def _told_by_events(connection: Connection, batch: Sequence[NewDeployment]) -> set[tuple[str, str]]:
+    """Return the (source, external id) of the reports about what events tell of, too."""
+    ids = [new.external_id for new in batch if new.external_id is not None]
+    return reading.known_keys(connection, [new.source for new in batch], ids) if ids else set()
+
+
+def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """Insert each deployment unless its external id is known; return the ids that were inserted."""
+    if not rows:
+        return set()
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = (
+        dialect.insert(deployments)
+        .on_conflict_do_nothing(index_elements=["source", "external_id"])
+        .returning(deployments.c.id)
+    )
+    return set(connection.execute(statement, rows).scalars())
+
+
+def _merge(
+    connection: Connection, new: NewDeployment, row: dict[str, Any]
+) -> tuple[UUID, datetime]:
+    """Add a report to the deployment it is about; return its id and its earliest start."""
+    known = dict(
+        connection.execute(
+            select(deployments).where(
+                deployments.c.source == new.source, deployments.c.external_id == new.external_id
+            )
+        )
+        .mappings()
+        .one()
+    )
+    values = _agreed(known, row)
+    if new.status in LATER[Status(known["status"])] or _settles(known, new):
+        values |= {"status": row["status"], "finished_at": row["finished_at"]}
+    starts = [known["started_at"], values.get("finished_at"), new.started_at]
+    values["started_at"] = min(start for start in starts if start is not None)
+    connection.execute(update(deployments).where(deployments.c.id == known["id"]).values(values))
+    return known["id"], values["started_at"]
+
+
+def _agreed(known: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a report adds to what is known. Raises ConflictError where they disagree."""
+    names = ("service_id", "environment_id", *IDENTITY[2:])
+    told = {name: row[name] for name in (*names, "actor", "stated_kind") if row[name] is not None}
+    check_identity(known, told, names)
+    missing = {name: value for name, value in told.items() if known[name] is None}
+    return {**missing, "links": united([*known["links"], *row["links"]])}
+
+
+def check_identity(
+    known: Mapping[str, Any], told: Mapping[str, Any], names: Sequence[str] = IDENTITY
+) -> None:
+    """Raise ConflictError where two reports of one deployment cannot both be true."""
+    for name in names:
+        if told.get(name) is not None and known[name] not in (None, told[name]):
+            raise ConflictError(
+                f"The deployment {known['external_id']} of {known['source']} is known with another"
+                f" {name.removesuffix('_id')}."
+            )
+
+
+def _settles(known: dict[str, Any], new: NewDeployment) -> bool:
+    """Say whether a final status, and when it was reached, replace another final one."""
+    before = Status(known["status"])
+    if not (before.terminal and new.status.terminal) or new.finished_at is None:
+        return False
+    had = (known["finished_at"], WORSE.index(before))
+    return had < (new.finished_at, WORSE.index(new.status))

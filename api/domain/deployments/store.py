@@ -1,0 +1,80 @@
+"""Deployments as they are found: one by its id, or a list by filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, select
+
+from api.domain.deployments.model import Kind, Status
+from api.domain.kit import pages
+from api.domain.kit.pages import Order, Span
+from api.domain.kit.types import (
+    Name,
+    Version,
+)
+from api.tables import deployments, environments, services
+
+
+class Filters(Span):
+    """What a list of deployments is narrowed to; `from` and `to` are about `started_at`."""
+
+    service: Name | None = None
+    environment: Name | None = None
+    status: Status | None = None
+    kind: Kind | None = None
+    version: Version | None = None
+
+
+# The columns of a deployment as it is told, in the order a person reads them.
+FIELDS = (
+    deployments.c.id,
+    services.c.name.label("service"),
+    environments.c.name.label("environment"),
+    deployments.c.version,
+    deployments.c.image_digest,
+    deployments.c.commit,
+    deployments.c.config_revision,
+    deployments.c.kind,
+    deployments.c.status,
+    deployments.c.started_at,
+    deployments.c.finished_at,
+    deployments.c.actor,
+    deployments.c.links,
+    deployments.c.source,
+    deployments.c.external_id,
+    deployments.c.created_at,
+)
+
+ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
+
+
+def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
+    """Return the deployment of that id, or None."""
+    return pages.one(connection, _select().where(deployments.c.id == deployment_id))
+
+
+def selected(filters: Filters) -> Select[Any]:
+    """Return the statement for a list of deployments, to be ordered and cut into pages."""
+    wanted: Sequence[tuple[Any, Any]] = (
+        (services.c.name, filters.service),
+        (environments.c.name, filters.environment),
+        (deployments.c.status, filters.status),
+        (deployments.c.kind, filters.kind),
+        (deployments.c.version, filters.version),
+    )
+    return _select().where(
+        *(column == value for column, value in wanted if value is not None),
+        *filters.within(deployments.c.started_at),
+    )
+
+
+def is_empty(connection: Connection) -> bool:
+    """Say whether no deployment was ever recorded."""
+    return connection.execute(select(deployments.c.id).limit(1)).first() is None
+
+
+def _select() -> Select[Any]:
+    return select(*FIELDS).select_from(deployments.join(services).join(environments))

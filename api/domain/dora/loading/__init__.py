@@ -1,0 +1,1 @@
+"""What the definitions need to know of a window, read from the database."""

@@ -1,0 +1,77 @@
+"""Incidents: those that a window's metrics depend on, read from the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, or_, select
+
+from api.domain.deployments.model import Status
+from api.domain.dora.loading import stretches
+from api.domain.dora.loading.stretches import Scope, Stretch
+from api.domain.dora.rules.periods import Window
+from api.domain.dora.rules.records import Incident
+from api.domain.incidents.model import INFERENCE_WINDOW
+from api.tables import deployments, incidents
+
+COLUMNS = [
+    incidents.c[name]
+    for name in [
+        "id",
+        "service_id",
+        "environment_id",
+        "detected_at",
+        "resolved_at",
+        "deployment_id",
+    ]
+]
+
+
+def load(
+    connection: Connection, scope: Scope, window: Window, found: Sequence[Stretch]
+) -> list[Incident]:
+    """Return the incidents of what finished in a window or in the stretches before it."""
+    listed = {
+        row.id: Incident(
+            row.id, scope.cell(row), row.detected_at, row.resolved_at, row.deployment_id
+        )
+        for statement in _statements(scope, window, found)
+        for row in connection.execute(statement).all()
+    }
+    return list(listed.values())
+
+
+def _statements(scope: Scope, window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
+    table = deployments.c
+    is_cause = table.id == incidents.c.deployment_id
+    finished = and_(table.finished_at >= window.since, table.finished_at < window.until)
+    unfinished = and_(table.finished_at.is_(None), table.started_at >= window.since)
+    yield (
+        select(*COLUMNS)
+        .select_from(incidents.join(deployments, is_cause))
+        .where(scope.includes(deployments), or_(finished, unfinished))
+    )
+    for stretch in stretches.tables(found):
+        yield (
+            select(*COLUMNS)
+            .select_from(
+                stretch.join(deployments, stretches.same_cell(deployments, stretch)).join(
+                    incidents, is_cause
+                )
+            )
+            .where(
+                table.status.in_([Status.SUCCEEDED, Status.FAILED]),
+                table.finished_at >= stretch.c.since,
+                table.finished_at < window.since,
+            )
+        )
+        yield (
+            select(*COLUMNS)
+            .select_from(stretch.join(incidents, stretches.same_cell(incidents, stretch)))
+            .where(
+                incidents.c.deployment_id.is_(None),
+                incidents.c.detected_at >= stretch.c.since,
+                incidents.c.detected_at <= window.until + INFERENCE_WINDOW,
+            )
+        )

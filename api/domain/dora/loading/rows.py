@@ -1,0 +1,155 @@
+"""Rows: what the metrics of a window depend on, read from the tables and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import batched, chain
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, and_, select
+
+from api.domain.changes.store import known_versions
+from api.domain.deployments.model import Kind, Status
+from api.domain.dora.loading import incidents, stretches
+from api.domain.dora.loading.contents import ByService, succeeded_before
+from api.domain.dora.loading.stretches import Scope, Stretch
+from api.domain.dora.rules.periods import Window
+from api.domain.dora.rules.records import Deployment, History, Incident
+from api.tables import deployments
+
+COLUMNS = [
+    deployments.c[name]
+    for name in (
+        "id",
+        "service_id",
+        "environment_id",
+        "version",
+        "image_digest",
+        "config_revision",
+        "kind",
+        "status",
+        "started_at",
+        "finished_at",
+    )
+]
+# As many deployments as one statement may name.
+BATCH = 1000
+
+
+def load(connection: Connection, scope: Scope, window: Window) -> History:
+    """Return what the metrics of a window depend on."""
+    if not scope.services or not scope.environments:
+        return History([], [], {}, {})
+    found = stretches.find(connection, scope, window)
+    incidents_found = incidents.load(connection, scope, window, found)
+    around = [
+        identifier
+        for statement in _around(window, found)
+        for identifier in connection.execute(statement).scalars()
+    ]
+    statements = chain(
+        _inside(scope, window),
+        _of(around),
+        _after_late_incidents(scope, found, incidents_found),
+    )
+    deployments = {
+        row.id: _deployment(row, scope)
+        for statement in statements
+        for row in connection.execute(statement).all()
+    }
+    ids = {name: identifier for identifier, name in scope.services.items()}
+    return History(
+        deployments=list(deployments.values()),
+        incidents=incidents_found,
+        versions_before=ByService(ids, partial(succeeded_before, connection, scope, window)),
+        known_versions=ByService(ids, partial(known_versions, connection)),
+    )
+
+
+def _inside(scope: Scope, window: Window) -> Iterator[Select[Any]]:
+    table = deployments.c
+    listed = select(*COLUMNS).where(scope.includes(deployments))
+    yield listed.where(table.finished_at >= window.since, table.finished_at < window.until)
+    yield listed.where(
+        table.status.in_([Status.PENDING, Status.RUNNING]),
+        table.started_at >= window.since,
+        table.started_at < window.until,
+    )
+
+
+def _of(ids: Iterable[UUID]) -> Iterator[Select[Any]]:
+    for batch in batched(ids, BATCH):
+        yield select(*COLUMNS).where(deployments.c.id.in_(batch), deployments.c.kind != Kind.RESYNC)
+
+
+def _around(window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
+    """Yield what selects the ids of what succeeded or failed beside the window, and of resyncs.
+
+    An index alone tells these. PostgreSQL cannot know how short a stretch is: asked for more, it
+    expects a third of the history and reads the whole table.
+    """
+    table = deployments.c
+    for stretch in stretches.tables(found):
+        beside = (
+            select(table.id)
+            .select_from(stretch.join(deployments, stretches.same_cell(deployments, stretch)))
+            .where(table.status.in_([Status.SUCCEEDED, Status.FAILED]))
+        )
+        yield beside.where(table.finished_at >= stretch.c.since, table.finished_at < window.since)
+        yield beside.where(table.finished_at >= window.until, table.finished_at <= stretch.c.until)
+        # It began before the next success finished, so it may be away from the one before that.
+        yield beside.where(
+            table.kind == Kind.ROLLBACK,
+            table.started_at >= window.since,
+            table.started_at <= stretch.c.until,
+            table.finished_at > stretch.c.until,
+        )
+
+
+def _after_late_incidents(
+    scope: Scope, found: Sequence[Stretch], incidents_found: Iterable[Incident]
+) -> Iterator[Select[Any]]:
+    """Yield what selects the next success after an incident that came after the next success."""
+    read = min(each.until for each in found)
+    for incident in incidents_found:
+        if incident.deployment_id is None or incident.detected_at < read:
+            continue
+        cause = deployments.alias("cause")
+        cell = (cause.c.service_id, cause.c.environment_id)
+        later = deployments.alias("later")
+        when = later.c.finished_at > incident.detected_at
+        following = stretches.success(later, cell, when, newest=False)
+        yield (
+            select(*COLUMNS)
+            .select_from(
+                cause.join(
+                    deployments,
+                    and_(
+                        deployments.c.service_id == cause.c.service_id,
+                        deployments.c.environment_id == cause.c.environment_id,
+                    ),
+                )
+            )
+            .where(
+                cause.c.id == incident.deployment_id,
+                scope.includes(cause),
+                deployments.c.status == Status.SUCCEEDED,
+                deployments.c.finished_at == following,
+            )
+        )
+
+
+def _deployment(row: Any, scope: Scope) -> Deployment:
+    return Deployment(
+        id=row.id,
+        cell=scope.cell(row),
+        version=row.version,
+        image_digest=row.image_digest,
+        config_revision=row.config_revision,
+        kind=Kind(row.kind),
+        status=Status(row.status),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )

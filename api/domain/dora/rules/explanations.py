@@ -1,0 +1,192 @@
+"""Explanations: an assessment as it is told, with a sentence for every verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.domain.deployments.model import Kind, Status
+from api.domain.dora.model import Excluded, LooseIncidents, Span
+from api.domain.dora.rules.assessments import Assessment
+from api.domain.dora.rules.figures import excluded_changes, excluded_list
+from api.domain.dora.rules.periods import Window
+from api.domain.dora.rules.reasons import Reason
+from api.domain.dora.rules.verdicts import Part, Verdict
+from api.domain.kit.types import Commit, Name, Version
+
+# So many changes of one deployment are listed; the verdict on its lead time counts them all.
+MAX_CHANGES = 100
+
+# The period that an instant is in, if it is in the window.
+FindPeriod = Callable[[datetime], Window | None]
+
+
+class MetricVerdict(BaseModel):
+    """What a deployment adds to a metric, and why; unconcerned ones are not listed as excluded."""
+
+    part: Part
+    reason: Annotated[Reason, Field(description="A code that stays the same.")]
+    explanation: Annotated[
+        str,
+        Field(description="The reason as a sentence.", examples=["It succeeded in the window."]),
+    ]
+    numerator: Annotated[int, Field(description="What it adds to the numerator or count.")]
+    denominator: Annotated[int, Field(description="What it adds to the denominator of a ratio.")]
+
+
+class MetricVerdicts(BaseModel):
+    """The verdict of each metric."""
+
+    deployment_frequency: MetricVerdict
+    lead_time_for_changes: MetricVerdict
+    change_failure_rate: MetricVerdict
+    failed_deployment_recovery_time: MetricVerdict
+    rework_rate: MetricVerdict
+
+
+class LinkedIncident(BaseModel):
+    """An incident of a deployment, and how it is known to be."""
+
+    id: UUID
+    link: Literal["stated", "inferred"]
+    detected_at: AwareDatetime
+    resolved_at: AwareDatetime | None
+
+
+class DeliveredChange(BaseModel):
+    """A change that a deployment was the first to contain."""
+
+    commit: Commit
+    version: Version
+    committed_at: AwareDatetime
+    lead_seconds: Annotated[float, Field(description="Negative ones are left out.")]
+
+
+class ToldRecovery(BaseModel):
+    """When and by what a failure ended."""
+
+    at: AwareDatetime
+    seconds: float
+    by: Literal["deployment", "incidents_resolved"]
+    deployment_id: UUID | None
+    period: Annotated[Span | None, Field(description="Null if it is after the window.")]
+
+
+class Explanation(BaseModel):
+    """A deployment, and what it adds to each metric."""
+
+    id: UUID
+    service: Name
+    environment: Name
+    version: Version
+    kind: Kind
+    status: Status
+    started_at: AwareDatetime
+    finished_at: AwareDatetime | None
+    period: Annotated[
+        Span | None,
+        Field(description="By its end, or its start while unfinished; null before the window."),
+    ]
+    metrics: MetricVerdicts
+    incidents: list[LinkedIncident]
+    rolled_back_by: Annotated[
+        UUID | None, Field(description="The first rollback that began while it was live.")
+    ]
+    new_version: Annotated[bool, Field(description="Its version had not succeeded before.")]
+    changes_known: Annotated[bool, Field(description="Changes of its version are known.")]
+    changes: Annotated[
+        list[DeliveredChange],
+        Field(description=f"The changes it brought, the first {MAX_CHANGES}, by committed_at."),
+    ]
+    excluded_changes: list[Excluded]
+    recovery: ToldRecovery | None
+
+
+class Explanations(Span):
+    """Some of the deployments behind the metrics of a window."""
+
+    environments: list[Name]
+    items: list[Explanation]
+    incidents_without_deployment: LooseIncidents
+
+
+def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
+    """Return what is told of one assessment."""
+    deployment, delivery = assessment.deployment, assessment.delivery
+    verdicts = assessment.verdicts
+    return Explanation(
+        id=deployment.id,
+        service=deployment.cell.service,
+        environment=deployment.cell.environment,
+        version=deployment.version,
+        kind=deployment.kind,
+        status=deployment.status,
+        started_at=deployment.started_at,
+        finished_at=deployment.finished_at,
+        period=_span(find_period(deployment.moment)),
+        metrics=MetricVerdicts(
+            deployment_frequency=_told(verdicts.deployment_frequency),
+            lead_time_for_changes=_told(verdicts.lead_time_for_changes),
+            change_failure_rate=_told(verdicts.change_failure_rate),
+            failed_deployment_recovery_time=_told(verdicts.failed_deployment_recovery_time),
+            rework_rate=_told(verdicts.rework_rate),
+        ),
+        incidents=[
+            LinkedIncident(
+                id=link.incident.id,
+                link="stated" if link.stated else "inferred",
+                detected_at=link.incident.detected_at,
+                resolved_at=link.incident.resolved_at,
+            )
+            for link in assessment.links
+        ],
+        rolled_back_by=assessment.rolled_back_by.id if assessment.rolled_back_by else None,
+        new_version=delivery is not None and delivery.new_version,
+        changes_known=delivery is not None and delivery.changes_known,
+        changes=_changes(assessment),
+        excluded_changes=excluded_list(excluded_changes([assessment])),
+        recovery=_recovery(assessment, find_period),
+    )
+
+
+def _told(verdict: Verdict) -> MetricVerdict:
+    return MetricVerdict(
+        part=verdict.part,
+        reason=verdict.reason,
+        explanation=verdict.reason.sentence,
+        numerator=verdict.numerator,
+        denominator=verdict.denominator,
+    )
+
+
+def _changes(assessment: Assessment) -> list[DeliveredChange]:
+    return [
+        DeliveredChange(
+            commit=lead.change.commit,
+            version=lead.change.version,
+            committed_at=lead.change.committed_at,
+            lead_seconds=lead.seconds,
+        )
+        for lead in assessment.leads[:MAX_CHANGES]
+    ]
+
+
+def _recovery(assessment: Assessment, find_period: FindPeriod) -> ToldRecovery | None:
+    recovery = assessment.recovery
+    if recovery is None:
+        return None
+    return ToldRecovery(
+        at=recovery.at,
+        seconds=recovery.seconds,
+        by="deployment" if recovery.by_deployment else "incidents_resolved",
+        deployment_id=recovery.by_deployment,
+        period=_span(find_period(recovery.at)),
+    )
+
+
+def _span(period: Window | None) -> Span | None:
+    return None if period is None else Span.of(period)

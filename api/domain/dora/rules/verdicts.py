@@ -1,0 +1,135 @@
+"""Verdicts: what each deployment adds to each metric, and why, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from api.domain.deployments.model import Kind, Status
+from api.domain.dora.rules.deliveries import Delivery
+from api.domain.dora.rules.failures import Link, Recovery
+from api.domain.dora.rules.periods import Window
+from api.domain.dora.rules.reasons import Reason
+from api.domain.dora.rules.records import Change, Deployment
+
+
+class Part(StrEnum):
+    """What part a deployment has in a metric."""
+
+    COUNTED = "counted"
+    EXCLUDED = "excluded"
+    UNCONCERNED = "unconcerned"
+
+
+class Verdict(NamedTuple):
+    """What a deployment adds to one metric's numerator and denominator, and why."""
+
+    part: Part
+    reason: Reason
+    numerator: int = 0
+    denominator: int = 0
+
+
+class Verdicts(NamedTuple):
+    """One verdict for each metric."""
+
+    deployment_frequency: Verdict
+    lead_time_for_changes: Verdict
+    change_failure_rate: Verdict
+    failed_deployment_recovery_time: Verdict
+    rework_rate: Verdict
+
+
+class Lead(NamedTuple):
+    """A change and how long it took to production; negative if it was committed afterwards."""
+
+    change: Change
+    seconds: float
+
+
+def judge(
+    deployment: Deployment,
+    failure: Verdict,
+    delivery: Delivery | None,
+    leads: Sequence[Lead],
+    recovery: Recovery | None,
+    window: Window,
+) -> Verdicts:
+    """Return the verdicts on a deployment of the window."""
+    frequency = _frequency(deployment)
+    return Verdicts(
+        frequency,
+        _lead_time(delivery, leads) if delivery else Verdict(Part.UNCONCERNED, frequency.reason),
+        failure,
+        _recovery(failure, recovery, window),
+        _rework(deployment, frequency),
+    )
+
+
+def recovery_alone() -> Verdicts:
+    """Return the verdicts on what failed before the window and recovered in it."""
+    before = Verdict(Part.UNCONCERNED, Reason.FINISHED_BEFORE_WINDOW)
+    recovered = Verdict(Part.COUNTED, Reason.RECOVERED, numerator=1)
+    return Verdicts(before, before, before, recovered, before)
+
+
+def _frequency(deployment: Deployment) -> Verdict:
+    if not deployment.status.terminal:
+        return Verdict(Part.EXCLUDED, Reason.UNFINISHED)
+    if deployment.status == Status.CANCELLED:
+        return Verdict(Part.EXCLUDED, Reason.CANCELLED)
+    if deployment.kind == Kind.RESYNC:
+        return Verdict(Part.EXCLUDED, Reason.RESYNC)
+    if deployment.status == Status.FAILED:
+        return Verdict(Part.EXCLUDED, Reason.FAILED)
+    return Verdict(Part.COUNTED, Reason.SUCCEEDED, numerator=1)
+
+
+def _lead_time(delivery: Delivery, leads: Sequence[Lead]) -> Verdict:
+    counted = sum(lead.seconds >= 0 for lead in leads)
+    if counted:
+        return Verdict(Part.COUNTED, Reason.DELIVERED, numerator=counted)
+    if leads:
+        return Verdict(Part.EXCLUDED, Reason.COMMITTED_AFTER)
+    if delivery.earlier_changes:
+        return Verdict(Part.EXCLUDED, Reason.BEFORE_FIRST)
+    unknown = delivery.new_version and not delivery.changes_known
+    return Verdict(Part.UNCONCERNED, Reason.CHANGES_UNKNOWN if unknown else Reason.NOTHING_NEW)
+
+
+def change_failure(
+    deployment: Deployment, linked: Sequence[Link], rollback: Deployment | None
+) -> Verdict:
+    """Return whether a deployment failed, or did not, or is left out."""
+    if not deployment.attempted:
+        return Verdict(Part.EXCLUDED, _frequency(deployment).reason)
+    if deployment.kind == Kind.ROLLBACK:
+        return Verdict(Part.EXCLUDED, Reason.ROLLBACK)
+    if deployment.status == Status.FAILED:
+        return Verdict(Part.COUNTED, Reason.STATUS_FAILED, 1, 1)
+    if linked:
+        return Verdict(Part.COUNTED, Reason.INCIDENT, 1, 1)
+    if rollback is not None:
+        return Verdict(Part.COUNTED, Reason.ROLLED_BACK, 1, 1)
+    return Verdict(Part.COUNTED, Reason.NOT_FAILED, 0, 1)
+
+
+def _recovery(failure: Verdict, recovery: Recovery | None, window: Window) -> Verdict:
+    if not failure.numerator:
+        return Verdict(Part.UNCONCERNED, failure.reason)
+    if recovery is None:
+        return Verdict(Part.EXCLUDED, Reason.UNRECOVERED)
+    if recovery.seconds < 0:
+        return Verdict(Part.EXCLUDED, Reason.RESOLVED_BEFORE_FINISH)
+    if recovery.at >= window.until:
+        return Verdict(Part.EXCLUDED, Reason.RECOVERED_AFTER_WINDOW)
+    return Verdict(Part.COUNTED, Reason.RECOVERED, numerator=1)
+
+
+def _rework(deployment: Deployment, frequency: Verdict) -> Verdict:
+    if frequency.part != Part.COUNTED:
+        return frequency
+    if deployment.kind in (Kind.ROLLBACK, Kind.HOTFIX):
+        return Verdict(Part.COUNTED, Reason.REWORK, 1, 1)
+    return Verdict(Part.COUNTED, Reason.PLANNED, 0, 1)

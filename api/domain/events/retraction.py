@@ -1,0 +1,87 @@
+"""Taking back what events have said, and keeping what people have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, or_, select, update
+
+from api.domain import cells
+from api.domain.cells import Cell
+from api.domain.deployments import kinds
+from api.domain.deployments.evidence import reading
+from api.domain.deployments.evidence.reading import COLUMNS
+from api.domain.deployments.evidence.statements import Statement
+from api.domain.deployments.evidence.store import regroup
+from api.domain.incidents import statements as incident_statements
+from api.tables import deployments, evidence, incidents
+from api.tables import incident_statements as said_of_incidents
+
+
+class Kept(NamedTuple):
+    """What people have said of deployments that are taken back, and is to be said again."""
+
+    corrections: list[Statement]
+    # The incidents and the deployments that they were put down to.
+    links: list[tuple[UUID, UUID]]
+
+
+def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
+    """Take back what some events have said, as if they had never come."""
+    told = select(said_of_incidents.c.id).where(
+        said_of_incidents.c.source == incidents.c.source,
+        said_of_incidents.c.external_id == incidents.c.external_id,
+    )
+    links = select(incidents.c.id, incidents.c.deployment_id).where(
+        incidents.c.deployment_id.is_not(None),
+        or_(incidents.c.deployment_id.in_(select(evidence.c.deployment_id)), told.exists()),
+    )
+    kept = Kept([], [(row[0], row[1]) for row in connection.execute(links)])
+    for event_id in event_ids:
+        said = select(*COLUMNS).where(evidence.c.event_id == event_id)
+        for each in [Statement._make(row) for row in connection.execute(said)]:
+            kept.corrections.extend(_retract(connection, each))
+        incident_statements.retract(connection, event_id)
+    return kept
+
+
+def restore(connection: Connection, kept: Kept) -> None:
+    """Say again what people have said, of the deployments that are there again."""
+    for each in kept.corrections:
+        known = reading.of_witness(connection, each)
+        if known:
+            regroup(connection, [*known, each])
+    for incident_id, deployment_id in kept.links:
+        there = select(deployments.c.id).where(deployments.c.id == deployment_id)
+        connection.execute(
+            update(incidents)
+            .where(incidents.c.id == incident_id, there.exists())
+            .values(deployment_id=deployment_id)
+        )
+
+
+def _retract(connection: Connection, statement: Statement) -> list[Statement]:
+    """Take a statement back; return the corrections of a deployment that is gone with it."""
+    cell = Cell(statement.service_id, statement.environment_id)
+    cells.lock(connection, cell)
+    connection.execute(delete(evidence).where(evidence.c.id == statement.id))
+    home = evidence.c.deployment_id == statement.deployment_id
+    said = select(*COLUMNS).where(home)
+    left = [Statement._make(row) for row in connection.execute(said)]
+    said_of = {each.key for each in left if not each.correction}
+    orphans = [each for each in left if each.key not in said_of]
+    connection.execute(delete(evidence).where(evidence.c.id.in_([each.id for each in orphans])))
+    left = [each for each in left if each.key in said_of]
+    if left:
+        regroup(connection, left)
+        return orphans
+    connection.execute(
+        update(incidents)
+        .where(incidents.c.deployment_id == statement.deployment_id)
+        .values(deployment_id=None)
+    )
+    connection.execute(delete(deployments).where(deployments.c.id == statement.deployment_id))
+    kinds.review(connection, cell, statement.started_at)
+    return orphans

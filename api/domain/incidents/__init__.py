@@ -1,0 +1,1 @@
+"""Incidents: what broke where, from when to when, and which deployment caused it."""

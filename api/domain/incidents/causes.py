@@ -1,0 +1,61 @@
+"""Causes: the deployment that an incident is put down to, stated or inferred."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, case, func, select
+
+from api.domain.deployments.kinds import ATTEMPTED
+from api.domain.deployments.model import Kind
+from api.domain.incidents.model import INFERENCE_WINDOW
+from api.domain.kit.sql import Earlier
+from api.tables import deployments, incidents
+
+
+class Cause(StrEnum):
+    """How it is known which deployment an incident came from."""
+
+    STATED = "stated"
+    INFERRED = "inferred"
+
+
+def inferred() -> Select[tuple[UUID]]:
+    """Select the deployment that the incident of the enclosing statement probably came from.
+
+    It is the latest in the same service and environment that finished, well or badly, at or before
+    the detection and at most 72 hours before it; a resync brought nothing that could break. The
+    rule is Apache DevLake's, which puts an incident down to the latest deployment before it; the
+    window is ours, as is that failed deployments count. Nothing of it is stored, so that a
+    deployment reported late changes the answer.
+    """
+    earlier = deployments.alias("earlier")
+    return (
+        select(earlier.c.id)
+        .where(
+            earlier.c.service_id == incidents.c.service_id,
+            earlier.c.environment_id == incidents.c.environment_id,
+            earlier.c.status.in_(ATTEMPTED),
+            earlier.c.kind != Kind.RESYNC,
+            earlier.c.finished_at <= incidents.c.detected_at,
+            earlier.c.finished_at >= Earlier(incidents.c.detected_at, INFERENCE_WINDOW),
+        )
+        .order_by(earlier.c.finished_at.desc(), earlier.c.id.desc())
+        .limit(1)
+        .correlate(incidents)
+    )
+
+
+def deployment_id() -> ColumnElement[UUID | None]:
+    """Return the id of the deployment that an incident is put down to, or NULL."""
+    return func.coalesce(incidents.c.deployment_id, inferred().scalar_subquery())
+
+
+def link() -> ColumnElement[Any]:
+    """Return how that deployment is known, as a Cause, or NULL when there is none."""
+    return case(
+        (incidents.c.deployment_id.is_not(None), Cause.STATED),
+        (inferred().exists(), Cause.INFERRED),
+    )

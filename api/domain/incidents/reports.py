@@ -1,0 +1,152 @@
+"""Reports of incidents: they become a record, in whatever order and however often they come.
+
+A source's reports with the same external id are about one incident, which
+
+- was detected at the earliest time that any of them says,
+- was resolved at the latest time that any of them says: once resolved, it stays so,
+- has the title of the earliest detection; of several, the first in the order of the alphabet,
+- has every link.
+
+What a person corrects (`change`) is left alone by later reports, until it is set to null.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+from uuid_utils.compat import uuid7
+
+from api.domain import cells
+from api.domain.cells import Cell
+from api.domain.deployments import kinds
+from api.domain.incidents import statements, store
+from api.domain.incidents.model import IncidentChange, NewIncident
+from api.domain.incidents.statements import Key
+from api.domain.kit.errors import ConflictError, InvalidValueError
+from api.domain.kit.sql import inserted
+from api.domain.kit.times import now
+from api.domain.kit.types import united
+from api.tables import deployments
+from api.tables import incidents as table
+
+
+def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bool]:
+    """Write a report; return the incident and whether this was the first report of it.
+
+    Raises ConflictError when an earlier report with the same external id said something else, and
+    InvalidValueError for a deployment that cannot have caused it.
+    """
+    reported_at = now()
+    cell = _held_cell(connection, new, reported_at)
+    _check_deployment(connection, cell, new.deployment_id)
+    row = {
+        "id": uuid7(),
+        **cell._asdict(),
+        "created_at": reported_at,
+        **new.timed(reported_at).model_dump(exclude={"service", "environment"}),
+    }
+    row["links"] = united(row["links"])
+    created = inserted(connection, table, row)
+    identifier = row["id"] if created else _add(connection, cell, row)
+    if created:
+        kinds.review(connection, cell, row["detected_at"])
+    recorded = store.find(connection, identifier)
+    assert recorded is not None  # noqa: S101 (written in this transaction)
+    return recorded, created
+
+
+def tell(connection: Connection, new: NewIncident, at: datetime, event_id: UUID) -> None:
+    """Write what an event says of an incident, which has an external id.
+
+    Raises ConflictError for an incident that is known somewhere else.
+    """
+    cell = _held_cell(connection, new, at)
+    statements.tell(connection, cell, new, at, event_id)
+
+
+def hold(connection: Connection, incident_id: UUID) -> dict[str, Any] | None:
+    """Return the incident of that id, which nobody else changes until the transaction ends."""
+    columns = (table.c.service_id, table.c.environment_id)
+    found = connection.execute(select(*columns).where(table.c.id == incident_id)).one_or_none()
+    if found is None:
+        return None
+    cells.lock(connection, Cell(*found))
+    return store.find(connection, incident_id)
+
+
+def change(connection: Connection, incident_id: UUID, changed: IncidentChange) -> None:
+    """Change an incident that is held.
+
+    Raises InvalidValueError for an end before the beginning, and for a deployment that cannot have
+    caused it.
+    """
+    values = changed.model_dump(exclude_unset=True)
+    if not values:
+        return
+    found = connection.execute(select(table).where(table.c.id == incident_id))
+    known = found.mappings().one()
+    cell = Cell(known["service_id"], known["environment_id"])
+    _check_deployment(connection, cell, values.get("deployment_id"))
+    resolved_at = values.get("resolved_at")
+    if resolved_at is not None and resolved_at < known["detected_at"]:
+        raise InvalidValueError("/resolved_at", "must not be before detected_at")
+    names = statements.corrected(known["corrected"], values)
+    row = {**values, "corrected": names}
+    connection.execute(update(table).where(table.c.id == incident_id).values(row))
+    key = Key(known["source"], known["external_id"])
+    if statements.has(connection, key):
+        statements.correct(connection, cell, key, values)
+    elif "resolved_at" in values:
+        kinds.review(connection, cell, known["detected_at"])
+
+
+def _held_cell(connection: Connection, new: NewIncident, at: datetime) -> Cell:
+    """Return the cell that an incident is in, created on first sight and locked."""
+    (cell,) = cells.hold(connection, [(new.service, new.environment)], at)
+    return cell
+
+
+def _add(connection: Connection, cell: Cell, row: dict[str, Any]) -> UUID:
+    """Add a report to the incident it is about; return its id."""
+    key = Key(row["source"], row["external_id"])
+    same = (table.c.source == key.source, table.c.external_id == key.external_id)
+    known = dict(connection.execute(select(table).where(*same)).mappings().one())
+    for name in ("service_id", "environment_id", "deployment_id"):
+        told = (known[name], row[name])
+        if None not in told and told[0] != told[1] and name not in known["corrected"]:
+            raise ConflictError(
+                f"The incident {known['external_id']} of {known['source']} is known with another"
+                f" {name.removesuffix('_id')}."
+            )
+    values = {"deployment_id": known["deployment_id"] or row["deployment_id"]}
+    if "deployment_id" in known["corrected"]:
+        values.clear()
+    told_by_events = statements.has(connection, key)
+    if not told_by_events:
+        values |= statements.merged(known, row)
+    if values:
+        connection.execute(update(table).where(table.c.id == known["id"]).values(values))
+    if told_by_events:
+        return statements.report(connection, cell, key, row)
+    if any(values.get(name, known[name]) != known[name] for name in ("detected_at", "resolved_at")):
+        kinds.review(connection, cell, values["detected_at"])
+    identifier: UUID = known["id"]
+    return identifier
+
+
+def _check_deployment(connection: Connection, cell: Cell, deployment_id: UUID | None) -> None:
+    if deployment_id is None:
+        return
+    where = select(deployments.c.service_id, deployments.c.environment_id).where(
+        deployments.c.id == deployment_id
+    )
+    found = connection.execute(where).one_or_none()
+    if found is None:
+        raise InvalidValueError("/deployment_id", "is not the id of a deployment")
+    if Cell(*found) != cell:
+        raise InvalidValueError(
+            "/deployment_id", "is a deployment of another service or environment"
+        )

@@ -1,0 +1,66 @@
+"""Incidents as they are found, each with the deployment that it is put down to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import Connection, Select, select
+
+from api.domain.incidents import causes
+from api.domain.kit import pages
+from api.domain.kit.pages import Order, Span
+from api.domain.kit.types import Name
+from api.tables import environments, incidents, services
+
+
+class Filters(Span):
+    """What a list of incidents is narrowed to; `from` and `to` are about `detected_at`."""
+
+    service: Name | None = None
+    environment: Name | None = None
+    is_open: Annotated[
+        bool | None, Field(alias="open", description="Whether it is not resolved yet.")
+    ] = None
+
+
+# The columns of an incident as it is told, in the order a person reads them.
+FIELDS = (
+    incidents.c.id,
+    services.c.name.label("service"),
+    environments.c.name.label("environment"),
+    incidents.c.title,
+    incidents.c.detected_at,
+    incidents.c.resolved_at,
+    causes.deployment_id().label("deployment_id"),
+    causes.link().label("link"),
+    incidents.c.links,
+    incidents.c.source,
+    incidents.c.external_id,
+    incidents.c.created_at,
+)
+
+ORDER: Order = {"detected_at": incidents.c.detected_at, "id": incidents.c.id}
+
+
+def find(connection: Connection, incident_id: UUID) -> dict[str, Any] | None:
+    """Return the incident of that id, or None."""
+    return pages.one(connection, _select().where(incidents.c.id == incident_id))
+
+
+def selected(filters: Filters) -> Select[Any]:
+    """Return the statement for a list of incidents, to be ordered and cut into pages."""
+    statement = _select().where(*filters.within(incidents.c.detected_at))
+    if filters.service is not None:
+        statement = statement.where(services.c.name == filters.service)
+    if filters.environment is not None:
+        statement = statement.where(environments.c.name == filters.environment)
+    if filters.is_open is not None:
+        unresolved = incidents.c.resolved_at.is_(None)
+        statement = statement.where(unresolved if filters.is_open else ~unresolved)
+    return statement
+
+
+def _select() -> Select[Any]:
+    return select(*FIELDS).select_from(incidents.join(services).join(environments))

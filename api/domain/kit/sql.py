@@ -1,0 +1,75 @@
+"""What SQLite and PostgreSQL spell differently."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, String, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from api.tables import UtcDateTime
+
+MAX_KEY = 2**63 - 1
+
+
+def lock(connection: Connection, key: int) -> None:
+    """Let no other transaction hold this key until this one ends; 63 bits of it count."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+        connection.execute(select(func.pg_advisory_xact_lock(key & MAX_KEY)))
+
+
+def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that leaves out each row that is there already, by whatever is unique."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # Without this option an INSERT may forget how many rows it inserted.
+    statement: postgresql.Insert | sqlite.Insert = dialect.insert(table).on_conflict_do_nothing()
+    return statement.execution_options(preserve_rowcount=True)
+
+
+def inserted(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Insert a row unless it is there already; say whether it was inserted."""
+    return connection.execute(insert_new(connection, table), row).rowcount == 1
+
+
+class ByteOrder(FunctionElement[str]):
+    """A text that sorts by its bytes, whatever language the database sorts by otherwise."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(ByteOrder)
+def _plain(element: ByteOrder, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(ByteOrder, "postgresql")
+def _collated(element: ByteOrder, compiler: SQLCompiler, **options: Any) -> str:
+    return f'{compiler.process(element.clauses, **options)} COLLATE "C"'
+
+
+class Earlier(FunctionElement[datetime]):
+    """A time so many whole seconds before another, to the microsecond."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, time: ColumnElement[Any], span: timedelta) -> None:
+        super().__init__(time, int(span.total_seconds()))
+
+
+@compiles(Earlier, "postgresql")
+def _minus_interval(element: Earlier, compiler: SQLCompiler, **options: Any) -> str:
+    time, seconds = (compiler.process(each, **options) for each in element.clauses)
+    return f"({time} - make_interval(secs => {seconds}))"
+
+
+@compiles(Earlier, "sqlite")
+def _shifted_text(element: Earlier, compiler: SQLCompiler, **options: Any) -> str:
+    """SQLite keeps times as text and shifts whole seconds only; the fraction is put back."""
+    time, seconds = (compiler.process(each, **options) for each in element.clauses)
+    return f"(datetime({time}, '-' || {seconds} || ' seconds') || substr({time}, 20))"

@@ -1,0 +1,103 @@
+"""The words of the ledger: names, versions, digests, times, and the states of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+
+def whole(value: Any) -> Any:
+    """Return a number without a fraction as the integer that JSON Schema takes it for."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def absent() -> Any:
+    """Stand for a field that was not given, and is then not looked at."""
+    return None
+
+
+NAME_LENGTH = 63
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=NAME_LENGTH),
+    Field(examples=["checkout"]),
+]
+Version = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=128),
+    Field(examples=["1.4.2"]),
+]
+ImageDigest = Annotated[
+    str,
+    StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$"),
+    Field(examples=["sha256:" + "4f" * 32]),
+]
+Commit = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{7,64}$"),
+    Field(examples=["9fceb02d0ae598e95dc970b74767f19372d61af8"]),
+]
+# One line of text: whatever a person reads, without control characters.
+LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
+Line = Annotated[
+    str,
+    StringConstraints(pattern=LINE, max_length=200),
+    Field(examples=["Payments are refused"]),
+]
+Actor = Annotated[str, StringConstraints(pattern=LINE, max_length=128), Field(examples=["ada"])]
+# A commit, or what a controller calls one: `main@sha1:…`, `sha256:…`.
+ConfigRevision = Annotated[
+    str,
+    StringConstraints(pattern=r"^[!-~]+$", max_length=128),
+    Field(examples=["main@sha1:8b137891791fe96927ad78e64b0aad7bded08bdc"]),
+]
+ExternalId = Annotated[
+    str, StringConstraints(pattern=r"^[!-~]+$", max_length=256), Field(examples=["4711"])
+]
+URL = r"^https?://[!-~]+$"
+Url = Annotated[
+    str,
+    StringConstraints(pattern=URL, max_length=2048),
+    Field(examples=["https://ci.example.com/runs/4711"]),
+]
+RepositoryUrl = Annotated[
+    str,
+    StringConstraints(pattern=URL, max_length=512),
+    Field(examples=["https://github.com/acme/checkout"]),
+]
+# An image's name without tag and digest, as the distribution reference grammar has it.
+ImageName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([A-Za-z0-9.-]+(:[0-9]+)?/)?"
+        r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$",
+        max_length=255,
+    ),
+    Field(examples=["ghcr.io/acme/checkout"]),
+]
+
+
+class Link(BaseModel):
+    """Where to read more: a pipeline, a pull request, a log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    title: Line
+    url: Url
+
+
+MAX_LINKS = 10
+Links = Annotated[list[Link], Field(max_length=MAX_LINKS)]
+
+
+def united(links: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return each link once and sorted, so that the order of reports leaves no trace."""
+    found = {(link["title"], link["url"]) for link in links}
+    return [{"title": title, "url": url} for title, url in sorted(found)[:MAX_LINKS]]

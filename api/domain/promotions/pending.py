@@ -1,0 +1,138 @@
+"""Promotions: what one environment runs and the next does not, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from api.domain import matrix
+from api.domain.changes import versions
+from api.domain.changes.store import known_versions
+from api.domain.kit.sql import ByteOrder
+from api.domain.kit.times import this_minute
+from api.domain.promotions.blockers import Candidate, Facts, facts
+from api.tables import changes, environments, services
+
+# Where the promotable part of an environment is, and what it looks like.
+RELEASE_FILE = "k8s/overlays/{environment}/release/kustomization.yaml"
+RELEASE = """\
+# What a promotion copies from one environment to the next: the image, and nothing else.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+
+images:
+  - name: {image}
+    newTag: "{version}"
+    digest: {digest}
+"""
+# A reviewer reads the newest ones; the count says how many there are.
+MAX_CHANGES = 100
+CHANGE_FIELDS = ("id", "commit", "committed_at", "author", "title", "version")
+
+
+def pending(
+    connection: Connection, upstream: str, downstream: str, service: str | None = None
+) -> list[dict[str, Any]]:
+    """Return what `upstream` runs and `downstream` does not, one item for each service, or for one.
+
+    Versions and images are compared; the configuration is each environment's own. A version that
+    `downstream` had and replaced since is listed too, and blocked.
+    """
+    candidates = list(_waiting(connection, upstream, downstream, service))
+    known = facts(connection, candidates)
+    return [
+        {
+            **_item(candidate, downstream, known),
+            **_changes(connection, candidate),
+        }
+        for candidate in candidates
+    ]
+
+
+def unknown(connection: Connection, names: set[str]) -> set[str]:
+    """Return those of some names that are no environments."""
+    found = select(environments.c.name).where(environments.c.name.in_(names))
+    return names - set(connection.execute(found).scalars())
+
+
+def _waiting(
+    connection: Connection, upstream: str, downstream: str, service: str | None
+) -> Iterator[Candidate]:
+    cells: dict[str, dict[str, dict[str, Any]]] = {upstream: {}, downstream: {}}
+    for cell in matrix.running(connection, among=cells, service=service):
+        cells[cell["environment"]][cell["service"]] = cell
+    ids = {name: found for name, found in connection.execute(_ids(cells))}  # noqa: C416
+    known = connection.execute(
+        select(services.c.id, services.c.name, services.c.image)
+        .where(services.c.name.in_(cells[upstream]))
+        .order_by(ByteOrder(services.c.name))
+    )
+    for identifier, name, image in known:
+        here, there = cells[upstream][name], cells[downstream].get(name)
+        if there is None or _differs(here, there):
+            yield Candidate(identifier, image or name, here, ids[upstream], there, ids[downstream])
+
+
+def _item(candidate: Candidate, downstream: str, known: Facts) -> dict[str, Any]:
+    here = candidate.upstream
+    since = known.waiting_since(candidate)
+    digest = here["image_digest"]
+    edit = {
+        "path": RELEASE_FILE.format(environment=downstream),
+        "content": RELEASE.format(image=candidate.image, version=here["version"], digest=digest),
+    }
+    return {
+        "service": here["service"],
+        **_told(here),
+        "waiting_since": since,
+        "age_seconds": max(0, int((this_minute() - since).total_seconds())),
+        "replaces": None if candidate.downstream is None else _told(candidate.downstream),
+        "blockers": [blocker._asdict() for blocker in known.blockers(candidate)],
+        "edit": edit if digest else None,
+    }
+
+
+def _told(cell: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: cell[name] for name in ("version", "image_digest", "commit", "since", "deployment_id")
+    }
+
+
+def _differs(here: dict[str, Any], there: dict[str, Any]) -> bool:
+    digests = {here["image_digest"], there["image_digest"]} - {None}
+    return bool(here["version"] != there["version"] or len(digests) > 1)
+
+
+def _ids(names: Any) -> Select[Any]:
+    return select(environments.c.name, environments.c.id).where(environments.c.name.in_(names))
+
+
+def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:
+    """Return the changes that the promotion brings, newest first, and how many they are."""
+    known = known_versions(connection, candidate.id)
+    new = candidate.upstream["version"]
+    old = candidate.downstream["version"] if candidate.downstream else None
+    latest = {version: each.latest for version, each in known.items()}
+    order = versions.ordering(latest, [new, *([old] if old else [])])
+    brought = _between(latest, order, old, new) & known.keys()
+    if not brought:
+        return {"change_count": 0, "changes": []}
+    rows = connection.execute(
+        select(*(changes.c[name] for name in CHANGE_FIELDS))
+        .where(changes.c.service_id == candidate.id, changes.c.version.in_(brought))
+        .order_by(changes.c.committed_at.desc(), changes.c.id.desc())
+        .limit(MAX_CHANGES)
+    ).mappings()
+    count = sum(known[version].changes for version in brought)
+    return {"change_count": count, "changes": [dict(row) for row in rows]}
+
+
+def _between(latest: Iterable[str], order: versions.Order, old: str | None, new: str) -> set[str]:
+    """Return the versions that `new` brings where `old` is: only itself if that is not known."""
+    top, bottom = order(new), order(old) if old else ()
+    if top is None or bottom is None:
+        return {new}
+    places = {version: order(version) for version in latest}
+    return {version for version, place in places.items() if place and bottom < place <= top}

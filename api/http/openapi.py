@@ -1,0 +1,162 @@
+"""What APIFlask needs to be told: strict JSON bodies, and a description of the errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIFlask
+from flask import current_app
+from pydantic import BaseModel
+
+from api.http import auth, etags, idempotency
+from api.http.problems import MEDIA_TYPE, Problem
+
+SCHEMAS = "#/components/schemas/"
+# What any operation with a body may answer, beside what it says itself.
+BODY_ERRORS = {
+    HTTPStatus.BAD_REQUEST: "The body is not JSON.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MiB.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not labelled application/json.",
+}
+QUERY_ERROR = {"description": "A parameter is not known."}
+DATABASE_ERRORS = {HTTPStatus.SERVICE_UNAVAILABLE: "The database did not answer."}
+# What any operation of the API may answer.
+ACCESS_ERRORS = {
+    HTTPStatus.UNAUTHORIZED: "There is no token, or it is not valid (any more).",
+    HTTPStatus.FORBIDDEN: "The token does not have the scope.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; Retry-After says when to come back.",
+}
+SECURITY_SCHEME = "token"
+
+
+def init_app(app: APIFlask) -> None:
+    """Serve the description of the API at `/openapi.json`, as OpenAPI 3.1."""
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        # Relative to where this document was read: the service may be behind any proxy.
+        SERVERS=[{"url": "/"}],
+        INFO={
+            "description": "Records what version of which service runs in which environment.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        SECURITY_SCHEMES={
+            SECURITY_SCHEME: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token of /api/v1/tokens. The scope write includes read; admin"
+                " includes everything.",
+            }
+        },
+    )
+    app.spec_processor(_describe_errors)
+
+
+def takes[View: Callable[..., Any]](
+    bodies: Mapping[str, type[BaseModel] | None],
+) -> Callable[[View], View]:
+    """Have a route described as taking these bodies, by media type; None for any JSON.
+
+    For a route that reads its body itself: APIFlask knows one media type.
+    """
+
+    def mark(view: View) -> View:
+        view.bodies = bodies  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
+    """Name each error an operation may answer, as the problem document that it is."""
+    if isinstance(spec, str):  # YAML, which is not served
+        return spec
+    views = {
+        getattr(view, "_spec", {}).get("operation_id"): view
+        for view in current_app.view_functions.values()
+    }
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            bodies = getattr(views[operation["operationId"]], "bodies", {})
+            _describe_bodies(spec["components"]["schemas"], operation, bodies)
+            if idempotency.applies(method, path):
+                idempotency.describe(operation)
+            _describe_operation(operation)
+            if method == "get":
+                etags.describe(operation)
+            if path.startswith(auth.API_PREFIX):
+                _describe_access(
+                    operation, auth.scopes_for(views[operation["operationId"]], method)
+                )
+            _label_errors(operation["responses"])
+    # APIFlask lists a nested model under the name of each model that holds it; once is enough.
+    text = json.dumps(spec)
+    schemas: dict[str, Any] = {}
+    for name in spec["components"]["schemas"]:
+        text = text.replace(f'"{SCHEMAS}{name}"', f'"{SCHEMAS}{_own_name(name)}"')
+    described: dict[str, Any] = json.loads(text)
+    for name, schema in described["components"]["schemas"].items():
+        schema.pop("$defs", None)
+        schemas.setdefault(_own_name(name), schema)
+    problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
+    schemas |= {**problem.pop("$defs"), "Problem": problem}
+    for unused in ("HTTPError", "ValidationError"):
+        schemas.pop(unused, None)
+    described["components"]["schemas"] = dict(sorted(schemas.items()))
+    return described
+
+
+def _describe_bodies(
+    schemas: dict[str, Any], operation: dict[str, Any], bodies: Mapping[str, type[BaseModel] | None]
+) -> None:
+    content: dict[str, Any] = {}
+    for media_type, model in bodies.items():
+        content[media_type] = {"schema": {}}
+        if model is not None:
+            schema = model.model_json_schema(ref_template=SCHEMAS + "{model}")
+            schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
+            content[media_type] = {"schema": {"$ref": SCHEMAS + model.__name__}}
+    if content:
+        operation["requestBody"] = {"content": content}
+
+
+def _own_name(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _describe_operation(operation: dict[str, Any]) -> None:
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path" and parameter["name"].endswith("_id"):
+            parameter["schema"]["format"] = "uuid"
+    responses = operation["responses"]
+    if str(int(HTTPStatus.PRECONDITION_FAILED)) in responses:
+        operation["parameters"].append(etags.HEADER)
+    if "201" in responses and "200" in responses:  # the same, made now or before
+        responses["200"]["content"] = responses["201"]["content"]
+    expected = dict(DATABASE_ERRORS) if "Service" not in operation["tags"] else {}
+    responses.setdefault(str(int(HTTPStatus.UNPROCESSABLE_ENTITY)), dict(QUERY_ERROR))
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = True
+        expected |= BODY_ERRORS
+    for status, description in expected.items():
+        responses[str(int(status))] = {"description": description}
+
+
+def _describe_access(operation: dict[str, Any], scopes: tuple[str, ...]) -> None:
+    """Say which scope an operation needs."""
+    operation["security"] = [{SECURITY_SCHEME: [scope]} for scope in scopes]
+    needs = f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}."
+    if auth.is_public(scopes):
+        operation["security"].append({})
+        needs = "Open to all."
+    operation["description"] = f"{operation.get('description', '')}\n\n{needs}".strip()
+    for status, description in ACCESS_ERRORS.items():
+        operation["responses"][str(int(status))] = {"description": description}
+
+
+def _label_errors(responses: dict[str, Any]) -> None:
+    for status, response in responses.items():
+        if int(status) >= HTTPStatus.BAD_REQUEST:
+            response["content"] = {MEDIA_TYPE: {"schema": {"$ref": SCHEMAS + "Problem"}}}
