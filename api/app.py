@@ -11,6 +11,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import cli, logs, metrics, settings
 from api.database import Database
+from api.domain.events import rules
+from api.domain.events.adapters import ADAPTERS
+from api.domain.events.rules import RulesError, SourceRules
 from api.health import DatabaseProbe
 from api.http import auth, etags, idempotency, openapi, problems, strict
 from api.http.auth import API_PREFIX
@@ -33,6 +36,7 @@ from api.routes import (
     tokens,
     webhooks,
 )
+from api.settings import PREFIX, Settings, SettingsError
 from api.version import VERSION
 
 PARTS = (
@@ -68,6 +72,18 @@ class Application(APIFlask):
         return idempotency.answer_once(super().dispatch_request)
 
 
+def event_rules(checked: Settings) -> dict[str, SourceRules]:
+    """Return what maps the events of each source to names: the adapters' rules and the file's.
+
+    Raises SettingsError when the file cannot be used.
+    """
+    defaults = {source: adapter.rules for source, adapter in ADAPTERS.items()}
+    try:
+        return rules.load(checked.EVENT_RULES_FILE, defaults)
+    except RulesError as error:
+        raise SettingsError([f"{PREFIX}EVENT_RULES_FILE: {error}"]) from None
+
+
 def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     """Return the application for the settings of the environment, with `overrides` on top.
 
@@ -80,7 +96,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # as a person reads them
     app.extensions["settings"] = checked
-    app.extensions["event_rules"] = checked.event_rules()
+    app.extensions["event_rules"] = event_rules(checked)
     app.extensions["database"] = Database(checked, migrate=upgrade)
     app.extensions["database_probe"] = DatabaseProbe(app.extensions["database"])
 

@@ -20,10 +20,6 @@ from pydantic import (
 )
 from sqlalchemy import URL
 
-from api.domain.events import rules
-from api.domain.events.adapters import ADAPTERS
-from api.domain.events.rules import RulesError, SourceRules
-
 PREFIX = "SLIPWAY_"
 
 # Kubernetes adds variables for every Service of a namespace; one named `slipway` collides with our
@@ -112,14 +108,10 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def webhooks_are_usable(self) -> Self:
-        """Refuse secrets that are too short or cannot be read, and rules that are wrong."""
+        """Refuse secrets that are too short or cannot be read."""
         for name in Settings.model_fields:
             if found := WEBHOOK_SECRETS.fullmatch(name):
                 self.webhook_secrets(found[1].lower())
-        try:
-            self.event_rules()
-        except RulesError as error:
-            raise ValueError(f"{PREFIX}EVENT_RULES_FILE: {error}") from error
         return self
 
     @property
@@ -203,11 +195,6 @@ class Settings(BaseModel):
         """Return the hosts that notifications may be sent to although they are inside."""
         names = self.NOTIFICATION_PRIVATE_HOSTS.lower().split(",")
         return frozenset(filter(None, map(str.strip, names)))
-
-    def event_rules(self) -> dict[str, SourceRules]:
-        """Return what maps the events of each source to names. Raises RulesError."""
-        defaults = {source: adapter.rules for source, adapter in ADAPTERS.items()}
-        return rules.load(self.EVENT_RULES_FILE, defaults)
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api import metrics
 from api.database import database
-from api.domain.deployments import reports, store, transitions
+from api.domain import recording
+from api.domain.deployments import store, transitions
 from api.domain.deployments.evidence import reading
 from api.domain.deployments.evidence.statements import conflicts, witnesses
 from api.domain.deployments.model import DeploymentChange, Kind, NewDeployment, Status
@@ -103,7 +104,7 @@ def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str
     """Record a deployment; its service and environment are created on first sight."""
     try:
         with database().write() as connection:
-            recorded, created = reports.record(connection, new)
+            recorded, created = recording.report_deployment(connection, new)
     except ConflictError as error:
         abort(409, str(error))
     metrics.note_lag(new.finished_at or new.started_at)
@@ -176,7 +177,7 @@ def change_deployment(deployment_id: UUID, changed: DeploymentChange) -> dict[st
             if found is None:
                 abort(404, f"There is no deployment {deployment_id}.")
             etags.check(found, Deployment)
-            transitions.change(connection, deployment_id, changed)
+            recording.change_deployment(connection, deployment_id, changed)
             return store.find(connection, deployment_id) or found
     except ConflictError as error:
         abort(409, str(error))

@@ -21,12 +21,10 @@ from api.domain.cells import Cell
 from api.domain.deployments import kinds
 from api.domain.deployments.evidence import reading, store
 from api.domain.deployments.model import Kind, NewDeployment, Status
-from api.domain.deployments.store import find
 from api.domain.deployments.transitions import LATER
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
 from api.domain.kit.types import united
-from api.domain.notifications import outbox
 from api.tables import deployments
 
 WORSE = [Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
@@ -41,16 +39,13 @@ class Identity(NamedTuple):
     created_at: datetime | None = None
 
 
-def record(connection: Connection, new: NewDeployment) -> tuple[dict[str, Any], bool]:
-    """Write a report; return the deployment and whether this was the first report of it.
+def record(connection: Connection, new: NewDeployment) -> tuple[UUID, bool]:
+    """Write a report; return the id of its deployment and whether this was the first report of it.
 
     Raises ConflictError when an earlier report with the same external id said something else.
     """
-    ((identifier, created),) = _record_all(connection, [new])
-    outbox.announce(connection, [identifier])
-    recorded = find(connection, identifier)
-    assert recorded is not None  # noqa: S101 (written in this transaction)
-    return recorded, created
+    (recorded,) = _record_all(connection, [new])
+    return recorded
 
 
 def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[UUID]:

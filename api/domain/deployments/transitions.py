@@ -15,7 +15,6 @@ from api.domain.deployments.model import DeploymentChange, Status
 from api.domain.deployments.store import find
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
-from api.domain.notifications import outbox
 from api.tables import deployments
 
 # Which statuses may follow which; a final one is followed by nothing.
@@ -61,7 +60,6 @@ def change(connection: Connection, deployment_id: UUID, changed: DeploymentChang
     corrections.note(connection, deployment_id, values, changed.model_fields_set)
     cell = Cell(row["service_id"], row["environment_id"])
     kinds.review(connection, cell, row["started_at"])
-    outbox.announce(connection, [deployment_id])
 
 
 def _check_end(row: RowMapping, finished_at: datetime) -> None:

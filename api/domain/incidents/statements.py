@@ -18,8 +18,8 @@ from uuid_utils.compat import uuid7
 from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import kinds
-from api.domain.deployments.evidence.store import derived
 from api.domain.incidents.model import NewIncident
+from api.domain.kit import ids
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now, parse_instant
 from api.domain.kit.types import united
@@ -108,7 +108,7 @@ def tell(
     if not has(connection, key):
         _adopt(connection, key)
     said = _said(new.timed(at).model_dump())
-    identifier = derived(event_id, new)
+    identifier = ids.derived(event_id, new.source, new.external_id)
     _add(
         connection,
         Statement(identifier, event_id, *cell, *key, correction=False, said=said, created_at=at),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api import settings
+from api.app import create_app
 from api.domain.events.rules import Mapper, SourceRules, UnmappedNameError
 from api.settings import SettingsError
 
@@ -30,7 +30,7 @@ def test_a_file_that_is_wrong_says_where(tmp_path: Path, text: str, said: str) -
     file.write_text(text)
 
     with pytest.raises(SettingsError) as raised:
-        settings.load({"EVENT_RULES_FILE": file})
+        create_app({"EVENT_RULES_FILE": file})
 
     assert "SLIPWAY_EVENT_RULES_FILE" in str(raised.value)
     assert said in str(raised.value)
@@ -38,14 +38,14 @@ def test_a_file_that_is_wrong_says_where(tmp_path: Path, text: str, said: str) -
 
 def test_a_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
-        settings.load({"EVENT_RULES_FILE": tmp_path / "none.yaml"})
+        create_app({"EVENT_RULES_FILE": tmp_path / "none.yaml"})
 
 
 def test_what_the_file_does_not_say_is_as_the_adapter_has_it(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text("github: {service: 'all-{repository.name}'}")
 
-    rules = settings.load({"EVENT_RULES_FILE": file}).event_rules()["github"]
+    rules = create_app({"EVENT_RULES_FILE": file}).extensions["event_rules"]["github"]
 
     assert rules.service == "all-{repository.name}"
     assert rules.environment == "{deployment.environment}"

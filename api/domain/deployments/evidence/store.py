@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +17,7 @@ from api.domain.deployments.evidence.correlation import LONGEST, WINDOW
 from api.domain.deployments.evidence.reading import PLAIN
 from api.domain.deployments.evidence.statements import Statement, Witness, settled, witnesses
 from api.domain.deployments.model import Kind, NewDeployment
-from api.domain.incidents.model import NewIncident
+from api.domain.kit import ids
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.sql import Earlier
 from api.tables import deployments, evidence, incidents
@@ -182,7 +181,9 @@ def _statement(
     assert report.started_at is not None  # noqa: S101 (it is timed)
     finished_at = report.finished_at
     return Statement(
-        id=uuid7() if event_id is None else derived(event_id, report),
+        id=uuid7()
+        if event_id is None
+        else ids.derived(event_id, report.source, report.external_id),
         deployment_id=None,
         event_id=event_id,
         **cell._asdict(),
@@ -199,13 +200,3 @@ def _statement(
         ended_at=finished_at or report.started_at,
         created_at=at,
     )
-
-
-def derived(event_id: UUID, report: NewDeployment | NewIncident) -> UUID:
-    """Return the id of what an event says of one thing: the same when it is projected again.
-
-    It sorts by time as the event's id does (RFC 9562, section 5.7): the first 64 bits are the same.
-    """
-    told = f"{event_id} {report.source} {report.external_id}".encode()
-    rest = int.from_bytes(hashlib.sha256(told).digest()[:8]) & (2**62 - 1)
-    return UUID(int=(event_id.int >> 64 << 64) | (0b10 << 62) | rest)
