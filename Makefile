@@ -88,6 +88,7 @@ examples: $(READY) ## Run the examples in README.md and docs/api.md and write th
 lint: $(READY) .tools/actionlint ## Check style, types, workflows and the files' hygiene
 	@$(BIN)/pre-commit run --all-files
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --cache-dir .build/import-linter
 	@.tools/actionlint
 	@$(BIN)/zizmor --offline --persona auditor --strict-collection --quiet --no-progress .
 

@@ -15,6 +15,9 @@ from api.domain.events.rules import Mapper, SourceRules
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.types import Name
 
+SUCCEEDED, FAILED = "succeeded", "failed"
+STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"  # always as long, so that it sorts
+
 
 class Received(NamedTuple):
     """An event as it came: its headers by their names in lower case, and its body without secrets.
@@ -59,6 +62,12 @@ class State(NamedTuple):
     at: datetime
     succeeded: bool
     revision: str
+
+    @property
+    def key(self) -> str:
+        """Return what tells a state from another one; those of an object sort by time."""
+        status = SUCCEEDED if self.succeeded else FAILED
+        return f"{self.subject} {self.at:{STAMP}} {status} {self.revision}"
 
 
 class Adapter(NamedTuple):

@@ -14,19 +14,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from api.domain.events.adapter import State
+from api.domain.events.adapter import SUCCEEDED, State
 from api.domain.events.interpret import Meaning, Outcome, nothing
 from api.tables import events
 
 KEY = events.c.delivery_id
-SUCCEEDED, FAILED = "succeeded", "failed"
-STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"  # always as long, so that it sorts
-
-
-def key(state: State) -> str:
-    """Return what tells a state from another one; those of an object sort by time."""
-    status = SUCCEEDED if state.succeeded else FAILED
-    return f"{state.subject} {state.at:{STAMP}} {status} {state.revision}"
 
 
 def lock(connection: Connection, state: State) -> None:
@@ -40,7 +32,7 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
     """Return what an event means beside the stored ones of its run: something, or a repetition."""
     if not meaning.facts:
         return meaning
-    here = key(state)
+    here = state.key
     before = select(KEY).where(_of(source, state), here > KEY)
     border = connection.execute(
         before.where(~KEY.endswith(f" {state.revision}", autoescape=True))
@@ -70,7 +62,7 @@ def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
 
     In the run that follows these are the first event and the first success: all others repeat them.
     """
-    after = select(events.c.id, KEY).where(_of(source, state), key(state) < KEY).order_by(KEY)
+    after = select(events.c.id, KEY).where(_of(source, state), state.key < KEY).order_by(KEY)
     found: list[UUID] = []
     revision = None
     for identifier, told in connection.execute(after):

@@ -15,8 +15,15 @@ from datetime import timedelta
 from typing import Any
 
 from api.domain.deployments.model import Kind, NewDeployment, Status
-from api.domain.events import runs
-from api.domain.events.adapter import Adapter, Fact, NotOursError, Received, State, UnmappedError
+from api.domain.events.adapter import (
+    STAMP,
+    Adapter,
+    Fact,
+    NotOursError,
+    Received,
+    State,
+    UnmappedError,
+)
 from api.domain.events.rules import Mapper, SourceRules, UnmappedNameError
 from api.domain.kit.times import parse_instant
 
@@ -80,7 +87,7 @@ def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
             "started_at": finished_at - _took(str(body.get("message"))),
             "finished_at": finished_at,
             "source": FLUX.source,
-            "external_id": f"{_subject(body)}/{finished_at:{runs.STAMP}}",
+            "external_id": f"{_subject(body)}/{finished_at:{STAMP}}",
         }
     )
     return [Fact(report)]
@@ -107,7 +114,7 @@ def state(received: Received) -> State | None:
 def delivery_id(received: Received) -> str | None:
     """Return what an event says and when, which is the same when it is sent again."""
     found = state(received)
-    return None if found is None else runs.key(found)
+    return None if found is None else found.key
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, str]:

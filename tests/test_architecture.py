@@ -1,0 +1,76 @@
+"""The rooms of the code and the arrows between them: docs/architecture.md draws them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# One import that each contract must reject: into which module, and of what.
+BROKEN = {
+    "The service: app, then commands and routes, then the domain, then the tables": (
+        "api/http/etags.py",
+        "api.routes",
+    ),
+    "The domain: a feature knows those below it only": (
+        "api/domain/deployments/reports.py",
+        "api.domain.notifications.outbox",
+    ),
+    "The domain knows neither HTTP nor the process that serves it": (
+        "api/domain/tokens.py",
+        "flask",
+    ),
+    "What events mean and what the metrics are is decided without a database": (
+        "api/domain/dora/rules/failures.py",
+        "sqlalchemy",
+    ),
+    "The service and gitops meet over HTTP only": ("gitops/ledger.py", "api.version"),
+    "gitops is for any repository, and knows nothing of this one's tools": (
+        "gitops/pins.py",
+        "tools.project",
+    ),
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Return a copy of the packages that the contracts are about."""
+    copy = tmp_path / "source"
+    for name in ("api", "gitops", "tools"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    return copy
+
+
+def verdicts(source: Path) -> dict[str, str]:
+    """Return what import-linter says of each contract: KEPT or BROKEN."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
+    result = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    found = re.findall(r"^(.+) (KEPT|BROKEN)$", result.stdout, re.MULTILINE)
+    assert found, result.stdout + result.stderr
+    return dict(found)
+
+
+def test_each_contract_rejects_a_broken_import(source: Path) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    assert {each["name"] for each in contracts["contracts"]} == BROKEN.keys()
+    for path, module in BROKEN.values():
+        with (source / path).open("a") as file:
+            file.write(f"\nimport {module}\n")
+
+    assert verdicts(source) == dict.fromkeys(BROKEN, "BROKEN")
+
+
+def test_a_room_that_no_contract_knows_is_rejected_and_the_rest_is_kept(source: Path) -> None:
+    for room in ("api", "api/domain"):
+        (source / room / "attic.py").write_text("")
+    service, domain, *others = BROKEN
+
+    expected = {service: "BROKEN", domain: "BROKEN", **dict.fromkeys(others, "KEPT")}
+    assert verdicts(source) == expected
