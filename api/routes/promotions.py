@@ -9,7 +9,8 @@ from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.database import database
-from api.domain.kit.types import Commit, ImageDigest, Name, Version
+from api.domain.declarations.model import Folder
+from api.domain.kit.types import Commit, ImageDigest, Name, RepositoryUrl, Version
 from api.domain.promotions import pending as domain
 from api.http.problems import InvalidParameterError
 
@@ -52,7 +53,7 @@ class BroughtChange(BaseModel):
 
 
 class PromotionBlocker(BaseModel):
-    """What stands in the way."""
+    """A reason not to promote it yet."""
 
     reason: Literal[
         "digest_unknown",
@@ -66,11 +67,11 @@ class PromotionBlocker(BaseModel):
     incident_id: UUID | None
 
 
-class ReleaseEdit(BaseModel):
-    """The edit that would promote it: this file with this content."""
+class DeclaringFolder(BaseModel):
+    """The folder of a repository that declares what an environment is to run."""
 
-    path: Annotated[str, Field(examples=["k8s/overlays/prod/release/kustomization.yaml"])]
-    content: Annotated[str, Field(examples=["kind: Component\nimages: …\n"])]
+    repository: RepositoryUrl
+    path: Folder
 
 
 class PendingPromotion(Running):
@@ -84,8 +85,13 @@ class PendingPromotion(Running):
     replaces: Annotated[Running | None, Field(description="What `to` runs now, if anything.")]
     change_count: Annotated[int, Field(description="How many changes it brings.")]
     changes: Annotated[list[BroughtChange], Field(description="The newest hundred of them.")]
-    blockers: Annotated[list[PromotionBlocker], Field(description="Empty: nothing is in the way.")]
-    edit: Annotated[ReleaseEdit | None, Field(description="Null while the digest is not known.")]
+    blockers: Annotated[
+        list[PromotionBlocker], Field(description="Empty if nothing speaks against it.")
+    ]
+    declared_in: Annotated[
+        DeclaringFolder | None,
+        Field(description="Where `to` declares the service: a promotion changes it there."),
+    ]
 
 
 class PendingPromotions(BaseModel):
@@ -101,7 +107,7 @@ class PendingPromotions(BaseModel):
     operation_id="listPendingPromotions", summary="Show what waits to go to the next environment"
 )
 def list_pending(query: PromotionQuery) -> dict[str, list[dict[str, Any]]]:
-    """Return what `from` runs and `to` does not, with what it brings and what is in the way."""
+    """Return what `from` runs and `to` does not, with the changes it brings and what blocks it."""
     if query.upstream == query.downstream:
         raise InvalidParameterError("to", "must be another environment than from")
     with database().read() as connection:

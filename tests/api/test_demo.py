@@ -13,7 +13,7 @@ from api import demo
 from api.database import Database
 from api.demo import History
 from api.domain.deployments.model import Status
-from api.domain.kit import types
+from api.domain.kit import times
 from tests.api.conftest import json_of
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_nothing_is_to_come_whatever_the_time(
     monkeypatch: pytest.MonkeyPatch, day: int, hour: int
 ) -> None:
     now = NOW.replace(hour=hour) + timedelta(days=day)
-    monkeypatch.setattr(types, "now", lambda: now)
+    monkeypatch.setattr(times, "now", lambda: now)
     told = demo.history(now)
 
     assert all(new.finished_at and new.finished_at <= now for new in told.deployments)
@@ -151,9 +151,8 @@ def test_what_waits_has_commits_and_one_is_blocked(recorded: FlaskClient) -> Non
     items = json_of(recorded.get("/api/v1/promotions/pending?from=staging&to=prod"))["items"]
     (catalog,) = (item for item in items if item["service"] == "catalog")
 
-    assert all(item["change_count"] and item["edit"] for item in items)
+    assert all(item["change_count"] and item["declared_in"] for item in items)
     assert [each["reason"] for each in catalog["blockers"]] == ["incident_open"]
-    assert f'newTag: "{catalog["version"]}"' in catalog["edit"]["content"]
 
 
 def test_each_service_has_an_owner_a_repository_and_an_image(recorded: FlaskClient) -> None:

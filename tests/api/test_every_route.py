@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from api.domain.kit import types
+from api.domain.kit import times
 from tests.api.conftest import json_of, problem
 
 API = "/api/v1"
@@ -102,7 +102,7 @@ def test_what_is_the_same_is_not_sent_again(
     # Time goes by: half a second with each look at the clock.
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     ticks = itertools.count()
-    monkeypatch.setattr(types, "now", lambda: minute + timedelta(seconds=next(ticks) / 2))
+    monkeypatch.setattr(times, "now", lambda: minute + timedelta(seconds=next(ticks) / 2))
     for rule, path, query in routes(app, ids):
         if "GET" in (rule.methods or set()):
             first = client.get(path, query_string=query)

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import yaml
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -85,18 +84,17 @@ def test_applying_it_again_does_not_make_it_younger(client: FlaskClient, record:
 
 
 @pytest.mark.usefixtures("history")
-def test_the_edit_is_the_whole_release_file(client: FlaskClient, database: Database) -> None:
-    with database.write() as connection:
-        connection.execute(services.update().values(image="ghcr.io/acme/checkout"))
+def test_it_says_which_folder_declares_the_environment_it_waits_for(client: FlaskClient) -> None:
+    (item,) = pending(client)
+    assert item["declared_in"] is None
+
+    place = {"repository": "https://github.com/acme/gitops", "path": "clusters/eu"}
+    release = {"version": "1.0.0", "image_digest": DIGEST}
+    body = {**place, "config_revision": "8b13789", "services": {"checkout": release}}
+    assert client.put("/api/v1/declarations/prod", json=body).status_code == 200
 
     (item,) = pending(client)
-
-    assert item["edit"]["path"] == "k8s/overlays/prod/release/kustomization.yaml"
-    assert yaml.safe_load(item["edit"]["content"]) == {
-        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
-        "kind": "Component",
-        "images": [{"name": "ghcr.io/acme/checkout", "newTag": "1.2.0", "digest": DIGEST}],
-    }
+    assert item["declared_in"] == place
 
 
 def add_changes(database: Database, *told: tuple[str, str | None]) -> None:
@@ -214,12 +212,12 @@ def test_another_build_of_the_same_version_is_not_what_was_rolled_back(
     assert (item["version"], reasons(item)) == ("1.2.0", [])
 
 
-def test_without_a_digest_there_is_no_edit(client: FlaskClient, record: Record) -> None:
+def test_without_a_digest_it_is_blocked(client: FlaskClient, record: Record) -> None:
     record(version="1.0.0")
     record(version="7", service="web", environment="prod")
 
     (item,) = pending(client)
-    assert (reasons(item), item["edit"]) == (["digest_unknown"], None)
+    assert reasons(item) == ["digest_unknown"]
 
 
 @pytest.mark.parametrize(

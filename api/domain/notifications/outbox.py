@@ -25,8 +25,8 @@ from api.domain.promotions import pending as promotions
 from api.tables import deliveries, environments, subscriptions
 
 NEWS = timedelta(hours=24)
-# What of a promotion that waits is told; its changes and the file to edit can be read.
-TOLD = (
+# The fields of a pending promotion that are sent; the rest can be read from the API.
+SENT = (
     "service",
     "version",
     "image_digest",
@@ -82,7 +82,7 @@ def _pending(connection: Connection, deployment: dict[str, Any]) -> Iterable[Mes
     for downstream in _next(connection, upstream):
         for item in promotions.pending(connection, upstream, downstream, service):
             if item["deployment_id"] == deployment["id"]:
-                data = {"from": upstream, "to": downstream, **{name: item[name] for name in TOLD}}
+                data = {"from": upstream, "to": downstream, **{name: item[name] for name in SENT}}
                 subject = f"{deployment['id']} {downstream}"
                 yield Message(Type.PENDING, subject, deployment["finished_at"], data)
 

@@ -1,4 +1,4 @@
-"""Blockers: what stands in the way of a promotion."""
+"""Blockers: why a version that waits should not be promoted yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ class Candidate:
     """A service whose version waits, and what runs of it in both environments."""
 
     id: UUID
-    image: str
     upstream: dict[str, Any]
     upstream_id: UUID
     downstream: dict[str, Any] | None
@@ -27,7 +26,7 @@ class Candidate:
 
 
 class Blocker(NamedTuple):
-    """What stands in the way of a promotion."""
+    """A reason not to promote, and the deployment or incident it is about."""
 
     reason: str
     detail: str
@@ -42,49 +41,51 @@ Newest = dict[UUID, RowMapping]
 class Facts:
     """What the ledger knows about all candidates, each by the service's id."""
 
-    came: Newest  # when the version came upstream: applying it again does not make it younger
-    attempted: Newest  # what was last tried upstream
-    under_way: Newest  # what is being deployed downstream
-    had: Newest  # when the version was downstream before
-    incidents: list[RowMapping]  # what is wrong upstream
+    # The deployment that brought the version upstream: applying it again does not make it younger.
+    arrived_upstream: Newest
+    last_attempt_upstream: Newest
+    running_downstream: Newest
+    # The last deployment of the same version downstream: it was replaced since.
+    replaced_downstream: Newest
+    open_incidents_upstream: list[RowMapping]
 
     def waiting_since(self, candidate: Candidate) -> datetime:
-        """Return when the version came to where it waits."""
-        came = self.came.get(candidate.id)
-        since: datetime = came["finished_at"] if came else candidate.upstream["since"]
+        """Return when the version arrived upstream."""
+        arrived = self.arrived_upstream.get(candidate.id)
+        since: datetime = arrived["finished_at"] if arrived else candidate.upstream["since"]
         return since
 
     def blockers(self, candidate: Candidate) -> Iterator[Blocker]:
-        """Yield whatever stands in the way of a candidate."""
+        """Yield each reason not to promote a candidate."""
         here = candidate.upstream
         name, place = here["service"], here["environment"]
         if here["image_digest"] is None:
             yield Blocker("digest_unknown", f"The digest of {name} {here['version']} is not known.")
-        last = self.attempted[candidate.id]
+        last = self.last_attempt_upstream[candidate.id]
         if last["status"] == Status.FAILED:
-            said = f"{name} {last['version']} failed in {place}."
-            yield Blocker("deployment_failed", said, last["id"])
-        for incident in self.incidents:
+            detail = f"{name} {last['version']} failed in {place}."
+            yield Blocker("deployment_failed", detail, last["id"])
+        for incident in self.open_incidents_upstream:
             if incident["service_id"] == candidate.id:
-                said = f"{place}: {incident['title']}"
-                yield Blocker("incident_open", said, None, incident["id"])
-        if row := self.under_way.get(candidate.id):
-            said = f"{name} {row['version']} is being deployed."
-            yield Blocker("deployment_running", said, row["id"])
-        if before := self.had.get(candidate.id):
-            said = f"was there on {before['finished_at']:%Y-%m-%d} and has been replaced."
-            yield Blocker("replaced_before", f"{name} {before['version']} {said}", before["id"])
+                detail = f"{place}: {incident['title']}"
+                yield Blocker("incident_open", detail, None, incident["id"])
+        if row := self.running_downstream.get(candidate.id):
+            detail = f"{name} {row['version']} is being deployed."
+            yield Blocker("deployment_running", detail, row["id"])
+        if before := self.replaced_downstream.get(candidate.id):
+            detail = f"was there on {before['finished_at']:%Y-%m-%d} and has been replaced."
+            yield Blocker("replaced_before", f"{name} {before['version']} {detail}", before["id"])
 
 
 def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
-    """Return what is known about some candidates, in as many statements for many as for one."""
+    """Return what the ledger knows about the candidates, in a fixed number of statements."""
 
     def newest(condition: Callable[[FromClause, FromClause], list[ColumnElement[bool]]]) -> Newest:
         return _newest(connection, candidates, condition)
 
     downstream_id = candidates[0].downstream_id if candidates else None
     return Facts(
-        came=newest(
+        arrived_upstream=newest(
             lambda each, here: [
                 each.c.environment_id == here.c.environment_id,
                 each.c.status == Status.SUCCEEDED,
@@ -92,19 +93,19 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
                 each.c.version == here.c.version,
             ]
         ),
-        attempted=newest(
+        last_attempt_upstream=newest(
             lambda each, here: [
                 each.c.environment_id == here.c.environment_id,
                 each.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
             ]
         ),
-        under_way=newest(
+        running_downstream=newest(
             lambda each, _: [
                 each.c.environment_id == downstream_id,
                 each.c.status.in_((Status.PENDING, Status.RUNNING)),
             ]
         ),
-        had=newest(
+        replaced_downstream=newest(
             lambda each, here: [
                 each.c.environment_id == downstream_id,
                 each.c.status == Status.SUCCEEDED,
@@ -112,7 +113,7 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
                 or_(here.c.image_digest.is_(None), each.c.image_digest == here.c.image_digest),
             ]
         ),
-        incidents=_open_incidents(connection, candidates),
+        open_incidents_upstream=_open_incidents(connection, candidates),
     )
 
 

@@ -10,23 +10,13 @@ from sqlalchemy import Connection, Select, select
 from api.domain import matrix
 from api.domain.changes import versions
 from api.domain.changes.store import known_versions
+from api.domain.declarations.model import SOURCE
+from api.domain.declarations.store import facts_of as declared_for
 from api.domain.kit.sql import ByteOrder
 from api.domain.kit.times import this_minute
 from api.domain.promotions.blockers import Candidate, Facts, facts
 from api.tables import changes, environments, services
 
-# Where the promotable part of an environment is, and what it looks like.
-RELEASE_FILE = "k8s/overlays/{environment}/release/kustomization.yaml"
-RELEASE = """\
-# What a promotion copies from one environment to the next: the image, and nothing else.
-apiVersion: kustomize.config.k8s.io/v1alpha1
-kind: Component
-
-images:
-  - name: {image}
-    newTag: "{version}"
-    digest: {digest}
-"""
 # A reviewer reads the newest ones; the count says how many there are.
 MAX_CHANGES = 100
 CHANGE_FIELDS = ("id", "commit", "committed_at", "author", "title", "version")
@@ -42,17 +32,19 @@ def pending(
     """
     candidates = list(_waiting(connection, upstream, downstream, service))
     known = facts(connection, candidates)
+    declared = {each["service"]: each for each in declared_for(connection, downstream)}
     return [
         {
-            **_item(candidate, downstream, known),
+            **_item(candidate, known),
             **_changes(connection, candidate),
+            "declared_in": _place(declared.get(candidate.upstream["service"])),
         }
         for candidate in candidates
     ]
 
 
 def unknown(connection: Connection, names: set[str]) -> set[str]:
-    """Return those of some names that are no environments."""
+    """Return the names that no environment has."""
     found = select(environments.c.name).where(environments.c.name.in_(names))
     return names - set(connection.execute(found).scalars())
 
@@ -65,39 +57,37 @@ def _waiting(
         cells[cell["environment"]][cell["service"]] = cell
     ids = {name: found for name, found in connection.execute(_ids(cells))}  # noqa: C416
     known = connection.execute(
-        select(services.c.id, services.c.name, services.c.image)
+        select(services.c.id, services.c.name)
         .where(services.c.name.in_(cells[upstream]))
         .order_by(ByteOrder(services.c.name))
     )
-    for identifier, name, image in known:
+    for identifier, name in known:
         here, there = cells[upstream][name], cells[downstream].get(name)
         if there is None or _differs(here, there):
-            yield Candidate(identifier, image or name, here, ids[upstream], there, ids[downstream])
+            yield Candidate(identifier, here, ids[upstream], there, ids[downstream])
 
 
-def _item(candidate: Candidate, downstream: str, known: Facts) -> dict[str, Any]:
+def _item(candidate: Candidate, known: Facts) -> dict[str, Any]:
     here = candidate.upstream
     since = known.waiting_since(candidate)
-    digest = here["image_digest"]
-    edit = {
-        "path": RELEASE_FILE.format(environment=downstream),
-        "content": RELEASE.format(image=candidate.image, version=here["version"], digest=digest),
-    }
     return {
         "service": here["service"],
-        **_told(here),
+        **_running(here),
         "waiting_since": since,
         "age_seconds": max(0, int((this_minute() - since).total_seconds())),
-        "replaces": None if candidate.downstream is None else _told(candidate.downstream),
+        "replaces": None if candidate.downstream is None else _running(candidate.downstream),
         "blockers": [blocker._asdict() for blocker in known.blockers(candidate)],
-        "edit": edit if digest else None,
     }
 
 
-def _told(cell: dict[str, Any]) -> dict[str, Any]:
+def _running(cell: dict[str, Any]) -> dict[str, Any]:
     return {
         name: cell[name] for name in ("version", "image_digest", "commit", "since", "deployment_id")
     }
+
+
+def _place(declared: dict[str, Any] | None) -> dict[str, str] | None:
+    return None if declared is None else {name: declared[name] for name in SOURCE}
 
 
 def _differs(here: dict[str, Any], there: dict[str, Any]) -> bool:
