@@ -1,4 +1,4 @@
-"""Requests that are taken at their word: strict JSON, and no parameter that nobody reads."""
+"""Strict requests: unambiguous JSON, and no query parameter that the route does not read."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def init_app(app: APIFlask) -> None:
 
 
 def _check_query() -> None:
-    """Refuse a parameter that the route does not know, and one that is there twice."""
+    """Refuse a parameter that the route does not know, and one that is given twice."""
     if request.routing_exception is not None:  # no such route, or not with this method
         return
     view = current_app.view_functions[str(request.endpoint)]
     inputs = getattr(view, "_spec", {}).get("args", [])
     known = any(location == "query" for _, location, *_ in inputs)  # then its model decides
     errors = [
-        {"parameter": name[:MAX_POINTER], "detail": "is there twice" if known else "is not known"}
+        {"parameter": name[:MAX_POINTER], "detail": "is given twice" if known else "is not known"}
         for name, values in request.args.lists()
         if not known or len(values) > 1
     ]

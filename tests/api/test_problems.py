@@ -10,6 +10,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from api.app import create_app
+from api.domain.kit import strictjson
+from api.domain.kit.strictjson import AmbiguousJsonError
 from tests.api.conftest import problem
 
 URL = "/api/v1/deployments"
@@ -22,7 +24,7 @@ JSON = {"Content-Type": "application/json"}
         (b"", "Expecting value"),
         (b"null", "null"),
         (b'{"service":', "line 1, column 12"),
-        (b'{"service": "a", "service": "b"}', "twice"),
+        (b'{"service": "a", "service": "b"}', "duplicated"),
         (b'{"service": NaN}', "NaN"),
         (b'{"service": "\\ud83d"}', "surrogate"),
         (b'{"serv\\uDE80ice": "a"}', "surrogate"),
@@ -159,3 +161,10 @@ def test_a_faulty_statement_is_a_fault_of_our_own(sqlite_client: FlaskClient) ->
             connection.exec_driver_sql("INSERT INTO services (id) VALUES (NULL)")
 
     problem(sqlite_client.get("/faulty"), 500)
+
+
+def test_a_duplicate_among_very_many_keys_is_found_in_linear_time() -> None:
+    keys = [f'"{number:x}":0' for number in range(100_000)]
+
+    with pytest.raises(AmbiguousJsonError, match="duplicated"):
+        strictjson.loads("{" + ",".join([*keys, keys[-1]]) + "}")

@@ -1,10 +1,14 @@
-"""JSON as RFC 8259 has it, and nothing that readers understand differently."""
+"""JSON as RFC 8259 has it, without what readers understand differently.
+
+jiter refuses the same and is faster, but names a line and a column where ours names the member, as
+every other fault of a request does.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 SURROGATE = re.compile(r"\\u[dD][89A-Fa-f]")
@@ -18,52 +22,59 @@ class AmbiguousJsonError(ValueError):
         self.pointer = pointer
 
 
-class _Twice(dict[str, Any]):
-    """An object that has the same key twice."""
+class _Duplicated(dict[str, Any]):
+    """An object with a duplicated key."""
 
     key: str
 
 
 def loads(text: str) -> Any:
-    """Return what a JSON text says.
+    """Return the value of a JSON text, in time linear in its length.
 
-    Raises ValueError (JSONDecodeError) for what is not JSON and for NaN and Infinity, which are no
-    numbers; AmbiguousJsonError for an object with the same key twice, and for half of a surrogate
-    pair, which is no character (RFC 7493, section 2.1); RecursionError for what is nested too
-    deeply.
+    Raises ValueError (JSONDecodeError) for what is not JSON, and for NaN and Infinity, which JSON
+    does not have; AmbiguousJsonError for a duplicated key, and for half of a surrogate pair
+    (RFC 7493, section 2.1); RecursionError for what is nested too deeply.
     """
-    twice: list[_Twice] = []
+    duplicated: list[_Duplicated] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) == len(pairs):
             return found
-        keys = [key for key, _ in pairs]
-        twice.append(_Twice(found))
-        twice[-1].key = next(key for key in keys if keys.count(key) > 1)
-        return twice[-1]
+        duplicated.append(_Duplicated(found))
+        duplicated[-1].key = _first_duplicate(key for key, _ in pairs)
+        return duplicated[-1]
 
     value = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse_constant)
-    # Where they are is known only when all has been read.
-    if twice or SURROGATE.search(text):
+    # The place of a fault is known only when all has been read.
+    if duplicated or SURROGATE.search(text):
         for fault in _faults(value, ""):
             raise fault
     return value
 
 
+def _first_duplicate(keys: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise AssertionError("no key is duplicated")
+
+
 def _faults(value: Any, pointer: str) -> Iterator[AmbiguousJsonError]:
-    if isinstance(value, _Twice):
-        detail = f"the key {json.dumps(value.key[:100])} is there twice"
+    if isinstance(value, _Duplicated):
+        detail = f"the key {json.dumps(value.key[:100])} is duplicated"
         yield AmbiguousJsonError(_below(pointer, value.key), detail)
     if isinstance(value, dict):
-        for key, each in value.items():
+        for key, member in value.items():
             yield from _faults(key, pointer)
-            yield from _faults(each, _below(pointer, key))
+            yield from _faults(member, _below(pointer, key))
     elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _faults(each, _below(pointer, str(index)))
+        for index, item in enumerate(value):
+            yield from _faults(item, _below(pointer, str(index)))
     elif isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
-        yield AmbiguousJsonError(pointer, "half of a surrogate pair is no character")
+        yield AmbiguousJsonError(pointer, "half of a surrogate pair is not a character")
 
 
 def _below(pointer: str, step: str) -> str:
