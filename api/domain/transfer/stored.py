@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, select
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, select
 
-from api.domain.declarations.store import FIELDS as DECLARATION_FIELDS
-from api.domain.deployments.store import FIELDS
-from api.domain.transfer.lines import Entry
+from api.domain.transfer.lines import ENTRIES, Entry
 from api.tables import (
     changes,
     declarations,
@@ -24,6 +22,25 @@ from api.tables import (
 
 Row = dict[str, Any]
 
+TABLES = {
+    "service": services,
+    "environment": environments,
+    "deployment": deployments,
+    "change": changes,
+    "incident": incidents,
+    "declaration": declarations,
+    "event": events,
+    "statement": evidence,
+    "incident_statement": incident_statements,
+}
+# What a line has under another name than its table.
+RENAMED: dict[str, ColumnElement[Any]] = {
+    "service": services.c.name,
+    "environment": environments.c.name,
+    # What was stated: the kind that was decided follows from the history.
+    "kind": deployments.c.stated_kind,
+}
+
 
 class Shelf(NamedTuple):
     """Where one type of entries is kept; `key` is in the order of `Entry.KEY`."""
@@ -33,90 +50,24 @@ class Shelf(NamedTuple):
     key: tuple[ColumnElement[Any], ...]
 
 
-_SERVICE = services.c.name.label("service")
-_ENVIRONMENT = environments.c.name.label("environment")
-_STATED_KIND = deployments.c.stated_kind.label("kind")
+def shelf(entry: type[Entry], table: Table) -> Shelf:
+    """Return the shelf of a type of entries, with a column for each of its fields."""
+    fields = [name for name in entry.model_fields if name not in ("type", "id", "created_at")]
+    names = ["id", *fields, "created_at"]
+    columns = [
+        RENAMED[name].label(name) if name in RENAMED else table.c[name]
+        for name in names
+        if name in RENAMED or name in table.c
+    ]
+    tables: FromClause = table
+    for name, referred in (("service", services), ("environment", environments)):
+        if name in fields:
+            tables = tables.join(referred)
+    key = tuple(RENAMED[name] if name in RENAMED else table.c[name] for name in entry.KEY)
+    return Shelf(select(*columns).select_from(tables), table.c.id, key)
 
-SHELVES = {
-    "service": Shelf(
-        select(
-            *(services.c[name] for name in ("id", "name", "owner", "repository", "image")),
-            services.c.created_at,
-        ),
-        services.c.id,
-        (services.c.name,),
-    ),
-    "environment": Shelf(
-        select(
-            *(environments.c[name] for name in ("id", "name", "tier", "promotion_order")),
-            environments.c.created_at,
-        ),
-        environments.c.id,
-        (environments.c.name,),
-    ),
-    "deployment": Shelf(
-        select(
-            *(_STATED_KIND if column is deployments.c.kind else column for column in FIELDS)
-        ).select_from(deployments.join(services).join(environments)),
-        deployments.c.id,
-        (deployments.c.source, deployments.c.external_id),
-    ),
-    "change": Shelf(
-        select(
-            changes.c.id,
-            _SERVICE,
-            *(changes.c[name] for name in ("commit", "committed_at", "author", "title", "version")),
-            changes.c.created_at,
-        ).select_from(changes.join(services)),
-        changes.c.id,
-        (services.c.name, changes.c.commit),
-    ),
-    "incident": Shelf(
-        select(
-            incidents.c.id,
-            _SERVICE,
-            _ENVIRONMENT,
-            *(incidents.c[name] for name in ("title", "detected_at", "resolved_at")),
-            *(incidents.c[name] for name in ("deployment_id", "links", "source", "external_id")),
-            incidents.c.corrected,
-            incidents.c.created_at,
-        ).select_from(incidents.join(services).join(environments)),
-        incidents.c.id,
-        (incidents.c.source, incidents.c.external_id),
-    ),
-    "declaration": Shelf(
-        select(*DECLARATION_FIELDS).select_from(declarations.join(services).join(environments)),
-        declarations.c.id,
-        (services.c.name, environments.c.name, declarations.c.declared_at),
-    ),
-    "event": Shelf(
-        select(events),
-        events.c.id,
-        (events.c.source, events.c.delivery_id),
-    ),
-    "statement": Shelf(
-        select(
-            *(evidence.c[name] for name in ("id", "deployment_id", "event_id")),
-            _SERVICE,
-            _ENVIRONMENT,
-            *(evidence.c[name] for name in ("source", "external_id", "sequence", "correction")),
-            *(evidence.c[name] for name in ("said", "started_at", "ended_at", "created_at")),
-        ).select_from(evidence.join(services).join(environments)),
-        evidence.c.id,
-        (evidence.c.id,),
-    ),
-    "incident_statement": Shelf(
-        select(
-            *(incident_statements.c[name] for name in ("id", "event_id")),
-            _SERVICE,
-            _ENVIRONMENT,
-            *(incident_statements.c[name] for name in ("source", "external_id", "correction")),
-            *(incident_statements.c[name] for name in ("said", "created_at")),
-        ).select_from(incident_statements.join(services).join(environments)),
-        incident_statements.c.id,
-        (incident_statements.c.id,),
-    ),
-}
+
+SHELVES = {name: shelf(ENTRIES[name], table) for name, table in TABLES.items()}
 
 
 class Known:
