@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +38,63 @@ BROKEN = {
         "tools.project",
     ),
 }
+
+
+def outer(module: str) -> str | None:
+    """Return the room of a module: a package, or a part of the service."""
+    package, *rest = module.split(".")
+    return package if package != "api" else f"api.{rest[0]}" if rest else None
+
+
+def inner(module: str) -> str | None:
+    """Return the feature of the domain that a module belongs to."""
+    parts = module.split(".")
+    return parts[2] if parts[:2] == ["api", "domain"] and len(parts) > 2 else None
+
+
+Arrows = dict[str, set[str]]
+
+
+def drawn() -> list[Arrows]:
+    """Return the arrows of each map in the document."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    return [
+        {start: set(ends.split(" & ")) for start, ends in re.findall(r"(\S+) --> (.+)", chart)}
+        for chart in re.findall(r"```mermaid\nflowchart TD\n(.*?)```", text, re.DOTALL)
+    ]
+
+
+def imports(room: Callable[[str], str | None]) -> Arrows:
+    """Return which room imports which; Alembic loads the migrations by their path."""
+    graph = grimp.build_graph("api", "bench", "gitops", "tools", cache_dir=None)
+    found: Arrows = {}
+    for module in graph.modules:
+        start = room(module)
+        ends = {room(each) for each in graph.find_modules_directly_imported_by(module)}
+        if start not in (None, "api.migrations"):
+            found.setdefault(str(start), set()).update(end for end in ends if end)
+    return found
+
+
+def reachable(arrows: Arrows) -> set[tuple[str, str]]:
+    """Return each pair of rooms that is joined by one arrow or more."""
+    pairs = {(start, end) for start, ends in arrows.items() for end in ends if start != end}
+    while more := {(a, d) for a, b in pairs for c, d in pairs if b == c} - pairs:
+        pairs |= more
+    return pairs
+
+
+@pytest.mark.parametrize(("number", "room"), [(0, outer), (1, inner)])
+def test_the_map_in_the_document_is_that_of_the_code(
+    number: int, room: Callable[[str], str | None]
+) -> None:
+    chart = drawn()[number]
+
+    assert reachable(chart) == reachable(imports(room))
+    for start, ends in chart.items():
+        for end in ends:  # an arrow that follows from others is not drawn
+            less = chart | {start: ends - {end}}
+            assert (start, end) not in reachable(less), f"{start} --> {end}"
 
 
 @pytest.fixture

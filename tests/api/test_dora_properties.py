@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
@@ -19,11 +20,13 @@ from api.database import Database
 from api.domain.changes.versions import KnownVersion
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.model import Period
+from api.domain.dora.rules import failures, timelines
 from api.domain.dora.rules.assessments import Assessment, Changes, assess
 from api.domain.dora.rules.deliveries import deliver
 from api.domain.dora.rules.figures import add_up
 from api.domain.dora.rules.periods import Interval, Window, split
-from api.domain.dora.rules.records import Cell, Change, History, Incident
+from api.domain.dora.rules.records import Cell, Change, Deployment, History, Incident
+from api.domain.kit.times import parse_instant
 from tests.api.conftest import json_of
 from tests.api.ledger import Ledger
 from tests.api.records import BEGIN, WINDOW, deployment, hour, incident
@@ -176,6 +179,55 @@ def test_a_recovery_long_after_the_window_is_found(client: FlaskClient, database
     (failed,) = json_of(client.get(f"{URL}?{window}"))["unrecovered"]["items"]
 
     assert failed["recovered_at"] == f"{hour(200):%FT%TZ}"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_lists_and_the_metrics_put_an_incident_down_to_the_same_deployment(
+    client: FlaskClient, database: Database, seed: int
+) -> None:
+    """The rule is written twice: in SQL for a list of any length, in Python for a history."""
+    with database.write() as connection:
+        write_history(Ledger(connection), random.Random(seed))  # noqa: S311
+    listed = json_of(client.get("/api/v1/incidents?limit=200"))["items"]
+    deployments = [
+        deployment_record(each)
+        for each in json_of(client.get("/api/v1/deployments?limit=200"))["items"]
+    ]
+    incidents = [incident_record(each) for each in listed]
+
+    links, unlinked = failures.link(incidents, timelines.by_cell(deployments))
+
+    causes = {link.incident.id: cause for cause, found in links.items() for link in found}
+    assert causes | {each.id: None for each in unlinked} == {
+        UUID(each["id"]): each["deployment_id"] and UUID(each["deployment_id"]) for each in listed
+    }
+    assert causes
+    assert unlinked
+
+
+def deployment_record(item: dict[str, Any]) -> Deployment:
+    return Deployment(
+        id=UUID(item["id"]),
+        cell=Cell(item["service"], item["environment"]),
+        version=item["version"],
+        image_digest=item["image_digest"],
+        config_revision=item["config_revision"],
+        kind=Kind(item["kind"]),
+        status=Status(item["status"]),
+        started_at=parse_instant(item["started_at"]),
+        finished_at=parse_instant(item["finished_at"]),
+    )
+
+
+def incident_record(item: dict[str, Any]) -> Incident:
+    stated = item["deployment_id"] if item["link"] == "stated" else None
+    return Incident(
+        id=UUID(item["id"]),
+        cell=Cell(item["service"], item["environment"]),
+        detected_at=parse_instant(item["detected_at"]),
+        resolved_at=item["resolved_at"] and parse_instant(item["resolved_at"]),
+        deployment_id=stated and UUID(stated),
+    )
 
 
 def write_history(ledger: Ledger, chance: random.Random) -> None:
