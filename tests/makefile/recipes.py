@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from tests.makefile.files import MAKEFILE
 from tests.makefile.reach import BUILT, entry, reached, tested
 from tools.command import ROOT
 
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-DOCUMENTED = sorted(re.findall(r"^([a-z][a-z0-9-]*):(?! ENV :=).*## ", MAKEFILE, re.MULTILINE))
 # Something for each variable without which a target only says what is missing.
 GIVEN = {
     "CHART_DIGEST": f"sha256:{64 * '2'}",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.makefile.recipes import DOCUMENTED
+from tests.makefile.files import DOCUMENTED
 from tests.tools.clone import commit, copy, git
 from tools.command import ROOT
 
@@ -50,7 +50,8 @@ def first(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 NO_DIGEST = "say DIGEST=sha256:…, or push the image first: make push"
 RUN = (
-    ("help", "make a fork your own"),
+    ("help", "serve the api"),
+    ("help-all", "make a fork your own"),
     ("render ENV=prod", "kind: Deployment"),
     ("check", "0 findings"),
     ("diff BASE=HEAD", "nothing differs"),

@@ -1,13 +1,16 @@
 """Each target can be the first one: what its commands open is made by its own prerequisites."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.makefile.files import DOCUMENTED, FILES
 from tests.makefile.reach import entry, reached
-from tests.makefile.recipes import DOCUMENTED, MAKEFILE, Step, buildable, dry_run, opened, steps
+from tests.makefile.recipes import Step, buildable, dry_run, opened, steps
 from tests.tools.clone import copy
 from tests.workflows.files import TEXTS, calls, parsed
+from tools.command import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +45,17 @@ def test_a_target_makes_all_that_it_opens(clone: Path, target: str) -> None:
     ],
 )
 def test_a_target_that_lacks_one_is_found(clone: Path, target: str, program: str) -> None:
-    makefile = clone / "Makefile"
-    rules = [
-        line.replace(f" .tools/{program}", "") if line.startswith(f"{target}:") else line
-        for line in MAKEFILE.splitlines(keepends=True)
-    ]
-    makefile.write_text("".join(rules), encoding="utf-8")
+    rule = re.compile(rf"^{target}:.*", re.MULTILINE)
+    (whole,) = (path for path in FILES if rule.search(path.read_text(encoding="utf-8")))
+    broken = clone / whole.relative_to(ROOT)
+    text = whole.read_text(encoding="utf-8")
+    broken.write_text(
+        rule.sub(lambda found: found[0].replace(f" .tools/{program}", ""), text), encoding="utf-8"
+    )
     try:
         assert (target, program.partition("/")[0]) in missing(dry_run(clone, target))
     finally:
-        makefile.write_text(MAKEFILE, encoding="utf-8")
+        broken.write_text(text, encoding="utf-8")
 
 
 def test_what_is_made_too_late_is_missing() -> None:

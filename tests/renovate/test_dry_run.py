@@ -19,7 +19,7 @@ PROGRAM_FILES = [f"k3d-{system}-amd64" for system in ("linux", "darwin")]
 BROKEN = {
     "a misspelt option": ("minimumReleaseAge:", "minimumReleasesAge:"),
     "a pattern that finds no version": ("(?<currentValue>\\\\S+)", "\\\\S+"),
-    "an option of an older version": ("managerFilePatterns: ['/^Makefile$/']", "fileMatch: ['x']"),
+    "an option of an older version": ("managerFilePatterns: ['/^tools", "fileMatch: ['/^tools"),
     "a schedule that is none": ("before 6am on monday", "when it suits"),
 }
 
@@ -36,7 +36,8 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "clone"
     (folder / "tools").mkdir(parents=True)
     (folder / "renovate.json5").write_text(CONFIG, encoding="utf-8")
-    (folder / "Makefile").write_text("KUBESCAPE_RULES := v2.0.38\n", encoding="utf-8")
+    (folder / "make").mkdir()
+    (folder / "make/scan.mk").write_text("KUBESCAPE_RULES := v2.0.38\n", encoding="utf-8")
     git(folder, "init", "--quiet", "--initial-branch", "main")
     return folder
 
@@ -87,7 +88,7 @@ def test_every_program_is_found_with_its_tag_and_its_sum(found: Report) -> None:
     assert {(each["currentValue"], each["currentDigest"]) for each in programs} == {
         (each["tag"], each["sha256"]) for each in tomllib.loads(DOWNLOADS).values()
     }
-    assert found.dependencies("regex", "Makefile").keys() == {"kubescape/regolibrary"}
+    assert found.dependencies("regex", "make/scan.mk").keys() == {"kubescape/regolibrary"}
 
 
 def test_every_file_that_names_a_version_is_read(found: Report) -> None:
@@ -125,7 +126,7 @@ def test_a_newer_release_is_found_with_the_sum_of_the_same_file(
     assert [(each["newValue"], each["newDigest"]) for each in k3d["updates"]] == [
         ("v5.10.0", github.digest("k3d-io/k3d", "v5.10.0", PROGRAM_FILES[0]))
     ]
-    (rules,) = report.dependencies("regex", "Makefile").values()
+    (rules,) = report.dependencies("regex", "make/scan.mk").values()
     assert [each["newValue"] for each in rules["updates"]] == ["v2.0.39"]
 
 

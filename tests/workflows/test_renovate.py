@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.makefile.files import MAKEFILE
 from tools.command import ROOT
 
 Found = dict[str, str]
@@ -79,12 +80,11 @@ def test_a_program_that_is_written_in_another_order_is_missed_and_named() -> Non
 
 
 def test_the_rules_of_kubescape_are_one_release_that_both_scans_use_and_renovate_raises() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (found,) = matches(RULES, makefile)
+    (found,) = matches(RULES, MAKEFILE)
 
     assert re.fullmatch(r"v2\.0\.\d+", found["currentValue"])  # the release v2 itself is moved
     assert RULES["depNameTemplate"] == "kubescape/regolibrary"
-    calls = re.findall(r"kubescape scan .*|\$\(KUBESCAPE\)", makefile)
+    calls = re.findall(r"kubescape scan .*|\$\(KUBESCAPE\)", MAKEFILE)
     assert len(calls) == 3
     assert sum("--controls-version $(KUBESCAPE_RULES)" in each for each in calls) == 1
 

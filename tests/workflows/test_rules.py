@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.makefile.files import MAKEFILE
 from tests.workflows.files import TEXTS
 from tests.workflows.rules import faults
 from tools.command import ROOT
@@ -109,7 +110,7 @@ def test_a_job_that_cannot_read_a_private_package_is_found(workflow: str, patter
 def test_zizmor_rejects_a_broken_copy_of_each(audit: str, tmp_path: Path) -> None:
     files = write(broken(ZIZMOR[audit]), tmp_path)
     # The options that the Makefile calls it with.
-    (options,) = re.findall(r"zizmor (.*) \.$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    (options,) = re.findall(r"zizmor (.*) \.$", MAKEFILE, re.MULTILINE)
     done = subprocess.run(
         [ROOT / ".venv/bin/zizmor", *options.split(), "--format", "json", tmp_path],
         capture_output=True,

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.makefile.files import MAKEFILE
 from tests.workflows.files import TEXTS, ancestors, calls, parsed, steps, targets
 from tests.workflows.rules import HISTORY
 from tools.command import ROOT
 
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 RULES = {
     target: prerequisites.split("##")[0].split()
     for target, prerequisites in re.findall(

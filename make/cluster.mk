@@ -1,0 +1,42 @@
+# Work on a cluster, and test on one.
+
+##@ More on the cluster
+.PHONY: cluster-down
+cluster-down: ## Delete that cluster and its registry
+	@$(call NEEDED,k3d,make downloads NAMES=k3d (or https://k3d.io))
+	@k3d cluster delete --config k3d.yaml
+
+.PHONY: secrets
+secrets: $(READY) .tools/kustomize ## Create an environment's Secrets once: a random admin token and database password (PASSWORD_FILE= for your own)
+	@$(PYTHON) -m tools.secret --env $(ENV) $(if $(PASSWORD_FILE),--password-file "$(PASSWORD_FILE)")
+
+.PHONY: reachable
+reachable: $(READY)
+	@$(PYTHON) -m tools.kube
+
+.PHONY: revert
+revert: $(READY) .tools/kustomize ## Roll out an earlier release's manifests, with its image or DIGEST=: make revert ENV=staging TO=v0.1.0
+	@$(PYTHON) -m tools.deploy --env $(ENV) --revision "$(TO)" \
+		$(if $(DIGEST),--image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) --digest $(DIGEST))
+
+.PHONY: diagnose
+diagnose: ## Print events, pods, descriptions and logs of every namespace, whatever of it there is
+	@-kubectl get events --all-namespaces --sort-by=.lastTimestamp
+	@-kubectl get all,ingress,persistentvolumeclaim --all-namespaces --output=wide
+	@-kubectl describe pods --all-namespaces
+	@kubectl get pods --all-namespaces --no-headers --output=custom-columns=:.metadata.namespace,:.metadata.name \
+		| while read -r namespace pod; do \
+			kubectl logs --namespace "$$namespace" --all-containers --prefix --tail=200 "$$pod" </dev/null || true; \
+		done
+
+.PHONY: e2e
+e2e: ENV := dev
+e2e: deploy probe chart .tools/cosign .tools/kubeconform .tools/oras ## Deploy dev and use it; then put every overlay through rollouts, bad releases, a drain and load
+	@IMAGE=$(IMAGE) IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" \
+		IMAGE_TAG=$(IMAGE_TAG) REGISTRY=$(REGISTRY) $(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly tests/e2e $(ARGS)
+
+# The repository must be empty or one of an earlier run, and take pushes without a question.
+.PHONY: controllers
+controllers: reachable .tools/kustomize push ## Have the cluster's Argo CD deploy the overlays from GIT_URL= and tell a ledger on this machine (LEDGER_HOST=)
+	@IMAGE=$(IMAGE) IMAGE_NAME=$(CLUSTER_REGISTRY)/$(IMAGE_PATH) IMAGE_DIGEST="$$(cat .build/digest)" GIT_URL=$(GIT_URL) \
+		$(BIN)/pytest -o addopts= -p no:cacheprovider -p no:randomly -rs -x tests/controllers $(ARGS)

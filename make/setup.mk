@@ -1,0 +1,86 @@
+# Set-up: a fork, the locked requirements, and how each tool is installed.
+
+##@ Set-up
+.PHONY: init
+init: $(READY) ## Make a fork your own: OWNER= on GitHub, HOST= of prod (slipway.acme.org); the other hosts follow
+	@$(PYTHON) -m tools.init $(if $(OWNER),--owner "$(OWNER)") $(if $(HOST),--host "$(HOST)")
+
+# Renovate runs again what the first lines of each file say that made it, and understands `--option=value` only.
+UV_COMPILE = $(UV) pip compile --quiet --universal --python-version=3.12 --generate-hashes $(if $(UPGRADE),--upgrade)
+# A file that stays the same keeps its time, or the next target would set everything up again.
+LOCK = mkdir -p .build && cp -p $(1) .build/lock && $(UV_COMPILE) $(3) --output-file=$(1) $(2) \
+	&& { ! cmp -s .build/lock $(1) || touch -r .build/lock $(1); }
+.PHONY: lock
+lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 takes the newest versions)
+	@$(call LOCK,requirements.txt,pyproject.toml)
+	@$(call LOCK,requirements-dev.txt,pyproject.toml,--constraint=requirements.txt --group=dev)
+	@$(call LOCK,tools/uv.txt,tools/uv.in)
+	@$(call LOCK,tools/checkov.txt,tools/checkov.in)
+	@$(call LOCK,tools/node.txt,tools/node.in)
+
+.PHONY: downloads
+downloads: ## Put K3d, Kubescape and Trivy into .tools/bin, by checksum (Linux on amd64; NAMES= for some of them)
+	@$(PYTHON3) -m tools.download $(NAMES)
+
+# The pinned tools build with any Go that can fetch the one their go.mod asks for, whatever the
+# environment says about toolchains and modules.
+GO_BUILD = GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C $(dir $<) -mod=readonly -trimpath -o "$(CURDIR)/$@"
+
+# Set-up, redone only when what it depends on changes; each step says how long it took.
+DONE = echo "set-up: $(1), $$SECONDS s"
+
+$(UV): tools/uv.txt tools/bootstrap.py
+	@$(PYTHON3) tools/bootstrap.py .tools/uv tools/uv.txt && touch $@ && $(call DONE,uv)
+
+$(READY): requirements-dev.txt .python-version $(UV)
+	@$(UV) venv --quiet --clear .venv \
+		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv requirements-dev.txt \
+		&& touch $@ && $(call DONE,Python $$(cat .python-version) and its packages in .venv)
+
+# checkov pins what the API needs otherwise, so it has an environment of its own.
+$(CHECKOV): tools/checkov.txt .python-version $(UV)
+	@$(UV) venv --quiet --clear .tools/checkov \
+		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/checkov tools/checkov.txt \
+		&& touch $@ && $(call DONE,checkov and its packages in .tools/checkov)
+
+$(NPM): tools/node.txt .python-version $(UV)
+	@$(UV) venv --quiet --clear .tools/node \
+		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/node tools/node.txt \
+		&& touch $@ && $(call DONE,Node in .tools/node)
+
+# As the lock file says, without what is optional and would be compiled.
+$(RENOVATE): tools/renovate/package-lock.json tools/renovate/package.json tools/renovate/.npmrc $(NPM)
+	@mkdir -p .tools/renovate && cp tools/renovate/package*.json tools/renovate/.npmrc .tools/renovate \
+		&& PATH="$(CURDIR)/$(dir $(NPM)):$$PATH" npm ci --prefix .tools/renovate --omit=optional --loglevel=error >/dev/null \
+		&& touch $@ && $(call DONE,Renovate in .tools/renovate)
+
+.tools/act: tools/act/go.mod tools/act/go.sum
+	@command -v go >/dev/null || { echo "go is not installed: act is built from tools/act/go.mod" >&2; exit 1; }
+	@mkdir -p .tools && GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C tools/act -mod=readonly -trimpath -o ../../$@ \
+		$$(sed -n 's/^tool //p' tools/act/go.mod) && touch $@ && $(call DONE,act built from tools/act/go.mod)
+
+.tools/schemas/stamp: tools/schemas.py $(READY)
+	@$(PYTHON) -m tools.schemas && touch $@
+
+.tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
+.tools/kube-score:  PACKAGE := github.com/zegl/kube-score/cmd/kube-score
+.tools/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
+.tools/kustomize:   PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
+.tools/renderer:    PACKAGE := ./renderer
+.tools/cosign:      PACKAGE := github.com/sigstore/cosign/v3/cmd/cosign
+# What a tool is built in is where its first prerequisite is.
+.tools/cosign: tools/cosign/go.mod tools/cosign/go.sum
+.tools/gitleaks:    PACKAGE := github.com/zricethezav/gitleaks/v8
+.tools/gitleaks: tools/gitleaks/go.mod tools/gitleaks/go.sum
+.tools/helm:        PACKAGE := helm.sh/helm/v4/cmd/helm
+.tools/helm: tools/helm/go.mod tools/helm/go.sum
+.tools/oras:        PACKAGE := oras.land/oras/cmd/oras
+.tools/oras: tools/oras/go.mod tools/oras/go.sum
+# For the tests; what `make cluster` calls is the released one, of `make downloads` or the PATH.
+.tools/k3d:         PACKAGE := github.com/k3d-io/k3d/v5
+.tools/k3d: tools/k3d/go.mod tools/k3d/go.sum
+.tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer: tools/go.mod tools/go.sum
+.tools/renderer: tools/renderer/main.go
+.tools/cosign .tools/gitleaks .tools/helm .tools/k3d .tools/oras .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
+	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from $<" >&2; exit 1; }
+	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from $<)
