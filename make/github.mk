@@ -6,10 +6,6 @@
 upload-sarif: ## Show what .build/*.sarif tell in code scanning (in a job of a workflow only)
 	@$(PYTHON3) -m tools.github.sarif .build/*.sarif
 
-.PHONY: act
-act: $(READY) .tools/act ## Run jobs of the workflows on this machine, on what is committed (JOBS= for some of them; docs/pipelines.md)
-	@$(PYTHON) -m tools.act $(JOBS)
-
 .PHONY: rules
 rules: ## Give the repository on GitHub its branch rules and settings (.github/rulesets, tools/github/rules.py; REPOSITORY=OWNER/NAME)
 	@$(PYTHON3) -m tools.github.rules $(if $(REPOSITORY),--repository $(REPOSITORY))

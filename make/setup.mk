@@ -54,11 +54,6 @@ $(RENOVATE): tools/renovate/package-lock.json tools/renovate/package.json tools/
 		&& PATH="$(CURDIR)/$(dir $(NPM)):$$PATH" npm ci --prefix .tools/renovate --omit=optional --loglevel=error >/dev/null \
 		&& touch $@ && $(call DONE,Renovate in .tools/renovate)
 
-.tools/act: tools/act/go.mod tools/act/go.sum
-	@command -v go >/dev/null || { echo "go is not installed: act is built from tools/act/go.mod" >&2; exit 1; }
-	@mkdir -p .tools && GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C tools/act -mod=readonly -trimpath -o ../../$@ \
-		$$(sed -n 's/^tool //p' tools/act/go.mod) && touch $@ && $(call DONE,act built from tools/act/go.mod)
-
 .tools/schemas/stamp: tools/schemas.py $(READY)
 	@$(PYTHON) -m tools.schemas && touch $@
 

@@ -51,7 +51,7 @@ class Step:
 # What pytest runs only where it is named, as the Makefile does.
 ELSEWHERE = ("controllers", "e2e", "renovate")
 # What the tests have stand-ins for, or leave out with a reason where it is not there.
-FAKED = {"act", "checkov", "cosign", "oras"}
+FAKED = {"checkov", "cosign", "oras"}
 
 
 def made(target: str) -> str:

@@ -91,7 +91,7 @@ FETCHES = "it fetches what no test may"
 NOT_RUN = {
     **dict.fromkeys(("test", "lint", "scan", "renovate"), LONG),
     **dict.fromkeys(("bench", "flood", "fuzz", "mutants", "examples"), "it takes minutes"),
-    **dict.fromkeys(("image", "push", "save", "index", "sbom", "rehearse", "act"), DOCKER),
+    **dict.fromkeys(("image", "push", "save", "index", "sbom", "rehearse"), DOCKER),
     **dict.fromkeys(("cluster-down", "controllers", "deploy", "diagnose", "e2e", "probe"), CLUSTER),
     **dict.fromkeys(("kubescape-cluster", "revert", "secrets"), CLUSTER),
     **dict.fromkeys(("comment", "release-page", "rules", "upload-sarif"), GITHUB),
