@@ -23,7 +23,6 @@ INGRESS_URL      ?= http://127.0.0.1:8081
 BIN    := .venv/bin
 UV     := .tools/uv/bin/uv
 READY  := .venv/.ready
-CHECKOV := .tools/checkov/bin/checkov
 NPM := .tools/node/bin/npm
 RENOVATE := .tools/renovate/node_modules/.bin/renovate
 ENVIRONMENTS := $(notdir $(wildcard k8s/overlays/*))

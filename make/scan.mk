@@ -13,7 +13,7 @@ TRIVY_REPORT = $(call NEEDED,$(TRIVY_PROGRAM),make downloads NAMES=trivy); $(TRI
 	&& $(TRIVY_PROGRAM) convert --quiet --format table --exit-code 1 .build/$(2).json
 
 .PHONY: scan
-scan: $(READY) .tools/kustomize .tools/kube-score .tools/gitleaks $(CHECKOV) ## Scan overlays, files, commits, licences and the image of `make save`; k8s/exceptions.yaml excuses (REQUIRE_TRIVY=1)
+scan: $(READY) .tools/kustomize .tools/kube-score .tools/gitleaks ## Scan overlays, files, commits, licences and the image of `make save`; k8s/exceptions.yaml excuses (REQUIRE_TRIVY=1)
 	@$(PYTHON) -m tools.scan $(if $(filter 1,$(REQUIRE_TRIVY)),--require trivy)
 
 .PHONY: scan-overlays

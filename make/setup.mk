@@ -15,7 +15,6 @@ lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 tak
 	@$(call LOCK,requirements.txt,pyproject.toml)
 	@$(call LOCK,requirements-dev.txt,pyproject.toml,--constraint=requirements.txt --group=dev)
 	@$(call LOCK,tools/uv.txt,tools/uv.in)
-	@$(call LOCK,tools/checkov.txt,tools/checkov.in)
 	@$(call LOCK,tools/node.txt,tools/node.in)
 
 .PHONY: downloads
@@ -36,12 +35,6 @@ $(READY): requirements-dev.txt .python-version $(UV)
 	@$(UV) venv --quiet --clear .venv \
 		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv requirements-dev.txt \
 		&& touch $@ && $(call DONE,Python $$(cat .python-version) and its packages in .venv)
-
-# checkov pins what the API needs otherwise, so it has an environment of its own.
-$(CHECKOV): tools/checkov.txt .python-version $(UV)
-	@$(UV) venv --quiet --clear .tools/checkov \
-		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/checkov tools/checkov.txt \
-		&& touch $@ && $(call DONE,checkov and its packages in .tools/checkov)
 
 $(NPM): tools/node.txt .python-version $(UV)
 	@$(UV) venv --quiet --clear .tools/node \

@@ -1,7 +1,8 @@
-"""Kubescape's controls that can be read off manifests, by id: what passes is what its rules say.
+"""Controls that can be read off manifests: what passes is what the rules of Kubescape say, by id.
 
 Those of its frameworks NSA and MITRE, which the hosted scan holds the overlays to, and others that
-cost nothing. `judge` also tells what a control looks at: one that looks at nothing always passes.
+cost nothing. What it does not ask, and this repository does, has a name. `judge` also tells what a
+control looks at: one that looks at nothing always passes.
 """
 
 import base64
@@ -19,6 +20,7 @@ WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
 CREDENTIAL = re.compile("key|secret|password|pwd|token|jwt|bearer|credential", re.IGNORECASE)
 CREDENTIAL_VALUE = re.compile("PRIVATE KEY|eyJhbGciO|JWT|Bearer|_key_|_secret_")
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+RBAC = "rbac.authorization.k8s.io/"
 COMMON = {"app", "tier", "phase", "version", "owner", "env"}
 
 
@@ -105,6 +107,12 @@ CONTAINER: dict[str, Callable[[Object, Object], Any]] = {
     "C-0271": resource("limits", "memory"),
     "C-0295": variables_once,
     "C-0306": lambda c, _: DIGEST.search(c["image"]),
+    "drops all capabilities": lambda c, p: (
+        (setting(c, p, "capabilities") or {}).get("drop") == ["ALL"]
+    ),
+    "no environment from a Secret": lambda c, _: (
+        not any("secretRef" in each for each in c.get("envFrom", []))
+    ),
 }
 
 
@@ -196,7 +204,16 @@ KIND: dict[str, tuple[str, Callable[[Object, Objects], Any]]] = {
         lambda each, _: each["spec"].get("strategy", {}).get("type") == "RollingUpdate",
     ),
 }
-CONTROLS = sorted({*CONTAINER, *WORKLOAD, *KIND})
+# Of each object. Nothing here asks the API server, so nothing has rights to.
+OBJECT: dict[str, Callable[[Object], Any]] = {
+    "no rights": lambda each: (
+        each["kind"] != "ServiceAccount" and not each["apiVersion"].startswith(RBAC)
+    ),
+    "no snippet for the ingress controller": lambda each: (
+        not any(key.endswith("-snippet") for key in each["metadata"].get("annotations", {}))
+    ),
+}
+CONTROLS = sorted({*CONTAINER, *WORKLOAD, *KIND, *OBJECT})
 
 
 def judge(control: str, among: Objects) -> Iterator[tuple[str, bool]]:
@@ -206,6 +223,8 @@ def judge(control: str, among: Objects) -> Iterator[tuple[str, bool]]:
         kind, passes = KIND.get(control, ("", lambda *_: True))
         if each["kind"] == kind:
             yield name, bool(passes(each, among))
+        if control in OBJECT:
+            yield name, bool(OBJECT[control](each))
         if each["kind"] in WORKLOADS:
             if control in WORKLOAD:
                 yield name, bool(WORKLOAD[control](each, among))

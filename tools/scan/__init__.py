@@ -1,1 +1,1 @@
-"""Scan the overlays, the Dockerfile and the workflows; k8s/exceptions.yaml has what is excused."""
+"""Scan the overlays and the Dockerfile; k8s/exceptions.yaml has what is excused."""

@@ -1,4 +1,4 @@
-"""Scan overlays, Dockerfile and workflows, every commit, the packages of the image and the image.
+"""Scan overlays and Dockerfile, every commit, the packages of the image and the image.
 
 Whatever fails must be excused: k8s/exceptions.yaml excuses a control for an object in some
 overlays, or for a file, with a reason, an owner and the last day it holds. One that has expired or
@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 
 from tools.command import ToolError, exit_with, say
 from tools.scan import (
-    checkov,
     exceptions,
     image,
     kube_score,
@@ -27,7 +26,7 @@ from tools.scan import (
 )
 from tools.scan.scanner import Found, Scanner, prove
 
-SCANNERS: tuple[Scanner, ...] = (kube_score, checkov, trivy)
+SCANNERS: tuple[Scanner, ...] = (kube_score, trivy)
 # What has no control that could be excused: either it is in order or it is not.
 CHECKS: tuple[Callable[[], str], ...] = (
     leaks.check,

@@ -1,4 +1,4 @@
-"""What is scanned: the overlays as they render, and the files that build and check them."""
+"""What is scanned: the overlays as they render, and the Dockerfile."""
 
 import os
 import re
@@ -15,8 +15,8 @@ import yaml
 from tools import overlay
 from tools.command import ROOT, run
 
-# A comment "checkov:skip" or "trivy:ignore" would excuse for ever: a copy says "trivy-ignore".
-LOOK_AWAY = re.compile(r"(?<=\w):(?=(skip|ignore)\b)")
+# A comment "trivy:ignore" would excuse for ever: a copy says "trivy-ignore".
+LOOK_AWAY = re.compile(r"(?<=\w):(?=ignore\b)")
 CARELESS = ROOT / "tests" / "k8s" / "fixtures" / "careless"
 
 
@@ -86,22 +86,15 @@ def path(place: Place) -> str:
 def repository() -> Material:
     """Return what this repository ships."""
     overlays = {env: overlay.render(overlay.OVERLAYS / env) for env in overlay.environments()}
-    files = [ROOT / "Dockerfile", *sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))]
-    return Material(
-        overlays, {str(each.relative_to(ROOT)): each.read_text(encoding="utf-8") for each in files}
-    )
+    return Material(overlays, {"Dockerfile": (ROOT / "Dockerfile").read_text(encoding="utf-8")})
 
 
 def careless() -> Material:
     """Return the fixture that every scanner must reject."""
-    named = {"Dockerfile": "Dockerfile", ".github/workflows/careless.yaml": "workflow.yaml"}
-    return Material(
-        {CARELESS.name: (CARELESS / "manifests.yaml").read_text(encoding="utf-8")},
-        {
-            f"{CARELESS.name}/{path}": (CARELESS / file).read_text(encoding="utf-8")
-            for path, file in named.items()
-        },
+    manifests, dockerfile = (
+        (CARELESS / name).read_text(encoding="utf-8") for name in ("manifests.yaml", "Dockerfile")
     )
+    return Material({CARELESS.name: manifests}, {f"{CARELESS.name}/Dockerfile": dockerfile})
 
 
 def is_careless(place: Place) -> bool:

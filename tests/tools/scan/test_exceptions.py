@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tools.command import ToolError
-from tools.scan import checkov, exceptions, kube_score, trivy
+from tools.scan import exceptions, kube_score, trivy
 from tools.scan.exceptions import Exemption, faults
 from tools.scan.material import Place
 from tools.scan.scanner import Finding
@@ -75,7 +75,7 @@ def test_an_unjudged_exception_may_excuse_nothing_but_not_for_ever() -> None:
 
 def test_every_control_excused_is_of_one_scanner_and_each_scanner_has_some() -> None:
     exemptions = exceptions.read()
-    shares = [exceptions.of(each, exemptions) for each in (kube_score, checkov, trivy)]
+    shares = [exceptions.of(each, exemptions) for each in (kube_score, trivy)]
     assert all(shares)
     assert sum(map(len, shares)) == len(exemptions)
 

@@ -4,20 +4,16 @@ import pytest
 import yaml
 
 from tools import overlay
-from tools.command import ROOT
 from tools.scan import material
 from tools.scan.material import Material, Place
 
 OBJECT = "kind: {}\nmetadata: {{name: {}, namespace: {}}}\n"
 
 
-def test_what_ships_is_every_overlay_the_dockerfile_and_every_workflow() -> None:
+def test_what_ships_is_every_overlay_and_the_dockerfile() -> None:
     shipped = material.repository()
     assert list(shipped.overlays) == overlay.environments()
-    assert set(shipped.files) == {
-        "Dockerfile",
-        *(f".github/workflows/{each.name}" for each in (ROOT / ".github/workflows").iterdir()),
-    }
+    assert set(shipped.files) == {"Dockerfile"}
 
 
 def test_each_object_and_file_is_a_file_of_its_own(tmp_path: Path) -> None:
@@ -54,14 +50,13 @@ def test_only_a_generated_name_loses_its_end(kind: str, named: str, is_called: s
     assert material.name(manifest) == f"{kind}/{is_called}"
 
 
-@pytest.mark.parametrize("comment", ["#trivy:ignore:*", "# checkov:skip=CKV_DOCKER_2:because"])
+@pytest.mark.parametrize("comment", ["#trivy:ignore:*", "# trivy:ignore:DS-0026"])
 def test_a_comment_that_asks_to_look_away_says_nothing_in_the_copy(
     tmp_path: Path, comment: str
 ) -> None:
     Material({}, {"Dockerfile": f"{comment}\nFROM a:b\n"}).write(tmp_path)
     written = (tmp_path / "Dockerfile").read_text()
     assert ":ignore" not in written
-    assert ":skip" not in written
     assert written.endswith("\nFROM a:b\n")
 
 
