@@ -47,7 +47,6 @@ MANIFESTED       = $(BESIDE)manifests/slipway@$(or $(MANIFESTS_DIGEST),$(UNPUBLI
 # What a page names: of these, what was published.
 NOTED = --image "$(RELEASED)" $(if $(CHART_DIGEST),--chart "$(CHARTED)") $(if $(MANIFESTS_DIGEST),--manifests "$(MANIFESTED)") \
 	$(if $(filter false,$(ATTESTED)),--without-attestations)
-PACKED = { [ -e .build/package/$(1) ] || { echo 'pack them first: make package' >&2; exit 2; }; }
 
 .PHONY: package
 package: RELEASE = $(subst @,:$(VERSION)@,$(RELEASED))
@@ -55,22 +54,15 @@ package: chart ## Pack the chart and the rendered overlays of the image that was
 	@rm -rf .build/package && .tools/helm package .build/chart/slipway --destination .build/package
 	@$(PYTHON) -m tools.release.manifests --image "$(RELEASE)" --into .build/package/manifests.tar.gz
 
-.PHONY: publish-chart
-publish-chart: .tools/helm ## Push the packed chart to REGISTRY= and note its digest in .build/
-	@$(call PACKED,slipway-$(VERSION).tgz)
-	@.tools/helm push $(PLAIN_HTTP) .build/package/slipway-$(VERSION).tgz oci://$(BESIDE)charts 2>&1 | tee .build/charts.pushed
-	@sed -n 's/^Digest: *//p' .build/charts.pushed >.build/charts.digest && [ -s .build/charts.digest ]
+PUBLISH = $(PYTHON) -m tools.release.publish --registry $(BESIDE) --version $(VERSION) $(PLAIN_HTTP)
 
-# As both Argo CD and Flux take it, whose own client names the configuration so.
+.PHONY: publish-chart
+publish-chart: $(READY) .tools/helm .tools/oras ## Push the packed chart to REGISTRY= and note its digest in .build/
+	@$(PUBLISH) chart
+
 .PHONY: publish-manifests
-publish-manifests: .tools/oras ## Push the packed manifests to REGISTRY= and note their digest in .build/
-	@$(call PACKED,manifests.tar.gz) && echo '{}' >.build/package/config.json
-	@cd .build/package && ../../.tools/oras push $(PLAIN_HTTP) --no-tty --format go-template='{{.digest}}' \
-		--config config.json:application/vnd.cncf.flux.config.v1+json \
-		--annotation org.opencontainers.image.created=$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) \
-		--annotation org.opencontainers.image.revision=$(REVISION) \
-		$(BESIDE)manifests/slipway:$(VERSION) manifests.tar.gz:application/vnd.oci.image.layer.v1.tar+gzip >../manifests.digest
-	@cat .build/manifests.digest
+publish-manifests: $(READY) .tools/helm .tools/oras ## Push the packed manifests to REGISTRY= and note their digest in .build/
+	@$(PUBLISH) manifests
 
 .PHONY: sign-package
 sign-package: $(READY) .tools/cosign ## Sign the chart and the manifests that were published, as the image
