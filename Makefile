@@ -1,4 +1,4 @@
-# The tasks of a day. `make` lists these, `make help-all` those of make/*.mk as well. Set-up is part of each target and is done once.
+# The targets of a day. `make` lists them; `make help-all` also lists those of make/*.mk. Each target first sets up what it needs.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -30,13 +30,13 @@ ENVIRONMENTS := $(notdir $(wildcard k8s/overlays/*))
 NEEDED = command -v $(1) >/dev/null || { echo "$(1) is not installed: $(2)" >&2; exit 1; }
 PYTHON := $(BIN)/python
 
-# uv trusts whom the machine trusts, as git and Go do: a company may have a certificate authority of its own.
+# Let uv trust the machine's certificate authorities, as git and Go do: a company may have its own.
 export UV_SYSTEM_CERTS := 1
-# An image and nothing beside it: Docker 29 would add a provenance, which makes a list that `make index` cannot join.
+# Push a plain image: Docker 29 would add a provenance attestation, and `make index` cannot join the image list that this makes.
 export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
 export FLASK_APP := api
 export INGRESS_URL
-# What `make downloads` installs is found before what the machine has.
+# Programs of `make downloads` come before those of the machine.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 LISTED = $(firstword $(MAKEFILE_LIST))
@@ -55,7 +55,7 @@ ADMIN_TOKEN := .data/admin-token
 # A setting as an assignment, unless the user has set it, in the environment or in .env.
 DEFAULT = $(if $($(1))$(shell grep -sE '^(export +)?$(1) *=' .env),,$(1)=$(2))
 .PHONY: run
-run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) on an embedded database; DEMO=0 for an empty ledger
+run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) with a demo history in an embedded database (DEMO=0: an empty ledger)
 	@$(BIN)/flask ledger migrate
 	@[ "$(DEMO)" = 0 ] || $(BIN)/flask ledger demo
 	@$(if $(call DEFAULT,SLIPWAY_ADMIN_TOKEN_FILE,$(ADMIN_TOKEN)),$(BIN)/flask tokens bootstrap $(ADMIN_TOKEN))
@@ -67,7 +67,7 @@ test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-s
 	@$(BIN)/pytest -n auto $(ARGS)
 
 .PHONY: lint
-lint: $(READY) .tools/actionlint ## Check style, types, workflows and the files' hygiene
+lint: $(READY) .tools/actionlint ## Check style, types, workflows and file hygiene
 	@$(BIN)/pre-commit run --all-files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --cache-dir .build/import-linter
@@ -75,45 +75,45 @@ lint: $(READY) .tools/actionlint ## Check style, types, workflows and the files'
 	@$(BIN)/zizmor --offline --persona auditor --strict-collection --quiet --no-progress .
 
 .PHONY: format
-format: $(READY) ## Rewrite the Python files in the project's style
+format: $(READY) ## Format the Python files
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
 .PHONY: doctor
-doctor: $(READY) .tools/kustomize .tools/renderer ## Say which programs are here, how to get those that are missing, and what `make init` and you have yet to set
+doctor: $(READY) .tools/kustomize .tools/renderer ## Report which programs are installed, how to get the missing ones, and what is not configured yet
 	@$(PYTHON) -m gitops doctor; status=$$?; echo; $(PYTHON) -m tools.doctor && exit $$status
 
 ##@ Manifests
 .PHONY: render
-render: .tools/kustomize ## Print what an overlay renders to: make render ENV=dev
+render: .tools/kustomize ## Print the rendered manifests of an overlay: make render ENV=dev
 	@.tools/kustomize build k8s/overlays/$(ENV)
 
 .PHONY: check
-check: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Find what is wrong in the overlays: docs/gitops.md (BASE=REF compares immutable fields, ARGS=--help)
+check: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Find mistakes in the overlays, see docs/gitops.md (BASE=REF also compares immutable fields, ARGS=--help)
 	@$(PYTHON) -m gitops check k8s $(if $(BASE),--base $(BASE)) $(ARGS)
 
 .PHONY: diff
-diff: $(READY) .tools/renderer ## Show what the overlays render to now and did not at BASE= (origin/main by default; ARGS='--format markdown')
+diff: $(READY) .tools/renderer ## Show what changes in the rendered overlays since BASE= (default: origin/main; ARGS='--format markdown')
 	@$(PYTHON) -m gitops diff k8s $(if $(BASE),--base $(BASE)) $(ARGS) || [ $$? -eq 1 ] # to differ is no failure
 
 .PHONY: promote
-promote: $(READY) .tools/cosign ## Copy the release of one environment to the next, if it is healthy there: FROM= TO= (ARGS=--dry-run)
+promote: $(READY) .tools/cosign ## Copy the release of one environment to the next, if it is healthy: FROM=dev TO=staging (ARGS=--dry-run)
 	@$(if $(and $(FROM),$(TO)),,echo 'say FROM= and TO=, for instance: make promote FROM=dev TO=staging' >&2; exit 2)
 	@$(PYTHON) -m gitops promote k8s --from $(FROM) --to $(TO) $(ARGS)
 
 ##@ Cluster (the current kube context)
 .PHONY: cluster
-cluster: ## Start a K3d cluster with a registry (k3d.yaml; CHANNEL=latest for another Kubernetes, by a channel of K3s)
+cluster: ## Start a K3d cluster with a registry (k3d.yaml; CHANNEL=latest for another release channel of K3s)
 	@$(call NEEDED,k3d,make downloads NAMES=k3d (or https://k3d.io))
 	@k3d cluster create --config k3d.yaml $(if $(CHANNEL),--image +$(CHANNEL))
 
 .PHONY: deploy
-deploy: reachable .tools/kustomize push ## Build, push and roll out an environment with the digest just pushed: make deploy ENV=dev
+deploy: reachable .tools/kustomize push ## Build and push the image, and roll it out to an environment by digest: make deploy ENV=dev
 	@$(PYTHON) -m tools.deploy --env $(ENV) --image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) \
 		--tag $(IMAGE_TAG) --digest "$$(cat .build/digest)"
 
 .PHONY: probe
-probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward, then through the ingress
+probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward and through the ingress
 	@$(PYTHON) -m tools.probe --env $(ENV) --ingress-url $(INGRESS_URL)
 
 # The other targets, in the order in which `make help-all` lists them.

@@ -3,26 +3,26 @@
 ##@ More on a laptop
 FUZZERS = $(shell grep -rlE '^(from|import) (hypothesis|schemathesis)|HYPOTHESIS_PROFILE' tests/api --include='test_*.py')
 .PHONY: fuzz
-fuzz: $(READY) ## Let schemathesis and Hypothesis look for new examples (about an hour; ARGS= for pytest's own arguments)
+fuzz: $(READY) ## Fuzz with schemathesis and Hypothesis for about an hour (ARGS= for pytest)
 	@HYPOTHESIS_PROFILE=long $(BIN)/pytest $(FUZZERS) $(ARGS)
 
 .PHONY: examples
-examples: $(READY) ## Run the examples in README.md and docs/api.md and write their answers anew
+examples: $(READY) ## Run the examples of README.md and docs/api.md, and update their answers
 	@$(PYTHON) -m tests.examples --write
 
 .PHONY: renovate
-renovate: $(READY) $(RENOVATE) ## See what Renovate makes of renovate.json5, without a network; Node comes from tools/node.txt (ARGS= for pytest's own)
+renovate: $(READY) $(RENOVATE) ## Test renovate.json5 with Renovate itself, offline (ARGS= for pytest)
 	@$(BIN)/pytest -o addopts= -p no:cacheprovider tests/renovate $(ARGS)
 
 .PHONY: bench
-bench: $(READY) ## Time the API on ledgers of 10 thousand and 1 million deployments (about 15 minutes; ARGS=--help)
+bench: $(READY) ## Measure the API on ledgers of 10 thousand and 1 million deployments (about 15 minutes; ARGS=--help)
 	@$(PYTHON) -m bench.ledger $(ARGS)
 
 .PHONY: flood
-flood: $(READY) ## Send a ledger 20,000 events while its database crashes, and account for each (about 5 minutes; ARGS=--help)
+flood: $(READY) ## Send 20,000 events while the database crashes, and check that none is lost (about 5 minutes; ARGS=--help)
 	@$(PYTHON) -m bench.flood $(ARGS)
 
 .PHONY: clean
-clean: ## Remove everything the targets made, the embedded database in .data/ excepted
+clean: ## Remove everything that the targets made, except the embedded database in .data/
 	@rm -rf .venv .tools .build .mypy_cache .ruff_cache .pytest_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ else
 endif
 
 .PHONY: push
-push: image ## Push the image to REGISTRY= and note its digest in .build/
+push: image ## Push the image to REGISTRY= and write its digest to .build/digest
 	@docker push $(IMAGE)
 	@mkdir -p .build
 	@docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' $(IMAGE) \
@@ -21,7 +21,7 @@ push: image ## Push the image to REGISTRY= and note its digest in .build/
 	@echo "$(REGISTRY)/$(IMAGE_PATH):$(IMAGE_TAG)@$$(cat .build/digest)"
 
 .PHONY: save
-save: image ## Write the image, as it would be pushed, to .build/image.tar
+save: image ## Write the image to .build/image.tar
 	@mkdir -p .build && docker save --output .build/image.tar $(IMAGE)
 
 # Where a workflow has brought the image of another job, that is the one.

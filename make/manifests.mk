@@ -6,29 +6,29 @@ pin: $(READY) .tools/cosign ## Pin a published release in an environment: make p
 	@$(PYTHON) -m gitops pin k8s --env $(ENV) --tag "$(TAG)" --digest "$(DIGEST)" $(ARGS)
 
 .PHONY: rollback
-rollback: $(READY) ## Pin the last good release that an environment had: ENV= (TO=VERSION, ARGS=--dry-run)
+rollback: $(READY) ## Pin the last good release of an environment again: ENV=prod (TO=VERSION, ARGS=--dry-run)
 	@$(PYTHON) -m gitops rollback k8s --env $(ENV) $(if $(TO),--to $(TO)) $(ARGS)
 
 .PHONY: declare
-declare: $(READY) ## Tell a ledger what the overlays declare, after a merge: LEDGER_URL, LEDGER_TOKEN_FILE (ARGS=--dry-run)
+declare: $(READY) ## Report to a ledger what the overlays declare, after a merge: LEDGER_URL, LEDGER_TOKEN_FILE (ARGS=--dry-run)
 	@$(PYTHON) -m gitops declare k8s $(ARGS)
 
 .PHONY: status
-status: $(READY) .tools/renderer ## Show whether what git declares is what runs: CONTEXT= for a cluster, LEDGER_URL for a ledger
+status: $(READY) .tools/renderer ## Compare what git declares with what runs: CONTEXT= for a cluster, LEDGER_URL for a ledger
 	@$(PYTHON) -m gitops status k8s $(if $(CONTEXT),--context $(CONTEXT)) $(ARGS)
 
 .PHONY: validate
-validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Check the overlays, and validate them and every component against the four newest Kubernetes minors, offline
+validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Check the overlays, and validate them and each component against the four newest Kubernetes minors, offline
 	@$(PYTHON) -m gitops check k8s --skip schema
 	@$(PYTHON) -m tools.validate
 
 .PHONY: mutants
-mutants: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Break every name of the overlays by one letter, in turn, and see that `make check` finds it (a minute)
+mutants: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Misspell each name in the overlays in turn, and check that `make check` finds it (a minute)
 	@MUTANTS=all $(BIN)/pytest -q -s tests/gitops/test_mutants.py
 
 # Lint also refuses values that the schema does not allow: each environment's must be.
 .PHONY: chart
-chart: $(READY) .tools/kustomize .tools/renderer .tools/helm ## Write the Helm chart that k8s/ makes to .build/chart/slipway (docs/helm.md; RELEASE= for an image)
+chart: $(READY) .tools/kustomize .tools/renderer .tools/helm ## Generate the Helm chart from k8s/ into .build/chart/slipway (docs/helm.md; RELEASE= for an image)
 	@$(PYTHON) -m tools.chart $(if $(RELEASE),--image "$(RELEASE)")
 	@for env in $(ENVIRONMENTS); do \
 		.tools/helm lint --strict --quiet .build/chart/slipway --values .build/chart/slipway/values-$$env.yaml || exit; \

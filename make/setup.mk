@@ -2,7 +2,7 @@
 
 ##@ Set-up
 .PHONY: init
-init: $(READY) ## Make a fork your own: OWNER= on GitHub, HOST= of prod (slipway.acme.org); the other hosts follow
+init: $(READY) ## Make a fork your own: OWNER= on GitHub, HOST= of prod (slipway.acme.org); the other hosts are derived from it
 	@$(PYTHON) -m tools.init $(if $(OWNER),--owner "$(OWNER)") $(if $(HOST),--host "$(HOST)")
 
 # Renovate runs again what the first lines of each file say that made it, and understands `--option=value` only.
@@ -18,7 +18,7 @@ lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 tak
 	@$(call LOCK,tools/node.txt,tools/node.in)
 
 .PHONY: downloads
-downloads: ## Put K3d, Kubescape and Trivy into .tools/bin, by checksum (Linux on amd64; NAMES= for some of them)
+downloads: ## Install K3d, Kubescape and Trivy into .tools/bin, by checksum (Linux on amd64; NAMES= for some of them)
 	@$(PYTHON3) -m tools.download $(NAMES)
 
 # The pinned tools build with any Go that can fetch the one their go.mod asks for, whatever the
