@@ -226,7 +226,7 @@ def test_what_was_applied_comes_before_what_still_runs() -> None:
         ({}, "unmapped", "app"),
         ({"app": {"metadata": {}, "status": []}}, "failed", "not one of argocd"),
         (argocd("Astonished"), "failed", "Astonished"),
-        (argocd(startedAt="yesterday"), "failed", "started_at"),
+        (argocd(startedAt="yesterday"), "failed", "startedAt"),
         (argocd(startedAt=None, finishedAt=None), "unmapped", "startedAt"),
         (argocd(finishedAt=None), "unmapped", "finishedAt"),
         (argocd(images=[7]), "failed", "not one of argocd"),  # type: ignore[list-item]

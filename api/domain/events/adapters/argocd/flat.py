@@ -1,8 +1,8 @@
-"""Templates that people write for themselves: the fields of an Application under other names.
+"""A notification by a template of people's own, with an Application's fields under other names.
 
 `{"app": "checkout", "phase": "Succeeded", "health_status": "Healthy", …}`, or in groups, such as
-`{"application": {"name": …}, "sync": {"status": …}}`. A name counts without case, `_` and `-`, and
-with those of the groups around it: `app.name`, `app_name` and `appName` are one.
+`{"application": {"name": …}, "sync": {"status": …}}`. Case, `_` and `-` in a name do not matter,
+and the names of its groups are part of it: `app.name`, `app_name` and `appName` are the same.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from api.domain.events.adapter import UnmappedError
+from api.domain.events.adapters.argocd.application import MISSING, sync_of
+from api.domain.events.adapters.argocd.sync import Phase, Sync
 
 NAMES = {
     "name": ("app", "application", "appname", "applicationname", "name"),
@@ -27,55 +29,54 @@ NAMES = {
     "automated": ("automated", "initiatedbyautomated"),
     "images": ("images", "image", "summaryimages"),
 }
-PHASES = ("Running", "Terminating", "Succeeded", "Failed", "Error")
-# What Go's templates make of a field that is not there.
-NOTHING = ("", "<no value>", "<nil>")
 
 
-def application(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an Application that has what the body tells of one.
+def parse(body: Mapping[str, Any]) -> Sync:
+    """Return the sync that a body describes.
 
-    Raises UnmappedError for a body that does not tell of which, or how far it has come.
+    Raises UnmappedError without an Application's name, a phase or a time, and ValueError, TypeError
+    or AttributeError if a field has a value of another type.
     """
-    told = dict(_flattened(body))
+    return sync_of(_application(body), body)
 
-    def one(kind: str) -> Any:
-        return next((told[name] for name in NAMES[kind] if name in told), None)
 
-    finished_at = one("finished") or told.get("timestamp")
-    phase = one("phase") or (told.get("status") if told.get("status") in PHASES else None)
-    if phase is None and one("sync") == "Synced" and finished_at:
-        phase = "Succeeded"
-    if one("name") is None or phase is None:
-        raise UnmappedError("It has no app, or no phase: let the template send both.")
-    if phase in ("Running", "Terminating"):
+def _application(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an Application in its own shape with the fields of a body."""
+    given = dict(_flattened(body))
+
+    def field(kind: str) -> Any:
+        return next((given[name] for name in NAMES[kind] if name in given), None)
+
+    finished_at = field("finished") or given.get("timestamp")
+    phase = field("phase") or (given.get("status") if given.get("status") in Phase else None)
+    if phase is None and field("sync") == "Synced" and finished_at:
+        phase = Phase.SUCCEEDED
+    if field("name") is None or phase is None:
+        raise UnmappedError(
+            "The app or the phase of its sync is missing: add both to the notification template."
+        )
+    if phase in (Phase.RUNNING, Phase.TERMINATING):
         finished_at = None
-    images = one("images") or []
+    images = field("images") or []
+    initiated_by = {
+        "username": field("user"),
+        "automated": str(field("automated")).lower() == "true",
+    }
     return {
-        "metadata": {"name": one("name"), "uid": one("uid"), "labels": {}},
-        "spec": {"destination": {"namespace": one("namespace")}},
+        "metadata": {"name": field("name"), "uid": field("uid"), "labels": {}},
+        "spec": {"destination": {"namespace": field("namespace")}},
         "status": {
-            "health": {"status": one("health")},
+            "health": {"status": field("health")},
             "summary": {"images": images if isinstance(images, list) else images.split()},
             "operationState": {
                 "phase": phase,
-                "startedAt": one("started"),
+                "startedAt": field("started"),
                 "finishedAt": finished_at,
-                "operation": {
-                    "initiatedBy": {
-                        "username": one("user"),
-                        "automated": str(one("automated")).lower() == "true",
-                    }
-                },
-                "syncResult": {"revision": one("revision")},
+                "operation": {"initiatedBy": initiated_by},
+                "syncResult": {"revision": field("revision")},
             },
         },
     }
-
-
-def said(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a body without the fields that a template had nothing to fill with."""
-    return {name: value for name, value in body.items() if value not in NOTHING}
 
 
 def _flattened(body: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
@@ -83,5 +84,5 @@ def _flattened(body: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, 
         path = group + re.sub(r"[^a-z0-9]", "", name.lower())
         if isinstance(value, dict):
             yield from _flattened(value, path)
-        elif value is not None and value not in NOTHING:
+        elif value is not None and value not in MISSING:
             yield path, value
