@@ -90,7 +90,7 @@ def received(adapter: Adapter, body: Any) -> Received:
         raise BadRequest("The body is nested too deeply.") from error
 
 
-def where(told: inbox.Told) -> Headers:
+def where(told: inbox.StoredEvent) -> Headers:
     """Return the header that says where an event is."""
     return {"Location": f"{auth.API_PREFIX}/events/{told.id}"}
 
@@ -101,7 +101,7 @@ def would_be(adapter: Adapter, came: Received) -> dict[str, Any]:
     return {
         "outcome": meaning.outcome,
         "reason": meaning.reason,
-        "deployments": [report.model_dump() for report, _ in meaning.facts],
+        "deployments": [report.model_dump() for report, _ in meaning.deployments],
         "incidents": [each.model_dump() for each in meaning.incidents],
         "environments": [each.name for each in meaning.environments],
     }

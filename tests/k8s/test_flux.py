@@ -113,7 +113,7 @@ def test_what_an_alert_makes_of_an_event_is_understood(
     objects: list[overlay.Object], env: str, reason: str, status: str
 ) -> None:
     body = event(alert_of(objects, env), reason, environment="annotated", version="1.4.2")
-    ((report, _),) = interpret(FLUX, {"flux": FLUX.rules}, Received({}, body, "")).facts
+    ((report, _),) = interpret(FLUX, {"flux": FLUX.rules}, Received({}, body, "")).deployments
 
     assert body["involvedObject"]["name"] == f"slipway-{env}"
     assert (report.service, report.environment, report.status) == ("slipway", env, status)

@@ -1,1 +1,1 @@
-"""Events: what delivery tools send, kept as it came and projected into the ledger."""
+"""Events: what delivery tools send, stored as received and projected into the ledger."""

@@ -1,6 +1,6 @@
 """CloudEvents 1.0 over HTTP: an event in binary or structured mode, or a batch. Pure.
 
-Whatever the mode, an event comes out in the JSON event format, which is what is stored. Sources:
+Events of every mode are converted to the JSON event format, in which they are stored. Sources:
 cloudevents/spec v1.0.2, bindings/http-protocol-binding.md and formats/json-format.md.
 """
 
@@ -24,7 +24,7 @@ QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 def _check_data(encoded: str) -> str:
-    """Refuse what cannot be read: what is secret in it could not be taken out."""
+    """Refuse data that cannot be decoded: secrets in it could not be redacted."""
     try:
         _decoded(encoded)
     except (ValueError, RecursionError) as error:
@@ -69,8 +69,8 @@ _BATCH = TypeAdapter(Annotated[list[CloudEvent], Field(max_length=MAX_BATCH)])
 def read(media_type: str, headers: Mapping[str, str], body: Any) -> Events:
     """Return the events of a request whose body is JSON, each in the JSON event format.
 
-    Raises HeaderError, and ValidationError whose places are in the body, or in binary mode the
-    names of attributes. A batch is taken as a whole or not at all.
+    Raises HeaderError, and ValidationError whose locations are in the body, or in binary mode the
+    names of attributes. A batch is accepted as a whole or not at all.
     """
     if media_type == BATCH:
         _BATCH.validate_python(body)
@@ -91,7 +91,7 @@ def _attributes(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _header(name: str, value: str) -> str:
-    """Return what a header says, without quotes and decoded once (section 3.1.3.2)."""
+    """Return the value of a header, unquoted and decoded once (section 3.1.3.2)."""
     plain = QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
     try:
         return unquote(plain.encode("ascii"), errors="strict")

@@ -1,4 +1,4 @@
-"""The inbox: every event is stored first, and then projected; it can be projected again."""
+"""The inbox: every event is stored first and then projected, and can be projected again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Rules = Mapping[str, SourceRules]
 MAX_HEADER = 500
 MAX_DELIVERY_ID = 256
 ORDER: Order = {"received_at": events.c.received_at, "id": events.c.id}
-# The headers and the body are told to fewer people.
+# Without headers and body, which fewer people may read.
 FIELDS = tuple(
     events.c[name]
     for name in ("id", "source", "delivery_id", "received_at", "outcome", "reason", "body_digest")
@@ -49,14 +49,14 @@ log = structlog.get_logger()
 
 
 class Filters(Span):
-    """What a list of events is narrowed to; `from` and `to` are about `received_at`."""
+    """The filters of a list of events; `from` and `to` are about `received_at`."""
 
     source: Name | None = None
     outcome: Outcome | None = None
 
 
-class Told(BaseModel):
-    """What an event is known by, and what became of it."""
+class StoredEvent(BaseModel):
+    """The id and the outcome of a stored event; `new` unless it was received before."""
 
     id: UUID
     outcome: Outcome
@@ -64,7 +64,7 @@ class Told(BaseModel):
 
 
 def received(adapter: Adapter, headers: Mapping[str, str], body: Any, raw: bytes) -> Received:
-    """Return an event without what is secret in it, and with the headers that are kept."""
+    """Return an event without its secrets, and with the headers to keep."""
     kept = {
         name.lower(): text(value)[:MAX_HEADER]
         for name, value in sorted(headers.items())
@@ -73,21 +73,21 @@ def received(adapter: Adapter, headers: Mapping[str, str], body: Any, raw: bytes
     return Received(kept, redacted(body), f"sha256:{hashlib.sha256(raw).hexdigest()}")
 
 
-def receive(connection: Connection, adapter: Adapter, came: Received, rules: Rules) -> Told:
-    """Store an event and project it; one that came before changes nothing."""
-    delivery_id = (adapter.delivery_id(came) or came.digest)[:MAX_DELIVERY_ID]
-    state = adapter.state(came) if adapter.state else None
+def receive(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> StoredEvent:
+    """Store an event and project it; one that was received before changes nothing."""
+    delivery_id = (adapter.delivery_id(event) or event.digest)[:MAX_DELIVERY_ID]
+    state = adapter.state(event) if adapter.state else None
     if state is not None:
         runs.lock(connection, state)
-    meaning = _meaning(connection, adapter, came, rules)
+    meaning = _meaning(connection, adapter, event, rules)
     row: dict[str, Any] = {
         "id": uuid7(),
         "source": adapter.source,
         "delivery_id": delivery_id,
         "received_at": now(),
-        "headers": dict(came.headers),
-        "body": json.dumps(came.body),
-        "body_digest": came.digest,
+        "headers": dict(event.headers),
+        "body": json.dumps(event.body),
+        "body_digest": event.digest,
         "outcome": meaning.outcome,
         "reason": meaning.reason,
     }
@@ -97,17 +97,17 @@ def receive(connection: Connection, adapter: Adapter, came: Received, rules: Rul
                 events.c.source == adapter.source, events.c.delivery_id == delivery_id
             )
         ).one()
-        return Told(id=known.id, outcome=Outcome(known.outcome), new=False)
+        return StoredEvent(id=known.id, outcome=Outcome(known.outcome), new=False)
     outcome = _project(connection, row["id"], row["received_at"], meaning)
     if state is not None and (later := runs.later(connection, adapter.source, state)):
         _project_again(connection, later, rules)
     if outcome is Outcome.PROJECTED:
-        outbox.announce(connection, _told_of(connection, row["id"]))
-    return Told(id=row["id"], outcome=outcome, new=True)
+        outbox.announce(connection, _deployments_of(connection, row["id"]))
+    return StoredEvent(id=row["id"], outcome=outcome, new=True)
 
 
 def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
-    """Project a stored event again, by the rules of now; say whether there is one of that id."""
+    """Project a stored event again, by the current rules. Return False if the id is unknown."""
     row = connection.execute(
         select(events).where(events.c.id == event_id).with_for_update()
     ).one_or_none()
@@ -118,9 +118,9 @@ def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
 
 
 def rebuild(connection: Connection, rules: Rules) -> Counter[str]:
-    """Take back all that events have told, and project each again; return the outcomes.
+    """Undo the projection of all events and project each again; return the number of each outcome.
 
-    What was reported without an event, and what people have corrected, stays.
+    Reports without an event and people's corrections stay.
     """
     ids = connection.execute(select(events.c.id).order_by(events.c.id)).scalars().all()
     return _project_again(connection, ids, rules)
@@ -131,26 +131,26 @@ def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) ->
     outcomes: Counter[str] = Counter()
     for event_id in ids:
         row = connection.execute(select(events).where(events.c.id == event_id)).one()
-        came = Received(row.headers, json.loads(row.body), row.body_digest)
-        meaning = _meaning(connection, ADAPTERS[row.source], came, rules)
-        _note(connection, event_id, meaning)
+        event = Received(row.headers, json.loads(row.body), row.body_digest)
+        meaning = _meaning(connection, ADAPTERS[row.source], event, rules)
+        _record_outcome(connection, event_id, meaning)
         outcomes[_project(connection, event_id, row.received_at, meaning)] += 1
     retraction.restore(connection, kept)
     return outcomes
 
 
 def find(connection: Connection, event_id: UUID) -> dict[str, Any] | None:
-    """Return an event and the ids of the deployments and incidents it tells of, or None."""
+    """Return an event and the ids of its deployments and incidents, or None."""
     found = pages.one(connection, selected().where(events.c.id == event_id))
     if found is None:
         return None
     incidents = incident_statements.told_by(connection, event_id)
-    deployments = _told_of(connection, event_id)
+    deployments = _deployments_of(connection, event_id)
     return {**found, "deployments": deployments, "incidents": incidents}
 
 
 def content(connection: Connection, event_id: UUID) -> dict[str, Any]:
-    """Return the headers and the body of an event, as they are kept."""
+    """Return the headers and the body of an event, as they are stored."""
     row = connection.execute(
         select(events.c.headers, events.c.body).where(events.c.id == event_id)
     ).one()
@@ -169,15 +169,15 @@ def selected(filters: Filters | None = None) -> Select[Any]:
     return statement.where(*filters.within(events.c.received_at))
 
 
-def _meaning(connection: Connection, adapter: Adapter, came: Received, rules: Rules) -> Meaning:
-    """Return what an event means, beside those stored if its sender repeats itself."""
-    meaning = interpret(adapter, rules, came)
-    state = adapter.state(came) if adapter.state else None
+def _meaning(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> Meaning:
+    """Return the meaning of an event, given the stored ones if its sender repeats states."""
+    meaning = interpret(adapter, rules, event)
+    state = adapter.state(event) if adapter.state else None
     return meaning if state is None else runs.placed(connection, adapter.source, state, meaning)
 
 
 def _project(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> Outcome:
-    """Write what a stored event means; what fails is undone and noted, and the event stays."""
+    """Write what a stored event means; a failure is undone and recorded, and the event stays."""
     if meaning.outcome is not Outcome.PROJECTED:
         return meaning.outcome
     try:
@@ -186,20 +186,20 @@ def _project(connection: Connection, event_id: UUID, at: datetime, meaning: Mean
     except ConflictError as error:
         meaning = nothing(Outcome.FAILED, str(error))
     except (OperationalError, InterfaceError):
-        raise  # about the connection: the sender tries again
+        raise  # the connection failed: the sender tries again
     except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError) as error:
         log.exception("an event was not projected", event_id=str(event_id))
         meaning = nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
     else:
         return meaning.outcome
-    _note(connection, event_id, meaning)
+    _record_outcome(connection, event_id, meaning)
     return meaning.outcome
 
 
 def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> None:
     """Write what an event means. Raises ConflictError."""
-    if meaning.facts:
-        store.record(connection, meaning.facts, at, event_id)
+    if meaning.deployments:
+        store.record(connection, meaning.deployments, at, event_id)
     for incident in meaning.incidents:
         incident_reports.tell(connection, incident, at, event_id)
     if meaning.environments:
@@ -207,14 +207,14 @@ def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meanin
         catalog.environment_ids(connection, names, at)
 
 
-def _told_of(connection: Connection, event_id: UUID) -> list[UUID]:
-    """Return the ids of the deployments that an event tells of."""
-    told = select(evidence.c.deployment_id).where(evidence.c.event_id == event_id).distinct()
-    return list(connection.execute(told.order_by(evidence.c.deployment_id)).scalars())
+def _deployments_of(connection: Connection, event_id: UUID) -> list[UUID]:
+    """Return the ids of the deployments that an event is evidence for."""
+    ids = select(evidence.c.deployment_id).where(evidence.c.event_id == event_id).distinct()
+    return list(connection.execute(ids.order_by(evidence.c.deployment_id)).scalars())
 
 
-def _note(connection: Connection, event_id: UUID, meaning: Meaning) -> None:
-    """Write down what became of a stored event."""
+def _record_outcome(connection: Connection, event_id: UUID, meaning: Meaning) -> None:
+    """Record the outcome of a stored event."""
     connection.execute(
         update(events)
         .where(events.c.id == event_id)

@@ -1,4 +1,4 @@
-"""What an event means: pure, so that a dry run and a projection cannot differ."""
+"""Interpreting events: pure, so that a dry run and a projection cannot differ."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from api.domain.events.adapter import (
     Adapter,
-    Fact,
     NotOursError,
+    ObservedDeployment,
+    ObservedEnvironment,
     Received,
-    SeenEnvironment,
     UnmappedError,
 )
 from api.domain.events.rules import LeftOutError, Mapper, SourceRules, UnmappedNameError
@@ -32,21 +32,21 @@ class Outcome(StrEnum):
 
 
 class Meaning(NamedTuple):
-    """What an event says of deployments and the rest, or why it says nothing."""
+    """What an event means for the ledger, or the reason why it means nothing."""
 
     outcome: Outcome
     reason: str | None
-    facts: Sequence[Fact] = ()
+    deployments: Sequence[ObservedDeployment] = ()
     incidents: Sequence[NewIncident] = ()
-    environments: Sequence[SeenEnvironment] = ()
+    environments: Sequence[ObservedEnvironment] = ()
 
 
 def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Received) -> Meaning:
-    """Return what an event means by these rules."""
+    """Return the meaning of an event under these rules."""
     try:
-        told = adapter.facts(received, Mapper(rules[adapter.source]))
-        facts = [each for each in told if isinstance(each, Fact)]
-        for _, sequence in facts:
+        observed = adapter.observations(received, Mapper(rules[adapter.source]))
+        deployments = [each for each in observed if isinstance(each, ObservedDeployment)]
+        for _, sequence in deployments:
             _check_sequence(sequence)
     except (NotOursError, LeftOutError) as error:
         return nothing(Outcome.NOT_OURS, str(error))
@@ -57,21 +57,21 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
         return nothing(Outcome.FAILED, "; ".join(faults))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         return nothing(Outcome.FAILED, f"The body is not one of {adapter.source}: {_fault(error)}")
-    if not told:
-        return nothing(Outcome.NOT_OURS, "It tells of no deployment.")
-    incidents = [each for each in told if isinstance(each, NewIncident)]
-    environments = [each for each in told if isinstance(each, SeenEnvironment)]
-    return Meaning(Outcome.PROJECTED, None, facts, incidents, environments)
+    if not observed:
+        return nothing(Outcome.NOT_OURS, "It is not about a deployment.")
+    incidents = [each for each in observed if isinstance(each, NewIncident)]
+    environments = [each for each in observed if isinstance(each, ObservedEnvironment)]
+    return Meaning(Outcome.PROJECTED, None, deployments, incidents, environments)
 
 
 def nothing(outcome: Outcome, reason: str) -> Meaning:
-    """Return the meaning of an event that says nothing to the ledger."""
+    """Return the meaning of an event that changes nothing in the ledger."""
     return Meaning(outcome, reason[:MAX_REASON])
 
 
 def _check_sequence(sequence: Any) -> None:
     if sequence is not None and not (isinstance(sequence, int) and 0 <= sequence < 2**63):
-        raise ValueError("what its states are ordered by is no number that can be stored")
+        raise ValueError("the sequence number of the status must be an integer from 0 to 2^63 - 1")
 
 
 def _fault(error: Exception) -> str:

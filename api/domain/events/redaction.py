@@ -1,4 +1,4 @@
-"""Redaction: what is secret in an event is taken out before anything else sees it.
+"""Redaction: secrets are removed from an event before anything else sees it.
 
 By the name of a field (a text under `token`, `password`, …), by the shape of a text (tokens of
 GitHub, GitLab, Slack and ours, bearer tokens), and the user and password of a URL.
@@ -25,7 +25,7 @@ CREDENTIALS = re.compile(r"(?<=://)[^/\s?#@]+(?=@)")
 
 
 def redacted(value: Any) -> Any:
-    """Return a JSON value without what is secret in it."""
+    """Return a JSON value without its secrets."""
     if isinstance(value, dict):
         return {name: _field(name, each) for name, each in value.items()}
     if isinstance(value, list):
@@ -34,7 +34,7 @@ def redacted(value: Any) -> Any:
 
 
 def text(value: str) -> str:
-    """Return a text without what is secret in it."""
+    """Return a text without its secrets."""
     return CREDENTIALS.sub(REDACTED, SECRET_TEXT.sub(REDACTED, value))
 
 

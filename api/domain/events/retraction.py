@@ -1,4 +1,4 @@
-"""Taking back what events have said, and keeping what people have."""
+"""Undo the projection of events, but keep what people have reported and corrected."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from api.tables import incident_statements as said_of_incidents
 
 
 class Kept(NamedTuple):
-    """What people have said of deployments that are taken back, and is to be said again."""
+    """What people have stated about deleted deployments, to be restored with them."""
 
     corrections: list[Statement]
-    # The incidents and the deployments that they were put down to.
+    # Incidents and the deployments that people named as their causes.
     links: list[tuple[UUID, UUID]]
 
 
 def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
-    """Take back what some events have said, as if they had never come."""
+    """Undo the projection of some events, as if they had never been received."""
     told = select(said_of_incidents.c.id).where(
         said_of_incidents.c.source == incidents.c.source,
         said_of_incidents.c.external_id == incidents.c.external_id,
@@ -48,7 +48,7 @@ def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
 
 
 def restore(connection: Connection, kept: Kept) -> None:
-    """Say again what people have said, of the deployments that are there again."""
+    """Restore what people have stated about those deployments that exist again."""
     for each in kept.corrections:
         known = reading.of_witness(connection, each)
         if known:
@@ -63,7 +63,7 @@ def restore(connection: Connection, kept: Kept) -> None:
 
 
 def _retract(connection: Connection, statement: Statement) -> list[Statement]:
-    """Take a statement back; return the corrections of a deployment that is gone with it."""
+    """Delete a statement; return the corrections of a deployment that is deleted with it."""
     cell = Cell(statement.service_id, statement.environment_id)
     cells.lock(connection, cell)
     connection.execute(delete(evidence).where(evidence.c.id == statement.id))

@@ -7,8 +7,8 @@ A rules file is YAML, by source:
       environment: "{deployment.environment}"
       environments: {production: prod, preview: null}
 
-`{a.b|c}` is the first of these fields that has a text. What a template makes is brought into the
-form of a name, and then looked up in `services` or `environments`: null leaves such events out.
+`{a.b|c}` is the first of these fields that is not empty. The result of a template is turned into a
+valid name, and then looked up in `services` or `environments`: null leaves such events out.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def _check_template(template: str) -> str:
         raise ValueError("must not be empty")
     rest = FIELD.sub("", template)
     if "{" in rest or "}" in rest:
-        raise ValueError("has a brace that opens or closes nothing")
+        raise ValueError("has an unmatched brace")
     for alternatives in FIELD.findall(template):
         for path in alternatives.split("|"):
             if not PATH.fullmatch(path):
-                raise ValueError(f"{{{alternatives}}} is no field, such as {{repository.name}}")
+                raise ValueError(f"{{{alternatives}}} is not a field path, as {{a.b}} is")
     return template
 
 
@@ -45,7 +45,7 @@ Template = Annotated[str, AfterValidator(_check_template)]
 
 
 class SourceRules(BaseModel):
-    """The rules for one source; what is not given is as the adapter has it."""
+    """The rules for one source; the adapter has defaults for what is not given."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -57,7 +57,7 @@ class SourceRules(BaseModel):
 
 
 class Names(NamedTuple):
-    """What an event is about."""
+    """The service, environment and version that an event is about."""
 
     service: str
     environment: str
@@ -65,20 +65,20 @@ class Names(NamedTuple):
 
 
 class UnmappedNameError(Exception):
-    """A template makes no name; the message says which."""
+    """The result of a template is empty; the message says which."""
 
 
 class LeftOutError(Exception):
-    """The rules leave such an event out; the message says why."""
+    """The rules leave out this event; the message says why."""
 
 
 class Mapper(NamedTuple):
-    """The rules that hold for one source."""
+    """Derives names from events by the rules for one source."""
 
     rules: SourceRules
 
     def names(self, fields: Mapping[str, Any]) -> Names:
-        """Return what an event with these fields is about.
+        """Return the names that the rules derive from the fields of an event.
 
         Raises UnmappedNameError and LeftOutError.
         """
@@ -86,14 +86,14 @@ class Mapper(NamedTuple):
         environment = self.name("environment", fields)
         version = _version(self._filled("version", fields))
         if not version:
-            raise UnmappedNameError("The template for version makes nothing.")
+            raise UnmappedNameError("The template for version has an empty result.")
         return Names(service, environment, version)
 
     def name(self, kind: str, fields: Mapping[str, Any]) -> str:
-        """Return the name of the service or environment, as `names` does."""
+        """Return the name of the service or the environment, as `names` does."""
         made = _slug(self._filled(kind, fields))
         if not made:
-            raise UnmappedNameError(f"The template for {kind} makes nothing.")
+            raise UnmappedNameError(f"The template for {kind} has an empty result.")
         known: dict[str, str | None] = getattr(self.rules, f"{kind}s")
         name = known.get(made, made)
         if name is None:
@@ -110,25 +110,25 @@ class Mapper(NamedTuple):
 
 
 class RulesError(ValueError):
-    """The rules file cannot be used; the message has a line for each fault."""
+    """The rules file is invalid; the message lists each fault."""
 
 
 def load(path: Path | None, defaults: Mapping[str, SourceRules]) -> dict[str, SourceRules]:
     """Return the rules of each source: the file's, on top of the adapters' own.
 
-    Raises RulesError naming all that is wrong in the file.
+    Raises RulesError with every fault in the file.
     """
     given = {} if path is None else _read(path)
     faults = [
-        f"{name}: is not a source; there are {', '.join(defaults)}"
+        f"{name}: is not a source; the sources are {', '.join(defaults)}"
         for name in given.keys() - defaults.keys()
     ]
     rules = dict(defaults)
-    for name, told in given.items():
+    for name, source_rules in given.items():
         if name not in defaults:
             continue
         try:
-            checked = SourceRules.model_validate(told)
+            checked = SourceRules.model_validate(source_rules)
         except ValidationError as error:
             for fault in error.errors():
                 where = ".".join([name, *map(str, fault["loc"])])
@@ -143,21 +143,21 @@ def load(path: Path | None, defaults: Mapping[str, SourceRules]) -> dict[str, So
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        told = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise RulesError(f"{path} cannot be read: {reason}") from error
     except yaml.YAMLError as error:
         raise RulesError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if told is None:
+    if content is None:
         return {}
-    if not isinstance(told, dict) or not all(isinstance(name, str) for name in told):
-        raise RulesError(f"{path} must have rules by source")
-    return told
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise RulesError(f"{path} must be a mapping from sources to rules")
+    return content
 
 
 def _at(fields: Any, path: str) -> str:
-    """Return the text or the number at a path, or nothing."""
+    """Return the text or the number at a path; empty if there is none."""
     value = fields
     for step in path.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None

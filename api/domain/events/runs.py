@@ -1,10 +1,10 @@
-"""Runs: what a sender says again and again of an object is one deployment.
+"""Runs: the repeated events about one state of an object are one deployment.
 
-Flux says at every interval that an object has reached its revision. The events of one object about
-one revision, by their own times and with none about another revision between them, are a run: one
-deployment, told by its first success and by the first failure before that. Nothing is kept for it
-but the events: their delivery ids sort by object and time. So the projection of an event depends
-on which events there are, and not on the order in which they came.
+Flux repeats at every interval that an object has reached its revision. The events of one object
+about one revision, by their own times and with none about another revision between them, are a
+run: one deployment, reported by its first success and by the first failure before that. Only the
+events are stored for it: their delivery ids sort by object and time. So the projection of an event
+depends on the set of stored events, and not on the order in which they arrived.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ KEY = events.c.delivery_id
 
 
 def lock(connection: Connection, state: State) -> None:
-    """Let nobody else decide about this object until the transaction ends."""
+    """Lock an object's runs until the transaction ends."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
         subject = func.hashtextextended(state.subject, 0)
         connection.execute(select(func.pg_advisory_xact_lock(subject)))
 
 
 def placed(connection: Connection, source: str, state: State, meaning: Meaning) -> Meaning:
-    """Return what an event means beside the stored ones of its run: something, or a repetition."""
-    if not meaning.facts:
+    """Return the meaning of an event, given its run: nothing if it repeats a stored one."""
+    if not meaning.deployments:
         return meaning
     here = state.key
     before = select(KEY).where(_of(source, state), here > KEY)
@@ -46,29 +46,29 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
         succeeded = first.where(KEY.contains(f" {SUCCEEDED} ", autoescape=True))
         known = connection.execute(succeeded).scalar()
     if known is not None:
-        told = f"The deployment of this revision was told at {_time(state, known)}; it is no other."
-        return nothing(Outcome.NOT_OURS, told)
+        reason = f"It repeats the deployment of this revision, reported at {_time(state, known)}."
+        return nothing(Outcome.NOT_OURS, reason)
     identifier = f"{state.subject}/{_time(state, start or here)}"
     return meaning._replace(
-        facts=[
-            fact._replace(report=fact.report.model_copy(update={"external_id": identifier}))
-            for fact in meaning.facts
+        deployments=[
+            each._replace(report=each.report.model_copy(update={"external_id": identifier}))
+            for each in meaning.deployments
         ]
     )
 
 
 def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
-    """Return the stored events after this one to which it matters that there is this one.
+    """Return the stored events after this one whose meaning this one may change.
 
     In the run that follows these are the first event and the first success: all others repeat them.
     """
     after = select(events.c.id, KEY).where(_of(source, state), state.key < KEY).order_by(KEY)
     found: list[UUID] = []
     revision = None
-    for identifier, told in connection.execute(after):
-        _, status, told_revision = told.removeprefix(f"{state.subject} ").split(" ", 2)
-        revision = revision or told_revision
-        if told_revision != revision:
+    for identifier, stored in connection.execute(after):
+        _, status, stored_revision = stored.removeprefix(f"{state.subject} ").split(" ", 2)
+        revision = revision or stored_revision
+        if stored_revision != revision:
             break
         if not found or status == SUCCEEDED:
             found.append(identifier)
@@ -86,5 +86,5 @@ def _of(source: str, state: State) -> ColumnElement[bool]:
     )
 
 
-def _time(state: State, told: str) -> str:
-    return told.removeprefix(f"{state.subject} ").partition(" ")[0]
+def _time(state: State, stored: str) -> str:
+    return stored.removeprefix(f"{state.subject} ").partition(" ")[0]

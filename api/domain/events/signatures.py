@@ -1,8 +1,9 @@
-"""Signatures: who knows the secret wrote these bytes.
+"""Signatures: proof that the sender of these bytes knows the secret.
 
-An HMAC of the bytes as they were sent, as GitHub (`X-Hub-Signature-256`) and Flux (`X-Signature`)
-have it: `sha256=` and hexadecimal digits; a sender may say sha224, sha384 or sha512, too. What
-other schemes sign (Standard Webhooks signs an id and a time too) is for the caller to put together.
+An HMAC of the bytes as they were sent, in the form that GitHub (`X-Hub-Signature-256`) and Flux
+(`X-Signature`) use: `sha256=` and hexadecimal digits; sha224, sha384 and sha512 are accepted too.
+For schemes that sign more than the body (Standard Webhooks: an id and a time, too), the caller
+puts the signed bytes together.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ ALGORITHMS = frozenset({"sha224", "sha256", "sha384", "sha512"})
 
 
 def verify(secrets: Sequence[str], signed: bytes, sent: str) -> bool:
-    """Say whether `sent` is the signature of these bytes with one of the secrets.
+    """Return whether `sent` is the signature of these bytes with one of the secrets.
 
-    All are tried in a time that does not depend on which one it is; without a secret nothing is.
+    The time does not depend on which secret matches. Without secrets the answer is False.
     """
     named, _, digest = sent.strip().partition("=")
     algorithm = named.lower()
     if algorithm not in ALGORITHMS:
         return False
-    told = digest.lower().encode(errors="replace")
+    given = digest.lower().encode(errors="replace")
     fits = [
-        hmac.compare_digest(sign(secret, signed, algorithm).encode(), told) for secret in secrets
+        hmac.compare_digest(sign(secret, signed, algorithm).encode(), given) for secret in secrets
     ]
     return any(fits)
 

@@ -39,7 +39,7 @@ def running(*images: str, phase: str = "Succeeded", health: str = "Healthy") -> 
 
 
 def test_a_sync_is_a_deployment() -> None:
-    ((report, sequence),) = meaning(argocd()).facts
+    ((report, sequence),) = meaning(argocd()).deployments
 
     assert (report.service, report.environment) == ("checkout", "prod")
     assert (report.version, report.image_digest) == ("1.4.2", DIGEST)
@@ -53,7 +53,7 @@ def test_a_sync_is_a_deployment() -> None:
 
 @pytest.mark.parametrize("version", ["0", "07", "a7", "", "9" * 19, 7, None])
 def test_a_resource_version_that_is_none_is_left_out(version: Any) -> None:
-    ((report, sequence),) = meaning(argocd(resource_version=version)).facts
+    ((report, sequence),) = meaning(argocd(resource_version=version)).deployments
 
     assert (report.status, sequence) == ("succeeded", None)
 
@@ -73,21 +73,21 @@ def test_a_resource_version_that_is_none_is_left_out(version: Any) -> None:
     ],
 )
 def test_a_sync_ends_when_what_it_changed_is_healthy(phase: str, health: str, status: str) -> None:
-    ((report, _),) = meaning(argocd(phase, health)).facts
+    ((report, _),) = meaning(argocd(phase, health)).deployments
 
     assert report.status == status
     assert (report.finished_at is None) == (status == "running")
 
 
 def test_a_sync_that_is_tried_again_has_not_ended() -> None:
-    ((report, _),) = meaning(argocd("Running", finishedAt="2026-03-01T12:00:20Z")).facts
+    ((report, _),) = meaning(argocd("Running", finishedAt="2026-03-01T12:00:20Z")).deployments
 
     assert (report.status, report.finished_at) == ("running", None)
 
 
 def test_health_from_before_the_sync_ended_is_not_looked_at() -> None:
     body = argocd(status={"reconciledAt": "2026-03-01T12:00:29Z"})
-    ((report, _),) = meaning(body).facts
+    ((report, _),) = meaning(body).deployments
 
     assert report.status == "running"
 
@@ -105,7 +105,7 @@ def test_a_deployment_ends_when_it_became_healthy_if_that_was_soon(
     changed_at: str | None, ended_at: str
 ) -> None:
     health = {"status": "Healthy", "lastTransitionTime": changed_at}
-    ((report, _),) = meaning(argocd(status={"health": health})).facts
+    ((report, _),) = meaning(argocd(status={"health": health})).deployments
 
     assert report.model_dump(mode="json")["finished_at"] == ended_at
 
@@ -120,7 +120,7 @@ def test_a_deployment_ends_when_it_became_healthy_if_that_was_soon(
     ],
 )
 def test_the_actor_is_the_person_who_began_it(operation: dict[str, Any], actor: str | None) -> None:
-    ((report, _),) = meaning(argocd(operation={"initiatedBy": operation})).facts
+    ((report, _),) = meaning(argocd(operation={"initiatedBy": operation})).deployments
 
     assert report.actor == actor
 
@@ -137,7 +137,7 @@ def test_the_revision_is_the_configuration_that_was_synced(
     operation: dict[str, Any], revision: str | None
 ) -> None:
     status = {"sync": {"revision": "newer"}, "summary": {"images": [CHECKOUT]}}
-    ((report, _),) = meaning(argocd(status=status, **operation)).facts
+    ((report, _),) = meaning(argocd(status=status, **operation)).deployments
 
     assert (report.config_revision, report.commit) == (revision, None)
 
@@ -146,14 +146,14 @@ def test_many_sources_have_a_revision_that_can_be_stored() -> None:
     body = argocd()
     result = body["app"]["status"]["operationState"]["syncResult"]
     result["revisions"] = [f"{number:040}" for number in range(9)]
-    ((report, _),) = meaning(body).facts
+    ((report, _),) = meaning(body).deployments
 
     assert report.config_revision is not None
     assert report.config_revision.startswith("sha256:")
 
 
 def test_a_template_may_tell_the_commit_of_the_application() -> None:
-    ((report, _),) = meaning(argocd() | {"application_commit": COMMIT}).facts
+    ((report, _),) = meaning(argocd() | {"application_commit": COMMIT}).deployments
 
     assert (report.commit, report.config_revision) == (COMMIT, REVISION)
 
@@ -168,12 +168,14 @@ def test_each_image_is_a_service_unless_the_rules_leave_it_out() -> None:
     assert "redis" in str(found.reason)
 
     body = argocd(images=[CHECKOUT, "localhost:5000/redis"])
-    first, second = (report for report, _ in meaning(body, version="{image.tag|revision}").facts)
+    first, second = (
+        report for report, _ in meaning(body, version="{image.tag|revision}").deployments
+    )
     assert (first.service, first.version) == ("checkout", "1.4.2")
     assert (second.service, second.version) == ("redis", REVISION)
     assert first.external_id != second.external_id
 
-    ((report, _),) = meaning(body, services={"redis": None}).facts
+    ((report, _),) = meaning(body, services={"redis": None}).deployments
     assert report.service == "checkout"
     left_out = meaning(body, services={"redis": None, "checkout": None})
     assert left_out.outcome is Outcome.NOT_OURS
@@ -182,7 +184,7 @@ def test_each_image_is_a_service_unless_the_rules_leave_it_out() -> None:
 def test_what_was_applied_comes_before_what_still_runs() -> None:
     old = "ghcr.io/acme/checkout:1.4.1"
     body = argocd(status={"summary": {"images": [old, CHECKOUT, "envoy:1.30"]}})
-    told = {report.service: report.version for report, _ in meaning(body).facts}
+    told = {report.service: report.version for report, _ in meaning(body).deployments}
 
     assert told == {"checkout": "1.4.2", "envoy": "1.30"}
 
@@ -243,7 +245,7 @@ def test_what_an_event_says_or_why_it_says_nothing(
 
 
 def test_an_application_without_images_has_its_own_name() -> None:
-    ((report, _),) = meaning(running()).facts
+    ((report, _),) = meaning(running()).deployments
 
     assert (report.service, report.version) == ("checkout-prod", REVISION)
 
@@ -295,7 +297,7 @@ FLAT: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("body", FLAT)
 def test_fields_at_the_top_level_say_the_same(body: dict[str, Any]) -> None:
-    ((report, _),) = meaning(body).facts
+    ((report, _),) = meaning(body).deployments
 
     assert report.model_dump(mode="json", exclude={"source", "external_id"}) == {
         "service": "checkout",
@@ -314,8 +316,8 @@ def test_fields_at_the_top_level_say_the_same(body: dict[str, Any]) -> None:
 
 
 def test_healing_tells_of_the_whole_sync_that_it_hides() -> None:
-    ((found, _),) = meaning(healing()).facts
-    ((whole, _),) = meaning(argocd(operation={"initiatedBy": {"username": "ada"}})).facts
+    ((found, _),) = meaning(healing()).deployments
+    ((whole, _),) = meaning(argocd(operation={"initiatedBy": {"username": "ada"}})).deployments
 
     assert found == whole
 
@@ -339,7 +341,7 @@ def test_healing_alone_is_no_deployment(body: dict[str, Any]) -> None:
 
 
 def test_healing_what_has_an_image_is_a_deployment_of_its_own() -> None:
-    ((report, _),) = meaning(healing(images=[CHECKOUT])).facts
+    ((report, _),) = meaning(healing(images=[CHECKOUT])).deployments
 
     assert report.external_id == "0c5f/2026-03-01T12:01:00Z/checkout"
 
@@ -358,7 +360,7 @@ def test_a_sync_is_known_once_whether_healing_hides_it_or_not(
 
 def test_fields_at_the_top_level_may_have_images_and_names() -> None:
     body = FLAT[0] | {"images": [CHECKOUT], "user": "ada", "service": "shop"}
-    ((report, _),) = meaning(body).facts
+    ((report, _),) = meaning(body).deployments
 
     assert (report.service, report.version) == ("shop", "1.4.2")
     assert (report.image_digest, report.actor) == (DIGEST, "ada")

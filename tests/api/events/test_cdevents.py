@@ -28,7 +28,7 @@ def meaning(event: dict[str, Any], **rules: Any) -> Meaning:
     ],
 )
 def test_a_service_that_was_deployed(what: str, kind: str | None, old: bool) -> None:
-    ((report, sequence),) = meaning(cdevent(what, old=old)).facts
+    ((report, sequence),) = meaning(cdevent(what, old=old)).deployments
 
     assert (report.service, report.environment) == ("checkout", "prod")
     assert (report.kind, report.status) == (kind, "succeeded")
@@ -58,7 +58,7 @@ def test_the_version_of_a_type_does_not_matter(version: str) -> None:
 def test_the_artifact_says_version_and_digest(
     artifact: str, version: str, digest: str | None
 ) -> None:
-    ((report, _),) = meaning(cdevent(artifactId=artifact)).facts
+    ((report, _),) = meaning(cdevent(artifactId=artifact)).deployments
 
     assert (report.version, report.image_digest) == (version, digest)
 
@@ -71,7 +71,7 @@ def test_the_artifact_says_version_and_digest(
         (cdevent("environment.deleted"), "not_ours", "environment.deleted"),
         (cdevent("build.finished"), "not_ours", "build.finished"),
         ({**cdevent(), "type": "dev.cdeventsx.acme-tool.thing.done.0.1.0"}, "not_ours", "acme"),
-        ({**cdevent(), "type": "com.github.push"}, "not_ours", "com.github.push is no CDEvent"),
+        ({**cdevent(), "type": "com.github.push"}, "not_ours", "com.github.push is not a CDEvent"),
         (cdevent(artifactId="checkout-1.4.2.whl"), "unmapped", "version"),
         (cdevent(artifactId="pkg:oci/checkout"), "unmapped", "version"),
         (cdevent(environment={"id": ""}), "unmapped", "environment"),
@@ -99,14 +99,14 @@ def test_rules_may_use_the_artifact_and_what_the_sender_adds() -> None:
     event["data"]["customData"] = {"release": "v7"}
     ((report, _),) = meaning(
         event, service="{artifact.name}", version="{customData.release|artifact.version}"
-    ).facts
+    ).deployments
 
     assert (report.service, report.version) == ("shop", "v7")
 
 
 def test_an_address_of_the_sender_is_a_link() -> None:
     url = "https://ci.example.com/acme/checkout/runs/7"
-    ((report, _),) = meaning({**cdevent(), "source": url}).facts
+    ((report, _),) = meaning({**cdevent(), "source": url}).deployments
 
     assert [link.url for link in report.links] == [url]
     assert report.external_id == f"{url}#271069a8"
@@ -153,4 +153,4 @@ def test_an_environment_is_known_by_its_id(what: str) -> None:
     found = meaning(cdevent(what, subject="prod1", name="Production"))
 
     assert [each.name for each in found.environments] == ["prod1"]
-    assert (found.facts, found.incidents) == ([], [])
+    assert (found.deployments, found.incidents) == ([], [])

@@ -140,7 +140,7 @@ def test_what_is_no_cdevent_is_kept_and_says_so(client: FlaskClient) -> None:
 
     assert (answer.status_code, answer.data) == (204, b"")
     (event,) = items(client, "events?source=cloudevents&outcome=not_ours")
-    assert event["reason"] == "com.example.other is no CDEvent"
+    assert event["reason"] == "com.example.other is not a CDEvent"
 
 
 def test_the_same_id_of_another_source_is_another_event(client: FlaskClient) -> None:

@@ -21,7 +21,7 @@ def meaning(body: dict[str, Any], **rules: Any) -> Meaning:
 
 
 def report(body: dict[str, Any], **rules: Any) -> dict[str, Any]:
-    ((found, sequence),) = meaning(body, **rules).facts
+    ((found, sequence),) = meaning(body, **rules).deployments
     assert sequence is None
     return found.model_dump(mode="json")
 
@@ -156,5 +156,5 @@ def test_what_is_malformed_says_why_and_is_kept_by_its_bytes(
     found = meaning(body)
 
     assert found.outcome is Outcome(outcome)
-    assert found.facts or found.reason
+    assert found.deployments or found.reason
     assert (FLUX.delivery_id(Received({}, body, "")) is None) == (outcome != "projected")

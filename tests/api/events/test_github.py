@@ -35,7 +35,7 @@ def meaning(body: dict[str, Any], event: str | None = None, **rules: Any) -> Mea
     ],
 )
 def test_each_state_is_one_of_ours(state: str | None, status: str) -> None:
-    ((report, sequence),) = meaning(github(state)).facts
+    ((report, sequence),) = meaning(github(state)).deployments
 
     assert report.status == status
     assert report.commit == report.version == COMMIT
@@ -54,7 +54,7 @@ def test_each_state_is_one_of_ours(state: str | None, status: str) -> None:
         ({"deployment": {}}, "deployment", "failed", "repository"),
         (github(sha="no commit"), None, "failed", "commit"),
         ({"deployment": 7, "repository": []}, "deployment", "failed", "not one of github"),
-        (github(number=10**30), None, "failed", "no number"),
+        (github(number=10**30), None, "failed", "sequence number"),
         (github() | {"deployment_status": {"state": "success", "id": "x"}}, None, "failed", ""),
         (github(created_at=5), None, "failed", "started_at"),
     ],
@@ -82,7 +82,7 @@ def test_what_is_not_a_deployment_says_why(
 def test_the_version_is_stated_or_the_tag_or_the_commit(
     ref: str, payload: Any, version: str
 ) -> None:
-    ((report, _),) = meaning(github(ref=ref, payload=payload)).facts
+    ((report, _),) = meaning(github(ref=ref, payload=payload)).deployments
 
     assert report.version == version
 
@@ -93,7 +93,7 @@ def test_rules_name_and_leave_out() -> None:
         "services": {"acme-checkout": "shop"},
         "environments": {"production": "prod", "preview": None},
     }
-    ((report, _),) = meaning(github(environment="Production"), **rules).facts
+    ((report, _),) = meaning(github(environment="Production"), **rules).deployments
     assert (report.service, report.environment) == ("shop", "prod")
 
     assert meaning(github(environment="preview"), **rules).outcome is Outcome.NOT_OURS

@@ -14,12 +14,12 @@ from api.settings import SettingsError
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- 1", "must have rules by source"),
+        ("- 1", "must be a mapping from sources to rules"),
         ("a: [", "is not YAML"),
-        ("jenkins: {}", "jenkins: is not a source; there are "),
+        ("jenkins: {}", "jenkins: is not a source; the sources are "),
         ("github: {servce: x}", "github.servce"),
-        ("github: {service: '{repository'}", "opens or closes nothing"),
-        ("github: {service: '{}'}", "is no field"),
+        ("github: {service: '{repository'}", "unmatched brace"),
+        ("github: {service: '{}'}", "is not a field path"),
         ("github: {service: ''}", "must not be empty"),
         ("github: {environments: {a: Not A Name}}", "github.environments.a"),
         ("github: 5", "github:"),

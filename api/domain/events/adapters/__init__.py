@@ -1,4 +1,4 @@
-"""The adapters, by the source that their events come from."""
+"""The adapters by source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from api.domain.events.adapters.cdevents import CLOUDEVENTS
 from api.domain.events.adapters.flux import FLUX
 from api.domain.events.adapters.github import GITHUB
 
-# Whose events are a JSON object each, sent to `/webhooks/SOURCE`.
+# Senders of one JSON object for each event, to `/webhooks/SOURCE`.
 WEBHOOKS = (ARGOCD, FLUX, GITHUB)
 ADAPTERS: dict[str, Adapter] = {adapter.source: adapter for adapter in (*WEBHOOKS, CLOUDEVENTS)}

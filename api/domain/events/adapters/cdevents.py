@@ -1,7 +1,7 @@
-"""CDEvents 0.4 and 0.5, as CloudEvents: deployments, incidents, and that an environment is there.
+"""CDEvents 0.4 and 0.5, as CloudEvents: deployments, incidents and environments.
 
-Fields: cdevents/spec, continuous-deployment.md, continuous-operations.md and conformance/. A type
-is looked at without its version: what the ledger reads has been the same since 0.1 of each.
+Fields: cdevents/spec, continuous-deployment.md, continuous-operations.md and conformance/. The
+version of a type is ignored: the fields that the ledger reads are the same since 0.1 of each.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from packageurl import PackageURL
 from api.domain.deployments.model import Kind, NewDeployment, Status
 from api.domain.events.adapter import (
     Adapter,
-    Fact,
     NotOursError,
+    Observation,
+    ObservedDeployment,
+    ObservedEnvironment,
     Received,
-    SeenEnvironment,
 )
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.incidents.model import NewIncident
@@ -32,28 +33,25 @@ MAX_KEY, MAX_TITLE = 256, 200
 SAFE = "/:@!$&'()*+,;=?"
 
 
-Told = Fact | NewIncident | SeenEnvironment
-
-
-def facts(received: Received, mapper: Mapper) -> Sequence[Told]:
-    """Return what an event says of a deployment, an incident or an environment."""
+def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
+    """Return the deployment, incident or environment of an event."""
     event = received.body
     found = TYPE.fullmatch(event["type"])
     if found is None:
-        raise NotOursError(f"{event['type']} is no CDEvent")
-    tell = TOLD.get((found[1], found[2]))
-    if tell is None:
-        raise NotOursError(f"{found[1]}.{found[2]} tells nothing that the ledger records")
-    return [tell(event, mapper)]
+        raise NotOursError(f"{event['type']} is not a CDEvent")
+    read = READERS.get((found[1], found[2]))
+    if read is None:
+        raise NotOursError(f"{found[1]}.{found[2]} is not an event that the ledger records")
+    return [read(event, mapper)]
 
 
 def delivery_id(received: Received) -> str | None:
-    """Return the source and the id of an event, which together are its alone."""
+    """Return the source and the id of an event, which together are unique."""
     return _key(received.body["source"], received.body["id"])
 
 
-def _deployed(kind: Kind | None) -> Callable[[dict[str, Any], Mapper], Fact]:
-    def tell(event: dict[str, Any], mapper: Mapper) -> Fact:
+def _deployed(kind: Kind | None) -> Callable[[dict[str, Any], Mapper], ObservedDeployment]:
+    def read(event: dict[str, Any], mapper: Mapper) -> ObservedDeployment:
         data = event["data"]
         content = data["subject"]["content"]
         artifact = _artifact(content["artifactId"])
@@ -71,15 +69,15 @@ def _deployed(kind: Kind | None) -> Callable[[dict[str, Any], Mapper], Fact]:
             "source": SOURCE,
             "external_id": _key(event["source"], event["id"]),
         }
-        return Fact(NewDeployment.model_validate(report))
+        return ObservedDeployment(NewDeployment.model_validate(report))
 
-    return tell
+    return read
 
 
 def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
-    """Return how an event tells of an incident whose `moment` its timestamp is."""
+    """Return a reader of incident events whose timestamp is the incident's `moment`."""
 
-    def tell(event: dict[str, Any], mapper: Mapper) -> NewIncident:
+    def read(event: dict[str, Any], mapper: Mapper) -> NewIncident:
         data = event["data"]
         subject = data["subject"]
         content = subject["content"]
@@ -97,15 +95,15 @@ def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
             }
         )
 
-    return tell
+    return read
 
 
-def _environment(event: dict[str, Any], mapper: Mapper) -> SeenEnvironment:
+def _environment(event: dict[str, Any], mapper: Mapper) -> ObservedEnvironment:
     data = event["data"]
-    return SeenEnvironment(mapper.name("environment", {**data, "environment": data["subject"]}))
+    return ObservedEnvironment(mapper.name("environment", {**data, "environment": data["subject"]}))
 
 
-TOLD: dict[tuple[str, str], Callable[[dict[str, Any], Mapper], Told]] = {
+READERS: dict[tuple[str, str], Callable[[dict[str, Any], Mapper], Observation]] = {
     ("service", "deployed"): _deployed(None),
     ("service", "upgraded"): _deployed(None),
     ("service", "rolledback"): _deployed(Kind.ROLLBACK),
@@ -118,19 +116,19 @@ TOLD: dict[tuple[str, str], Callable[[dict[str, Any], Mapper], Told]] = {
 
 
 def _artifact(text: Any) -> dict[str, str]:
-    """Return what a package URL says: name, version, digest and tag, each if it is there."""
+    """Return the name, version, digest and tag of a package URL, those that it has."""
     try:
         purl = PackageURL.from_string(text)
-    except ValueError:  # older senders have any text here, and rules may know another field
+    except ValueError:  # older senders send any text here, and rules may use another field
         return {}
     version = purl.version or ""
-    told = {
+    parts = {
         "name": purl.name,
         "version": version,
         "digest": version if DIGEST.fullmatch(version) else "",
         "tag": dict(purl.qualifiers).get("tag", ""),
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in parts.items() if value}
 
 
 def _links(urls: dict[str, Any]) -> list[dict[str, str]]:
@@ -142,7 +140,7 @@ def _links(urls: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _key(source: str, identifier: str) -> str:
-    """Return a text of printable ASCII for a source and an id in it; long ones by their hash."""
+    """Return a source and an id in it as printable ASCII; as a hash if that is too long."""
     key = f"{quote(source, SAFE)}#{quote(identifier, SAFE)}"
     return key if len(key) <= MAX_KEY else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
@@ -156,5 +154,5 @@ CLOUDEVENTS = Adapter(
         version="{artifact.tag|artifact.version}",
     ),
     delivery_id=delivery_id,
-    facts=facts,
+    observations=observations,
 )

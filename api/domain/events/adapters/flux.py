@@ -1,9 +1,9 @@
-"""Flux: what its notification-controller sends of Kustomizations and HelmReleases.
+"""Flux: what its notification-controller sends about Kustomizations and HelmReleases.
 
 Fields: fluxcd/pkg, apis/event/v1/event.go, as in v1beta1 before it. Reasons: fluxcd/pkg,
-apis/meta/conditions.go; fluxcd/helm-controller, api/v2/condition_types.go. Whose metadata goes
-before whose: fluxcd/flux2, rfcs/0008-custom-event-metadata-from-annotations.
-A success is said again at every interval: `api.domain.events.runs`.
+apis/meta/conditions.go; fluxcd/helm-controller, api/v2/condition_types.go. Precedence of
+metadata: fluxcd/flux2, rfcs/0008-custom-event-metadata-from-annotations.
+A success is repeated at every interval: `api.domain.events.runs`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from api.domain.deployments.model import Kind, NewDeployment, Status
 from api.domain.events.adapter import (
     STAMP,
     Adapter,
-    Fact,
     NotOursError,
+    ObservedDeployment,
     Received,
     State,
     UnmappedError,
@@ -46,31 +46,31 @@ REASONS = {
     },
 }
 ANNOTATIONS = "event.toolkit.fluxcd.io/"
-# `main@sha1:…`, `main/…` as it was until v0.35, `1.2.0@sha256:…`, or a digest alone.
+# `main@sha1:…`, `main/…` (until v0.35), `1.2.0@sha256:…`, or a digest alone.
 REVISION = re.compile(
     r"(?:(?P<name>.+?)[@/])?(?:(?:sha1:)?(?P<commit>[0-9a-f]{40})|(?:sha256:)?[0-9a-f]{64})"
 )
 TAG = re.compile(r"refs/tags/(?P<named>.+)|v?\d.*")
-# A duration as Go writes it; what is shorter than a second is none, as the times are in seconds.
+# A duration as Go writes it. Less than a second counts as zero: the times are in seconds.
 TOOK = re.compile(
     r"(?:finished in|failed after) "
     r"(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,2})m)?(?:(?P<seconds>\d{1,2}(?:\.\d+)?)s)?"
 )
 MAX_REVISION = 128
-# Of what tells one state from another: short enough for an id of a delivery, and a digest still.
+# Parts of a state's key: short enough for a delivery id, long enough for a digest.
 MAX_SUBJECT, MAX_STATE = 128, 64
 
 
-def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
-    """Return what an event says of the deployment of a revision."""
+def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeployment]:
+    """Return the deployment of a revision whose end an event reports."""
     body = received.body
     kind, reason = body["involvedObject"]["kind"], body["reason"]
     status = REASONS.get(kind, {}).get(reason)
     if status is None:
-        raise NotOursError(f"{reason} of a {kind} is not the end of a deployment")
+        raise NotOursError(f"{reason} of a {kind} does not end a deployment")
     metadata = _metadata(body)
     if not metadata.get("revision"):
-        raise NotOursError(f"{reason} without a revision is about no deployment")
+        raise NotOursError(f"{reason} without a revision is not about a deployment")
     revision = _revision(metadata)
     try:
         names = mapper.names({**body, "metadata": metadata, **revision})
@@ -90,11 +90,11 @@ def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
             "external_id": f"{_subject(body)}/{finished_at:{STAMP}}",
         }
     )
-    return [Fact(report)]
+    return [ObservedDeployment(report)]
 
 
 def state(received: Received) -> State | None:
-    """Return the state that an event says, or None for what is not the end of a deployment."""
+    """Return the state that an event reports, or None if it does not end a deployment."""
     try:
         body = received.body
         kind, reason = body["involvedObject"]["kind"], body["reason"]
@@ -104,41 +104,41 @@ def state(received: Received) -> State | None:
         if status is None or not revision:
             return None
         if kind == "HelmRelease" and status is Status.SUCCEEDED:
-            # Said once for each action: the same chart may have been given other values.
+            # Sent once for each action: the values may differ even if the chart does not.
             revision = f"{revision} {at.isoformat()}"
         return State(_subject(body), at, status is Status.SUCCEEDED, revision)
     except (KeyError, TypeError, AttributeError, ValueError):
-        return None  # facts() says what is wrong with it
+        return None  # observations() reports what is wrong
 
 
 def delivery_id(received: Received) -> str | None:
-    """Return what an event says and when, which is the same when it is sent again."""
+    """Return the state and its time: the same when the event is sent again."""
     found = state(received)
     return None if found is None else found.key
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, str]:
-    """Return the metadata without their groups.
+    """Return the metadata without the groups of their names.
 
-    What the controller says goes before what the alert adds, and that before annotations.
+    The controller's take precedence over the alert's, and these over annotations.
     """
-    told: dict[str, str] = body.get("metadata") or {}
-    ordered = sorted(told, key=lambda name: (not name.startswith(ANNOTATIONS), "/" in name))
-    return {name.rpartition("/")[2]: told[name] for name in ordered}
+    given: dict[str, str] = body.get("metadata") or {}
+    ordered = sorted(given, key=lambda name: (not name.startswith(ANNOTATIONS), "/" in name))
+    return {name.rpartition("/")[2]: given[name] for name in ordered}
 
 
 def _subject(body: dict[str, Any]) -> str:
-    """Return whose states follow each other: an object, as what its alert takes it for."""
+    """Return the id of the object whose states are a sequence: for each alert's names another."""
     involved, metadata = body["involvedObject"], _metadata(body)
     name = involved.get("uid") or f"{involved['kind']}/{involved['namespace']}/{involved['name']}"
-    told = f"{name}/{metadata.get('service', '')}/{metadata.get('environment', '')}"
-    if re.fullmatch(r"[!-~]+", told) and len(told) <= MAX_SUBJECT:
-        return told
-    return hashlib.sha256(told.encode()).hexdigest()
+    subject = f"{name}/{metadata.get('service', '')}/{metadata.get('environment', '')}"
+    if re.fullmatch(r"[!-~]+", subject) and len(subject) <= MAX_SUBJECT:
+        return subject
+    return hashlib.sha256(subject.encode()).hexdigest()
 
 
 def _config_revision(metadata: dict[str, str]) -> str:
-    """Return the revision that was applied, of a chart from a registry with its digest."""
+    """Return the applied revision, with the digest if it is a chart from a registry."""
     digest = metadata.get("oci-digest")
     revision = metadata.get("revision", "") + (f"@{digest}" if digest else "")
     return revision[-MAX_REVISION:]
@@ -159,10 +159,10 @@ def _parsed(revision: str) -> tuple[str | None, str | None]:
 
 
 def _took(message: str) -> timedelta:
-    """Return how long it took, where the message says so."""
+    """Return the duration in a message; zero if it has none."""
     match = TOOK.search(message)
-    told = match.groupdict(default="0") if match else {}
-    return timedelta(**{unit: float(number) for unit, number in told.items()})
+    units = match.groupdict(default="0") if match else {}
+    return timedelta(**{unit: float(number) for unit, number in units.items()})
 
 
 def _advice(error: UnmappedNameError, kind: str) -> str:
@@ -181,7 +181,7 @@ FLUX = Adapter(
         version="{metadata.version|metadata.app-version|tag|commit}",
     ),
     delivery_id=delivery_id,
-    facts=facts,
+    observations=observations,
     signature="X-Signature",
     state=state,
 )

@@ -1,7 +1,7 @@
 """GitHub: the webhook events `deployment` and `deployment_status`.
 
 Fields: octokit/webhooks, payload-schemas/api.github.com/deployment_status/created.schema.json. The
-statuses of a deployment are in the order of their ids, in whatever order they are delivered.
+statuses of a deployment are ordered by their ids, in whatever order they are delivered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.domain.deployments.model import NewDeployment, Status
-from api.domain.events.adapter import Adapter, Fact, NotOursError, Received
+from api.domain.events.adapter import Adapter, NotOursError, ObservedDeployment, Received
 from api.domain.events.rules import Mapper, SourceRules
 
 STATES = {
@@ -22,12 +22,12 @@ STATES = {
     "failure": Status.FAILED,
     "error": Status.FAILED,
 }
-# Made before any of its statuses.
+# The deployment itself is older than all of its statuses.
 FIRST = 0
 
 
-def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
-    """Return what a deployment or one of its statuses says."""
+def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeployment]:
+    """Return the deployment of an event, in the state that the event reports."""
     event = received.headers.get("x-github-event", "")
     if event not in ("deployment", "deployment_status"):
         raise NotOursError(f"{event or 'An event without X-GitHub-Event'} is not about deployments")
@@ -35,7 +35,7 @@ def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
     deployment, repository = body["deployment"], body["repository"]
     status = body["deployment_status"] if event == "deployment_status" else None
     if status is not None and status["state"] == "inactive":
-        raise NotOursError("inactive: another deployment has taken its place")
+        raise NotOursError("inactive: another deployment has replaced it")
     state = STATES[status["state"]] if status else Status.PENDING
     names = mapper.names(_fields(body))
     report = NewDeployment.model_validate(
@@ -51,7 +51,7 @@ def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
             "external_id": f"{repository['id']}/{deployment['id']}",
         }
     )
-    return [Fact(report, status["id"] if status else FIRST)]
+    return [ObservedDeployment(report, status["id"] if status else FIRST)]
 
 
 def delivery_id(received: Received) -> str | None:
@@ -60,7 +60,7 @@ def delivery_id(received: Received) -> str | None:
 
 
 def _fields(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the body with what templates may use beside it: `tag`, when the ref looks like one."""
+    """Return the fields for templates: the body, and `tag` if the ref looks like one."""
     ref = str(body["deployment"].get("ref") or "")
     name = ref.removeprefix("refs/tags/")
     is_tag = name != ref or name[:1].isdigit() or (name[:1] == "v" and name[1:2].isdigit())
@@ -85,6 +85,6 @@ GITHUB = Adapter(
         version="{deployment.payload.version|tag|deployment.sha}",
     ),
     delivery_id=delivery_id,
-    facts=facts,
+    observations=observations,
     signature="X-Hub-Signature-256",
 )

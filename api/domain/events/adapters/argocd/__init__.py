@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.domain.deployments.model import NewDeployment
-from api.domain.events.adapter import Adapter, Fact, Received
+from api.domain.events.adapter import Adapter, ObservedDeployment, Received
 from api.domain.events.adapters.argocd import application, flat, images
 from api.domain.events.adapters.argocd.healing import hidden_sync, hides_whole_sync
 from api.domain.events.adapters.argocd.progress import progress
 from api.domain.events.rules import Mapper, SourceRules
 
 
-def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
-    """Return a deployment of each service that the sync of a notification deploys."""
+def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeployment]:
+    """Return the deployment of each service whose image a sync deploys."""
     sync = application.parse(received.body) or flat.parse(received.body)
     hidden = hides_whole_sync(sync)
     if hidden:
@@ -37,7 +37,7 @@ def facts(received: Received, mapper: Mapper) -> Sequence[Fact]:
         "source": ARGOCD.source,
     }
     return [
-        Fact(
+        ObservedDeployment(
             NewDeployment.model_validate(
                 {
                     **report,
@@ -63,5 +63,5 @@ ARGOCD = Adapter(
     ),
     # Equal bodies are one event.
     delivery_id=lambda _: None,
-    facts=facts,
+    observations=observations,
 )
