@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from api.database import open_engine
 from api.migrate import upgrade
 from api.settings import load
-from tests.postgresql import Server, find_programs
+from tests.postgresql import Lender, Server, find_programs
 
 # The same examples each time, so that a change is judged by what it changed; `long` looks for new
 # ones. Fixtures may be shared: an example that needs an empty ledger does not use them. Neither is
@@ -69,11 +69,11 @@ def migrated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgresql_server: Server) -> str:
-    """Migrate a database of the server once, to be copied."""
+def lender(postgresql_server: Server) -> Lender:
+    """Migrate a database of the server once, and lend copies of it."""
     made = postgresql_server.new_database()
     migrate(made)
-    return str(made["DATABASE_NAME"])
+    return Lender(postgresql_server, str(made["DATABASE_NAME"]))
 
 
 def migrate(place: dict[str, object]) -> None:
@@ -92,9 +92,8 @@ def lent(
             shutil.copytree(request.getfixturevalue("migrated_folder"), folder)
         yield {"DATA_DIR": folder}
         return
-    server: Server = request.getfixturevalue("postgresql_server")
-    template = request.getfixturevalue("migrated_template") if migrated else "template1"
-    with server.lend(template) as made:
+    lender: Lender | Server = request.getfixturevalue("lender" if migrated else "postgresql_server")
+    with lender.lend() as made:
         yield made
 
 
