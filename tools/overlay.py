@@ -65,7 +65,8 @@ def render_with(component: str, env: str) -> str:
 
 def objects(text: str) -> list[Object]:
     """Return the objects of a stream of YAML documents."""
-    return [document for document in yaml.safe_load_all(text) if document]
+    # The parser of libyaml, which is several times as fast.
+    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,9 @@ def record(client: FlaskClient) -> Record:
 
 
 @pytest.fixture
-def sqlite_client(new_app: NewApp, tmp_path: Path) -> FlaskClient:
+def sqlite_client(new_app: NewApp, tmp_path: Path, migrated_folder: Path) -> FlaskClient:
     """Return an admin's client of an application whose database does not matter to the test."""
+    shutil.copytree(migrated_folder, tmp_path, dirs_exist_ok=True)
     return new_app(DATA_DIR=tmp_path).test_client()
 
 

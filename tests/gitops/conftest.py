@@ -27,9 +27,12 @@ def renderer() -> Iterator[Renderer]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_folder: Path
+) -> Iterator[Served]:
     """Serve an empty ledger to the commands."""
     monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
+    shutil.copytree(migrated_folder, tmp_path, dirs_exist_ok=True)
     with served(tmp_path) as found:
         yield found
 

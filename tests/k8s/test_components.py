@@ -1,6 +1,8 @@
 """The components that no overlay has by default: an overlay can take them, and they fit it."""
 
+import copy
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,21 +23,24 @@ FOREIGN = {
 SELECTOR = re.compile(r"([a-z_]+)\{([^}]*)\}")
 
 
-def enabled(component: str, env: str, folder: Path) -> list[overlay.Object]:
+def enabled(component: str, env: str) -> list[overlay.Object]:
     """Return the objects that a component adds to an overlay, or changes, enabled as it says."""
-    return [
-        each for each in with_component(component, env, folder) if each not in overlay.rendered(env)
-    ]
+    return [each for each in with_component(component, env) if each not in overlay.rendered(env)]
 
 
-def with_component(component: str, env: str, folder: Path) -> list[overlay.Object]:
-    """Return an overlay's objects when it has a component more."""
-    return overlay.objects(overlay.render(overlay.copy_with(component, env, folder)))
+def with_component(component: str, env: str) -> list[overlay.Object]:
+    """Return an overlay's objects when it has a component more, the caller's own to change."""
+    return copy.deepcopy(_rendered_with(component, env))
+
+
+@cache
+def _rendered_with(component: str, env: str) -> list[overlay.Object]:
+    return overlay.objects(overlay.render_with(component, env))
 
 
 @pytest.fixture
-def monitoring(env: str, tmp_path: Path) -> list[overlay.Object]:
-    return enabled("monitoring", env, tmp_path)
+def monitoring(env: str) -> list[overlay.Object]:
+    return enabled("monitoring", env)
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def test_what_needs_custom_resources_is_in_no_overlay_by_default(component: str)
 
 @pytest.mark.parametrize("variable", ["DATABASE_PASSWORD_FILE", "ADMIN_TOKEN_FILE"])
 def test_the_secrets_are_those_that_the_pods_mount(
-    env: str, tmp_path: Path, pods: dict[str, overlay.Object], variable: str
+    env: str, pods: dict[str, overlay.Object], variable: str
 ) -> None:
     pod = pods["slipway"]["spec"]
     path = {e["name"]: e["value"] for e in pod["containers"][0]["env"]}[f"SLIPWAY_{variable}"]
@@ -87,7 +92,7 @@ def test_the_secrets_are_those_that_the_pods_mount(
     volume = next(each for each in pod["volumes"] if each["name"] == mount["name"])
     name = volume["secret"]["secretName"]
 
-    secret = overlay.find(enabled("external-secrets", env, tmp_path), "ExternalSecret", name)
+    secret = overlay.find(enabled("external-secrets", env), "ExternalSecret", name)
     assert secret["apiVersion"] == "external-secrets.io/v1"
     assert secret["metadata"]["namespace"] == f"slipway-{env}"
     spec = secret["spec"]

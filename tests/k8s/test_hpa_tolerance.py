@@ -1,7 +1,5 @@
 """The component that has the autoscaler follow small changes of load, where Kubernetes can."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.k8s.test_components import enabled
@@ -11,8 +9,8 @@ DEFAULT = 100  # thousandths
 
 
 @pytest.fixture
-def behavior(env: str, tmp_path: Path) -> overlay.Object:
-    (autoscaler,) = enabled("hpa-tolerance", env, tmp_path)
+def behavior(env: str) -> overlay.Object:
+    (autoscaler,) = enabled("hpa-tolerance", env)
     found: overlay.Object = autoscaler["spec"]["behavior"]
     return found
 

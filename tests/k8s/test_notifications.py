@@ -1,7 +1,5 @@
 """The component that sends notifications: it is as safe as the API, and reaches what it needs."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.k8s.controls import CONTROLS, judge
@@ -14,8 +12,8 @@ NAME = "slipway-notifier"
 
 
 @pytest.fixture
-def among(env: str, tmp_path: Path) -> list[overlay.Object]:
-    return with_component("notifications", env, tmp_path)
+def among(env: str) -> list[overlay.Object]:
+    return with_component("notifications", env)
 
 
 def container(among: list[overlay.Object], name: str) -> overlay.Object:

@@ -15,13 +15,13 @@ def host_users(among: Objects) -> set[object]:
     return {spec.get("hostUsers") for spec in specs}
 
 
-def test_every_pod_of_the_overlay_is_in_one(env: str, tmp_path: Path) -> None:
+def test_every_pod_of_the_overlay_is_in_one(env: str) -> None:
     assert host_users(overlay.rendered(env)) == {None}, "not every node can do it"
-    assert host_users(with_component("user-namespaces", env, tmp_path)) == {False}
+    assert host_users(with_component("user-namespaces", env)) == {False}
 
 
-def test_all_else_is_as_it_was(env: str, tmp_path: Path) -> None:
-    changed = copy.deepcopy(with_component("user-namespaces", env, tmp_path))
+def test_all_else_is_as_it_was(env: str) -> None:
+    changed = copy.deepcopy(with_component("user-namespaces", env))
     for each in changed:
         if each["kind"] in WORKLOADS:
             del each["spec"]["template"]["spec"]["hostUsers"]

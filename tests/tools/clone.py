@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from tools import project
@@ -27,6 +29,21 @@ def commit(root: Path, message: str = "A step.") -> str:
 
 def copy(root: Path, *, built: bool = True) -> Path:
     """Make a clone with one commit on main, and the programs that make has built here if wanted."""
+    shutil.copytree(_original().name, root, symlinks=True, dirs_exist_ok=True)
+    if built and (ROOT / ".tools").exists():
+        # As make leaves it; .gitignore names folders, so a link is excluded here.
+        (root / ".tools").symlink_to(ROOT / ".tools")
+        (root / ".git/info/exclude").write_text("/.tools\n", encoding="utf-8")
+    # To git, the copies look changed until it has read them.
+    git(root, "update-index", "--refresh")
+    return root
+
+
+@cache
+def _original() -> tempfile.TemporaryDirectory[str]:
+    """Make the clone that all others are copies of, its commit in one file instead of hundreds."""
+    made = tempfile.TemporaryDirectory(prefix="clone-")
+    root = Path(made.name)
     listed = project.git("ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for path in listed:
         if (ROOT / path).is_file():
@@ -34,8 +51,5 @@ def copy(root: Path, *, built: bool = True) -> Path:
             shutil.copy(ROOT / path, root / path)
     git(root, "init", "--quiet", "--initial-branch", "main")
     commit(root)
-    if built and (ROOT / ".tools").exists():
-        # As make leaves it; .gitignore names folders, so a link is excluded here.
-        (root / ".tools").symlink_to(ROOT / ".tools")
-        (root / ".git/info/exclude").write_text("/.tools\n", encoding="utf-8")
-    return root
+    git(root, "repack", "-a", "-d", "--quiet")
+    return made

@@ -4,7 +4,7 @@ import copy
 import itertools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,14 +28,21 @@ def switches(*components: str) -> list[str]:
     return [f"--set=components.{sources.value(each)}=true" for each in components]
 
 
-def rendered(jobs: list[Job]) -> list[Objects]:
-    with Renderer() as renderer:
-        answers = renderer.render(jobs)
-    return [of_kustomize(copy.deepcopy(list(each.objects))) for each in answers]
+@pytest.fixture(scope="session")
+def renderer() -> Iterator[Renderer]:
+    with Renderer() as process:
+        yield process
+
+
+def rendered(renderer: Renderer, folder: Path) -> Objects:
+    (answer,) = renderer.render([Job(folder)])
+    return of_kustomize(list(answer.objects))
 
 
 @pytest.fixture(scope="session")
-def on_the_base(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Objects]:
+def on_the_base(
+    renderer: Renderer, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Objects]:
     """Return what renders the base with components in their order, from files on disk."""
     folder = tmp_path_factory.mktemp("base")
     (folder / "namespace.yaml").write_text(
@@ -50,13 +57,12 @@ def on_the_base(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Objec
             "components": [str(k8s / "components" / each) for each in components],
         }
         (folder / "kustomization.yaml").write_text(yaml.safe_dump(made), encoding="utf-8")
-        (objects,) = rendered([Job(folder)])
-        return objects
+        return rendered(renderer, folder)
 
     return render
 
 
-def on_an_overlay(env: str, component: str, folder: Path) -> Objects:
+def on_an_overlay(renderer: Renderer, env: str, component: str, folder: Path) -> Objects:
     """Render an overlay with one component more, before `release`."""
     shutil.copytree(ROOT / "k8s", folder / "k8s")
     path = folder / overlay.OVERLAYS / env / "kustomization.yaml"
@@ -71,8 +77,7 @@ def on_an_overlay(env: str, component: str, folder: Path) -> Objects:
     route = {"select": {"kind": "HTTPRoute"}, "fieldPaths": ["spec.hostnames.0"]}
     made["replacements"] = [{"source": host, "targets": [route]}]
     path.write_text(yaml.safe_dump(made), encoding="utf-8")
-    (objects,) = rendered([Job(path.parent)])
-    return objects
+    return rendered(renderer, path.parent)
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
@@ -85,14 +90,14 @@ def test_an_environments_values_render_to_its_overlay(chart: Path, env: str) -> 
 @pytest.mark.parametrize("component", COMPONENTS)
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_a_component_adds_to_an_environment_what_it_adds_to_its_overlay(
-    chart: Path, env: str, component: str, tmp_path: Path
+    chart: Path, renderer: Renderer, env: str, component: str, tmp_path: Path
 ) -> None:
     if component in values.taken_by(env):
         return
     options: list[str | Path] = ["--values", chart / f"values-{env}.yaml", *switches(component)]
     found = template(chart, f"slipway-{env}", *options)
 
-    assert of_chart(found) == on_an_overlay(env, component, tmp_path)
+    assert of_chart(found) == on_an_overlay(renderer, env, component, tmp_path)
 
 
 @pytest.mark.parametrize("chosen", ["", *COMPONENTS, *PAIRS])
