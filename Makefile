@@ -63,8 +63,11 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) with a demo hist
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 
 .PHONY: test
+# Even where the environment forbids compiled files: the tests start Python many times. Each worker runs whole files
+# as long as it can, so that what these share is made once.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) .tools/kustomize .tools/kubeconform .tools/gitleaks .tools/kube-score .tools/actionlint .tools/renderer .tools/helm .tools/k3d .tools/schemas/stamp ## Run the tests (ARGS= for pytest's own arguments)
-	@$(BIN)/pytest -n auto $(ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 .PHONY: lint
 lint: $(READY) .tools/actionlint ## Check style, types, workflows and file hygiene
