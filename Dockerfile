@@ -1,4 +1,4 @@
-# The API's image: what requirements.txt pins, api/ and the configuration of its server.
+# The API's image: the packages of requirements.txt, api/ and the configuration of Gunicorn.
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS builder
@@ -14,12 +14,12 @@ RUN --mount=type=bind,source=requirements.txt,target=requirements.txt \
  && uv pip check --quiet --python /app/.venv
 COPY api /app/api
 COPY gunicorn.conf.py /app/
-# The final stage cannot write, so nothing would be compiled there.
+# Compile here, because nothing can be written in the final image.
 RUN /app/.venv/bin/python -m compileall -q /app/api \
  && /app/.venv/bin/python -Ic "import flask, psycopg, sqlalchemy"
 
-# What the base image has for building other images has no place in this one. It comes without the compiled files of
-# the standard library, and here the final stage cannot write any: each start would compile all that it imports.
+# Remove what the base image has only for building other images. The base image has no compiled files of the standard
+# library, and none can be written in the final image: without them, each start would compile everything it imports.
 FROM ${PYTHON_IMAGE} AS runtime
 RUN rm -rf /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
  && python3 -m compileall -q -j 0 -x '/(idlelib|lib2to3|pydoc_data|test|tkinter|turtledemo)/' /usr/local/lib/python3*
@@ -30,10 +30,10 @@ ENV PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin \
     FLASK_APP=api \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    # Without a database host the ledger is embedded, and ends with the container unless this is a volume.
+    # Without a database host the ledger is embedded, and is lost with the container unless this is a volume.
     SLIPWAY_DATA_DIR=/tmp/slipway
 WORKDIR /app
-# Numeric, so that Kubernetes can see that it is not root.
+# Numeric, so that Kubernetes can check that it is not root.
 USER 10001:10001
 EXPOSE 8888
 STOPSIGNAL SIGTERM

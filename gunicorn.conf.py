@@ -1,4 +1,4 @@
-"""How Gunicorn serves `api:application`; it reads this file by itself."""
+"""Configure how Gunicorn serves `api:application`; it reads this file by default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 try:
     from dotenv import load_dotenv
-except ImportError:  # the image has no python-dotenv: its settings come from its platform
+except ImportError:  # not in the image, where the platform sets the environment
     pass
 else:
     load_dotenv(".env")
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 settings = application.extensions["settings"]
 
 bind = "0.0.0.0:8888"
-# One process, so that /metrics tells the whole of it; a pod scales by its replicas.
+# One process, because /metrics has the figures of one process; scale by replicas.
 workers = 1
 worker_class = "gthread"
 threads = settings.THREADS
 # The application opens nothing until the first request, so it can be loaded before the fork.
 preload_app = True
 
-# Kubernetes waits 40 s: 10 s before SIGTERM, in which the endpoints forget the pod, then these.
+# Kubernetes waits 40 s: 10 s before SIGTERM, while the endpoints remove the pod, then these 20 s.
 graceful_timeout = 20
-# Longer than ingress controllers keep an idle connection (Traefik 90 s, ingress-nginx 60 s): closed
-# from this side, it could be just when a request is on its way.
+# Longer than ingress controllers keep an idle connection (Traefik 90 s, ingress-nginx 60 s): if
+# Gunicorn closed it first, a request could already be on its way.
 keepalive = 120
-# A worker's heartbeat is a file that is written all the time: keep it off the disk.
+# The heartbeat of a worker is a file that is written constantly: keep it off the disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-# Nobody talks to a pod's server by its control socket, and its folder is read-only there.
+# The control socket is not used, and in a pod its folder is read-only.
 control_socket_disable = True
 
-# A header that is too long for what it says is then our own 422, which names it; what is longer
-# still is Gunicorn's 431.
+# Above the default, so that our own 422, which names the header, answers most headers that are too
+# long; beyond this size Gunicorn answers 431.
 limit_request_field_size = 16 * 1024
 
-# The application writes its own access lines, under any server.
+# The application logs its requests itself, under any server.
 accesslog = None
 loglevel = settings.LOG_LEVEL
 logconfig_dict = configuration(settings)
 
 
 def on_starting(server: Arbiter) -> None:
-    """End with one clear line when the address is taken, instead of trying for five seconds."""
-    if "GUNICORN_FD" in os.environ:  # a reload takes over the sockets of its parent
+    """Exit with one clear line if the address is in use, instead of retrying for five seconds."""
+    if "GUNICORN_FD" in os.environ:  # a reload inherits the sockets of its parent
         return
     for address in server.cfg.address:
         if not isinstance(address, tuple):

@@ -1,1 +1,1 @@
-"""Benchmarks: what the ledger takes when it is large."""
+"""Benchmarks of large ledgers, floods of events, `gitops check` and the start of an image."""

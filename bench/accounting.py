@@ -1,4 +1,4 @@
-"""Account for each delivery of a flood: what its sender was told, and whether it is true. Pure."""
+"""Compare the answers to the deliveries of a flood with what the ledger stored. Pure."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ NEW = {202, 204}
 
 @dataclass
 class Account:
-    """What the sender of a delivery was told: status codes, and None for no answer."""
+    """The answers to a delivery: status codes, and None for no answer."""
 
     delivery: Delivery
     answers: list[int | None] = field(default_factory=list)
 
     @property
     def acknowledged(self) -> bool:
-        """Say whether it was told that the event is stored."""
+        """Return whether an answer confirmed that the event is stored."""
         return not ACKNOWLEDGED.isdisjoint(self.answers)
 
     @property
     def refused(self) -> bool:
-        """Say whether every answer says that nothing was stored."""
+        """Return whether every answer said that nothing was stored."""
         return all(answer is not None and 400 <= answer < 500 for answer in self.answers)  # noqa: PLR2004
 
 
@@ -36,7 +36,7 @@ def judge(
     stored: Counter[str],
     deployments: list[dict[str, Any]],
 ) -> list[str]:
-    """Return what is lost, double, stored though refused, or not what the events tell of."""
+    """Return a line for each event or deployment that is lost, duplicated, unexpected or wrong."""
     acknowledged = {each.delivery.id for each in accounts if each.acknowledged}
     refused = {each.delivery.id for each in accounts if each.refused} - acknowledged
     news = Counter(
@@ -62,7 +62,7 @@ def judge(
 
 
 def untold(accounts: list[Account], stored: Counter[str]) -> int:
-    """Count what was stored by a request that got no answer, or 503: its sender could not know."""
+    """Count the events that were stored although no answer said so, only a 503 or none at all."""
     told = {each.delivery.id for each in accounts if not NEW.isdisjoint(each.answers)}
     return len(stored.keys() - told)
 

@@ -1,9 +1,8 @@
-"""Time `gitops check` against the bare programs that it contains.
+"""Compare the time of `gitops check` with that of the bare programs that it is made of.
 
-The bare programs are a `kustomize build` of each overlay and a kubeconform run of all of them for
-each Kubernetes version. It is done for this repository and for a generated one of many overlays.
-The two are run in turn, so that whatever else the machine does slows both; the figures are medians,
-in a table in Markdown.
+The bare programs are `kustomize build` for each overlay and kubeconform on all of them for each
+Kubernetes version. Both are run in turn, so that other load on the machine slows both, on this
+repository and on a generated one with many overlays. The medians are printed as a Markdown table.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from tools.command import ROOT, exit_with, say
 
 HEAD = """| Repository | bare programs | `gitops check` | ratio |
 | --- | ---: | ---: | ---: |"""
-# kubeconform and `gitops check` take the same option, the latter with two dashes.
+# kubeconform and `gitops check` have the same option; the latter has two dashes.
 LOCATIONS = [f"-schema-location={each}" for each in (schemas.LOCATION, crds.LOCATION)]
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository to check, and the rounds that its median is taken of."""
+    """A repository to check, and the number of its rounds."""
 
     title: str
     root: Path
@@ -56,13 +55,13 @@ class Repository:
                 subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
 
     def checked(self) -> None:
-        """Run the whole of `gitops check`, Python's start included."""
+        """Run `gitops check` with all rules, in a new Python process."""
         argv: list[str | Path] = [sys.executable, "-m", "gitops", "check", self.root, "--json"]
         argv += [f"-{each}" for each in LOCATIONS]
         subprocess.run(argv, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
     def measure(self, versions: tuple[str, ...]) -> str:
-        """Return a row of the table; a round before the first fills the caches."""
+        """Return a row of the table, after a round that fills the caches."""
         times: list[tuple[float, float]] = []
         for _ in range(1 + self.rounds):
             start = time.perf_counter()
@@ -76,7 +75,7 @@ class Repository:
 
 @contextmanager
 def repositories(rounds: int) -> Iterator[list[Repository]]:
-    """Give this repository and the generated one; the large one takes fewer rounds."""
+    """Yield this repository and the generated one, which has fewer rounds."""
     own = [each.folder for each in Kustomizations.open(ROOT / "k8s").overlays]
     with tempfile.TemporaryDirectory() as folder:
         many = repository.generate(Path(folder))

@@ -1,4 +1,4 @@
-"""A flood of events as GitHub makes them, and what a ledger must say when all have come. Pure."""
+"""A flood of events like those of GitHub, and the deployments that must follow from it. Pure."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 SERVICES = [f"service-{number:02}" for number in range(40)]
 ENVIRONMENTS = ["dev", "staging", "prod"]
-# What becomes of a deployment, by the states of its statuses; `inactive` is said of the old one.
+# The statuses of a deployment, in their order; `inactive` means that a newer one replaced it.
 COURSES = [["in_progress", "success"], ["in_progress", "failure", "success", "inactive"], ["error"]]
 FINAL = {"success": "succeeded", "failure": "failed", "error": "failed"}
 SHARE_OF_DUPLICATES = 0.3
-# One in so many is signed by somebody who does not know the secret: it must leave no trace.
+# One more delivery for this many has a wrong signature, and must not be stored.
 FORGED = 100
-# So many bytes GitHub's own have, most of them the addresses of a repository.
+# The size of GitHub's own events in bytes, most of it the URLs of a repository.
 SIZE = 9_000
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What is sent once: the same `id` again is a duplicate."""
+    """One request; another one with the same `id` is a duplicate."""
 
     id: str
     headers: dict[str, str]
@@ -34,18 +34,18 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Flood:
-    """All that is sent, in its order, and the deployments that follow, by their external ids."""
+    """All deliveries in their order, and the expected deployments by external id."""
 
     deliveries: list[Delivery]
     deployments: dict[str, dict[str, str]]
 
 
 def flood(count: int, secret: str) -> Flood:
-    """Return `count` deliveries in any order, three in ten of them duplicates: always the same.
+    """Return `count` deliveries in random order, three in ten of them duplicates, and forged ones.
 
-    The forged ones come on top.
+    The result is always the same for a count, which does not include the forged ones.
     """
-    chance = random.Random(count)  # noqa: S311 (a story, the same each time)
+    chance = random.Random(count)  # noqa: S311 (the same events each time)
     wanted = round(count * (1 - SHARE_OF_DUPLICATES))
     told: dict[str, dict[str, str]] = {}
     deliveries: list[Delivery] = []
@@ -69,7 +69,7 @@ def flood(count: int, secret: str) -> Flood:
 def _deployment(
     chance: random.Random, number: int, room: int
 ) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, str]]:
-    """Return the events of a deployment, `room` of them at most, and what they come to."""
+    """Return at most `room` events of a deployment, and the deployment that must follow."""
     started_at = BEGIN + timedelta(minutes=11 * number)
     service, environment = chance.choice(SERVICES), chance.choice(ENVIRONMENTS)
     commit = f"{chance.getrandbits(160):040x}"

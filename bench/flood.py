@@ -1,11 +1,11 @@
-"""Flood a ledger with events while its database crashes; account for each of them.
+"""Flood a ledger with events while its database crashes, and check that none is lost.
 
-A ledger as it is served, Gunicorn on loopback and a PostgreSQL of this machine, gets events of
-GitHub in any order, three in ten of them twice or more. Halfway the database is stopped as by a
-crash, and started again some seconds later. Who gets 503 or no answer sends the same again, as
-senders do. In the end, of every delivery: one that was acknowledged must be stored, once; one that
-was refused must not; of one without an answer nothing is claimed. The deployments must be exactly
-those that the events tell of. Whatever is not so is printed, and the run ends with status 1.
+The ledger is served as in production, by Gunicorn (on loopback) and a PostgreSQL of this machine.
+It gets events of GitHub in random order, three in ten of them duplicates. Halfway, the database is
+stopped as by a crash, and started again some seconds later. A sender that gets 503 or no answer
+sends the same delivery again. In the end, an acknowledged delivery must be stored exactly once, and
+a refused one must not be stored; one that was never answered may or may not be. The deployments
+must be exactly those of the events. Every violation is printed, and the run ends with status 1.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ ROOT = Path(__file__).parent.parent
 SECRET = "a secret that only the flood knows"  # noqa: S105
 ADMIN_TOKEN = "an-admin-token-that-only-the-flood-knows"  # noqa: S105
 OUTAGE_S = 3.0
-# A sender waits twice as long each time, this long at most, and gives up in the end.
+# A sender doubles its wait after each attempt, up to a limit, and gives up after so many attempts.
 LONGEST_WAIT_S, TRIES = 2.0, 60
 
 
 @dataclass
 class Report:
-    """What came of a flood: figures by their names, and whatever is not as it must be."""
+    """The result of a flood: figures by their names, and violations."""
 
     figures: dict[str, float]
     faults: list[str]
@@ -51,13 +51,13 @@ class Report:
 
 @dataclass
 class Ledger:
-    """A ledger that is served on loopback, and its database."""
+    """A ledger served on loopback, and its database."""
 
     client: httpx.Client
     server: Server
 
     def send(self, account: Account) -> Account:
-        """Deliver until there is an answer that says what became of it, or for too long."""
+        """Send a delivery until it is acknowledged or refused, or the attempts are used up."""
         for number in range(TRIES):
             try:
                 answer = self.client.post(
@@ -75,7 +75,7 @@ class Ledger:
         return account
 
     def items(self, what: str) -> Iterator[dict[str, Any]]:
-        """Yield all there is of a list."""
+        """Yield the items of every page of a list."""
         query: dict[str, str | int] = {"limit": 200}
         while True:
             page = self.client.get(
@@ -91,7 +91,7 @@ class Ledger:
 
 
 def run(count: int, senders: int, programs: Path) -> Report:
-    """Send a flood of so many deliveries and account for each of them."""
+    """Send a flood of `count` deliveries, and compare the answers with what is stored."""
     sent = flood(count, SECRET)
     with served(programs, senders) as ledger:
         started = time.monotonic()
@@ -123,7 +123,7 @@ def run(count: int, senders: int, programs: Path) -> Report:
 
 @contextmanager
 def served(programs: Path, senders: int) -> Iterator[Ledger]:
-    """Serve an empty ledger on loopback, with a database that keeps what it commits."""
+    """Serve an empty ledger on loopback, with a PostgreSQL that waits for the disk on commit."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
@@ -156,7 +156,7 @@ def served(programs: Path, senders: int) -> Iterator[Ledger]:
 
 
 def _pour(ledger: Ledger, sent: Flood, senders: int) -> tuple[list[Account], float]:
-    """Send everything, with a crash in the middle; return how long that kept the ledger."""
+    """Send everything, with a crash in the middle; also return the seconds until it was ready."""
     accounts, restart_s = [], 0.0
     size = len(sent.deliveries)
     with (

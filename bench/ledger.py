@@ -1,10 +1,10 @@
-"""Ask every list and every sum of a small and of a large ledger; show plans and times.
+"""Time every list and every sum on a small and on a large ledger, and check the query plans.
 
-Each question is asked over HTTP, in the process, of ledgers with 10 thousand and with 1 million
-deployments, on SQLite and on a PostgreSQL of this machine. Rounds alternate between the four; a
-time is the median of its rounds, in milliseconds. Each statement that a list sends, for its first
-page and for the next, goes through the database's own EXPLAIN: a plan that reads a whole table of
-history ends the run with status 1.
+The requests are made within the process, to ledgers with 10 thousand and with 1 million deployments
+on SQLite and on a PostgreSQL of this machine. Each round requests everything from all four; a time
+is the median of the rounds, in milliseconds. Each statement of a list, for its first page and for
+the next, goes through EXPLAIN: a plan that scans a whole table of history ends the run with status
+1.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from tests.postgresql import Server, find_programs
 
 HISTORY = ("deployments", "incidents", "changes", "declarations", "deliveries", "events")
 ADMIN_TOKEN = "an-admin-token-that-only-the-benchmark-knows"  # noqa: S105
-# What takes long needs fewer rounds: the last and one in so many before it ask for sums too.
+# Sums take long, so only one in so many rounds requests them, counted back from the last one.
 SUMS_EVERY = 5
 
 
 @dataclass
 class Ledger:
-    """A ledger of some size on one database, and how long its answers took."""
+    """A ledger of one size on one database, and the times of its answers in milliseconds."""
 
     name: str
     client: FlaskClient
@@ -47,7 +47,7 @@ class Ledger:
     times: dict[str, list[float]] = field(default_factory=dict)
 
     def ask(self, path: str) -> None:
-        """Ask once and note the time."""
+        """Request a path once and record the time."""
         started = time.perf_counter()
         response = self.client.get(path)
         elapsed = (time.perf_counter() - started) * 1000
@@ -56,11 +56,11 @@ class Ledger:
         self.times.setdefault(path, []).append(elapsed)
 
     def median(self, path: str) -> float:
-        """Return the median time of a question, in milliseconds."""
+        """Return the median time of a path, in milliseconds."""
         return statistics.median(self.times[path])
 
     def scans(self, path: str) -> set[str]:
-        """Return the steps of a list's plans that read a whole table of history."""
+        """Return the steps in the plans of a list that scan a whole table of history."""
         return {
             step
             for statement, parameters in self._statements(path)
@@ -69,7 +69,7 @@ class Ledger:
         }
 
     def fill(self, size: int) -> None:
-        """Write so many deployments, and say how long that took."""
+        """Write `size` deployments, and print how long that took."""
         started = time.monotonic()
         with self.engine.connect() as connection, writing(connection):
             seed.fill(connection, size)
@@ -107,13 +107,13 @@ def _reads_all(step: str) -> bool:
     tables = "|".join(HISTORY)
     if re.search(rf"Seq Scan on ({tables})", step):
         return True
-    # SQLite walks an index from one end when it says `SCAN … USING INDEX`: that is what a page is.
+    # `SCAN … USING INDEX` in SQLite reads an index in order, as a page should.
     return bool(re.match(rf"SCAN ({tables})", step)) and "USING" not in step
 
 
 @contextmanager
 def ledgers(sizes: list[int]) -> Iterator[list[Ledger]]:
-    """Make and fill a ledger of each size on each database of this machine."""
+    """Create and fill a ledger of each size on each database of this machine."""
     programs = find_programs()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -139,7 +139,7 @@ def ledgers(sizes: list[int]) -> Iterator[list[Ledger]]:
 
 
 def open_ledger(name: str, place: dict[str, Any], folder: Path) -> Ledger:
-    """Return an application on a database with the tables it needs, asked by an admin."""
+    """Return an application with a migrated database, and a client with an admin token."""
     admin_token = folder / "admin-token"
     admin_token.write_text(ADMIN_TOKEN)
     settings = {"ADMIN_TOKEN_FILE": admin_token, "RATE_LIMIT": "1000000 per second"}
@@ -152,7 +152,7 @@ def open_ledger(name: str, place: dict[str, Any], folder: Path) -> Ledger:
 
 
 def compare(found: list[Ledger], rounds: int) -> list[str]:
-    """Ask all of every ledger, print tables of the times, and return the plans to mend."""
+    """Request everything, print tables of the times, and return the plans that scan a table."""
     for number in range(rounds + 1):
         sums = SUMS if number == 0 or (rounds - number) % SUMS_EVERY == 0 else []
         for path in LISTS + sums:

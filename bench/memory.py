@@ -1,7 +1,7 @@
-"""Show the most memory that a process takes to answer one question: each sum, and what waits.
+"""Measure the peak memory of a process that answers one request: each sum, and pending promotions.
 
-A ledger is filled on SQLite, and each question is asked in a process of its own: a process does
-not give back what it took, and a child begins with the peak of its parent.
+The ledger is on SQLite. Each request is made in a process of its own, because a process does not
+return memory, and a forked child starts with the peak of its parent.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def open_ledger(folder: Path) -> APIFlask:
 
 
 def fill(folder: Path, size: int) -> None:
-    """Make the ledger."""
+    """Create and fill the ledger of a folder."""
     database: Database = open_ledger(folder).extensions["database"]
     upgrade(database.engine)
     with database.write() as connection:
@@ -39,7 +39,7 @@ def fill(folder: Path, size: int) -> None:
 
 
 def ask(folder: Path, path: str) -> str:
-    """Ask one question of this process, and return what it took as a row of a table."""
+    """Make one request in this process, and return its memory and time as a row of the table."""
     client = open_ledger(folder).test_client()
     client.get(SMALL)
     before, started = peak(), time.process_time()
@@ -50,7 +50,7 @@ def ask(folder: Path, path: str) -> str:
 
 
 def peak() -> int:
-    """Return the most memory this process has had, in MiB."""
+    """Return the peak memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

@@ -1,10 +1,10 @@
-"""What the benchmark asks: every list of the API with every filter it has, and every sum."""
+"""The requests of the benchmark: every list of the API with each of its filters, and every sum."""
 
 from __future__ import annotations
 
 PENDING = "/api/v1/promotions/pending?from=staging&to=prod"
 WINDOW = "from=2026-08-01T00:00:00Z&to=2026-11-01T00:00:00Z"
-# Lists: their plans must not read a whole table, on the first page or on the next.
+# Lists: their query plans must not scan a whole table, for the first page or for the next.
 LISTS = [
     "/api/v1/deployments",
     "/api/v1/deployments?limit=200",
@@ -55,7 +55,7 @@ LISTS = [
     "/api/v1/matrix?at=2025-11-01T00:00:00Z",
     PENDING,
 ]
-# Sums: they read what they add up, a window.
+# Sums: they read every row of their window.
 SUMS = [
     f"/api/v1/metrics/dora?{WINDOW}&interval=week",
     f"/api/v1/metrics/dora?{WINDOW}&service=service-00&environment=prod",

@@ -2,7 +2,7 @@
 
 Ten applications of four objects each in the base (Deployment, Service, ConfigMap,
 HorizontalPodAutoscaler); every overlay sets its namespace, a label, and for each application an
-image by digest, the least replicas and a key of the configuration.
+image by digest, the minimum of replicas and a key of the configuration.
 """
 
 from __future__ import annotations
@@ -88,22 +88,22 @@ def overlay(name: str, apps: list[str]) -> dict[str, Any]:
 
 
 def digest(*parts: str) -> str:
-    """Return an image digest that is always the same for the same words."""
+    """Return an image digest that depends only on the parts."""
     return "sha256:" + hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def kind(version: str, name: str, app: str) -> dict[str, Any]:
-    """Return the head of an object."""
+    """Return the type and metadata of an object."""
     return {"apiVersion": version, "kind": name, "metadata": {"name": app}}
 
 
 def kustomization(**fields: Any) -> dict[str, Any]:
-    """Return a kustomization with these fields."""
+    """Return a kustomization with the given fields."""
     head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
     return {**head, **fields}
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Write a YAML file, and the folders above it."""
+    """Write a YAML file, and create its parent folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Fill a ledger with many deployments, and with all that there is around them."""
+"""Fill a ledger with many deployments, and their changes, incidents, events and so on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BEGIN = datetime(2024, 11, 1, tzinfo=UTC)
 END = datetime(2026, 11, 1, tzinfo=UTC)
 SERVICES = [f"service-{number:02}" for number in range(40)]
 ENVIRONMENTS = ["dev", "staging", "prod"]
-# What there is, and how much of it in a thousand.
+# Values, and the share of each in a thousand.
 STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.RUNNING], [920, 55, 24, 1]
 KINDS = [Kind.ROLLOUT, Kind.ROLLBACK, Kind.HOTFIX, Kind.RESYNC], [900, 40, 20, 40]
 OUTCOMES = [Outcome.PROJECTED, Outcome.NOT_OURS, Outcome.UNMAPPED, Outcome.FAILED], [900, 70, 25, 5]
@@ -49,8 +49,8 @@ Row = dict[str, Any]
 
 
 def fill(connection: Connection, count: int) -> None:
-    """Write `count` deployments, spread over two years: the same ones each time."""
-    chance = random.Random(count)  # noqa: S311 (a story, the same each time)
+    """Write `count` deployments over two years, always the same ones for a count."""
+    chance = random.Random(count)  # noqa: S311 (the same history each time)
     service_ids = list(catalog.service_ids(connection, SERVICES, BEGIN).values())
     environment_ids = list(catalog.environment_ids(connection, ENVIRONMENTS, BEGIN).values())
     broken: list[Row] = []

@@ -1,7 +1,7 @@
-"""Time images from their start until they are ready, with one core, in alternating rounds.
+"""Time the start of images until they are ready, with one core, in alternating rounds.
 
-Each serves an embedded ledger that is migrated already, from a read-only root as in a pod. It needs
-Docker on this machine and two images to compare, the earlier one first:
+Each image serves an embedded ledger that is already migrated, from a read-only root file system as
+in a pod. This needs Docker on this machine and two images to compare, the earlier one first:
 
     make image IMAGE_TAG=before && git stash pop && make image IMAGE_TAG=after
     python -m bench.start localhost:5050/slipway/slipway:before localhost:5050/slipway/slipway:after
@@ -37,7 +37,7 @@ def docker(*arguments: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
+    """Return a port that is free at the moment."""
     with closing(socket()) as attempt:
         attempt.bind(("127.0.0.1", 0))
         port: int = attempt.getsockname()[1]
@@ -45,21 +45,21 @@ def free_port() -> int:
 
 
 def is_ready(port: int) -> bool:
-    """Tell whether the API on a port is ready."""
+    """Return whether the API on a port is ready."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
             return bool(answer.status == 200)  # noqa: PLR2004
-    except OSError:  # nobody listens yet, or the answer is another
+    except OSError:  # not listening yet, or not ready
         return False
 
 
 def cpu_seconds(container: str) -> float:
-    """Return what a container has used of the CPU, by its own control group."""
+    """Return the CPU seconds that a container has used, from its control group."""
     said = docker("exec", container, "sh", "-c", CPU)
     return int(said) / 1e6
 
 
-# Of control groups of version 2, in microseconds, or of version 1, in nanoseconds.
+# From control groups version 2, in microseconds, or version 1, in nanoseconds.
 CPU = (
     "sed -n 's/^usage_usec //p' /sys/fs/cgroup/cpu.stat 2>/dev/null | grep . "
     "|| echo $(($(cat /sys/fs/cgroup/cpu*/cpuacct.usage | head -n 1) / 1000))"
@@ -67,7 +67,7 @@ CPU = (
 
 
 def start(image: str, volume: str) -> Start:
-    """Start a container of an image on one core, and stop it when it is ready."""
+    """Start a container of an image on one core, time it, and remove it when it is ready."""
     port = free_port()
     container = docker(
         *("create", "--cpus", "1", "--read-only", "--network", "host"),
@@ -87,7 +87,7 @@ def start(image: str, volume: str) -> Start:
 
 
 def migrated(image: str) -> str:
-    """Return a new volume with an empty ledger of an image's own schema."""
+    """Return a new volume with an empty ledger, migrated by the image."""
     volume = docker("volume", "create")
     mounted = ("--volume", f"{volume}:{DATA}")
     docker("run", "--rm", "--user", "0", *mounted, image, "chown", "10001:10001", DATA)
