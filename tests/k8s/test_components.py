@@ -66,7 +66,7 @@ def test_the_table_of_components_says_who_has_each() -> None:
         path = ROOT / overlay.OVERLAYS / env / "kustomization.yaml"
         for name in re.findall(r"components/([\w-]+)$", path.read_text(), re.MULTILINE):
             have[name].append(env)
-    words = {"all": ", ".join(ENVIRONMENTS), "nobody by default": ""}
+    words = {"all": ", ".join(ENVIRONMENTS), "none by default": ""}
     assert {name: words.get(who, who) for name, who in told.items()} == {
         name: ", ".join(envs) for name, envs in have.items()
     }
