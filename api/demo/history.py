@@ -10,7 +10,7 @@ from api.demo.story import Outage, Story
 from api.demo.teams import TEAMS
 from api.domain.catalog import ServiceDescription
 from api.domain.changes.model import NewChange
-from api.domain.declarations.model import Fact
+from api.domain.declarations.model import Declaration
 from api.domain.deployments.model import NewDeployment
 
 DAYS = 90
@@ -26,7 +26,7 @@ class History:
     changes: list[NewChange] = field(default_factory=list)
     deployments: list[NewDeployment] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
-    declarations: list[Fact] = field(default_factory=list)
+    declarations: list[Declaration] = field(default_factory=list)
 
 
 def history(now: datetime) -> History:
@@ -55,7 +55,7 @@ def history(now: datetime) -> History:
     told.changes.sort(key=lambda new: (new.committed_at, new.commit))
     told.deployments.sort(key=lambda new: (str(new.started_at), new.service))
     told.outages.sort(key=lambda each: (str(each.incident.detected_at), each.incident.service))
-    told.declarations.sort(key=lambda fact: (fact.declared_at, fact.service))
+    told.declarations.sort(key=lambda declaration: (declaration.declared_at, declaration.service))
     return told
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from api.demo.teams import DEEDS, Team
 from api.domain.changes.model import NewChange
-from api.domain.declarations.model import Fact
+from api.domain.declarations.model import Declaration
 from api.domain.deployments.model import NewDeployment, Status
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.types import Link
@@ -41,7 +41,7 @@ class Story:
         self.chance = random.Random(f"slipway {team.service}")
         self.changes: list[NewChange] = []
         self.deployments: list[NewDeployment] = []
-        self.declarations: list[Fact] = []
+        self.declarations: list[Declaration] = []
         self.outages: list[Outage] = []
         self._minor = self.chance.randrange(1, 9)
         self._runs = self._pages = 1000
@@ -171,7 +171,7 @@ class Story:
 
     def _declare(self, environment: str, version: str, at: datetime) -> None:
         if at <= self.now:
-            fact = Fact(
+            declaration = Declaration(
                 service=self.team.service,
                 environment=environment,
                 version=version,
@@ -181,7 +181,7 @@ class Story:
                 path="k8s",
                 declared_at=at,
             )
-            self.declarations.append(fact)
+            self.declarations.append(declaration)
 
     def _report(
         self,

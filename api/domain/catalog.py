@@ -1,4 +1,4 @@
-"""Services and environments: known by name, created on first sight, described by their people."""
+"""Services and environments: identified by name, created by the first report that names them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from api.tables import environments, services
 
 
 class Tier(StrEnum):
-    """What an environment is for; the metrics look at production."""
+    """The tier of an environment; the metrics are about production by default."""
 
     DEVELOPMENT = "development"
     STAGING = "staging"
     PRODUCTION = "production"
 
 
-# What an environment's name says of its tier, until somebody says it better.
+# The tier guessed from an environment's name, until it is described.
 TIERS = {
     **dict.fromkeys(("prod", "production", "live"), Tier.PRODUCTION),
     **dict.fromkeys(("staging", "stage", "preprod", "uat", "qa"), Tier.STAGING),
@@ -42,7 +42,7 @@ PROMOTION_ORDER = {Tier.DEVELOPMENT: 100, Tier.STAGING: 200, Tier.PRODUCTION: 30
 
 
 class ServiceDescription(BaseModel):
-    """What a service is; what is not given is not known."""
+    """The description of a service; a field that is left out is unknown."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -57,15 +57,19 @@ class ServiceDescription(BaseModel):
         },
     )
 
-    owner: Annotated[Actor | None, Field(description="Whom to ask: a team, a person.")] = None
-    repository: Annotated[RepositoryUrl | None, Field(description="Where its code is.")] = None
+    owner: Annotated[
+        Actor | None, Field(description="The team or person that is responsible.")
+    ] = None
+    repository: Annotated[
+        RepositoryUrl | None, Field(description="The repository of its source code.")
+    ] = None
     image: Annotated[
-        ImageName | None, Field(description="Its image's name, without tag and digest.")
+        ImageName | None, Field(description="The name of its image, without tag and digest.")
     ] = None
 
 
 class EnvironmentDescription(BaseModel):
-    """What an environment is for."""
+    """The description of an environment."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -81,14 +85,14 @@ class EnvironmentDescription(BaseModel):
             ge=0,
             le=1_000_000,
             strict=True,
-            description="Releases go from a lower to a higher one; by default 100 for development,"
-            " 200 for staging and 300 for production.",
+            description="Releases are promoted from a lower to a higher one; by default 100 for"
+            " development, 200 for staging and 300 for production.",
         ),
         BeforeValidator(whole),
     ] = None
 
     def ordered(self) -> dict[str, Any]:
-        """Return its values, with the tier's own order unless one is given."""
+        """Return the fields, with the default order of the tier unless one is given."""
         order = self.promotion_order
         return {
             "tier": self.tier,
@@ -99,14 +103,17 @@ class EnvironmentDescription(BaseModel):
 def service_ids(
     connection: Connection, names: Iterable[str], created_at: datetime
 ) -> dict[str, UUID]:
-    """Return the id of each service, after creating those that are new."""
+    """Return the id of each service by name, creating those that do not exist."""
     return _ids(connection, services, {name: {} for name in names}, created_at)
 
 
 def environment_ids(
     connection: Connection, names: Iterable[str], created_at: datetime
 ) -> dict[str, UUID]:
-    """Return the id of each environment, after creating those that are new, by their names."""
+    """Return the id of each environment by name, creating those that do not exist.
+
+    The tier of a new one is guessed from its name.
+    """
     guessed = {
         name: EnvironmentDescription(tier=TIERS.get(name, Tier.DEVELOPMENT)).ordered()
         for name in names
@@ -114,39 +121,46 @@ def environment_ids(
     return _ids(connection, environments, guessed, created_at)
 
 
-# Both lists are sorted alike on every database.
+# The order must be the same on every database.
 SERVICE_ORDER: Order = {"name": ByteOrder(services.c.name)}
 ENVIRONMENT_ORDER: Order = {"name": ByteOrder(environments.c.name)}
 
 
 def selected_services() -> Select[Any]:
-    """Return the statement for the list of services, to be ordered and cut into pages."""
+    """Return the unordered SELECT of all services."""
     return _select(services)
 
 
 def selected_environments() -> Select[Any]:
-    """Return the statement for the list of environments, to be ordered and cut into pages."""
+    """Return the unordered SELECT of all environments."""
     return _select(environments)
 
 
 def find_service(connection: Connection, name: str) -> dict[str, Any] | None:
-    """Return the service of that name, or None; nobody changes it while the caller may write."""
+    """Return the service with this name, or None.
+
+    In a transaction that writes, the row is locked until it ends.
+    """
     return _find(connection, services, name)
 
 
 def find_environment(connection: Connection, name: str) -> dict[str, Any] | None:
-    """Return the environment of that name, or None; as `find_service` does."""
+    """Return the environment with this name, or None; locks as `find_service` does."""
     return _find(connection, environments, name)
 
 
-def describe_service(connection: Connection, name: str, told: ServiceDescription) -> bool:
-    """Write down what a service is; return whether it was created by that."""
-    return _describe(connection, services, name, told.model_dump())
+def describe_service(
+    connection: Connection, name: str, description: ServiceDescription
+) -> bool:
+    """Create a service or replace its description; return whether it was created."""
+    return _describe(connection, services, name, description.model_dump())
 
 
-def describe_environment(connection: Connection, name: str, told: EnvironmentDescription) -> bool:
-    """Write down what an environment is for; return whether it was created by that."""
-    return _describe(connection, environments, name, told.ordered())
+def describe_environment(
+    connection: Connection, name: str, description: EnvironmentDescription
+) -> bool:
+    """Create an environment or replace its description; return whether it was created."""
+    return _describe(connection, environments, name, description.ordered())
 
 
 def _select(table: Table) -> Select[Any]:
@@ -160,26 +174,31 @@ def _find(connection: Connection, table: Table, name: str) -> dict[str, Any] | N
     return pages.one(connection, statement)
 
 
-def _describe(connection: Connection, table: Table, name: str, told: dict[str, Any]) -> bool:
-    row = {"id": uuid7(), "name": name, "created_at": now(), **told}
+def _describe(
+    connection: Connection, table: Table, name: str, description: dict[str, Any]
+) -> bool:
+    row = {"id": uuid7(), "name": name, "created_at": now(), **description}
     if inserted(connection, table, row):
         return True
-    connection.execute(update(table).where(table.c.name == name).values(told))
+    connection.execute(update(table).where(table.c.name == name).values(description))
     return False
 
 
 def _ids(
-    connection: Connection, table: Table, told: Mapping[str, dict[str, Any]], created_at: datetime
+    connection: Connection,
+    table: Table,
+    descriptions: Mapping[str, dict[str, Any]],
+    created_at: datetime,
 ) -> dict[str, UUID]:
-    by_name = select(table.c.name, table.c.id).where(table.c.name.in_(told))
+    by_name = select(table.c.name, table.c.id).where(table.c.name.in_(descriptions))
     found = _pairs(connection, by_name)
-    missing = sorted(told.keys() - found.keys())
+    missing = sorted(descriptions.keys() - found.keys())
     if missing:
         rows = [
-            {"id": uuid7(), "name": name, "created_at": created_at, **told[name]}
+            {"id": uuid7(), "name": name, "created_at": created_at, **descriptions[name]}
             for name in missing
         ]
-        # Two first sights at once are one.
+        # Another transaction may create the same one at the same time.
         connection.execute(insert_new(connection, table), rows)
         found = _pairs(connection, by_name)
     return found

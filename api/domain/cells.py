@@ -1,4 +1,4 @@
-"""Cells: a service in an environment, where one transaction decides at a time."""
+"""Cells of the matrix: a service in an environment, and the lock on each."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from api.domain.kit import sql
 
 
 class Cell(NamedTuple):
-    """A service in an environment, by their ids."""
+    """A service in an environment, by id."""
 
     service_id: UUID
     environment_id: UUID
 
 
 def hold(connection: Connection, places: Sequence[tuple[str, str]], at: datetime) -> list[Cell]:
-    """Return and lock the cell of each service and environment, created if they are new.
+    """Lock the cells of these services and environments until the transaction ends.
 
-    `places` are pairs of a service's and an environment's name, `at` is when they were first seen.
+    `places` are pairs of a service's and an environment's name; those that do not exist are created
+    with `created_at = at`. Returns one cell for each place, in the same order.
     """
     services = catalog.service_ids(connection, {service for service, _ in places}, at)
     environments = catalog.environment_ids(connection, {name for _, name in places}, at)
     cells = [Cell(services[service], environments[name]) for service, name in places]
-    # Always in the same order, or two batches could wait for each other for ever.
+    # Always in the same order, or two batches could deadlock.
     for cell in sorted(set(cells)):
         lock(connection, cell)
     return cells
 
 
 def lock(connection: Connection, cell: Cell) -> None:
-    """Let no other transaction decide about this cell until this one ends."""
+    """Lock a cell until the transaction ends."""
     sql.lock(connection, cell.service_id.int ^ (cell.environment_id.int << 1))

@@ -1,4 +1,4 @@
-"""The matrix: for each service and environment, what runs there and what git declares for it."""
+"""The matrix: the release that runs of each service in each environment, and the declared one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from sqlalchemy import (
     true,
 )
 
-from api.domain.declarations.model import SAID
+from api.domain.declarations.model import CONTENT
 from api.domain.declarations.store import latest, not_withdrawn
 from api.domain.deployments.model import Status
 from api.domain.kit.sql import ByteOrder
 from api.tables import declarations, deployments, environments, services
 
 
-class State(StrEnum):
-    """Whether what runs is what git declares; docs/gitops.md has the same words."""
+class SyncState(StrEnum):
+    """How the running release compares to the declared one; docs/gitops.md defines these states."""
 
     IN_SYNC = "in-sync"
     PENDING = "pending"
@@ -48,7 +48,7 @@ _OBSERVED = (
     deployments.c.finished_at.label("since"),
     deployments.c.id.label("deployment_id"),
 )
-_DECLARED = (*SAID, "declared_at")
+_DECLARED = (*CONTENT, "declared_at")
 _ORDER = (
     ByteOrder(services.c.name),
     environments.c.promotion_order,
@@ -59,10 +59,11 @@ _ORDER = (
 def running(
     connection: Connection, among: Collection[str], service: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return one row for each service, or for one, that runs in one of some environments.
+    """Return the running release of each service in these environments, or of one service.
 
-    What runs is what last succeeded there, by the time it finished: a later failure or a rollout
-    under way does not replace it. Rows are sorted by service, then in the order of promotion.
+    The running release is that of the last successful deployment, by `finished_at`; neither a later
+    failure nor a deployment in progress replaces it. Rows are sorted by service, then by promotion
+    order.
     """
     statement = (
         select(_SERVICE, _ENVIRONMENT, *_OBSERVED)
@@ -75,10 +76,10 @@ def running(
 
 
 def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, Any]]:
-    """Return one row for each service and environment where something runs or is declared.
+    """Return one row for each service and environment with a running or declared release.
 
-    With `at`, it is what had finished and what was declared by then. Rows are sorted by service,
-    then in the order of promotion.
+    With `at`, the rows show what had finished and what was declared at that time. Rows are sorted
+    by service, then by promotion order.
     """
     newest = deployments.alias()
     ended_later = false() if at is None else newest.c.finished_at > at
@@ -106,25 +107,26 @@ def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, 
 
 def state(
     observed: Mapping[str, Any], declared: Mapping[str, Any] | None, *, deploying: bool
-) -> State:
-    """Return whether what was seen to run is what is declared.
+) -> SyncState:
+    """Compare the running release with the declared one.
 
-    What differs is pending while a deployment is under way, or while none has finished since it was
-    declared; otherwise it has drifted. Nobody knows of what was never seen or is not declared.
+    A difference is PENDING while a deployment is in progress or none has finished since the
+    declaration, and DRIFTED otherwise. The state is UNKNOWN if nothing is declared, or nothing was
+    ever deployed.
     """
     if declared is None:
-        return State.UNKNOWN
+        return SyncState.UNKNOWN
     if deploying:
-        return State.PENDING
+        return SyncState.PENDING
     if observed["deployment_id"] is None:
-        return State.UNKNOWN
+        return SyncState.UNKNOWN
     if _agree(observed, declared):
-        return State.IN_SYNC
-    return State.PENDING if declared["declared_at"] > observed["since"] else State.DRIFTED
+        return SyncState.IN_SYNC
+    return SyncState.PENDING if declared["declared_at"] > observed["since"] else SyncState.DRIFTED
 
 
 def _agree(observed: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
-    """Tell whether two releases are one: by digest if both have one, else by version."""
+    """Return whether two releases are the same: by digest if both have one, else by version."""
     if observed["image_digest"] and declared["image_digest"]:
         return bool(observed["image_digest"] == declared["image_digest"])
     return bool(observed["version"] == declared["version"])
@@ -132,8 +134,8 @@ def _agree(observed: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
 
 def _cell(row: RowMapping) -> dict[str, Any]:
     cell: dict[str, Any] = dict(row)
-    told = {name: cell.pop(f"declared_{name}") for name in _DECLARED}
-    cell["declared"] = told if told["declared_at"] else None
+    declared = {name: cell.pop(f"declared_{name}") for name in _DECLARED}
+    cell["declared"] = declared if declared["declared_at"] else None
     cell["state"] = state(cell, cell["declared"], deploying=cell["deploying"])
     return cell
 
@@ -147,13 +149,13 @@ def _cells() -> FromClause:
 
 
 def _last_success(at: datetime | None = None) -> ScalarSelect[UUID]:
-    """Return the id of what last succeeded in a cell."""
+    """Select the id of the last successful deployment of a cell."""
     earlier = deployments.alias()
     return _last(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED)
 
 
 def _last_start(at: datetime | None = None) -> ScalarSelect[UUID]:
-    """Return the id of what last began in a cell, whatever became of it."""
+    """Select the id of the deployment of a cell that started last, whatever its status."""
     earlier = deployments.alias()
     return _last(earlier, earlier.c.started_at, at)
 
@@ -164,7 +166,7 @@ def _last(
     at: datetime | None,
     *conditions: ColumnElement[bool],
 ) -> ScalarSelect[UUID]:
-    """Return the id of the last deployment of a cell by some time: one look along an index."""
+    """Select the id of the last deployment of a cell by `time`: one index lookup."""
     return (
         select(earlier.c.id)
         .where(

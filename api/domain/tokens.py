@@ -1,7 +1,7 @@
-"""Tokens: who may do what. A token is shown once; what is kept of it is a hash.
+"""API tokens and their scopes. A token is shown once, when it is created; only a hash is stored.
 
-The scopes: `read`; `write`, which includes reading; `admin`, which is everything; and
-`ingest:<source>`, which opens the way in for the events of that source and nothing else.
+The scopes are `read`; `write`, which includes `read`; `admin`, which includes all others; and
+`ingest:<source>`, which allows sending events of that source and nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from api.tables import tokens
 
 READ, WRITE, ADMIN = "read", "write", "admin"
 TEXT = re.compile(r"slw_(?P<id>[0-9a-f]{32})_(?P<secret>[A-Za-z0-9_-]{43})", re.ASCII)
-# Compared when there is no such token, so that a known id cannot be told by the time it takes.
+# Compared when the id is unknown, so that the response time does not reveal which ids exist.
 NO_HASH = "0" * 64
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
@@ -45,7 +45,10 @@ def _sorted(scopes: list[str]) -> list[str]:
 
 
 class NewToken(BaseModel):
-    """A token as it is asked for; several may have one name, so that one can replace another."""
+    """A request for a token.
+
+    Names need not be unique, so that a new token can replace an old one step by step.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -54,34 +57,35 @@ class NewToken(BaseModel):
         json_schema_extra={"example": {"name": "ci", "scopes": ["write"]}},
     )
 
-    name: Annotated[Name, Field(description="Whose it is; the logs show it.")]
+    name: Annotated[Name, Field(description="Who uses it; shown in the logs.")]
     scopes: Annotated[
         list[Scope],
-        Field(min_length=1, max_length=20, description="What it is good for."),
+        Field(min_length=1, max_length=20, description="What it grants."),
         AfterValidator(_sorted),
     ]
     expires_at: Annotated[
-        FutureTime | None, Field(description="From then on it is refused; null for never.")
+        FutureTime | None,
+        Field(description="When it expires; null if it is valid until it is revoked."),
     ] = None
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a token by its id and name, and what it may do."""
+    """The authenticated caller of a request: its token's id, name and scopes."""
 
     id: str
     name: str
     scopes: frozenset[str]
 
     def may(self, scope: str) -> bool:
-        """Say whether the token is good for what needs this scope."""
+        """Return whether the caller's scopes include this one."""
         return (
             scope in self.scopes or ADMIN in self.scopes or (scope == READ and WRITE in self.scopes)
         )
 
 
-class Reason(StrEnum):
-    """Why a token, or its absence, is refused."""
+class Refusal(StrEnum):
+    """Why a request is refused."""
 
     MISSING = "missing"
     MALFORMED = "malformed"
@@ -94,21 +98,21 @@ class Reason(StrEnum):
 
 
 class InvalidTokenError(Exception):
-    """A token is not good for anything; its id is known when its text has one."""
+    """A token is not valid; `token_id` is set if the token is well-formed."""
 
-    def __init__(self, reason: Reason, token_id: UUID | None = None) -> None:
+    def __init__(self, reason: Refusal, token_id: UUID | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.token_id = token_id
 
 
-# The columns of a token as it is told: all but the hash.
+# The columns that are shown: all but the hash.
 FIELDS = tuple(column for column in tokens.c if column is not tokens.c.secret_hash)
 ORDER: Order = {"created_at": tokens.c.created_at, "id": tokens.c.id}
 
 
 def create(connection: Connection, new: NewToken) -> tuple[dict[str, Any], str]:
-    """Make a token; return it as it is told, and its text, which nobody can tell again."""
+    """Create a token; return its fields and its text, which cannot be recovered later."""
     secret = secrets.token_urlsafe(32)
     row = {
         "id": uuid7(),
@@ -119,23 +123,23 @@ def create(connection: Connection, new: NewToken) -> tuple[dict[str, Any], str]:
         "last_used_at": None,
     }
     connection.execute(insert(tokens), row)
-    told = {column.name: row[column.name] for column in FIELDS}
-    return told, f"slw_{row['id'].hex}_{secret}"
+    shown = {column.name: row[column.name] for column in FIELDS}
+    return shown, f"slw_{row['id'].hex}_{secret}"
 
 
 def find(connection: Connection, token_id: UUID) -> dict[str, Any] | None:
-    """Return the token of that id as it is told, or None."""
+    """Return the token with this id, without its hash, or None."""
     statement = selected().where(tokens.c.id == token_id)
     return pages.one(connection, statement)
 
 
 def selected() -> Select[Any]:
-    """Return the statement for the list of tokens, to be ordered and cut into pages."""
+    """Return the unordered SELECT of all tokens, without their hashes."""
     return select(*FIELDS)
 
 
 def revoke(connection: Connection, token_id: UUID) -> bool:
-    """Make a token useless for ever; say whether there is one of that id, revoked by now or not."""
+    """Revoke a token. Return False if the id is unknown; revoking twice is fine."""
     known = tokens.c.id == token_id
     connection.execute(
         update(tokens).where(known, tokens.c.revoked_at.is_(None)).values(revoked_at=now())
@@ -144,28 +148,34 @@ def revoke(connection: Connection, token_id: UUID) -> bool:
 
 
 def authenticate(connection: Connection, text: str) -> Caller:
-    """Return whose token this is. Raises InvalidTokenError."""
+    """Return the caller whose token this is.
+
+    Raises InvalidTokenError if it is malformed, unknown, revoked or expired.
+    """
     parts = TEXT.fullmatch(text)
     if parts is None:
-        raise InvalidTokenError(Reason.MALFORMED)
+        raise InvalidTokenError(Refusal.MALFORMED)
     token_id = UUID(parts["id"])
     row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
     matches = hmac.compare_digest(
         _hash(parts["secret"]), NO_HASH if row is None else row.secret_hash
     )
     if row is None:
-        raise InvalidTokenError(Reason.UNKNOWN, token_id)
+        raise InvalidTokenError(Refusal.UNKNOWN, token_id)
     if not matches:
-        raise InvalidTokenError(Reason.WRONG_SECRET, token_id)
+        raise InvalidTokenError(Refusal.WRONG_SECRET, token_id)
     if row.revoked_at is not None:
-        raise InvalidTokenError(Reason.REVOKED, token_id)
+        raise InvalidTokenError(Refusal.REVOKED, token_id)
     if row.expires_at is not None and row.expires_at <= now():
-        raise InvalidTokenError(Reason.EXPIRED, token_id)
+        raise InvalidTokenError(Refusal.EXPIRED, token_id)
     return Caller(str(row.id), row.name, frozenset(row.scopes))
 
 
 def note_use(connection: Connection, token_id: UUID, at: datetime) -> None:
-    """Keep when a token was used, unless that was noted within the last minute, or is just now."""
+    """Store when a token was last used, at most once a minute.
+
+    Does nothing while another transaction is storing it.
+    """
     due = (
         select(tokens.c.id)
         .where(

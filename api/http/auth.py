@@ -25,7 +25,7 @@ from api.database import database
 from api.domain import tokens
 from api.domain.events import signatures
 from api.domain.kit.times import now
-from api.domain.tokens import ADMIN, READ, WRITE, Caller, InvalidTokenError, Reason
+from api.domain.tokens import ADMIN, READ, WRITE, Caller, InvalidTokenError, Refusal
 from api.http import rate_limits
 from api.logs import PROBES
 from api.settings import Settings
@@ -37,8 +37,8 @@ CHALLENGE = 'Bearer realm="slipway"'
 BOOTSTRAP = Caller("bootstrap", "bootstrap", frozenset({ADMIN}))
 # Only who knows the secret is told more than that it does not fit.
 WORDS = {
-    Reason.REVOKED: "The token was revoked.",
-    Reason.EXPIRED: "The token has expired.",
+    Refusal.REVOKED: "The token was revoked.",
+    Refusal.EXPIRED: "The token has expired.",
 }
 
 log = structlog.get_logger()
@@ -172,7 +172,7 @@ def _authenticate_signature() -> None:
         log.warning("the webhook secrets cannot be used", error=str(error))
         secrets = []
     if not signatures.verify(secrets, request.raw_body(), signature):  # type: ignore[attr-defined]
-        _note_failure(Reason.WRONG_SIGNATURE)
+        _note_failure(Refusal.WRONG_SIGNATURE)
         _refuse(HTTPStatus.UNAUTHORIZED, "The signature does not fit the body.")
     g.caller = Caller(f"{source}-webhook", source, frozenset({f"ingest:{source}"}))
 
@@ -219,16 +219,16 @@ def _authorize() -> None:
         return
     words = " or ".join(scopes)
     if who is None:
-        _note_failure(Reason.MISSING)
+        _note_failure(Refusal.MISSING)
         detail = f"This needs a token with the scope {words}: send Authorization: Bearer <token>"
         _refuse(HTTPStatus.UNAUTHORIZED, detail)
-    _note_failure(Reason.INSUFFICIENT_SCOPE)
+    _note_failure(Refusal.INSUFFICIENT_SCOPE)
     detail = f"This needs the scope {words}, which the token {who.name} does not have."
     error = f'error="insufficient_scope", scope="{" ".join(scopes)}"'
     _refuse(HTTPStatus.FORBIDDEN, detail, error)
 
 
-def _note_failure(reason: Reason, token_id: UUID | None = None) -> None:
+def _note_failure(reason: Refusal, token_id: UUID | None = None) -> None:
     gate: Gate = current_app.extensions["auth"]
     gate.failures.labels(reason).inc()
     known = {} if token_id is None else {"token_id": str(token_id)}

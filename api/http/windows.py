@@ -17,7 +17,7 @@ SCHEME = "windows"
 SWEEP_EVERY_S = 60
 
 
-class Window(NamedTuple):
+class FixedWindow(NamedTuple):
     """How many were counted until a window ends, in seconds since the epoch."""
 
     ends: float
@@ -32,7 +32,7 @@ class WindowStorage(Storage):
     def __init__(self, uri: str | None = None, **options: Any) -> None:
         super().__init__(uri, **options)
         self._lock = threading.Lock()
-        self._windows: dict[str, Window] = {}
+        self._windows: dict[str, FixedWindow] = {}
         self._swept = time.time()
 
     @property
@@ -44,7 +44,7 @@ class WindowStorage(Storage):
         """Count, in a window of `expiry` seconds that begins with the first; return the count."""
         with self._lock:
             self._sweep()
-            window = self._open(key) or Window(time.time() + expiry, 0)
+            window = self._open(key) or FixedWindow(time.time() + expiry, 0)
             requests = window.requests + amount
             self._windows[key] = window._replace(requests=requests)
             return requests
@@ -77,7 +77,7 @@ class WindowStorage(Storage):
         with self._lock:
             self._windows.pop(key, None)
 
-    def _open(self, key: str) -> Window | None:
+    def _open(self, key: str) -> FixedWindow | None:
         window = self._windows.get(key)
         return window if window and window.ends > time.time() else None
 

@@ -13,7 +13,7 @@ from api.domain import matrix as domain
 from api.domain.declarations.model import Folder
 from api.domain.kit.times import Time
 from api.domain.kit.types import Commit, ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
-from api.domain.matrix import State
+from api.domain.matrix import SyncState
 
 bp = APIBlueprint(
     "matrix",
@@ -62,7 +62,7 @@ class MatrixCell(BaseModel):
     declared: Declared | None
     deploying: Annotated[bool, Field(description="Whether the latest deployment has not ended.")]
     state: Annotated[
-        State,
+        SyncState,
         Field(
             description="in-sync: what runs is what is declared; pending: it is not, and is being"
             " deployed or was declared since; drifted: something else runs; unknown: nothing is"

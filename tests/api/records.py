@@ -9,10 +9,10 @@ from uuid import UUID
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.rules.periods import Window
-from api.domain.dora.rules.records import Cell, Deployment, Incident
+from api.domain.dora.rules.records import Deployment, Incident, Place
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
-PROD = Cell("checkout", "prod")
+PROD = Place("checkout", "prod")
 WINDOW = Window(BEGIN, BEGIN + timedelta(days=10))
 
 
@@ -31,7 +31,7 @@ def deployment(
 ) -> Deployment:
     told = Deployment(
         id=UUID(int=number),
-        cell=PROD,
+        place=PROD,
         version=version,
         image_digest=None,
         config_revision=None,

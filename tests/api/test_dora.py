@@ -13,11 +13,11 @@ from api.domain.changes.versions import KnownVersion
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.rules import failures, timelines
 from api.domain.dora.rules.assessments import assess
-from api.domain.dora.rules.deliveries import deliver
 from api.domain.dora.rules.failures import recover
 from api.domain.dora.rules.figures import percentile_90
+from api.domain.dora.rules.first_deliveries import first_deliveries
 from api.domain.dora.rules.periods import Interval, Window, split
-from api.domain.dora.rules.records import Cell, Deployment, History, Incident
+from api.domain.dora.rules.records import Deployment, History, Incident, Place
 from tests.api.records import PROD, WINDOW, deployment, hour, incident
 
 # Periods
@@ -82,7 +82,7 @@ def delivered(
         {"checkout": before or set()},
         {"checkout": known},
     )
-    return [each.versions for each in deliver(history, WINDOW).values()]
+    return [each.versions for each in first_deliveries(history, WINDOW).values()]
 
 
 def test_a_version_brings_the_versions_that_were_skipped() -> None:
@@ -112,7 +112,7 @@ def test_versions_that_are_no_semver_bring_what_was_committed_until_then() -> No
 
 
 def linked(incidents: list[Incident], *deployments: Deployment) -> dict[int, list[bool]]:
-    links, _ = failures.link(incidents, timelines.by_cell(deployments))
+    links, _ = failures.attribute(incidents, timelines.by_place(deployments))
     return {key.int: [each.stated for each in found] for key, found in links.items()}
 
 
@@ -137,7 +137,7 @@ def test_an_incident_is_about_the_latest_attempt_that_is_no_resync() -> None:
         deployment(2, "2", 2, status=Status.FAILED),
         deployment(3, "1", 3, kind=Kind.RESYNC),
         deployment(4, "3", 4, status=Status.CANCELLED),
-        deployment(5, "4", 5, cell=Cell("checkout", "live")),
+        deployment(5, "4", 5, place=Place("checkout", "live")),
         deployment(6, "5", 6, status=Status.RUNNING),
     ]
 
@@ -148,7 +148,7 @@ def test_an_incident_is_about_the_latest_attempt_that_is_no_resync() -> None:
 
 
 def blamed(*deployments: Deployment) -> dict[int, int]:
-    found = failures.rolled_back(timelines.by_cell(deployments))
+    found = failures.rolled_back(timelines.by_place(deployments))
     return {key.int: rollback.id.int for key, rollback in found.items()}
 
 
@@ -186,8 +186,8 @@ def test_a_rollback_that_failed_or_began_before_blames_nothing() -> None:
 def recovered(
     failed: Deployment, incidents: list[Incident], *others: Deployment
 ) -> tuple[float, int | None] | None:
-    links = [failures.Link(each, stated=True) for each in incidents]
-    found = recover(failed, links, timelines.by_cell([failed, *others])[PROD])
+    links = [failures.Attribution(each, stated=True) for each in incidents]
+    found = recover(failed, links, timelines.by_place([failed, *others])[PROD])
     if found is None:
         return None
     return found.seconds / 3600, found.by_deployment.int if found.by_deployment else None

@@ -22,10 +22,10 @@ from api.domain.deployments.model import Kind, Status
 from api.domain.dora.model import Period
 from api.domain.dora.rules import failures, timelines
 from api.domain.dora.rules.assessments import Assessment, Changes, assess
-from api.domain.dora.rules.deliveries import deliver
 from api.domain.dora.rules.figures import add_up
+from api.domain.dora.rules.first_deliveries import first_deliveries
 from api.domain.dora.rules.periods import Interval, Window, split
-from api.domain.dora.rules.records import Cell, Change, Deployment, History, Incident
+from api.domain.dora.rules.records import Change, Deployment, History, Incident, Place
 from api.domain.kit.times import parse_instant
 from tests.api.conftest import json_of
 from tests.api.ledger import Ledger
@@ -39,7 +39,7 @@ hours = st.integers(0, 239)
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[History, Changes]:
     """Draw a history of ten days, in two services and two environments."""
-    cells = [Cell(service, place) for service in ("a", "b") for place in ("prod", "live")]
+    cells = [Place(service, place) for service in ("a", "b") for place in ("prod", "live")]
     deployments = [
         dataclasses.replace(
             deployment(
@@ -49,7 +49,7 @@ def histories(draw: st.DrawFn) -> tuple[History, Changes]:
                 kind=draw(st.sampled_from(Kind)),
                 status=draw(st.sampled_from(Status)),
             ),
-            cell=draw(st.sampled_from(cells)),
+            place=draw(st.sampled_from(cells)),
         )
         for number in range(draw(st.integers(0, 12)))
     ]
@@ -59,7 +59,7 @@ def histories(draw: st.DrawFn) -> tuple[History, Changes]:
         stated = draw(st.sampled_from([None, None, *deployments]))
         resolved = draw(st.one_of(st.none(), st.integers(detected, 300)))
         found = incident(number, detected, resolved, stated.id if stated else None)
-        incidents.append(dataclasses.replace(found, cell=draw(st.sampled_from(cells))))
+        incidents.append(dataclasses.replace(found, place=draw(st.sampled_from(cells))))
     committed = [
         (
             draw(st.sampled_from("ab")),
@@ -78,7 +78,7 @@ def histories(draw: st.DrawFn) -> tuple[History, Changes]:
 
 
 def assessed(history: History, changes: Changes) -> tuple[list[Assessment], list[Incident]]:
-    return assess(history, deliver(history, WINDOW), changes, WINDOW)
+    return assess(history, first_deliveries(history, WINDOW), changes, WINDOW)
 
 
 @given(histories(), st.randoms(use_true_random=False))
@@ -112,7 +112,7 @@ def test_every_deployment_has_a_part_in_each_metric_once(told: tuple[History, Ch
 
 
 def measured(told: tuple[History, Changes], interval: Interval) -> list[Period]:
-    found, unlinked = assessed(*told)
+    found, unattributed = assessed(*told)
     return [
         add_up(
             period,
@@ -124,7 +124,7 @@ def measured(told: tuple[History, Changes], interval: Interval) -> list[Period]:
                 and each.recovery
                 and each.recovery.at in period
             ],
-            sum(each.detected_at in period for each in unlinked),
+            sum(each.detected_at in period for each in unattributed),
         )
         for period in split(WINDOW, interval)
     ]
@@ -195,20 +195,20 @@ def test_the_lists_and_the_metrics_put_an_incident_down_to_the_same_deployment(
     ]
     incidents = [incident_record(each) for each in listed]
 
-    links, unlinked = failures.link(incidents, timelines.by_cell(deployments))
+    links, unattributed = failures.attribute(incidents, timelines.by_place(deployments))
 
     causes = {link.incident.id: cause for cause, found in links.items() for link in found}
-    assert causes | {each.id: None for each in unlinked} == {
+    assert causes | {each.id: None for each in unattributed} == {
         UUID(each["id"]): each["deployment_id"] and UUID(each["deployment_id"]) for each in listed
     }
     assert causes
-    assert unlinked
+    assert unattributed
 
 
 def deployment_record(item: dict[str, Any]) -> Deployment:
     return Deployment(
         id=UUID(item["id"]),
-        cell=Cell(item["service"], item["environment"]),
+        place=Place(item["service"], item["environment"]),
         version=item["version"],
         image_digest=item["image_digest"],
         config_revision=item["config_revision"],
@@ -223,7 +223,7 @@ def incident_record(item: dict[str, Any]) -> Incident:
     stated = item["deployment_id"] if item["link"] == "stated" else None
     return Incident(
         id=UUID(item["id"]),
-        cell=Cell(item["service"], item["environment"]),
+        place=Place(item["service"], item["environment"]),
         detected_at=parse_instant(item["detected_at"]),
         resolved_at=item["resolved_at"] and parse_instant(item["resolved_at"]),
         deployment_id=stated and UUID(stated),

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Select, func, select
 
 from api.domain.changes.versions import KnownVersion
 from api.domain.kit import pages
-from api.domain.kit.pages import Order, Span
+from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.types import Name, Version
 from api.tables import changes, services
 
 
-class Filters(Span):
+class Filters(TimeRange):
     """What a list of changes is narrowed to; `from` and `to` are about `committed_at`."""
 
     service: Name | None = None

@@ -21,8 +21,8 @@ SEMVER = re.compile(
 )
 
 # What sorts a service's versions; None for one whose place is not known.
-Place = tuple[Any, ...]
-Order = Callable[[str], Place | None]
+Precedence = tuple[Any, ...]
+Order = Callable[[str], Precedence | None]
 
 
 class KnownVersion(NamedTuple):
@@ -44,7 +44,7 @@ def ordering(latest_commits: Mapping[str, datetime], others: Collection[str] = (
 
 
 @lru_cache(maxsize=10_000)
-def precedence(version: str) -> Place | None:
+def precedence(version: str) -> Precedence | None:
     """Return what a version compares by (semver.org, section 11); None if it is no SemVer."""
     found = SEMVER.fullmatch(version)
     if found is None:

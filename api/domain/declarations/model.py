@@ -32,7 +32,7 @@ Folder = Annotated[
 SOURCE = ("repository", "path")
 RELEASE = ("version", "image_digest")
 # What a fact says, beside where and when.
-SAID = (*RELEASE, "config_revision", *SOURCE)
+CONTENT = (*RELEASE, "config_revision", *SOURCE)
 
 
 class DeclaredRelease(BaseModel):
@@ -103,7 +103,7 @@ class NewDeclarations(BaseModel):
     ]
 
 
-class Fact(NamedTuple):
+class Declaration(NamedTuple):
     """From some time on, a release is declared in a cell; or nothing any more, if it names none."""
 
     service: str

@@ -14,8 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog
-from api.domain.declarations.model import RELEASE, SAID, SOURCE, Fact, NewDeclarations
-from api.domain.declarations.store import facts_of
+from api.domain.declarations.model import CONTENT, RELEASE, SOURCE, Declaration, NewDeclarations
+from api.domain.declarations.store import declared_for
 from api.domain.kit.times import now
 from api.tables import declarations
 
@@ -27,7 +27,7 @@ def record(connection: Connection, environment: str, new: NewDeclarations) -> No
     store(connection, list(_new_facts(connection, environment, new)))
 
 
-def store(connection: Connection, facts: Sequence[Fact]) -> None:
+def store(connection: Connection, facts: Sequence[Declaration]) -> None:
     """Write facts down; of one cell and instant, what is told last holds."""
     if not facts:
         return
@@ -41,7 +41,7 @@ def store(connection: Connection, facts: Sequence[Fact]) -> None:
             "id": uuid7(),
             "service_id": of_service[each.service],
             "environment_id": of_environment[each.environment],
-            **{name: getattr(each, name) for name in (*SAID, "declared_at")},
+            **{name: getattr(each, name) for name in (*CONTENT, "declared_at")},
             "created_at": told_at,
         }
         for each in facts
@@ -51,15 +51,17 @@ def store(connection: Connection, facts: Sequence[Fact]) -> None:
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["service_id", "environment_id", "declared_at"],
-            set_={name: statement.excluded[name] for name in SAID},
+            set_={name: statement.excluded[name] for name in CONTENT},
         ),
         rows,
     )
 
 
-def _new_facts(connection: Connection, environment: str, new: NewDeclarations) -> Iterator[Fact]:
+def _new_facts(
+    connection: Connection, environment: str, new: NewDeclarations
+) -> Iterator[Declaration]:
     said_at = new.declared_at or now()
-    known = {each["service"]: each for each in facts_of(connection, environment, said_at)}
+    known = {each["service"]: each for each in declared_for(connection, environment, said_at)}
     whole = new.model_dump(include={"config_revision", *SOURCE})
     nothing = dict.fromkeys(RELEASE)
     for service, release in new.services.items():
@@ -68,7 +70,9 @@ def _new_facts(connection: Connection, environment: str, new: NewDeclarations) -
         before = known.pop(service, None)
         # What is not told, such as since when, may be known already.
         if not before or any(before[name] != said[name] for name in (*RELEASE, *SOURCE, *told)):
-            yield Fact(**{"declared_at": said_at, **said}, service=service, environment=environment)
+            yield Declaration(
+                **{"declared_at": said_at, **said}, service=service, environment=environment
+            )
     for service, before in known.items():
         if all(before[name] == whole[name] for name in SOURCE):
-            yield Fact(service, environment, None, None, **whole, declared_at=said_at)
+            yield Declaration(service, environment, None, None, **whole, declared_at=said_at)

@@ -16,8 +16,8 @@ from sqlalchemy import (
 )
 
 from api.domain import catalog
-from api.domain.declarations.model import SAID
-from api.domain.kit.pages import Order, Span
+from api.domain.declarations.model import CONTENT
+from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.sql import ByteOrder
 from api.domain.kit.types import (
     Name,
@@ -25,7 +25,7 @@ from api.domain.kit.types import (
 from api.tables import declarations, environments, services
 
 
-class Filters(Span):
+class Filters(TimeRange):
     """What a list of declarations is narrowed to; `from` and `to` are about `declared_at`."""
 
     service: Name | None = None
@@ -36,7 +36,7 @@ FIELDS = (
     declarations.c.id,
     services.c.name.label("service"),
     environments.c.name.label("environment"),
-    *(declarations.c[name] for name in SAID),
+    *(declarations.c[name] for name in CONTENT),
     declarations.c.declared_at,
     declarations.c.created_at,
 )
@@ -86,18 +86,18 @@ def find(connection: Connection, environment: str) -> dict[str, Any] | None:
     known = catalog.find_environment(connection, environment)
     if known is None:
         return None
-    facts = facts_of(connection, environment)
+    facts = declared_for(connection, environment)
     return {"environment": environment, "services": {each.pop("service"): each for each in facts}}
 
 
-def facts_of(
+def declared_for(
     connection: Connection, environment: str, at: datetime | None = None
 ) -> list[dict[str, Any]]:
     """Return what is declared for an environment, by service, as far as it was not withdrawn."""
     statement = (
         select(
             services.c.name.label("service"),
-            *(declarations.c[name] for name in (*SAID, "declared_at")),
+            *(declarations.c[name] for name in (*CONTENT, "declared_at")),
         )
         .select_from(
             services.join(environments, environments.c.name == environment).join(

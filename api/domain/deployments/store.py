@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.kit import pages
-from api.domain.kit.pages import Order, Span
+from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.types import (
     Name,
     Version,
@@ -18,7 +18,7 @@ from api.domain.kit.types import (
 from api.tables import deployments, environments, services
 
 
-class Filters(Span):
+class Filters(TimeRange):
     """What a list of deployments is narrowed to; `from` and `to` are about `started_at`."""
 
     service: Name | None = None

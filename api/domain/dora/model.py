@@ -140,7 +140,7 @@ class Metrics(Span):
     unrecovered: UnrecoveredList
 
 
-class LooseIncident(BaseModel):
+class UnattributedIncident(BaseModel):
     """An incident that no deployment is stated for and none can be inferred."""
 
     id: UUID
@@ -149,8 +149,8 @@ class LooseIncident(BaseModel):
     detected_at: AwareDatetime
 
 
-class LooseIncidents(BaseModel):
+class UnattributedIncidents(BaseModel):
     """How many there are, and the oldest of them."""
 
     count: int
-    items: Annotated[list[LooseIncident], Field(description=f"At most {MAX_LISTED}.")]
+    items: Annotated[list[UnattributedIncident], Field(description=f"At most {MAX_LISTED}.")]

@@ -15,20 +15,20 @@ from sqlalchemy import Connection
 from api.domain.dora.loading import contents, rows, stretches
 from api.domain.dora.model import (
     MAX_LISTED,
-    LooseIncident,
-    LooseIncidents,
     Metrics,
     Period,
     Periods,
     ServicePeriods,
+    UnattributedIncident,
+    UnattributedIncidents,
     Unrecovered,
     UnrecoveredList,
 )
 from api.domain.dora.query import Query
 from api.domain.dora.rules.assessments import Assessment, assess
-from api.domain.dora.rules.deliveries import deliver
 from api.domain.dora.rules.explanations import Explanations, explain
 from api.domain.dora.rules.figures import add_up
+from api.domain.dora.rules.first_deliveries import first_deliveries
 from api.domain.dora.rules.periods import Window, split
 from api.domain.dora.rules.reasons import Reason
 from api.domain.dora.rules.records import Incident
@@ -43,7 +43,7 @@ class _Assessed:
     environments: Sequence[str]
     services: Sequence[str]
     assessments: Sequence[Assessment]
-    unlinked: Sequence[Incident]
+    unattributed: Sequence[Incident]
 
     def index(self, instant: datetime) -> int | None:
         """Return the number of the period that an instant is in."""
@@ -64,7 +64,7 @@ def measure(connection: Connection, query: Query) -> Metrics:
         since=assessed.window.since,
         until=assessed.window.until,
         environments=list(assessed.environments),
-        overall=Periods(periods=_add_up(assessed, assessed.assessments, assessed.unlinked)),
+        overall=Periods(periods=_add_up(assessed, assessed.assessments, assessed.unattributed)),
         services=_services(assessed),
         unrecovered=_unrecovered(assessed),
     )
@@ -89,16 +89,16 @@ def explanations(
         until=assessed.window.until,
         environments=list(assessed.environments),
         items=[explain(each, assessed.period) for each in islice(following, limit)],
-        incidents_without_deployment=LooseIncidents(
-            count=len(assessed.unlinked),
+        incidents_without_deployment=UnattributedIncidents(
+            count=len(assessed.unattributed),
             items=[
-                LooseIncident(
+                UnattributedIncident(
                     id=each.id,
-                    service=each.cell.service,
-                    environment=each.cell.environment,
+                    service=each.place.service,
+                    environment=each.place.environment,
                     detected_at=each.detected_at,
                 )
-                for each in assessed.unlinked[:MAX_LISTED]
+                for each in assessed.unattributed[:MAX_LISTED]
             ],
         ),
     )
@@ -108,17 +108,17 @@ def _assess(connection: Connection, query: Query) -> _Assessed:
     window = query.window
     scope = stretches.scope(connection, query)
     history = rows.load(connection, scope, window)
-    deliveries = deliver(history, window)
-    services = {each.id: each.cell.service for each in history.deployments}
+    deliveries = first_deliveries(history, window)
+    services = {each.id: each.place.service for each in history.deployments}
     delivered = {
         (services[identifier], version)
         for identifier, delivery in deliveries.items()
         for version in delivery.versions
     }
     changes = contents.changes_of(connection, scope, delivered)
-    assessments, unlinked = assess(history, deliveries, changes, window)
-    named = {each.deployment.cell.service for each in assessments}
-    named |= {each.cell.service for each in unlinked}
+    assessments, unattributed = assess(history, deliveries, changes, window)
+    named = {each.deployment.place.service for each in assessments}
+    named |= {each.place.service for each in unattributed}
     if query.service is not None:
         named |= set(scope.services.values())
     return _Assessed(
@@ -127,27 +127,27 @@ def _assess(connection: Connection, query: Query) -> _Assessed:
         environments=list(scope.environments.values()),
         services=sorted(named),
         assessments=assessments,
-        unlinked=unlinked,
+        unattributed=unattributed,
     )
 
 
 def _services(assessed: _Assessed) -> list[ServicePeriods]:
     assessments: dict[str, list[Assessment]] = defaultdict(list)
     for each in assessed.assessments:
-        assessments[each.deployment.cell.service].append(each)
-    unlinked: dict[str, list[Incident]] = defaultdict(list)
-    for incident in assessed.unlinked:
-        unlinked[incident.cell.service].append(incident)
+        assessments[each.deployment.place.service].append(each)
+    unattributed: dict[str, list[Incident]] = defaultdict(list)
+    for incident in assessed.unattributed:
+        unattributed[incident.place.service].append(incident)
     return [
         ServicePeriods(
-            service=service, periods=_add_up(assessed, assessments[service], unlinked[service])
+            service=service, periods=_add_up(assessed, assessments[service], unattributed[service])
         )
         for service in assessed.services
     ]
 
 
 def _add_up(
-    assessed: _Assessed, assessments: Sequence[Assessment], unlinked: Sequence[Incident]
+    assessed: _Assessed, assessments: Sequence[Assessment], unattributed: Sequence[Incident]
 ) -> list[Period]:
     finished: dict[int | None, list[Assessment]] = defaultdict(list)
     recovered: dict[int | None, list[Assessment]] = defaultdict(list)
@@ -156,7 +156,7 @@ def _add_up(
         if each.recovery and each.verdicts.failed_deployment_recovery_time.numerator:
             recovered[assessed.index(each.recovery.at)].append(each)
     loose: dict[int | None, int] = defaultdict(int)
-    for incident in unlinked:
+    for incident in unattributed:
         loose[assessed.index(incident.detected_at)] += 1
     return [
         add_up(period, finished[index], recovered[index], loose[index])
@@ -174,8 +174,8 @@ def _unrecovered(assessed: _Assessed) -> UnrecoveredList:
     items = [
         Unrecovered(
             deployment_id=each.deployment.id,
-            service=each.deployment.cell.service,
-            environment=each.deployment.cell.environment,
+            service=each.deployment.place.service,
+            environment=each.deployment.place.environment,
             version=each.deployment.version,
             finished_at=each.deployment.moment,
             age_seconds=(assessed.window.until - each.deployment.moment).total_seconds(),

@@ -28,7 +28,7 @@ from api.domain.incidents import reports as incident_reports
 from api.domain.incidents import statements as incident_statements
 from api.domain.kit import pages
 from api.domain.kit.errors import ConflictError
-from api.domain.kit.pages import Order, Span
+from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.sql import inserted
 from api.domain.kit.times import now
 from api.domain.kit.types import Name
@@ -48,8 +48,8 @@ FIELDS = tuple(
 log = structlog.get_logger()
 
 
-class Filters(Span):
-    """The filters of a list of events; `from` and `to` are about `received_at`."""
+class Filters(TimeRange):
+    """Filters of a list of events; `from` and `to` apply to `received_at`."""
 
     source: Name | None = None
     outcome: Outcome | None = None

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Select, select
 
 from api.domain.incidents import causes
 from api.domain.kit import pages
-from api.domain.kit.pages import Order, Span
+from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.types import Name
 from api.tables import environments, incidents, services
 
 
-class Filters(Span):
+class Filters(TimeRange):
     """What a list of incidents is narrowed to; `from` and `to` are about `detected_at`."""
 
     service: Name | None = None

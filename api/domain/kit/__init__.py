@@ -1,1 +1,1 @@
-"""The kit: what every feature is built from and that has no domain in it."""
+"""Building blocks that every feature uses and that know nothing of releases."""

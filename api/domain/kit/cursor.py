@@ -1,4 +1,4 @@
-"""Cursors: opaque positions in a list, good only for the list that they were given out for."""
+"""Cursors: opaque positions in a list, valid only for that list with the same filters."""
 
 from __future__ import annotations
 
@@ -11,35 +11,38 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-# A cursor of ours is about 100 characters long.
+# A cursor is about 100 characters long.
 MAX_LENGTH = 256
 
-# What a row is sorted by: the time and the id that make its place unique, or its name.
+# The sort key of a row: a time and an id, or a name.
 Position = tuple[datetime | UUID | str, ...]
 
 
 class CursorError(ValueError):
-    """The cursor was not given out for this list."""
+    """The cursor does not belong to this list."""
 
     def __init__(self) -> None:
         super().__init__("must be the next_cursor of a page of this list, with the same filters")
 
 
 def encode(position: Position, scope: str) -> str:
-    """Return the cursor of a position, as URL-safe text; the scope is the list and its filters."""
+    """Encode a position as a URL-safe cursor.
+
+    `scope` identifies the list and its filters; only the same scope decodes the cursor.
+    """
     payload = [_fingerprint(scope), *map(str, position)]
     return base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
 
 
 def decode(cursor: str, scope: str, types: Sequence[type]) -> Position:
-    """Return the position of a cursor, which holds a value of each of these types.
+    """Decode the position in a cursor, one value for each of `types`.
 
-    Raises CursorError for a made-up one, and for one of another list or with other filters.
+    Raises CursorError if the cursor is malformed or was issued for another scope.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        fingerprint, *told = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        position = tuple(_read(kind, text) for kind, text in zip(types, told, strict=True))
+        fingerprint, *texts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        position = tuple(_read(kind, text) for kind, text in zip(types, texts, strict=True))
     except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise CursorError from error
     if fingerprint != _fingerprint(scope):

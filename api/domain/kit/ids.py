@@ -1,4 +1,4 @@
-"""Ids: UUIDs that sort by the time they were made (RFC 9562, section 5.7)."""
+"""Ids: UUIDs that sort by their time of creation (RFC 9562, section 5.7)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from uuid import UUID
 
 
 def derived(identifier: UUID, *parts: str | None) -> UUID:
-    """Return the id of something that follows from another: the same for the same parts.
+    """Derive an id from another one; the same arguments give the same id.
 
-    It sorts by time as the other one does: the first 64 bits are the same.
+    The first 64 bits are those of `identifier`, so that both sort by the same time.
     """
     text = " ".join(map(str, (identifier, *parts)))
     rest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) & (2**62 - 1)

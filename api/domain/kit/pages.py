@@ -1,4 +1,4 @@
-"""Lists: walked along an index, page by page, so that inserts neither repeat nor hide a row."""
+"""Keyset pagination: inserts between two pages neither repeat nor hide a row."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sqlalchemy import ColumnElement, Connection, Select, tuple_
 from api.domain.kit.cursor import Position
 from api.domain.kit.times import Time
 
-# The columns a list is sorted by, under the names that its rows have for them.
+# The columns by which a list is sorted, by their names in its rows.
 Order = Mapping[str, ColumnElement[Any]]
 
 
-class Span(BaseModel):
-    """A span of time that a list is narrowed to: half-open, and open at either end."""
+class TimeRange(BaseModel):
+    """Limits a list to a half-open range of time; either end may be left out."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -27,14 +27,14 @@ class Span(BaseModel):
     @field_validator("until")
     @classmethod
     def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
-        """Refuse a range that ends before it begins."""
+        """Reject a range that ends before it begins."""
         since: datetime | None = info.data.get("since")
         if until is not None and since is not None and until < since:
             raise ValueError("must not be before from")
         return until
 
     def within(self, column: ColumnElement[datetime]) -> list[ColumnElement[bool]]:
-        """Return the conditions for a time to be in the span."""
+        """Return the conditions under which a column's time is in the range."""
         conditions = []
         if self.since is not None:
             conditions.append(column >= self.since)
@@ -52,23 +52,25 @@ def page(
     *,
     newest_first: bool = True,
 ) -> list[dict[str, Any]]:
-    """Return up to `limit` rows from just after a position on."""
+    """Return up to `limit` rows, starting just after the position `after`."""
     columns = tuple(order.values())
     if after is not None:
-        here = tuple_(*columns)
-        there = tuple_(*after)
-        statement = statement.where(here < there if newest_first else here > there)
+        key, last = tuple_(*columns), tuple_(*after)
+        statement = statement.where(key < last if newest_first else key > last)
     sorting = [column.desc() if newest_first else column.asc() for column in columns]
     rows = connection.execute(statement.order_by(*sorting).limit(limit)).mappings()
     return [dict(row) for row in rows]
 
 
 def one(connection: Connection, statement: Select[Any]) -> dict[str, Any] | None:
-    """Return the only row of a statement, or None."""
+    """Return the only row that a statement selects, or None.
+
+    Raises MultipleResultsFound if there are several.
+    """
     found = connection.execute(statement).mappings().one_or_none()
     return None if found is None else dict(found)
 
 
 def position(row: Mapping[str, Any], order: Order) -> Position:
-    """Return where a row stands in its list."""
+    """Return the position of a row in its list."""
     return tuple(row[name] for name in order)

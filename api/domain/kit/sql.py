@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL spell differently."""
+"""SQL that differs between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,26 +17,29 @@ MAX_KEY = 2**63 - 1
 
 
 def lock(connection: Connection, key: int) -> None:
-    """Let no other transaction hold this key until this one ends; 63 bits of it count."""
-    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+    """Lock a key until the transaction ends, waiting for whoever holds it.
+
+    Only the low 63 bits of the key are significant.
+    """
+    if connection.dialect.name == "postgresql":  # SQLite has a single writer
         connection.execute(select(func.pg_advisory_xact_lock(key & MAX_KEY)))
 
 
 def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that leaves out each row that is there already, by whatever is unique."""
+    """Return an INSERT that skips rows that violate a unique constraint."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    # Without this option an INSERT may forget how many rows it inserted.
+    # Without this option, rowcount may be unknown after an INSERT.
     statement: postgresql.Insert | sqlite.Insert = dialect.insert(table).on_conflict_do_nothing()
     return statement.execution_options(preserve_rowcount=True)
 
 
 def inserted(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
-    """Insert a row unless it is there already; say whether it was inserted."""
+    """Insert a row unless it exists; return whether it was inserted."""
     return connection.execute(insert_new(connection, table), row).rowcount == 1
 
 
 class ByteOrder(FunctionElement[str]):
-    """A text that sorts by its bytes, whatever language the database sorts by otherwise."""
+    """A text that sorts by its bytes, whatever the collation of the database."""
 
     type = String()
     inherit_cache = True
@@ -53,7 +56,7 @@ def _collated(element: ByteOrder, compiler: SQLCompiler, **options: Any) -> str:
 
 
 class Earlier(FunctionElement[datetime]):
-    """A time so many whole seconds before another, to the microsecond."""
+    """A time minus a whole number of seconds, exact to the microsecond."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -64,12 +67,12 @@ class Earlier(FunctionElement[datetime]):
 
 @compiles(Earlier, "postgresql")
 def _minus_interval(element: Earlier, compiler: SQLCompiler, **options: Any) -> str:
-    time, seconds = (compiler.process(each, **options) for each in element.clauses)
+    time, seconds = (compiler.process(clause, **options) for clause in element.clauses)
     return f"({time} - make_interval(secs => {seconds}))"
 
 
 @compiles(Earlier, "sqlite")
 def _shifted_text(element: Earlier, compiler: SQLCompiler, **options: Any) -> str:
-    """SQLite keeps times as text and shifts whole seconds only; the fraction is put back."""
-    time, seconds = (compiler.process(each, **options) for each in element.clauses)
+    """SQLite stores times as text and shifts whole seconds only, so put the fraction back."""
+    time, seconds = (compiler.process(clause, **options) for clause in element.clauses)
     return f"(datetime({time}, '-' || {seconds} || ' seconds') || substr({time}, 20))"

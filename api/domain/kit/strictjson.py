@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 has it, without what readers understand differently.
+"""Strict JSON: RFC 8259 without what parsers interpret differently.
 
-jiter refuses the same and is faster, but names a line and a column where ours names the member, as
-every other fault of a request does.
+jiter rejects the same and is faster, but its errors name a line and a column. Here they name the
+member by a JSON pointer, as all other validation errors do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SURROGATE = re.compile(r"\\u[dD][89A-Fa-f]")
 
 
 class AmbiguousJsonError(ValueError):
-    """A text is JSON that readers understand differently; `pointer` says where (RFC 6901)."""
+    """JSON that parsers interpret differently; `pointer` is the place of the fault (RFC 6901)."""
 
     def __init__(self, pointer: str, detail: str) -> None:
         super().__init__(detail)
@@ -29,11 +29,11 @@ class _Duplicated(dict[str, Any]):
 
 
 def loads(text: str) -> Any:
-    """Return the value of a JSON text, in time linear in its length.
+    """Parse a JSON text in time linear in its length.
 
-    Raises ValueError (JSONDecodeError) for what is not JSON, and for NaN and Infinity, which JSON
-    does not have; AmbiguousJsonError for a duplicated key, and for half of a surrogate pair
-    (RFC 7493, section 2.1); RecursionError for what is nested too deeply.
+    Raises ValueError (JSONDecodeError) if the text is not JSON or has NaN or Infinity,
+    AmbiguousJsonError for a duplicated key or a lone surrogate (RFC 7493, section 2.1), and
+    RecursionError if the nesting is too deep.
     """
     duplicated: list[_Duplicated] = []
 
@@ -46,7 +46,7 @@ def loads(text: str) -> Any:
         return duplicated[-1]
 
     value = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse_constant)
-    # The place of a fault is known only when all has been read.
+    # The pointer of a fault is known only after everything has been parsed.
     if duplicated or SURROGATE.search(text):
         for fault in _faults(value, ""):
             raise fault

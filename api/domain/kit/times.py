@@ -1,4 +1,4 @@
-"""Times: instants in UTC, as RFC 3339 has them (https://www.rfc-editor.org/rfc/rfc3339)."""
+"""Times: instants in UTC, in RFC 3339 format (https://www.rfc-editor.org/rfc/rfc3339)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-# A sender's clock may be a little ahead; more than this is a wrong time.
+# How far a sender's clock may be ahead before its times are rejected.
 CLOCK_SKEW = timedelta(minutes=5)
 
-# Python takes an offset of 99 minutes, too.
+# Stricter than datetime.fromisoformat, which accepts an offset of 99 minutes.
 RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII
 )
@@ -26,14 +26,14 @@ def now() -> datetime:
 
 
 def this_minute() -> datetime:
-    """Return when the current minute began: what is told by it is the same for a while."""
+    """Return the start of the current minute, so that answers stay the same within a minute."""
     return now().replace(second=0, microsecond=0)
 
 
 def parse_time(value: Any) -> datetime:
-    """Return the instant of something that happened, as `parse_instant` does.
+    """Parse the time of a past event, as `parse_instant` does.
 
-    Raises ValueError for a time more than five minutes ahead, too.
+    Raises ValueError also if the time is more than five minutes ahead of the clock.
     """
     instant = parse_instant(value)
     if instant > now() + CLOCK_SKEW:
@@ -42,9 +42,9 @@ def parse_time(value: Any) -> datetime:
 
 
 def parse_future_time(value: Any) -> datetime:
-    """Return the instant of something to come, as `parse_instant` does.
+    """Parse a time in the future, as `parse_instant` does.
 
-    Raises ValueError for a time that has passed, too.
+    Raises ValueError also if the time has passed.
     """
     instant = parse_instant(value)
     if instant <= now():
@@ -53,15 +53,15 @@ def parse_future_time(value: Any) -> datetime:
 
 
 def parse_instant(value: Any) -> datetime:
-    """Return the instant of an RFC 3339 text with an offset, in UTC and to the microsecond.
+    """Parse an RFC 3339 time with an offset, or take an aware datetime.
 
-    An aware datetime, as our own code has it, is taken too. Raises ValueError for anything else.
+    The result is in UTC with microsecond precision. Raises ValueError for anything else.
     """
     if isinstance(value, str) and RFC3339.fullmatch(value):
         try:
             instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError) as error:
-            raise ValueError("must be a time that exists") from error
+            raise ValueError("must be an existing date and time") from error
     elif isinstance(value, datetime) and value.tzinfo is not None:
         instant = value.astimezone(UTC)
     else:

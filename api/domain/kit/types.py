@@ -1,4 +1,4 @@
-"""The words of the ledger: names, versions, digests, times, and the states of a deployment."""
+"""Validated types of the fields that features share: names, versions, digests, URLs, links."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pydantic import (
 
 
 def whole(value: Any) -> Any:
-    """Return a number without a fraction as the integer that JSON Schema takes it for."""
+    """Convert a float without a fraction to an integer: JSON Schema makes no difference."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def absent() -> Any:
-    """Stand for a field that was not given, and is then not looked at."""
+    """Return the default of an optional field that does not accept null; it is not validated."""
     return None
 
 
@@ -44,7 +44,7 @@ Commit = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{7,64}$"),
     Field(examples=["9fceb02d0ae598e95dc970b74767f19372d61af8"]),
 ]
-# One line of text: whatever a person reads, without control characters.
+# One line of text, without control characters.
 LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
 Line = Annotated[
     str,
@@ -52,7 +52,7 @@ Line = Annotated[
     Field(examples=["Payments are refused"]),
 ]
 Actor = Annotated[str, StringConstraints(pattern=LINE, max_length=128), Field(examples=["ada"])]
-# A commit, or what a controller calls one: `main@sha1:…`, `sha256:…`.
+# A commit, or a controller's notation for one: `main@sha1:…`, `sha256:…`.
 ConfigRevision = Annotated[
     str,
     StringConstraints(pattern=r"^[!-~]+$", max_length=128),
@@ -72,7 +72,7 @@ RepositoryUrl = Annotated[
     StringConstraints(pattern=URL, max_length=512),
     Field(examples=["https://github.com/acme/checkout"]),
 ]
-# An image's name without tag and digest, as the distribution reference grammar has it.
+# An image's name without tag and digest, by the reference grammar of the OCI distribution project.
 ImageName = Annotated[
     str,
     StringConstraints(
@@ -85,7 +85,7 @@ ImageName = Annotated[
 
 
 class Link(BaseModel):
-    """Where to read more: a pipeline, a pull request, a log."""
+    """A link to further information, such as a pipeline, a pull request or a log."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -98,6 +98,9 @@ Links = Annotated[list[Link], Field(max_length=MAX_LINKS)]
 
 
 def united(links: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """Return each link once and sorted, so that the order of reports leaves no trace."""
+    """Deduplicate and sort links, so that the order of reports does not matter.
+
+    Returns at most MAX_LINKS.
+    """
     found = {(link["title"], link["url"]) for link in links}
     return [{"title": title, "url": url} for title, url in sorted(found)[:MAX_LINKS]]

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, delete, func, select, update
 
 from api.domain.kit import pages
-from api.domain.kit.pages import Order, Span
+from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.times import now
 from api.tables import deliveries, subscriptions
 
@@ -52,7 +52,7 @@ class Taken(NamedTuple):
     body: str
 
 
-class Filters(Span):
+class Filters(TimeRange):
     """What a list of deliveries is narrowed to; `from` and `to` are about `created_at`."""
 
     state: DeliveryState | None = None

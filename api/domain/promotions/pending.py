@@ -11,7 +11,7 @@ from api.domain import matrix
 from api.domain.changes import versions
 from api.domain.changes.store import known_versions
 from api.domain.declarations.model import SOURCE
-from api.domain.declarations.store import facts_of as declared_for
+from api.domain.declarations.store import declared_for
 from api.domain.kit.sql import ByteOrder
 from api.domain.kit.times import this_minute
 from api.domain.promotions.blockers import Candidate, Facts, facts

@@ -34,7 +34,7 @@ def load(
     """Return the incidents of what finished in a window or in the stretches before it."""
     listed = {
         row.id: Incident(
-            row.id, scope.cell(row), row.detected_at, row.resolved_at, row.deployment_id
+            row.id, scope.place(row), row.detected_at, row.resolved_at, row.deployment_id
         )
         for statement in _statements(scope, window, found)
         for row in connection.execute(statement).all()

@@ -144,7 +144,7 @@ def _after_late_incidents(
 def _deployment(row: Any, scope: Scope) -> Deployment:
     return Deployment(
         id=row.id,
-        cell=scope.cell(row),
+        place=scope.place(row),
         version=row.version,
         image_digest=row.image_digest,
         config_revision=row.config_revision,

@@ -35,7 +35,7 @@ from api.domain.catalog import Tier
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.query import Query
 from api.domain.dora.rules.periods import EARLIEST, Window
-from api.domain.dora.rules.records import Cell
+from api.domain.dora.rules.records import Place
 from api.domain.incidents.model import INFERENCE_WINDOW
 from api.tables import UtcDateTime, deployments, environments, incidents, services
 
@@ -59,11 +59,11 @@ class Scope:
         """Return the condition that a table's rows are of these services."""
         return true() if self.one_service is None else rows.c.service_id == self.one_service
 
-    def cell(self, row: Any) -> Cell:
+    def place(self, row: Any) -> Place:
         """Return the cell that a row is of, without a name for what is not asked about."""
         # A stated incident may be of another environment than its deployment.
         service = self.services.get(row.service_id, "")
-        return Cell(service, self.environments.get(row.environment_id, ""))
+        return Place(service, self.environments.get(row.environment_id, ""))
 
 
 class Stretch(NamedTuple):

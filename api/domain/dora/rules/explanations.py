@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.domain.deployments.model import Kind, Status
-from api.domain.dora.model import Excluded, LooseIncidents, Span
+from api.domain.dora.model import Excluded, Span, UnattributedIncidents
 from api.domain.dora.rules.assessments import Assessment
 from api.domain.dora.rules.figures import excluded_changes, excluded_list
 from api.domain.dora.rules.periods import Window
@@ -66,7 +66,7 @@ class DeliveredChange(BaseModel):
     lead_seconds: Annotated[float, Field(description="Negative ones are left out.")]
 
 
-class ToldRecovery(BaseModel):
+class FailureRecovery(BaseModel):
     """When and by what a failure ended."""
 
     at: AwareDatetime
@@ -103,7 +103,7 @@ class Explanation(BaseModel):
         Field(description=f"The changes it brought, the first {MAX_CHANGES}, by committed_at."),
     ]
     excluded_changes: list[Excluded]
-    recovery: ToldRecovery | None
+    recovery: FailureRecovery | None
 
 
 class Explanations(Span):
@@ -111,7 +111,7 @@ class Explanations(Span):
 
     environments: list[Name]
     items: list[Explanation]
-    incidents_without_deployment: LooseIncidents
+    incidents_without_deployment: UnattributedIncidents
 
 
 def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
@@ -120,8 +120,8 @@ def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
     verdicts = assessment.verdicts
     return Explanation(
         id=deployment.id,
-        service=deployment.cell.service,
-        environment=deployment.cell.environment,
+        service=deployment.place.service,
+        environment=deployment.place.environment,
         version=deployment.version,
         kind=deployment.kind,
         status=deployment.status,
@@ -137,12 +137,12 @@ def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
         ),
         incidents=[
             LinkedIncident(
-                id=link.incident.id,
-                link="stated" if link.stated else "inferred",
-                detected_at=link.incident.detected_at,
-                resolved_at=link.incident.resolved_at,
+                id=attribution.incident.id,
+                link="stated" if attribution.stated else "inferred",
+                detected_at=attribution.incident.detected_at,
+                resolved_at=attribution.incident.resolved_at,
             )
-            for link in assessment.links
+            for attribution in assessment.attributions
         ],
         rolled_back_by=assessment.rolled_back_by.id if assessment.rolled_back_by else None,
         new_version=delivery is not None and delivery.new_version,
@@ -175,11 +175,11 @@ def _changes(assessment: Assessment) -> list[DeliveredChange]:
     ]
 
 
-def _recovery(assessment: Assessment, find_period: FindPeriod) -> ToldRecovery | None:
+def _recovery(assessment: Assessment, find_period: FindPeriod) -> FailureRecovery | None:
     recovery = assessment.recovery
     if recovery is None:
         return None
-    return ToldRecovery(
+    return FailureRecovery(
         at=recovery.at,
         seconds=recovery.seconds,
         by="deployment" if recovery.by_deployment else "incidents_resolved",

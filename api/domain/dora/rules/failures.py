@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from api.domain.dora.rules.records import Cell, Deployment, Incident
+from api.domain.dora.rules.records import Deployment, Incident, Place
 from api.domain.dora.rules.timelines import Timeline
 from api.domain.incidents.model import INFERENCE_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Attribution:
     """An incident, and whether somebody states that this deployment caused it."""
 
     incident: Incident
@@ -33,31 +33,31 @@ class Recovery:
     by_deployment: UUID | None
 
 
-def link(
-    incidents: Iterable[Incident], timelines: Mapping[Cell, Timeline]
-) -> tuple[dict[UUID, list[Link]], list[Incident]]:
+def attribute(
+    incidents: Iterable[Incident], timelines: Mapping[Place, Timeline]
+) -> tuple[dict[UUID, list[Attribution]], list[Incident]]:
     """Return the incidents of each deployment, by its id, and those of none.
 
     What is stated holds. Otherwise it is inferred: the latest deployment of the same service and
     environment, succeeded or failed and no resync, that finished at or before the detection and at
     most 72 hours before it.
     """
-    links: dict[UUID, list[Link]] = defaultdict(list)
-    unlinked: list[Incident] = []
+    attributions: dict[UUID, list[Attribution]] = defaultdict(list)
+    unattributed: list[Incident] = []
     for incident in sorted(incidents, key=lambda each: (each.detected_at, each.id)):
         if incident.deployment_id is not None:
-            links[incident.deployment_id].append(Link(incident, stated=True))
+            attributions[incident.deployment_id].append(Attribution(incident, stated=True))
             continue
-        timeline = timelines.get(incident.cell)
+        timeline = timelines.get(incident.place)
         cause = timeline.latest_attempt(incident.detected_at) if timeline else None
         if cause is not None and incident.detected_at - cause.moment <= INFERENCE_WINDOW:
-            links[cause.id].append(Link(incident, stated=False))
+            attributions[cause.id].append(Attribution(incident, stated=False))
         else:
-            unlinked.append(incident)
-    return dict(links), unlinked
+            unattributed.append(incident)
+    return dict(attributions), unattributed
 
 
-def rolled_back(timelines: Mapping[Cell, Timeline]) -> dict[UUID, Deployment]:
+def rolled_back(timelines: Mapping[Place, Timeline]) -> dict[UUID, Deployment]:
     """Return the first successful rollback away from each deployment, by the deployment's id.
 
     The deployment blamed is the one that was live, that is, had last succeeded there, when the
@@ -74,7 +74,9 @@ def rolled_back(timelines: Mapping[Cell, Timeline]) -> dict[UUID, Deployment]:
     return found
 
 
-def recover(failed: Deployment, links: Sequence[Link], timeline: Timeline) -> Recovery | None:
+def recover(
+    failed: Deployment, attributions: Sequence[Attribution], timeline: Timeline
+) -> Recovery | None:
     """Return what ended a failure first, or None when nothing has.
 
     Either all its incidents are resolved, or the next deployment there succeeds: a rollback, a
@@ -82,9 +84,9 @@ def recover(failed: Deployment, links: Sequence[Link], timeline: Timeline) -> Re
     A resync does not end it: the same thing once more mends nothing, and a controller that applies
     it every few minutes would recover from everything at once.
     """
-    since = max([failed.moment, *(each.incident.detected_at for each in links[:1])])
+    since = max([failed.moment, *(each.incident.detected_at for each in attributions[:1])])
     following = timeline.next_success(since)
-    resolutions = [each.incident.resolved_at for each in links]
+    resolutions = [each.incident.resolved_at for each in attributions]
     resolved = max((at for at in resolutions if at is not None), default=None)
     if None in resolutions:
         resolved = None

@@ -26,7 +26,7 @@ def add_up(
     period: Window,
     finished: Sequence[Assessment],
     recovered: Sequence[Assessment],
-    unlinked_incidents: int,
+    unattributed_incidents: int,
 ) -> Period:
     """Return the metrics of what finished in a period and of what recovered in it."""
     return Period(
@@ -35,7 +35,7 @@ def add_up(
         deployment_frequency=_frequency(period, finished),
         lead_time_for_changes=_lead_time(finished),
         change_failure_rate=_ratio(finished, lambda verdicts: verdicts.change_failure_rate),
-        failed_deployment_recovery_time=_recovery_time(finished, recovered, unlinked_incidents),
+        failed_deployment_recovery_time=_recovery_time(finished, recovered, unattributed_incidents),
         rework_rate=_ratio(finished, lambda verdicts: verdicts.rework_rate),
     )
 
@@ -103,11 +103,11 @@ def _lead_time(finished: Sequence[Assessment]) -> LeadTime:
 
 
 def _recovery_time(
-    finished: Sequence[Assessment], recovered: Sequence[Assessment], unlinked_incidents: int
+    finished: Sequence[Assessment], recovered: Sequence[Assessment], unattributed_incidents: int
 ) -> RecoveryTime:
     seconds = [each.recovery.seconds for each in recovered if each.recovery]
     excluded = _excluded_by(each.verdicts.failed_deployment_recovery_time for each in finished)
-    excluded[Reason.INCIDENT_WITHOUT_DEPLOYMENT] = unlinked_incidents
+    excluded[Reason.INCIDENT_WITHOUT_DEPLOYMENT] = unattributed_incidents
     return RecoveryTime(
         median_seconds=_median(seconds),
         p90_seconds=percentile_90(seconds),

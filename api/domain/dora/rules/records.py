@@ -12,7 +12,7 @@ from api.domain.changes.versions import KnownVersion
 from api.domain.deployments.model import Kind, Status
 
 
-class Cell(NamedTuple):
+class Place(NamedTuple):
     """A service in an environment, by their names."""
 
     service: str
@@ -24,7 +24,7 @@ class Deployment:
     """What was deployed, and what became of it."""
 
     id: UUID
-    cell: Cell
+    place: Place
     version: str
     image_digest: str | None
     config_revision: str | None
@@ -54,7 +54,7 @@ class Incident:
     """Something went wrong; `deployment_id` is the cause that somebody states."""
 
     id: UUID
-    cell: Cell
+    place: Place
     detected_at: datetime
     resolved_at: datetime | None
     deployment_id: UUID | None

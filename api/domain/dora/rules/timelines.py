@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from api.domain.deployments.model import Kind
-from api.domain.dora.rules.records import Cell, Deployment
+from api.domain.dora.rules.records import Deployment, Place
 
 
 class Timeline:
@@ -57,10 +57,10 @@ class _Track:
         return self.deployments[index] if index < len(self.deployments) else None
 
 
-def by_cell(deployments: Iterable[Deployment]) -> dict[Cell, Timeline]:
+def by_place(deployments: Iterable[Deployment]) -> dict[Place, Timeline]:
     """Return the timeline of each cell."""
-    cells: dict[Cell, list[Deployment]] = defaultdict(list)
+    cells: dict[Place, list[Deployment]] = defaultdict(list)
     for deployment in deployments:
         if deployment.attempted:
-            cells[deployment.cell].append(deployment)
+            cells[deployment.place].append(deployment)
     return {cell: Timeline(attempts) for cell, attempts in cells.items()}

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from api.domain.deployments.model import Kind, Status
-from api.domain.dora.rules.deliveries import Delivery
-from api.domain.dora.rules.failures import Link, Recovery
+from api.domain.dora.rules.failures import Attribution, Recovery
+from api.domain.dora.rules.first_deliveries import FirstDelivery
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import Reason
 from api.domain.dora.rules.records import Change, Deployment
@@ -51,7 +51,7 @@ class Lead(NamedTuple):
 def judge(
     deployment: Deployment,
     failure: Verdict,
-    delivery: Delivery | None,
+    delivery: FirstDelivery | None,
     leads: Sequence[Lead],
     recovery: Recovery | None,
     window: Window,
@@ -86,7 +86,7 @@ def _frequency(deployment: Deployment) -> Verdict:
     return Verdict(Part.COUNTED, Reason.SUCCEEDED, numerator=1)
 
 
-def _lead_time(delivery: Delivery, leads: Sequence[Lead]) -> Verdict:
+def _lead_time(delivery: FirstDelivery, leads: Sequence[Lead]) -> Verdict:
     counted = sum(lead.seconds >= 0 for lead in leads)
     if counted:
         return Verdict(Part.COUNTED, Reason.DELIVERED, numerator=counted)
@@ -99,7 +99,7 @@ def _lead_time(delivery: Delivery, leads: Sequence[Lead]) -> Verdict:
 
 
 def change_failure(
-    deployment: Deployment, linked: Sequence[Link], rollback: Deployment | None
+    deployment: Deployment, attributions: Sequence[Attribution], rollback: Deployment | None
 ) -> Verdict:
     """Return whether a deployment failed, or did not, or is left out."""
     if not deployment.attempted:
@@ -108,7 +108,7 @@ def change_failure(
         return Verdict(Part.EXCLUDED, Reason.ROLLBACK)
     if deployment.status == Status.FAILED:
         return Verdict(Part.COUNTED, Reason.STATUS_FAILED, 1, 1)
-    if linked:
+    if attributions:
         return Verdict(Part.COUNTED, Reason.INCIDENT, 1, 1)
     if rollback is not None:
         return Verdict(Part.COUNTED, Reason.ROLLED_BACK, 1, 1)

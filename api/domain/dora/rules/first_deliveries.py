@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from uuid import UUID
 
-from api.domain.changes.versions import KnownVersion, Place, ordering
+from api.domain.changes.versions import KnownVersion, Precedence, ordering
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.records import Deployment, History
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class FirstDelivery:
     """What a successful deployment brought that none before it had.
 
     `versions` are those whose changes it brought; `earlier_changes` how many were there before,
@@ -28,7 +28,7 @@ class Delivery:
     changes_known: bool
 
 
-def deliver(history: History, window: Window) -> dict[UUID, Delivery]:
+def first_deliveries(history: History, window: Window) -> dict[UUID, FirstDelivery]:
     """Return what each successful deployment of the window brought, by its id.
 
     A version contains every change whose version comes before it or is it, so what is delivered is
@@ -38,7 +38,7 @@ def deliver(history: History, window: Window) -> dict[UUID, Delivery]:
     services: dict[str, list[Deployment]] = defaultdict(list)
     for deployment in history.deployments:
         if deployment.delivered and deployment.moment in window:
-            services[deployment.cell.service].append(deployment)
+            services[deployment.place.service].append(deployment)
     return {
         identifier: delivery
         for service, successes in services.items()
@@ -52,12 +52,12 @@ def deliver(history: History, window: Window) -> dict[UUID, Delivery]:
 
 def _of_service(
     successes: Iterable[Deployment], before: Set[str], known: Mapping[str, KnownVersion]
-) -> Iterator[tuple[UUID, Delivery]]:
+) -> Iterator[tuple[UUID, FirstDelivery]]:
     place = ordering({version: each.latest for version, each in known.items()})
     placed = sorted((place(version) or (), version) for version in known)
     places = [each for each, _ in placed]
     succeeded = set(before)
-    mark: Place | None = max(filter(None, map(place, before)), default=None)
+    mark: Precedence | None = max(filter(None, map(place, before)), default=None)
     for deployment in sorted(successes, key=lambda each: (each.moment, each.id)):
         version, here = deployment.version, place(deployment.version)
         exact = bisect_left(places, here) if here else 0
@@ -66,7 +66,7 @@ def _of_service(
         start = min(end, bisect_right(places, mark)) if mark else exact
         yield (
             deployment.id,
-            Delivery(
+            FirstDelivery(
                 versions=tuple(each for _, each in placed[start:end]),
                 earlier_changes=0
                 if mark
