@@ -25,7 +25,7 @@ from api.database import Database
 from api.domain.kit.times import now
 from api.domain.notifications import addresses, deliveries
 from api.domain.notifications.addresses import RefusedError
-from api.domain.notifications.deliveries import DeliveryState, Taken
+from api.domain.notifications.deliveries import DeliveryState, Leased
 from api.version import VERSION
 
 TIMEOUT = urllib3.Timeout(connect=5, read=10)
@@ -73,27 +73,27 @@ class Notifier:
     def deliver_one(self) -> bool:
         """Send the delivery that is due first; say whether one was."""
         with self._database.write() as connection:
-            taken = deliveries.take(connection)
+            leased = deliveries.lease(connection)
             oldest = deliveries.oldest_waiting(connection)
             if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
                 deliveries.forget(connection)
                 self._forgot_at = time.monotonic()
         self._oldest.set((now() - oldest).total_seconds() if oldest else 0)
-        if taken is None:
+        if leased is None:
             return False
-        failure, final = self._attempt(taken)
+        failure, final = self._attempt(leased)
         with self._database.write() as connection:
-            state = deliveries.settle(connection, taken, failure, final=final)
+            state = deliveries.settle(connection, leased, failure, final=final)
         self._attempts.labels(state).inc()
         log.info(
-            "notification", id=str(taken.id), attempt=taken.attempts, state=state, failure=failure
+            "notification", id=str(leased.id), attempt=leased.attempts, state=state, failure=failure
         )
         return True
 
-    def _attempt(self, taken: Taken) -> tuple[str | None, bool]:
+    def _attempt(self, leased: Leased) -> tuple[str | None, bool]:
         """Send once; return why it failed, if it did, and whether to try it again is no use."""
         try:
-            status = send(taken, self._inside)
+            status = send(leased, self._inside)
         except (RefusedError, HTTPError, OSError) as error:
             return _told(error), False
         if 200 <= status < 300:  # noqa: PLR2004
@@ -101,21 +101,21 @@ class Notifier:
         return f"answered {status}", status == GONE
 
 
-def send(taken: Taken, inside: Collection[str]) -> int:
+def send(leased: Leased, inside: Collection[str]) -> int:
     """Send a delivery; return the status of the answer, whose body is not read.
 
     Redirects are not followed. Raises RefusedError, urllib3's HTTPError and OSError.
     """
-    url = addresses.parse(taken.url, inside)
+    url = addresses.parse(leased.url, inside)
     host = str(url.hostname)
     port = url.port or (443 if url.scheme == "https" else 80)
     address = addresses.resolve(host, port, inside)
-    body = taken.body.encode()
+    body = leased.body.encode()
     headers = {
         "Host": url.netloc,
         "Content-Type": "application/json",
         "User-Agent": f"slipway/{VERSION}",
-        **signed(taken.secret, f"msg_{taken.id.hex}", int(time.time()), body),
+        **signed(leased.secret, f"msg_{leased.id.hex}", int(time.time()), body),
     }
     with _pool(url, host, address, port) as pool:
         response = pool.urlopen(

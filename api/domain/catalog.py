@@ -57,9 +57,9 @@ class ServiceDescription(BaseModel):
         },
     )
 
-    owner: Annotated[
-        Actor | None, Field(description="The team or person that is responsible.")
-    ] = None
+    owner: Annotated[Actor | None, Field(description="The team or person that is responsible.")] = (
+        None
+    )
     repository: Annotated[
         RepositoryUrl | None, Field(description="The repository of its source code.")
     ] = None
@@ -149,9 +149,7 @@ def find_environment(connection: Connection, name: str) -> dict[str, Any] | None
     return _find(connection, environments, name)
 
 
-def describe_service(
-    connection: Connection, name: str, description: ServiceDescription
-) -> bool:
+def describe_service(connection: Connection, name: str, description: ServiceDescription) -> bool:
     """Create a service or replace its description; return whether it was created."""
     return _describe(connection, services, name, description.model_dump())
 
@@ -174,9 +172,7 @@ def _find(connection: Connection, table: Table, name: str) -> dict[str, Any] | N
     return pages.one(connection, statement)
 
 
-def _describe(
-    connection: Connection, table: Table, name: str, description: dict[str, Any]
-) -> bool:
+def _describe(connection: Connection, table: Table, name: str, description: dict[str, Any]) -> bool:
     row = {"id": uuid7(), "name": name, "created_at": now(), **description}
     if inserted(connection, table, row):
         return True

@@ -1,7 +1,7 @@
-"""Recording: what a request writes and what is announced of it, in one transaction.
+"""Use cases that record something and announce it to subscribers, in one transaction.
 
-Features write and do not announce: a batch, an import and a rebuild use the same functions and
-announce nothing.
+The functions of the features only record: batches, imports and rebuilds use them without
+announcing anything.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from api.domain.notifications import outbox
 
 
 def report_deployment(connection: Connection, new: NewDeployment) -> tuple[dict[str, Any], bool]:
-    """Write a report; return the deployment and whether this was the first report of it.
+    """Record a report of a deployment; return the deployment and whether it is new.
 
-    Raises ConflictError when an earlier report with the same external id said something else.
+    Raises ConflictError if it contradicts an earlier report with the same source and external id.
     """
     identifier, created = reports.record(connection, new)
     outbox.announce(connection, [identifier])
@@ -31,7 +31,7 @@ def report_deployment(connection: Connection, new: NewDeployment) -> tuple[dict[
 def change_deployment(
     connection: Connection, deployment_id: UUID, changed: DeploymentChange
 ) -> None:
-    """Change a deployment that is held.
+    """Change a deployment that the transaction has locked.
 
     Raises ConflictError as `transitions.change` does.
     """

@@ -154,7 +154,9 @@ def test_a_batch_that_contradicts_itself_is_refused(client: FlaskClient) -> None
     sent = [bare(), change(version="1"), change(version="2")]
     document = problem(client.post(URL, json={"changes": sent}), 409)
 
-    assert document["errors"] == [{"pointer": "#/changes/2/version", "detail": "is known as 1"}]
+    assert document["errors"] == [
+        {"pointer": "#/changes/2/version", "detail": "was reported as 1 before"}
+    ]
     assert listed(client) == []
 
 

@@ -1,1 +1,1 @@
-"""Changes: the commits of a service, and the order of the versions that contain them."""
+"""Changes: commits of a service, and the order of the versions that contain them."""

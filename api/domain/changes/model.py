@@ -1,4 +1,4 @@
-"""Changes: the commits of a service, what a report of one says, and how they are found."""
+"""Reports of changes, that is, of commits of a service."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ MAX_BATCH = 1000
 
 
 class NewChange(BaseModel):
-    """A commit as somebody reports it."""
+    """A report of a commit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    service: Annotated[Name, Field(description="What it changes; created on first sight.")]
+    service: Annotated[
+        Name, Field(description="The service that it changes; created if it does not exist.")
+    ]
     commit: Annotated[Commit, Field(description="The application's commit.")]
     committed_at: Time
     author: Actor | None = None
     title: Annotated[Line | None, Field(description="The first line of its message.")] = None
     version: Annotated[
-        Version | None, Field(description="The version that first contains it, once there is one.")
+        Version | None,
+        Field(description="The first version that contains it, once there is one."),
     ] = None
 
 
 class NewChanges(BaseModel):
-    """Some commits as somebody reports them."""
+    """A report of several commits."""
 
     model_config = ConfigDict(
         extra="forbid",

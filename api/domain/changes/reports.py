@@ -1,9 +1,8 @@
-"""Reports of changes: a batch becomes records, all of it or nothing, in a few statements.
+"""Recording of changes: a batch is stored completely or not at all, in a few SQL statements.
 
-Reports of the same service and commit are one change. They agree on when it was committed and on
-the version that first contains it; a version is filled in when a report brings it. Of several
-authors or titles the first in the order of the alphabet is kept, so that the order of reports does
-not matter.
+A change is identified by its service and commit, so later reports of it are merged. They must agree
+on the commit time and on the version; a report may add the version later. Of several authors or
+titles the alphabetically first is kept, so that the order of reports does not matter.
 """
 
 from __future__ import annotations
@@ -23,55 +22,57 @@ from api.domain.kit.sql import insert_new
 from api.domain.kit.times import now
 from api.tables import changes
 
-# What two reports of one change cannot say differently.
-IDENTITY = ("committed_at", "version")
-# What another report may add.
+# Fields on which the reports of a change must agree.
+FIXED = ("committed_at", "version")
+# Fields that a later report may add.
 ADDED = ("version", "author", "title")
 
 
 class Key(NamedTuple):
-    """What a change is known by."""
+    """What identifies a change."""
 
     service_id: UUID
     commit: str
 
 
 class ContradictionError(ConflictError):
-    """Reports contradict what the ledger has, or each other."""
+    """Reports contradict the ledger or each other; `faults` names each value."""
 
     def __init__(self, faults: Sequence[InvalidValueError]) -> None:
-        super().__init__("Some changes are known otherwise; nothing was stored.")
+        super().__init__("Some changes contradict earlier reports; nothing was stored.")
         self.faults = faults
 
 
 class Recorded(NamedTuple):
-    """What became of a batch."""
+    """The result of recording a batch."""
 
-    # As they are told, one for each that was reported and in the same order.
+    # The stored changes, one for each report and in the same order.
     items: list[dict[str, Any]]
-    # How many changes were new, how many known ones got more, and how many stayed as they were.
+    # The number of new changes, of those with added values, and of those left as they were.
     created: int
     completed: int
     unchanged: int
 
 
 def record_all(connection: Connection, batch: Sequence[NewChange]) -> Recorded:
-    """Write the reports of some changes, in a few statements however many they are.
+    """Record a batch of changes; the number of SQL statements does not depend on its size.
 
-    Raises ContradictionError, with all there is to say, where they contradict what is known.
+    Raises ContradictionError with all the values that contradict earlier reports or each other.
     """
     reported_at = now()
     services = catalog.service_ids(connection, {new.service for new in batch}, reported_at)
     keys = [Key(services[new.service], new.commit) for new in batch]
     rows: dict[Key, dict[str, Any]] = {}
     for key, new in zip(keys, batch, strict=True):
-        told = new.model_dump(exclude={"service", "commit"})
-        # Of several reports of one change the first; the others are merged with it below.
-        rows.setdefault(key, {"id": uuid7(), **key._asdict(), **told, "created_at": reported_at})
+        values = new.model_dump(exclude={"service", "commit"})
+        # The first report of each change; the others are merged with it below.
+        rows.setdefault(key, {"id": uuid7(), **key._asdict(), **values, "created_at": reported_at})
     before = _stored(connection, rows)
     after = {key: dict(row) for key, row in before.items()}
     faults = [
-        InvalidValueError(f"/changes/{index}/{name}", f"is known as {_told(after[key][name])}")
+        InvalidValueError(
+            f"/changes/{index}/{name}", f"was reported as {_formatted(after[key][name])} before"
+        )
         for index, (key, new) in enumerate(zip(keys, batch, strict=True))
         for name in _merge(after[key], new)
     ]
@@ -94,12 +95,12 @@ def record_all(connection: Connection, batch: Sequence[NewChange]) -> Recorded:
 def _stored(
     connection: Connection, rows: Mapping[Key, dict[str, Any]]
 ) -> dict[Key, dict[str, Any]]:
-    """Insert what is new; return what the ledger has now, which nobody else changes meanwhile."""
+    """Insert the new changes; return all of them as stored, locked until the transaction ends."""
     if not rows:
         return {}
-    # Always in the same order, or two batches could wait for each other for ever.
+    # Always in the same order, or two batches could deadlock.
     connection.execute(insert_new(connection, changes), [rows[key] for key in sorted(rows)])
-    # Each service with each commit: a few more than asked for, along an index.
+    # Every combination of service and commit, which an index finds; a few more than needed.
     statement = (
         select(changes)
         .where(
@@ -115,10 +116,10 @@ def _stored(
 
 
 def _merge(known: dict[str, Any], new: NewChange) -> list[str]:
-    """Add a report to what is known; return the names of the values that contradict it."""
-    told = {name: getattr(new, name) for name in IDENTITY if getattr(new, name) is not None}
-    contradicted = [name for name in told if known[name] not in (None, told[name])]
-    known.update({name: told[name] for name in told if name not in contradicted})
+    """Merge a report into a change; return the names of the fields that contradict it."""
+    given = {name: getattr(new, name) for name in FIXED if getattr(new, name) is not None}
+    contradicted = [name for name in given if known[name] not in (None, given[name])]
+    known.update({name: given[name] for name in given if name not in contradicted})
     for name in ("author", "title"):
         known[name] = min(filter(None, (known[name], getattr(new, name))), default=None)
     return contradicted
@@ -136,5 +137,5 @@ def _store(connection: Connection, altered: Sequence[dict[str, Any]]) -> None:
         )
 
 
-def _told(value: Any) -> str:
+def _formatted(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,4 +1,4 @@
-"""Changes as they are found, and which versions of a service have any."""
+"""Queries for changes, and for the versions of a service that have any."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from api.tables import changes, services
 
 
 class Filters(TimeRange):
-    """What a list of changes is narrowed to; `from` and `to` are about `committed_at`."""
+    """Filters of a list of changes; `from` and `to` apply to `committed_at`."""
 
     service: Name | None = None
     version: Version | None = None
 
 
-# The columns of a change as it is told, in the order a person reads them.
+# The columns that are shown, in the order in which they are shown.
 FIELDS = (
     changes.c.id,
     services.c.name.label("service"),
@@ -37,12 +37,12 @@ ORDER: Order = {"committed_at": changes.c.committed_at, "id": changes.c.id}
 
 
 def find(connection: Connection, change_id: UUID) -> dict[str, Any] | None:
-    """Return the change of that id, or None."""
+    """Return the change with this id, or None."""
     return pages.one(connection, _select().where(changes.c.id == change_id))
 
 
 def selected(filters: Filters) -> Select[Any]:
-    """Return the statement for a list of changes, to be ordered and cut into pages."""
+    """Return the unordered SELECT of the changes that match the filters."""
     statement = _select().where(*filters.within(changes.c.committed_at))
     if filters.service is not None:
         statement = statement.where(services.c.name == filters.service)
@@ -56,8 +56,8 @@ def _select() -> Select[Any]:
 
 
 def known_versions(connection: Connection, service_id: UUID) -> dict[str, KnownVersion]:
-    """Return the versions of a service that have changes."""
-    # One service at a time: a range of an index that has all of it, and little to hold at once.
+    """Return the versions of a service that have known changes."""
+    # One service at a time: this reads one range of a covering index and holds little in memory.
     statement = (
         select(changes.c.version, func.count(), func.max(changes.c.committed_at))
         .where(changes.c.service_id == service_id, changes.c.version.is_not(None))

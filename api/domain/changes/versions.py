@@ -1,7 +1,7 @@
-"""The order of a service's versions: which one contains the changes of which.
+"""The order of a service's versions: a version contains the changes of all that precede it.
 
-Where every version is a SemVer, that is their order (semver.org, section 11). Otherwise the commit
-time of a version's latest change is: on one line of development the later one contains the earlier.
+If every version is a semantic version, their order is that of semver.org, section 11. Otherwise
+they are ordered by the commit time of their latest change, which assumes a single branch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-# Tags have a v. Build metadata has no place in the order: what differs in nothing else is the same.
+# Tags may have a leading v. Build metadata does not affect precedence (semver.org, section 10).
 SEMVER = re.compile(
     r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
     r"(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?"
@@ -20,23 +20,23 @@ SEMVER = re.compile(
     re.ASCII,
 )
 
-# What sorts a service's versions; None for one whose place is not known.
+# A sort key of versions; None if the position of a version is unknown.
 Precedence = tuple[Any, ...]
 Order = Callable[[str], Precedence | None]
 
 
 class KnownVersion(NamedTuple):
-    """How many changes a version is known to bring, and when the latest of them was committed."""
+    """The number of known changes of a version, and the commit time of the latest of them."""
 
     changes: int
     latest: datetime
 
 
 def ordering(latest_commits: Mapping[str, datetime], others: Collection[str] = ()) -> Order:
-    """Return how a service's versions are ordered.
+    """Return the function that gives each version of a service its sort key.
 
-    `latest_commits` has the commit time of the latest change of each version that has changes;
-    `others` are versions that must be comparable with them.
+    `latest_commits` is the commit time of the latest change of each version that has changes;
+    `others` are versions without changes that must be comparable with them.
     """
     if all(precedence(version) for version in (*latest_commits, *others)):
         return precedence
@@ -45,7 +45,7 @@ def ordering(latest_commits: Mapping[str, datetime], others: Collection[str] = (
 
 @lru_cache(maxsize=10_000)
 def precedence(version: str) -> Precedence | None:
-    """Return what a version compares by (semver.org, section 11); None if it is no SemVer."""
+    """Return the sort key of a semantic version (semver.org, section 11); None for any other."""
     found = SEMVER.fullmatch(version)
     if found is None:
         return None
@@ -57,5 +57,5 @@ def precedence(version: str) -> Precedence | None:
     return (
         numbers,
         False,
-        tuple((0, int(each), "") if each.isdigit() else (1, 0, each) for each in identifiers),
+        tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in identifiers),
     )

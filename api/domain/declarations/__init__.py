@@ -1,1 +1,1 @@
-"""Declarations: which release of a service git declares for an environment, and since when."""
+"""Declarations: the releases that git declares for each environment, and since when."""

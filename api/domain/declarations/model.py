@@ -1,7 +1,7 @@
-"""Declarations: which release of a service git declares for an environment, and since when.
+"""Declarations: the releases that git declares for each environment, and since when.
 
-What is kept are facts: from this time on, this release was declared there, or nothing any more.
-What was declared at some time is the latest fact of that time.
+A declaration says that from some time on, git declares this release of a service, or withdraws it.
+The declared release at a given time is the latest declaration up to then.
 """
 
 from __future__ import annotations
@@ -22,48 +22,50 @@ from api.domain.kit.types import (
 )
 
 MAX_SERVICES = 1000
-# A folder as git names it: relative to the top of the repository, which is the empty text.
+# A path relative to the root of the repository; the root itself is the empty string.
 Folder = Annotated[
     str,
     StringConstraints(pattern=r"^([^\x00-\x1f\x7f-\x9f/]+(/[^\x00-\x1f\x7f-\x9f/]+)*)?$"),
     Field(max_length=255, examples=["k8s"]),
 ]
-# Who declares: what is left out of a statement of theirs is declared no more.
+# What identifies the declaring folder: a service that its next report leaves out is withdrawn.
 SOURCE = ("repository", "path")
 RELEASE = ("version", "image_digest")
-# What a fact says, beside where and when.
+# The fields of a declaration other than its service, environment and time.
 CONTENT = (*RELEASE, "config_revision", *SOURCE)
 
 
 class DeclaredRelease(BaseModel):
-    """What is declared of one service: a tag that people read, a digest that decides, or both."""
+    """The declared release of a service: a version, a digest, or both."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    version: Annotated[Version | None, Field(description="What its people call it: a tag.")] = None
+    version: Annotated[Version | None, Field(description="Its version, usually a tag.")] = None
     image_digest: Annotated[ImageDigest | None, Field(description="The image's digest.")] = None
     config_revision: Annotated[
         ConfigRevision | None,
-        Field(description="The revision that declared it first; by default that of the whole."),
+        Field(
+            description="The revision that first declared it; by default that of the whole report."
+        ),
     ] = None
     declared_at: Annotated[
         Time | None,
         Field(
-            description="Since when it is declared; by default since it was first told,"
-            " at the time of the whole."
+            description="Since when it is declared; by default the time of the first report that"
+            " declared it."
         ),
     ] = None
 
     @model_validator(mode="after")
     def names_a_release(self) -> Self:
-        """Refuse one that says nothing."""
+        """Reject a release without version and digest."""
         if self.version is None and self.image_digest is None:
             raise ValueError("must have a version or an image_digest")
         return self
 
 
 class NewDeclarations(BaseModel):
-    """All that a folder of a repository declares for an environment, as of one revision."""
+    """Everything that a folder of a repository declares for an environment, at one revision."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -82,19 +84,22 @@ class NewDeclarations(BaseModel):
         },
     )
 
-    repository: Annotated[RepositoryUrl, Field(description="The repository that declares it.")]
-    path: Annotated[Folder, Field(description="The folder there; empty for the whole.")] = ""
-    config_revision: Annotated[ConfigRevision, Field(description="The revision that says so.")]
+    repository: Annotated[RepositoryUrl, Field(description="The declaring repository.")]
+    path: Annotated[
+        Folder, Field(description="The declaring folder; empty for the whole repository.")
+    ] = ""
+    config_revision: Annotated[ConfigRevision, Field(description="The revision of the report.")]
     declared_at: Annotated[
-        Time | None, Field(description="When that was committed; now when it is not given.")
+        Time | None, Field(description="When that revision was committed; by default now.")
     ] = None
     services: Annotated[
         dict[Name, DeclaredRelease],
         Field(
             max_length=MAX_SERVICES,
-            description="By name. What the same folder declared and is not here is withdrawn.",
+            description="The declared release of each service, by name. A service that the same"
+            " folder declared before and that is missing here is withdrawn.",
             examples=[{"checkout": {"version": "1.4.2"}}],
-            # What pydantic leaves out: a name that does not fit is refused, not passed over.
+            # Pydantic does not add these: invalid names are rejected, not ignored.
             json_schema_extra={
                 "propertyNames": {"maxLength": NAME_LENGTH},
                 "additionalProperties": False,
@@ -104,7 +109,10 @@ class NewDeclarations(BaseModel):
 
 
 class Declaration(NamedTuple):
-    """From some time on, a release is declared in a cell; or nothing any more, if it names none."""
+    """A release of a service declared from `declared_at` on.
+
+    It is a withdrawal if it has neither a version nor a digest.
+    """
 
     service: str
     environment: str

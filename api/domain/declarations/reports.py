@@ -1,8 +1,8 @@
-"""Reports of what git declares: each says all of it for one environment, as of one revision.
+"""Recording of declarations: a report states everything a folder declares for one environment.
 
-Pipelines may tell of revisions in any order: each adds facts at their own times, so that a late
-report takes its place in the past, and changes nothing about what came after it. Only what is left
-out can be told too early: it is withdrawn if it is known by then, else by the next report.
+Reports may arrive in any order: each adds declarations with their own times, so that a late report
+fills in the past and does not affect newer ones. Only a withdrawal needs the service to be known: a
+late report withdraws what had been declared by its time, the next report the rest.
 """
 
 from __future__ import annotations
@@ -21,30 +21,28 @@ from api.tables import declarations
 
 
 def record(connection: Connection, environment: str, new: NewDeclarations) -> None:
-    """Write down what is declared for an environment, and withdraw what is so no more."""
+    """Record a report for an environment, and withdraw the services that it leaves out."""
     catalog.environment_ids(connection, [environment], now())
-    catalog.find_environment(connection, environment)  # nobody else declares for it meanwhile
-    store(connection, list(_new_facts(connection, environment, new)))
+    catalog.find_environment(connection, environment)  # locks it against concurrent reports
+    store(connection, list(_new_declarations(connection, environment, new)))
 
 
-def store(connection: Connection, facts: Sequence[Declaration]) -> None:
-    """Write facts down; of one cell and instant, what is told last holds."""
-    if not facts:
+def store(connection: Connection, new: Sequence[Declaration]) -> None:
+    """Insert declarations; one with the same cell and time replaces the one stored before."""
+    if not new:
         return
-    told_at = now()
-    of_service = catalog.service_ids(connection, {each.service for each in facts}, told_at)
-    of_environment = catalog.environment_ids(
-        connection, {each.environment for each in facts}, told_at
-    )
+    created_at = now()
+    services = catalog.service_ids(connection, {row.service for row in new}, created_at)
+    environments = catalog.environment_ids(connection, {row.environment for row in new}, created_at)
     rows = [
         {
             "id": uuid7(),
-            "service_id": of_service[each.service],
-            "environment_id": of_environment[each.environment],
-            **{name: getattr(each, name) for name in (*CONTENT, "declared_at")},
-            "created_at": told_at,
+            "service_id": services[declaration.service],
+            "environment_id": environments[declaration.environment],
+            **{name: getattr(declaration, name) for name in (*CONTENT, "declared_at")},
+            "created_at": created_at,
         }
-        for each in facts
+        for declaration in new
     ]
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(declarations)
@@ -57,22 +55,22 @@ def store(connection: Connection, facts: Sequence[Declaration]) -> None:
     )
 
 
-def _new_facts(
+def _new_declarations(
     connection: Connection, environment: str, new: NewDeclarations
 ) -> Iterator[Declaration]:
-    said_at = new.declared_at or now()
-    known = {each["service"]: each for each in declared_for(connection, environment, said_at)}
+    declared_at = new.declared_at or now()
+    known = {row["service"]: row for row in declared_for(connection, environment, declared_at)}
     whole = new.model_dump(include={"config_revision", *SOURCE})
-    nothing = dict.fromkeys(RELEASE)
+    undeclared = dict.fromkeys(RELEASE)
     for service, release in new.services.items():
-        told = release.model_dump(exclude_none=True)
-        said = {**whole, **nothing, **told}
+        given = release.model_dump(exclude_none=True)
+        values = {**whole, **undeclared, **given}
         before = known.pop(service, None)
-        # What is not told, such as since when, may be known already.
-        if not before or any(before[name] != said[name] for name in (*RELEASE, *SOURCE, *told)):
+        # A field that the report leaves out, such as the time, does not make it a new declaration.
+        if not before or any(before[name] != values[name] for name in (*RELEASE, *SOURCE, *given)):
             yield Declaration(
-                **{"declared_at": said_at, **said}, service=service, environment=environment
+                **{"declared_at": declared_at, **values}, service=service, environment=environment
             )
     for service, before in known.items():
         if all(before[name] == whole[name] for name in SOURCE):
-            yield Declaration(service, environment, None, None, **whole, declared_at=said_at)
+            yield Declaration(service, environment, None, None, **whole, declared_at=declared_at)

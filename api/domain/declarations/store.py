@@ -1,4 +1,4 @@
-"""Declarations as they are found: what holds now or held at some time."""
+"""Queries for declarations: current ones, and those of an earlier time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from api.tables import declarations, environments, services
 
 
 class Filters(TimeRange):
-    """What a list of declarations is narrowed to; `from` and `to` are about `declared_at`."""
+    """Filters of a list of declarations; `from` and `to` apply to `declared_at`."""
 
     service: Name | None = None
     environment: Name | None = None
@@ -45,7 +45,7 @@ ORDER: Order = {"declared_at": declarations.c.declared_at, "id": declarations.c.
 
 
 def selected(filters: Filters) -> Select[Any]:
-    """Return the statement for the list of all that was declared, withdrawals included."""
+    """Return the unordered SELECT of matching declarations, earlier ones and withdrawals too."""
     wanted = ((services.c.name, filters.service), (environments.c.name, filters.environment))
     return (
         select(*FIELDS)
@@ -58,9 +58,9 @@ def selected(filters: Filters) -> Select[Any]:
 
 
 def latest(at: datetime | None = None) -> ScalarSelect[UUID]:
-    """Return the id of the latest fact of a cell, or of what it was by some time.
+    """Select the id of a cell's latest declaration, or of the latest up to `at`.
 
-    It is one look along an index for each pair of `services` and `environments` that are selected.
+    For use in a query on `services` and `environments`: one index lookup for each pair of them.
     """
     earlier = declarations.alias()
     return (
@@ -77,23 +77,28 @@ def latest(at: datetime | None = None) -> ScalarSelect[UUID]:
 
 
 def not_withdrawn() -> ColumnElement[bool]:
-    """Return the condition for a fact to be a declaration and not a withdrawal."""
+    """Return the condition that a declaration is not a withdrawal."""
     return declarations.c.version.is_not(None) | declarations.c.image_digest.is_not(None)
 
 
 def find(connection: Connection, environment: str) -> dict[str, Any] | None:
-    """Return what is declared for an environment now, or None if there is no such environment."""
-    known = catalog.find_environment(connection, environment)
-    if known is None:
+    """Return the current declarations for an environment, or None if it does not exist."""
+    if catalog.find_environment(connection, environment) is None:
         return None
-    facts = declared_for(connection, environment)
-    return {"environment": environment, "services": {each.pop("service"): each for each in facts}}
+    releases = declared_for(connection, environment)
+    return {
+        "environment": environment,
+        "services": {release.pop("service"): release for release in releases},
+    }
 
 
 def declared_for(
     connection: Connection, environment: str, at: datetime | None = None
 ) -> list[dict[str, Any]]:
-    """Return what is declared for an environment, by service, as far as it was not withdrawn."""
+    """Return the releases declared for an environment, now or at a given time.
+
+    One row for each service, sorted by name; withdrawn services are left out.
+    """
     statement = (
         select(
             services.c.name.label("service"),

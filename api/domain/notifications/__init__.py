@@ -1,6 +1,6 @@
-"""Notifications: what happens in the ledger, told to those who subscribe, by signed webhooks.
+"""Notifications: signed webhooks that tell subscribers what happens in the ledger.
 
-Standard Webhooks, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec. What is to
-be told is written in the transaction that causes it, and delivered by a process of its own: a
-crash between the two loses nothing.
+They follow Standard Webhooks, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec.
+A delivery is written to the outbox in the transaction that causes it, and sent by a separate
+process, so that a crash loses none.
 """

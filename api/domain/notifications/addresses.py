@@ -1,8 +1,8 @@
-"""Where a notification may be sent: not to whatever is inside, unless a setting names the host.
+"""Protection against SSRF: webhooks go to public addresses only, unless a setting names the host.
 
-Who may subscribe could otherwise have the ledger call the cluster's own services or the cloud's
-metadata. A name is looked up once for each delivery, all its addresses are looked at, and the
-connection is made to one of these, so that a second look-up cannot say something else.
+Otherwise a subscriber could make the ledger call the cluster's internal services or the cloud's
+metadata endpoint. A name is resolved once for each delivery, all its addresses are checked, and the
+connection is made to a checked one, so that DNS rebinding does not help.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection
 from ipaddress import IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
-# They stand for IPv4 addresses, whichever: mapped, NAT64, Teredo and 6to4.
+# IPv6 ranges that embed any IPv4 address: IPv4-mapped, NAT64, Teredo and 6to4.
 TRANSLATED = [
     IPv6Network(net) for net in ("::ffff:0:0/96", "64:ff9b::/96", "2001::/32", "2002::/16")
 ]
@@ -20,13 +20,13 @@ MAX_URL = 2048
 
 
 class RefusedError(ValueError):
-    """Nothing is sent there; the message says why."""
+    """Webhooks may not be sent to this address; the message says why."""
 
 
 def parse(url: str, inside: Collection[str]) -> SplitResult:
-    """Return the parts of a URL to send to; `inside` are the hosts that may be inside.
+    """Split and check the URL of a subscription.
 
-    Raises RefusedError.
+    `inside` are the hosts that may have internal addresses. Raises RefusedError.
     """
     try:
         parts = urlsplit(url)
@@ -36,31 +36,36 @@ def parse(url: str, inside: Collection[str]) -> SplitResult:
     if not url.isascii() or not url.isprintable() or " " in url or not host:
         raise RefusedError("must be a URL of printable ASCII characters")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise RefusedError("must have neither a user, nor a password, nor a fragment")
+        raise RefusedError("must not have a user name, a password or a fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise RefusedError("must begin with https://")
     if host not in inside and (is_loopback(host) or not _may_be_outside(host)):
-        raise RefusedError("must be outside: SLIPWAY_NOTIFICATION_PRIVATE_HOSTS does not name it")
+        raise RefusedError(
+            "must not be an internal address: SLIPWAY_NOTIFICATION_PRIVATE_HOSTS does not name it"
+        )
     return parts
 
 
 def resolve(host: str, port: int, inside: Collection[str]) -> str:
-    """Return the address of a host to connect to.
+    """Resolve a host to the address to connect to.
 
-    Raises RefusedError where one of its addresses is inside and the host is not allowed to be, and
-    OSError where it has none.
+    Raises RefusedError if one of its addresses is internal and `inside` does not name the host, and
+    OSError if it has none.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(each[4][0]) for each in found]
+    addresses = [str(sockaddr[0]) for *_, sockaddr in found]
     if host not in inside:
-        for each in addresses:
-            if not is_outside(each):
-                raise RefusedError(f"{host} has the address {each}, which is inside")
+        for address in addresses:
+            if not is_outside(address):
+                raise RefusedError(f"{host} has the internal address {address}")
     return addresses[0]
 
 
 def is_outside(address: str) -> bool:
-    """Say whether an address is one of the Internet's."""
+    """Return whether an IP address is public and unicast.
+
+    Raises ValueError if it is not an IP address.
+    """
     parsed = ip_address(address.partition("%")[0])
     if parsed.version == 6 and any(parsed in net for net in TRANSLATED):  # noqa: PLR2004
         return False
@@ -68,7 +73,7 @@ def is_outside(address: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine, by its name or its address alone."""
+    """Return whether a host is `localhost` or a loopback address, without resolving it."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -78,5 +83,5 @@ def is_loopback(host: str) -> bool:
 def _may_be_outside(host: str) -> bool:
     try:
         return is_outside(host)
-    except ValueError:  # a name, which is looked up when something is sent
+    except ValueError:  # a name, which is resolved when something is sent
         return True

@@ -1,7 +1,7 @@
-"""Deliveries: what is sent, tried again, and given up.
+"""Deliveries of webhooks: sent at least once, retried, and finally given up.
 
-A delivery is taken for a minute before it is sent, so that of several processes one sends it, and
-what one takes and never tells the outcome of is taken again. So each is delivered at least once.
+A process leases a delivery for a minute before sending it, so that no other process sends it
+meanwhile. If the process dies, the lease expires and the delivery is sent again.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from api.domain.kit.times import now
 from api.tables import deliveries, subscriptions
 
 # Longer than one attempt may take.
-TAKEN_FOR = timedelta(minutes=1)
-# How long after each attempt the next one follows, a fifth longer at most: the schedule that the
-# specification of Standard Webhooks recommends, three days in all.
+LEASE = timedelta(minutes=1)
+# The wait after each attempt, plus jitter: the schedule that Standard Webhooks recommends, three
+# days in all.
 WAITS = [
     timedelta(seconds=5),
     timedelta(minutes=5),
@@ -35,15 +35,15 @@ MAX_FAILURE = 200
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands; a dead one is tried again when somebody asks for it."""
+    """The state of a delivery; a dead one is sent again only on request."""
 
     WAITING = "waiting"
     SENT = "sent"
     DEAD = "dead"
 
 
-class Taken(NamedTuple):
-    """A delivery to be sent now, by whoever took it."""
+class Leased(NamedTuple):
+    """A delivery to be sent now by the process that leased it."""
 
     id: UUID
     attempts: int
@@ -53,18 +53,18 @@ class Taken(NamedTuple):
 
 
 class Filters(TimeRange):
-    """What a list of deliveries is narrowed to; `from` and `to` are about `created_at`."""
+    """Filters of a list of deliveries; `from` and `to` apply to `created_at`."""
 
     state: DeliveryState | None = None
 
 
-# The columns of a delivery as it is told: its body is told too, the subject is ours.
+# The columns that are shown: all but `subject`, which only prevents duplicates.
 FIELDS = tuple(column for column in deliveries.c if column is not deliveries.c.subject)
 ORDER: Order = {"created_at": deliveries.c.created_at, "id": deliveries.c.id}
 
 
-def take(connection: Connection) -> Taken | None:
-    """Take the delivery that is due first, and nobody else has taken; None if none is due."""
+def lease(connection: Connection) -> Leased | None:
+    """Lease the delivery that has been due longest; return None if none is due."""
     at = now()
     row = connection.execute(
         select(deliveries.c.id, deliveries.c.attempts, subscriptions.c.url)
@@ -77,41 +77,42 @@ def take(connection: Connection) -> Taken | None:
     ).one_or_none()
     if row is None:
         return None
-    taken = Taken(row.id, row.attempts + 1, row.url, row.secret, row.body)
+    leased = Leased(row.id, row.attempts + 1, row.url, row.secret, row.body)
     connection.execute(
         update(deliveries)
-        .where(deliveries.c.id == taken.id)
-        .values(attempts=taken.attempts, due_at=at + TAKEN_FOR)
+        .where(deliveries.c.id == leased.id)
+        .values(attempts=leased.attempts, due_at=at + LEASE)
     )
-    return taken
+    return leased
 
 
 def settle(
-    connection: Connection, taken: Taken, failure: str | None, *, final: bool
+    connection: Connection, leased: Leased, failure: str | None, *, final: bool
 ) -> DeliveryState:
-    """Note what became of an attempt; return where the delivery stands now.
+    """Store the result of an attempt; return the new state of the delivery.
 
-    Of one that was taken by somebody else meanwhile, nothing is noted.
+    `failure` is None if it was sent; `final` says that retrying is pointless. If another process
+    has leased the delivery in the meantime, nothing is stored.
     """
     state = DeliveryState.WAITING
     due_at = now()
     if failure is None:
         state = DeliveryState.SENT
-    elif final or taken.attempts > len(WAITS):
+    elif final or leased.attempts > len(WAITS):
         state = DeliveryState.DEAD
     else:
-        wait = WAITS[taken.attempts - 1]
+        wait = WAITS[leased.attempts - 1]
         due_at += wait * random.uniform(1, 1 + JITTER)  # noqa: S311 (spreads attempts)
     connection.execute(
         update(deliveries)
-        .where(deliveries.c.id == taken.id, deliveries.c.attempts == taken.attempts)
+        .where(deliveries.c.id == leased.id, deliveries.c.attempts == leased.attempts)
         .values(state=state, due_at=due_at, failure=failure and failure[:MAX_FAILURE])
     )
     return state
 
 
 def retry(connection: Connection, delivery_id: UUID) -> bool:
-    """Make a dead delivery due, with all its attempts; say whether it was dead."""
+    """Make a dead delivery due now, with all its attempts; return False if it is not dead."""
     revived = connection.execute(
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.DEAD)
@@ -121,12 +122,12 @@ def retry(connection: Connection, delivery_id: UUID) -> bool:
 
 
 def find(connection: Connection, delivery_id: UUID) -> dict[str, Any] | None:
-    """Return the delivery of that id, or None."""
+    """Return the delivery with this id, or None."""
     return pages.one(connection, select(*FIELDS).where(deliveries.c.id == delivery_id))
 
 
 def selected(filters: Filters) -> Select[Any]:
-    """Return the statement for a list of deliveries, to be ordered and cut into pages."""
+    """Return the unordered SELECT of the deliveries that match the filters."""
     statement = select(*FIELDS).where(*filters.within(deliveries.c.created_at))
     if filters.state is None:
         return statement
@@ -134,7 +135,7 @@ def selected(filters: Filters) -> Select[Any]:
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
-    """Return when the oldest delivery that waits was written, or None."""
+    """Return when the oldest waiting delivery was created, or None if none waits."""
     waiting = deliveries.c.state == DeliveryState.WAITING
     found: datetime | None = connection.execute(
         select(func.min(deliveries.c.created_at)).where(waiting)
@@ -143,6 +144,6 @@ def oldest_waiting(connection: Connection) -> datetime | None:
 
 
 def forget(connection: Connection) -> None:
-    """Remove what was sent a week ago or longer."""
+    """Delete deliveries that were sent more than a week ago."""
     sent = deliveries.c.state == DeliveryState.SENT
     connection.execute(delete(deliveries).where(sent, deliveries.c.due_at < now() - SENT_IS_KEPT))

@@ -1,7 +1,7 @@
-"""The outbox: what is to be told, written in the transaction in which it comes about.
+"""The transactional outbox: notifications are stored in the transaction that causes them.
 
-Only what comes in is told, not what is imported, replayed or rebuilt; only news, a day old at most
-and after the subscription; and each thing once to each subscription.
+Imports, replays and rebuilds cause none. A deployment is announced only if it finished within the
+last day and after the subscription was created, and once to each subscription.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from api.domain.promotions import pending as promotions
 from api.tables import deliveries, environments, subscriptions
 
 NEWS = timedelta(hours=24)
-# The fields of a pending promotion that are sent; the rest can be read from the API.
+# The fields of a pending promotion that a notification contains; the API has the rest.
 SENT = (
     "service",
     "version",
@@ -40,7 +40,7 @@ SENT = (
 
 
 class Message(NamedTuple):
-    """Something to tell; one with the same subject is told once."""
+    """A notification; each subscription gets one with the same type and subject only once."""
 
     type: Type
     subject: str
@@ -49,20 +49,20 @@ class Message(NamedTuple):
 
 
 def announce(connection: Connection, deployment_ids: Iterable[UUID]) -> None:
-    """Note what there is to tell of some deployments that were just heard of."""
-    listening = connection.execute(select(subscriptions)).all()
-    if not listening:
+    """Store the notifications that these deployments, just reported, cause."""
+    subscribed = connection.execute(select(subscriptions)).all()
+    if not subscribed:
         return
-    wanted = {kind for each in listening for kind in each.types}
+    wanted = {kind for subscription in subscribed for kind in subscription.types}
     for deployment_id in deployment_ids:
         deployment = find(connection, deployment_id)
         if deployment is None or not _is_news(deployment["finished_at"]):
             continue
         if Type.FINISHED in wanted:
-            _tell(connection, listening, _finished(deployment))
+            _store(connection, subscribed, _finished(deployment))
         if Type.PENDING in wanted:
             for message in _pending(connection, deployment):
-                _tell(connection, listening, message)
+                _store(connection, subscribed, message)
 
 
 def _is_news(finished_at: datetime | None) -> bool:
@@ -75,7 +75,7 @@ def _finished(deployment: dict[str, Any]) -> Message:
 
 
 def _pending(connection: Connection, deployment: dict[str, Any]) -> Iterable[Message]:
-    """Yield what a deployment that succeeded leaves waiting for the environments after its own."""
+    """Yield the promotions to the next environments that a successful deployment makes pending."""
     if deployment["status"] != Status.SUCCEEDED or deployment["kind"] == Kind.RESYNC:
         return
     upstream, service = deployment["environment"], deployment["service"]
@@ -88,7 +88,7 @@ def _pending(connection: Connection, deployment: dict[str, Any]) -> Iterable[Mes
 
 
 def _next(connection: Connection, name: str) -> Sequence[str]:
-    """Return the environments that releases of this one are promoted to: the next in order."""
+    """Return the names of the environments with the next higher promotion order."""
     here = select(environments.c.promotion_order).where(environments.c.name == name)
     later = (
         select(environments.c.promotion_order)
@@ -102,24 +102,24 @@ def _next(connection: Connection, name: str) -> Sequence[str]:
     return connection.execute(following.order_by(environments.c.name)).scalars().all()
 
 
-def _tell(connection: Connection, listening: Sequence[Row[Any]], message: Message) -> None:
+def _store(connection: Connection, subscribed: Sequence[Row[Any]], message: Message) -> None:
     body = {"type": message.type, "timestamp": message.at, "data": message.data}
     at = now()
     rows = [
         {
             "id": uuid7(),
-            "subscription_id": each.id,
+            "subscription_id": subscription.id,
             "type": message.type,
             "subject": message.subject,
-            # What is signed is a text: it must be the same each time.
+            # The signature covers this text, so every attempt must send the same.
             "body": json.dumps(to_jsonable_python(body)),
             "state": "waiting",
             "attempts": 0,
             "due_at": at,
             "created_at": at,
         }
-        for each in listening
-        if message.type in each.types and each.created_at <= message.at
+        for subscription in subscribed
+        if message.type in subscription.types and subscription.created_at <= message.at
     ]
     if rows:
         connection.execute(insert_new(connection, deliveries), rows)

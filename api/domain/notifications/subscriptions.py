@@ -1,4 +1,4 @@
-"""Subscriptions: who is told what, and what signs it."""
+"""Subscriptions: where to send which notifications, and the secret that signs them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from api.domain.kit.times import now
 from api.domain.notifications import addresses
 from api.tables import deliveries, subscriptions
 
-# As Standard Webhooks has it: between 24 and 64 random bytes.
+# Standard Webhooks asks for 24 to 64 random bytes.
 SECRET_BYTES = 32
 
 
 class Type(StrEnum):
-    """What can be told."""
+    """The type of a notification."""
 
     FINISHED = "deployment.finished"
     PENDING = "promotion.pending"
@@ -36,7 +36,7 @@ def _sorted(types: list[Type]) -> list[Type]:
 
 
 class NewSubscription(BaseModel):
-    """A subscription as it is asked for."""
+    """A request for a subscription."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -55,18 +55,18 @@ class NewSubscription(BaseModel):
         Field(
             min_length=1,
             max_length=addresses.MAX_URL,
-            description="Where to; https only.",
+            description="Where to send notifications; https only.",
             examples=["https://chat.example.com/hooks/releases"],
         ),
     ]
     types: Annotated[
         list[Type],
-        Field(min_length=1, max_length=20, description="What to tell."),
+        Field(min_length=1, max_length=20, description="Which notifications to send."),
         AfterValidator(_sorted),
     ]
 
 
-# The columns of a subscription as it is told: all but the secret.
+# The columns that are shown: all but the secret.
 FIELDS = tuple(column for column in subscriptions.c if column is not subscriptions.c.secret)
 ORDER: Order = {"created_at": subscriptions.c.created_at, "id": subscriptions.c.id}
 
@@ -74,9 +74,10 @@ ORDER: Order = {"created_at": subscriptions.c.created_at, "id": subscriptions.c.
 def create(
     connection: Connection, new: NewSubscription, inside: Collection[str]
 ) -> tuple[dict[str, Any], str]:
-    """Subscribe; return the subscription as it is told, and its secret, which is not told again.
+    """Create a subscription; return it and its secret, which is not shown again.
 
-    Raises InvalidValueError for a URL where nothing may be sent.
+    `inside` are the hosts that may have internal addresses. Raises InvalidValueError if nothing may
+    be sent to the URL.
     """
     try:
         addresses.parse(new.url, inside)
@@ -89,17 +90,17 @@ def create(
 
 
 def find(connection: Connection, subscription_id: UUID) -> dict[str, Any] | None:
-    """Return the subscription of that id as it is told, or None."""
+    """Return the subscription with this id, without its secret, or None."""
     return pages.one(connection, selected().where(subscriptions.c.id == subscription_id))
 
 
 def selected() -> Select[Any]:
-    """Return the statement for the list of subscriptions, to be ordered and cut into pages."""
+    """Return the unordered SELECT of all subscriptions, without their secrets."""
     return select(*FIELDS)
 
 
 def remove(connection: Connection, subscription_id: UUID) -> bool:
-    """End a subscription, and forget what was to be told; say whether there was one of that id."""
+    """Delete a subscription and its deliveries; return False if the id is unknown."""
     connection.execute(delete(deliveries).where(deliveries.c.subscription_id == subscription_id))
-    ended = connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
-    return ended.rowcount == 1
+    deleted = connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
+    return deleted.rowcount == 1

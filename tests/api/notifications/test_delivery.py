@@ -185,7 +185,7 @@ def test_one_that_took_too_long_does_not_undo_what_another_one_noted(
 ) -> None:
     record()
     with database.write() as connection:
-        slow = domain.take(connection)
+        slow = domain.lease(connection)
     assert slow is not None
     make_due(database)
     drain(notifier)

@@ -141,5 +141,5 @@ def test_nothing_is_sent_inside_although_the_name_looked_fine(
     notifier.deliver_one()
 
     (delivery,) = told(client)
-    assert delivery["failure"] == "chat.example.com has the address 127.0.0.1, which is inside"
+    assert delivery["failure"] == "chat.example.com has the internal address 127.0.0.1"
     assert receiver.came == []
