@@ -1,4 +1,4 @@
-"""The release ledger's HTTP API; `api:application` is its WSGI entry."""
+"""The release ledger's HTTP API; `api:application` is the WSGI application."""
 
 from api.app import create_app
 

@@ -60,22 +60,23 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class Application(APIFlask):
-    """Flask with strict requests, each of which is answered once."""
+    """The Flask application, with strict request parsing and idempotent POSTs."""
 
     request_class = strict.StrictRequest
 
     def dispatch_request(self) -> ResponseReturnValue:
-        """Call the view, or give its stored answer.
+        """Call the view, or return its stored response.
 
-        Around the view and what serialises its answer, and inside of the handling of its errors.
+        Wraps the view and the serialisation of its response, but not the error handling.
         """
         return idempotency.answer_once(super().dispatch_request)
 
 
 def event_rules(checked: Settings) -> dict[str, SourceRules]:
-    """Return what maps the events of each source to names: the adapters' rules and the file's.
+    """Load the rules that map events to services and environments, by source.
 
-    Raises SettingsError when the file cannot be used.
+    The rules in the file override those of the adapters. Raises SettingsError if the file is not
+    valid.
     """
     defaults = {source: adapter.rules for source, adapter in ADAPTERS.items()}
     try:
@@ -85,16 +86,15 @@ def event_rules(checked: Settings) -> dict[str, SourceRules]:
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
-    """Return the application for the settings of the environment, with `overrides` on top.
+    """Create the application from the environment's settings; `overrides` take precedence.
 
-    Nothing outside the process is touched before the first request.
-
-    Raises SettingsError when a setting is unknown, missing or wrong.
+    The database is not opened before the first request. Raises SettingsError if a setting is
+    unknown, missing or invalid.
     """
     checked = settings.load(overrides)
     app = Application("api", title="Slipway", version=VERSION, docs_path=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # as a person reads them
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the order of the models
     app.extensions["settings"] = checked
     app.extensions["event_rules"] = event_rules(checked)
     app.extensions["database"] = Database(checked, migrate=upgrade)

@@ -14,26 +14,26 @@ from sqlalchemy.pool import NullPool
 
 from api.settings import Settings
 
-# A statement that takes longer is given up, so that no request thread waits for ever.
+# A statement that takes longer is cancelled, so that it does not block a request thread.
 STATEMENT_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
-# A server that vanished without a word is noticed within seconds: the system's own limits are
-# a quarter of an hour for what was sent and two hours for what is awaited.
+# Detect a dead server within seconds: by default, Linux takes a quarter of an hour for data that
+# was sent and two hours for an idle connection.
 KEEPALIVE = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 5_000,
 }
-# How long a SQLite writer waits for another one.
+# How long a writer waits for another one on SQLite.
 BUSY_TIMEOUT_S = 10
 
 
 class Database:
-    """Opens the database when it is first needed and hands out transactions.
+    """Opens the database on first use and provides transactions.
 
-    Nothing is opened before, so that Gunicorn can import the application and then fork. `migrate`
-    brings an embedded database to its schema when it is opened: nobody else would.
+    It is not opened earlier, so that Gunicorn can import the application before it forks. `migrate`
+    upgrades the schema of an embedded database when it is opened, since no init container does.
     """
 
     def __init__(self, settings: Settings, migrate: Callable[[Engine], object]) -> None:
@@ -45,9 +45,9 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """Return the pool, one connection for each request thread at most.
+        """Return the engine, whose pool has at most one connection for each request thread.
 
-        Raises DatabaseUnusableError when the embedded database's folder cannot be written.
+        Raises DatabaseUnusableError if the folder of the embedded database is not writable.
         """
         with self._lock:
             if self._engine is None:
@@ -59,7 +59,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that only reads; within `write()`, it sees what that has written."""
+        """Open a transaction that only reads; within `write()`, join that transaction."""
         joined = self._joined.get()
         if joined is not None:
             yield joined
@@ -69,13 +69,13 @@ class Database:
 
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[Connection]:
-        """Open a transaction that is committed at the end, or rolled back by an exception.
+        """Open a transaction that is committed at the end, or rolled back on an exception.
 
-        Within another `write()` of the same thread it is a part of that one: an exception undoes
-        this part, and what is committed is committed with the whole.
+        Within another `write()` of the same thread it is a savepoint: an exception rolls back only
+        this part, and the outer transaction commits it.
 
-        SQLite has one writer at a time: without `wait`, OperationalError is raised at once when
-        that is somebody else.
+        SQLite has one writer at a time: without `wait`, OperationalError is raised at once if
+        another transaction is writing.
         """
         joined = self._joined.get()
         if joined is not None:
@@ -93,9 +93,9 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Open a transaction that sees one moment of the ledger, however long it reads."""
+        """Open a read-only transaction that sees a single snapshot and has no time limit."""
         with self.engine.connect() as connection:
-            if connection.dialect.name == "postgresql":  # in SQLite, every transaction does
+            if connection.dialect.name == "postgresql":  # on SQLite, every transaction is one
                 connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
@@ -103,7 +103,7 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
@@ -111,19 +111,19 @@ class Database:
 
 
 class DatabaseUnusableError(Exception):
-    """The embedded database cannot be opened; the message says what to do."""
+    """The embedded database cannot be opened; the message says how to fix it."""
 
 
 @contextmanager
 def writing(connection: Connection) -> Iterator[None]:
-    """Begin a transaction that will write, and commit it at the end."""
+    """Begin a write transaction and commit it at the end."""
     connection.execution_options(writes=True)
     with connection.begin():
         yield
 
 
 def open_engine(settings: Settings, connections: int = 0) -> Engine:
-    """Return a new engine that keeps so many connections open; with 0, each ends with its use."""
+    """Create an engine with a pool of this many connections; with 0, without a pool."""
     return _sqlite(settings) if settings.embedded else _postgresql(settings, connections)
 
 
@@ -135,7 +135,7 @@ def _postgresql(settings: Settings, connections: int) -> Engine:
     )
     engine = create_engine(
         settings.database_url(),
-        # A connection that the server has closed meanwhile is replaced, not reported.
+        # Replace a pooled connection that the server has closed.
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
@@ -162,11 +162,11 @@ def _sqlite(settings: Settings) -> Engine:
     except OSError as error:
         raise DatabaseUnusableError(
             f"cannot write to {settings.DATA_DIR}/ ({error.strerror}):"
-            " set SLIPWAY_DATA_DIR to a folder that can be written"
+            " set SLIPWAY_DATA_DIR to a writable folder"
         ) from error
     engine = create_engine(
         settings.database_url(),
-        # No pool: opening a file is cheap, and a connection never meets a second thread.
+        # No pool: opening a file is cheap, and no connection is shared between threads.
         poolclass=NullPool,
         connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
     )
@@ -178,8 +178,8 @@ def _sqlite(settings: Settings) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # The driver's own BEGIN comes too late. A writer takes its lock at once: one that reads
-        # first and then writes would fail instead of waiting its turn.
+        # The driver's own BEGIN is too late. A writer takes its lock at once: one that reads first
+        # and writes later would fail instead of waiting.
         options = connection.get_execution_options()
         if not options.get("wait", True):
             connection.exec_driver_sql("PRAGMA busy_timeout = 0")
@@ -189,6 +189,6 @@ def _sqlite(settings: Settings) -> Engine:
 
 
 def database() -> Database:
-    """Return the database of the application that answers the current request."""
+    """Return the database of the current application."""
     found: Database = current_app.extensions["database"]
     return found

@@ -1,4 +1,4 @@
-"""The database's health, asked with a deadline."""
+"""The readiness check of the database, with a deadline."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ DEADLINE_S = 1.0
 
 
 class NotReadyError(Exception):
-    """The service cannot do its work; the message says why."""
+    """The service cannot serve requests; the message says why."""
 
 
 class DatabaseProbe:
-    """Asks the database for the revision of its schema, and waits one second at most.
+    """Queries the revision of the schema, with a deadline of one second.
 
-    The question runs in a thread of its own, because nothing else bounds all that it may wait for:
-    a name server, a connection, a lock. While one is under way, further callers share its answer.
-    It has a connection of its own, so that busy request threads do not make the pod look unready.
+    The query runs in a separate thread, because no timeout covers everything that it may wait for:
+    DNS, a connection, a lock. Concurrent checks share one query. It uses a connection of its own,
+    so that busy request threads do not make the pod unready.
     """
 
     def __init__(self, database: Database) -> None:
@@ -36,9 +36,9 @@ class DatabaseProbe:
     def check(self) -> str:
         """Return the revision of the schema.
 
-        Raises NotReadyError when the database does not answer in time, or its schema is missing or
-        older than this version needs. A newer one is fine: the next release's migration runs while
-        this version still serves.
+        Raises NotReadyError if the database does not answer in time, or if its schema is missing or
+        too old for this version. A newer schema is fine: the next release migrates the database
+        while this version still serves.
         """
         try:
             revision = self._ask().result(timeout=DEADLINE_S)
@@ -46,7 +46,7 @@ class DatabaseProbe:
             raise NotReadyError(f"the database did not answer within {DEADLINE_S:g} s") from error
         except (SQLAlchemyError, DatabaseUnusableError, ValueError) as error:
             reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-            raise NotReadyError(f"the database cannot be asked: {reason}") from error
+            raise NotReadyError(f"the database cannot be queried: {reason}") from error
         if revision is None:
             raise NotReadyError("the database has no schema yet: run `flask ledger migrate`")
         if revision < REQUIRED_REVISION:
@@ -65,14 +65,14 @@ class DatabaseProbe:
         with self._lock:
             if self._pending is None or self._pending.done():
                 self._pending = Future()
-                # A daemon, so that a question that never ends does not keep the process.
+                # A daemon thread, so that a query that hangs does not keep the process alive.
                 threading.Thread(target=self._answer, args=[self._pending], daemon=True).start()
             return self._pending
 
     def _answer(self, answer: Future[str | None]) -> None:
         try:
             answer.set_result(self._revision())
-        except BaseException as error:  # noqa: BLE001 (it is raised where the answer is read)
+        except BaseException as error:  # noqa: BLE001 (raised again by result())
             answer.set_exception(error)
 
     def _revision(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, on standard output, with the id of the request."""
+"""Structured logs on standard output: one JSON object per line, with the id of the request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from api.settings import Settings
 
 REQUEST_ID_HEADER = "X-Request-ID"
 ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
-# Asked every few seconds by Kubernetes and Prometheus.
+# Requested every few seconds by Kubernetes and Prometheus.
 PROBES = {"/healthz", "/readyz", "/metrics"}
 
 log = structlog.get_logger("api.access")
@@ -32,20 +32,20 @@ SHARED_PROCESSORS: list[structlog.typing.Processor] = [
 
 
 class StandardOutput(logging.Handler):
-    """Writes each line to what standard output is at the time: test runners replace it."""
+    """Writes to the current sys.stdout, because test runners replace it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
         try:
-            print(self.format(record), flush=True)  # noqa: T201 (that is what it is for)
-        except Exception:  # noqa: BLE001 (logging's own way: a log line breaks nothing)
+            print(self.format(record), flush=True)  # noqa: T201 (the purpose of this handler)
+        except Exception:  # noqa: BLE001 (as in logging: an error while logging is not fatal)
             self.handleError(record)
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """Return the configuration of Python's logging, for this process and for Gunicorn's own lines.
+    """Return the configuration for logging.config.dictConfig, which also covers Gunicorn's logs.
 
-    `auto` means colours for a person at a terminal, JSON for everything else.
+    The format `auto` means colours on a terminal, and JSON otherwise.
     """
     plain = settings.LOG_FORMAT == "json" or (
         settings.LOG_FORMAT == "auto" and not sys.stdout.isatty()
@@ -53,7 +53,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
     render: list[structlog.typing.Processor] = (
         [
             structlog.processors.ExceptionRenderer(
-                # Without the local variables: a password may be among them.
+                # Local variables may contain a password.
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),
             structlog.processors.JSONRenderer(),
@@ -80,17 +80,17 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "root": {"handlers": ["stdout"], "level": settings.LOG_LEVEL.upper()},
         "loggers": {
             "gunicorn.error": own,
-            # Our own access lines have the id of the request and work under any server.
+            # api.access has the id of the request and works under any server.
             "gunicorn.access": {"handlers": [], "propagate": False},
             "alembic": {"level": "WARNING"},
-            # The line of the request says 429 already.
+            # The access log already shows the status 429.
             "flask-limiter": {"level": "WARNING"},
         },
     }
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Send all logs through structlog, and write a line for each request."""
+    """Send all logs through structlog, and log each request."""
     logging.config.dictConfig(configuration(settings))
     structlog.configure(
         processors=[
@@ -114,7 +114,7 @@ def _start() -> None:
     given = request.headers.get(REQUEST_ID_HEADER, "")
     g.request_id = given if ACCEPTABLE_REQUEST_ID.fullmatch(given) else str(uuid7())
     g.started = time.perf_counter()
-    # A thread serves many requests: nothing of the one before may stick to this one.
+    # The thread may still have the variables of its previous request.
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 

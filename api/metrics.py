@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: requests by route, their durations, and the version that answers."""
+"""Prometheus metrics: requests and their durations by route, ingest lag, and the version."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from prometheus_client import (
 
 from api.version import VERSION
 
-# Anything else a client sends counts as one, or it could make as many series as it likes.
+# All other methods are counted as "other", or clients could create any number of series.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-# From reports that come at once to those of a sender that was away for days.
+# In seconds, from immediate reports to those of a sender that was down for days.
 LAG_BUCKETS = (1, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600)
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 def init_app(app: APIFlask) -> None:
-    """Count each request and serve the figures at `/metrics`.
+    """Count each request and serve the metrics at `/metrics`.
 
-    The figures are those of one process, so a pod runs one Gunicorn worker.
+    The counts are per process, so a pod must run a single Gunicorn worker.
     """
     registry = CollectorRegistry()
     app.extensions["metrics_registry"] = registry
@@ -55,7 +55,7 @@ def init_app(app: APIFlask) -> None:
 
     app.extensions["ingest_lag"] = Histogram(
         "slipway_ingest_lag_seconds",
-        "Time from what happened, as a report says, to the report of it, in seconds.",
+        "Time between a reported event and the arrival of its report, in seconds.",
         buckets=LAG_BUCKETS,
         registry=registry,
     )
@@ -76,7 +76,7 @@ def init_app(app: APIFlask) -> None:
 
 
 def note_lag(happened_at: datetime | None) -> None:
-    """Note how long ago happened what was just reported, when the report says when that was."""
+    """Record the ingest lag of a report about `happened_at`; None is ignored."""
     if happened_at is not None:
         lag: Histogram = current_app.extensions["ingest_lag"]
         lag.observe(max(0.0, (datetime.now(UTC) - happened_at).total_seconds()))

@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this version, one process at a time."""
+"""Migrate a database to the schema of this version, one process at a time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, text
 
 from api.database import writing
 
-# Any number that nothing else on the same database uses; it spells "slip".
+# An arbitrary key that nothing else in the database may use: "slip" in ASCII.
 ADVISORY_LOCK = 0x736C6970
-# Another process's migration may take longer than a request waits for a writer.
+# A migration by another process may take longer than a request's write.
 SQLITE_WAIT_MS = 120_000
 
 
@@ -30,22 +30,22 @@ def configuration(connection: Connection | None = None) -> Config:
 
 @cache
 def newest_revision() -> str:
-    """Return the revision that this version's migrations lead to."""
+    """Return the newest revision among this version's migrations."""
     head = ScriptDirectory.from_config(configuration()).get_current_head()
     assert head is not None  # noqa: S101 (there is a first migration)
     return head
 
 
 def current_revision(connection: Connection) -> str | None:
-    """Return the revision a database is at, or None when it has no tables."""
+    """Return the revision of a database, or None if it has no tables yet."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(engine: Engine) -> tuple[str | None, str]:
-    """Run the migrations that are missing; return the revision before and after.
+    """Run the missing migrations; return the revision before and after.
 
-    A database that is already newer is left alone: that is what an older version meets when a
-    release is rolled back, and migrations are made so that it can work with it.
+    A newer database is left unchanged: an older version meets one after a rollback, and migrations
+    are written so that it can work with it.
     """
     with engine.connect() as connection, _one_at_a_time(connection):
         before = current_revision(connection)
@@ -58,15 +58,15 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
 
 @contextmanager
 def _one_at_a_time(connection: Connection) -> Iterator[None]:
-    """Hold off every other migration of the same database until this one has ended."""
+    """Exclude other migrations of the same database until this one ends."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {SQLITE_WAIT_MS}")
         connection.rollback()
         with writing(connection):
             yield
         return
-    # A session's lock, not a transaction's: it outlives the commits in between. Waiting for another
-    # process's migration may take longer than any statement of a request may.
+    # A session-level lock, which survives the commits in between. Waiting for a migration by
+    # another process may take longer than the statement timeout.
     connection.execute(text("SET statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
     connection.commit()

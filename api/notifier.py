@@ -1,7 +1,7 @@
-"""The notifier: sends what the outbox holds, signed, one delivery after the other.
+"""The notifier: sends the signed webhooks in the outbox, one at a time.
 
-Several may run at once. It is a process of its own, so that the pods that answer requests need no
-way out of the cluster, and none of their threads waits for a receiver.
+It runs as a separate process, so that the pods that serve requests need no egress from the cluster
+and none of their threads waits for a receiver. Several notifiers may run at once.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ log = structlog.get_logger()
 
 
 class Notifier:
-    """Sends deliveries; `inside` are the hosts that may have an address that is inside."""
+    """Sends deliveries; `private_hosts` are the hosts that may have private addresses."""
 
-    def __init__(self, database: Database, inside: Collection[str]) -> None:
+    def __init__(self, database: Database, private_hosts: Collection[str]) -> None:
         self._database = database
-        self._inside = inside
+        self._private_hosts = private_hosts
         self._forgot_at = float("-inf")
         self.registry = CollectorRegistry()
         self._attempts = Counter(
             "slipway_notification_attempts",
-            "Attempts to deliver, by where the delivery stood afterwards: waiting is a failure.",
+            "Attempts to deliver, by the state of the delivery afterwards; waiting means that the"
+            " attempt failed.",
             ["state"],
             registry=self.registry,
         )
@@ -54,24 +55,24 @@ class Notifier:
             self._attempts.labels(state)
         self._oldest = Gauge(
             "slipway_notification_oldest_waiting_seconds",
-            "How long the oldest delivery has waited, in seconds.",
+            "Age of the oldest waiting delivery, in seconds.",
             registry=self.registry,
         )
 
     def run(self, stopped: Event) -> None:
-        """Deliver whatever becomes due until told to stop; wait for a database that is down."""
+        """Send due deliveries until `stopped` is set; if the database is down, retry."""
         while not stopped.is_set():
             try:
                 busy = self.deliver_one()
             except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-                told = str(getattr(error, "orig", error)).strip()
-                log.warning("database unavailable", error=told)
+                reason = str(getattr(error, "orig", error)).strip()
+                log.warning("database unavailable", error=reason)
                 busy = False
             if not busy:
                 stopped.wait(IDLE_S)
 
     def deliver_one(self) -> bool:
-        """Send the delivery that is due first; say whether one was."""
+        """Send the delivery that has been due longest; return False if none is due."""
         with self._database.write() as connection:
             leased = deliveries.lease(connection)
             oldest = deliveries.oldest_waiting(connection)
@@ -91,25 +92,25 @@ class Notifier:
         return True
 
     def _attempt(self, leased: Leased) -> tuple[str | None, bool]:
-        """Send once; return why it failed, if it did, and whether to try it again is no use."""
+        """Send once; return the failure, if any, and whether retrying is pointless."""
         try:
-            status = send(leased, self._inside)
+            status = send(leased, self._private_hosts)
         except (RefusedError, HTTPError, OSError) as error:
-            return _told(error), False
+            return _reason(error), False
         if 200 <= status < 300:  # noqa: PLR2004
             return None, False
         return f"answered {status}", status == GONE
 
 
-def send(leased: Leased, inside: Collection[str]) -> int:
-    """Send a delivery; return the status of the answer, whose body is not read.
+def send(leased: Leased, private_hosts: Collection[str]) -> int:
+    """Send a delivery and return the HTTP status; the response's body is not read.
 
     Redirects are not followed. Raises RefusedError, urllib3's HTTPError and OSError.
     """
-    url = addresses.parse(leased.url, inside)
+    url = addresses.parse(leased.url, private_hosts)
     host = str(url.hostname)
     port = url.port or (443 if url.scheme == "https" else 80)
-    address = addresses.resolve(host, port, inside)
+    address = addresses.resolve(host, port, private_hosts)
     body = leased.body.encode()
     headers = {
         "Host": url.netloc,
@@ -133,7 +134,10 @@ def send(leased: Leased, inside: Collection[str]) -> int:
 
 
 def signed(secret: str, identifier: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the headers of Standard Webhooks for a body, with one signature of version 1."""
+    """Return the headers of Standard Webhooks for a body, with one v1 (HMAC-SHA256) signature.
+
+    `timestamp` is in seconds since the epoch.
+    """
     key = base64.b64decode(secret.removeprefix("whsec_"))
     text = f"{identifier}.{timestamp}.".encode() + body
     signature = base64.b64encode(hmac.digest(key, text, "sha256")).decode()
@@ -145,7 +149,7 @@ def signed(secret: str, identifier: str, timestamp: int, body: bytes) -> dict[st
 
 
 def _pool(url: SplitResult, host: str, address: str, port: int) -> urllib3.HTTPConnectionPool:
-    """Return what connects to an address, and takes the certificate of the host there."""
+    """Return a pool that connects to `address` and verifies the certificate for `host`."""
     if url.scheme == "http":
         return urllib3.HTTPConnectionPool(address, port)
     return urllib3.HTTPSConnectionPool(
@@ -157,6 +161,6 @@ def _pool(url: SplitResult, host: str, address: str, port: int) -> urllib3.HTTPC
     )
 
 
-def _told(error: Exception) -> str:
-    """Return what a receiver's people can do something with."""
+def _reason(error: Exception) -> str:
+    """Return the part of an error message that helps the operators of a receiver."""
     return str(error).rpartition(": ")[2] if isinstance(error, HTTPError) else str(error)

@@ -1,4 +1,4 @@
-"""The service's settings: read from `SLIPWAY_*` variables and checked once, at start."""
+"""The service's settings: read from `SLIPWAY_*` variables and validated once, at startup."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from sqlalchemy import URL
 
 PREFIX = "SLIPWAY_"
 
-# Kubernetes adds variables for every Service of a namespace; one named `slipway` collides with our
-# prefix. Our manifests turn that off, other people's may not.
+# Kubernetes sets variables for every Service in a namespace, and those of a Service named `slipway`
+# have this prefix. This repository's manifests turn that off, others may not.
 SERVICE_LINK = re.compile(r"SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?")
 
-# A secret that signs webhooks, in a file with one a line: two are valid while one replaces another.
+# The files have one secret per line: both are valid while one replaces the other.
 WEBHOOK_SECRET_LENGTH = 16
 WEBHOOK_SECRETS = re.compile(r"WEBHOOK_([A-Z]+)_SECRET_FILE")
-# A shorter one might be a word that somebody thought of.
+# A shorter token might be guessable.
 ADMIN_TOKEN_LENGTH = 32
 
 
@@ -45,10 +45,10 @@ Rate = Annotated[str, AfterValidator(_check_rate)]
 
 
 class SettingsError(SystemExit):
-    """Stop the process with status 1 and one line for each setting that is wrong.
+    """Settings are not valid: exit with status 1 and one line for each fault.
 
     It is a `SystemExit` so that Gunicorn, Flask's command line and Alembic, which all import the
-    application, end with these lines instead of a traceback.
+    application, exit with these lines instead of a traceback.
     """
 
     def __init__(self, faults: list[str]) -> None:
@@ -56,9 +56,9 @@ class SettingsError(SystemExit):
 
 
 class Settings(BaseModel):
-    """Every setting, by its variable's name without the `SLIPWAY_` prefix.
+    """All settings, named as their variables without the prefix `SLIPWAY_`.
 
-    Without `DATABASE_HOST` the ledger lives in an embedded SQLite file under `DATA_DIR`.
+    Without `DATABASE_HOST`, the ledger uses an embedded SQLite database in `DATA_DIR`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -88,7 +88,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def database_settings_agree(self) -> Self:
-        """Refuse settings that contradict each other or would silently be ignored."""
+        """Reject database settings that contradict each other or would be ignored."""
         named = {name for name in self.model_fields_set if name.startswith("DATABASE_")}
         if self.DATABASE_HOST is None and named:
             raise ValueError(f"{PREFIX}DATABASE_HOST is missing: {PREFIX}{min(named)} is set")
@@ -102,13 +102,13 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def admin_token_is_usable(self) -> Self:
-        """Refuse an admin token that is too short or cannot be read; a missing file is none."""
+        """Reject an admin token that is too short or unreadable; a missing file is accepted."""
         self.admin_token()
         return self
 
     @model_validator(mode="after")
     def webhooks_are_usable(self) -> Self:
-        """Refuse secrets that are too short or cannot be read."""
+        """Reject webhook secrets that are too short or unreadable."""
         for name in Settings.model_fields:
             if found := WEBHOOK_SECRETS.fullmatch(name):
                 self.webhook_secrets(found[1].lower())
@@ -116,11 +116,11 @@ class Settings(BaseModel):
 
     @property
     def embedded(self) -> bool:
-        """Say whether the ledger lives in SQLite under `DATA_DIR`."""
+        """Return whether the ledger uses the embedded SQLite database."""
         return self.DATABASE_HOST is None
 
     def database_url(self) -> URL:
-        """Return SQLAlchemy's address of the database, without the password."""
+        """Return SQLAlchemy's URL of the database, without the password."""
         if self.embedded:
             return URL.create("sqlite", database=str(self.DATA_DIR / "slipway.db"))
         return URL.create(
@@ -133,9 +133,10 @@ class Settings(BaseModel):
         )
 
     def database_password(self) -> str | None:
-        """Return the password; a file is read anew each time, so that it can be rotated.
+        """Return the database password, or None.
 
-        Raises ValueError when the file cannot be read.
+        A file is read on every call, so that the password can be rotated. Raises ValueError if the
+        file cannot be read.
         """
         if self.DATABASE_PASSWORD_FILE is None:
             return self.DATABASE_PASSWORD
@@ -149,10 +150,10 @@ class Settings(BaseModel):
             ) from error
 
     def admin_token(self) -> str | None:
-        """Return the bootstrap admin token; None when there is no such file.
+        """Return the bootstrap admin token, or None if the file does not exist.
 
-        The file is read anew each time, so that the token can be replaced. Raises ValueError when
-        the file cannot be read, or what it holds is too short.
+        The file is read on every call, so that the token can be replaced. Raises ValueError if the
+        file cannot be read or the token is too short.
         """
         if self.ADMIN_TOKEN_FILE is None:
             return None
@@ -165,14 +166,14 @@ class Settings(BaseModel):
             reason = getattr(error, "strerror", None) or "it is not text"
             raise ValueError(f"{fault} cannot be read: {reason}") from error
         if len(token) < ADMIN_TOKEN_LENGTH:
-            raise ValueError(f"{fault} holds fewer than {ADMIN_TOKEN_LENGTH} characters")
+            raise ValueError(f"{fault} has fewer than {ADMIN_TOKEN_LENGTH} characters")
         return token
 
     def webhook_secrets(self, source: str) -> list[str]:
-        """Return the secrets that a source's webhooks may be signed with; none without a file.
+        """Return the secrets that may sign a source's webhooks; empty without a file.
 
-        The file is read anew each time, so that they can be rotated. Raises ValueError when it
-        cannot be read, or one is too short.
+        The file is read on every call, so that secrets can be rotated. Raises ValueError if it
+        cannot be read or a secret is too short.
         """
         name = f"WEBHOOK_{source.upper()}_SECRET_FILE"
         path: Path | None = getattr(self, name, None)
@@ -192,18 +193,18 @@ class Settings(BaseModel):
         return secrets
 
     def notification_private_hosts(self) -> frozenset[str]:
-        """Return the hosts that notifications may be sent to although they are inside."""
+        """Return the hosts that may receive notifications at private addresses."""
         names = self.NOTIFICATION_PRIVATE_HOSTS.lower().split(",")
         return frozenset(filter(None, map(str.strip, names)))
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Return the settings of the environment, with `overrides` (names without prefix) on top.
+    """Load the settings from the environment; `overrides`, without the prefix, take precedence.
 
-    Raises SettingsError naming every variable that is unknown, missing or wrong.
+    Raises SettingsError, which names every unknown, missing or invalid variable.
     """
     config = Config(".")
-    # Values stay text: a database named 123 is not a number.
+    # Keep the values as strings: a database may be named 123.
     config.from_prefixed_env(PREFIX.rstrip("_"), loads=str)
     given = {name: value for name, value in config.items() if not SERVICE_LINK.fullmatch(name)}
     try:
@@ -213,7 +214,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
 
 
 def _fault(fault: dict[str, Any]) -> str:
-    """Word one of pydantic's complaints for the person who set the variable."""
+    """Turn a Pydantic error into a message that names the variable."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
     if fault["type"] == "extra_forbidden":
         close = difflib.get_close_matches(name, Settings.model_fields, n=1)

@@ -1,4 +1,4 @@
-"""The tables of the ledger, as SQLAlchemy Core knows them; migrations/ brings a database there."""
+"""The tables of the ledger, for SQLAlchemy Core; migrations/ creates and changes them."""
 
 from __future__ import annotations
 
@@ -30,18 +30,21 @@ REQUIRED_REVISION = "0006"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: stored in UTC, and aware in Python on SQLite too, which knows no time zones."""
+    """An instant, stored in UTC; values are aware datetimes, even on SQLite without time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     @property
     def python_type(self) -> type[datetime]:
-        """Return the type of its values."""
+        """Return the Python type of the values."""
         return datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Bring an aware time to UTC; SQLite stores it without its offset."""
+        """Convert an aware time to UTC; SQLite stores it without an offset.
+
+        Raises ValueError for a naive time.
+        """
         if value is None:
             return None
         if value.tzinfo is None:
@@ -50,14 +53,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Return the time in UTC, whatever zone the session has."""
+        """Convert the time to UTC, whatever the time zone of the session."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 metadata = MetaData(
-    # Named alike on every database, so that a migration can name what it changes.
+    # The same names on every database, so that migrations can refer to constraints.
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -103,30 +106,30 @@ deployments = Table(
     Column("finished_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("config_revision", String(128)),
-    # What the sender said it was; NULL leaves the decision to the domain.
+    # The kind stated by the sender; NULL if the ledger decides.
     Column("stated_kind", String(16)),
     Column("actor", String(128)),
     Column("links", JSON, nullable=False, server_default=text("'[]'")),
     Column("source", String(63), nullable=False, server_default="api"),
-    # The sender's own name for it: its reports about one deployment are one record.
+    # The sender's id: reports with the same source and external id are one deployment.
     Column("external_id", String(256)),
     CheckConstraint(
         "(finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled'))",
         name="finished_when_terminal",
     ),
     Index("uq_deployments_source_external_id", "source", "external_id", unique=True),
-    # Each list, filtered or not, is one walk along an index, newest first.
+    # Each list, filtered or not, scans one index, newest first.
     Index(None, "started_at", "id"),
     Index(None, "service_id", "started_at", "id"),
     Index(None, "environment_id", "started_at", "id"),
     Index(None, "status", "started_at", "id"),
     Index(None, "kind", "started_at", "id"),
     Index(None, "version", "started_at", "id"),
-    # What runs where: the last success of a service in an environment.
+    # The running release: the last success of a service in an environment.
     Index(None, "service_id", "environment_id", "status", "finished_at", "id"),
-    # What came before a deployment, and whether its version was there before.
+    # The deployments before one, and whether its version was deployed before.
     Index(None, "service_id", "environment_id", "started_at", "id"),
-    # With all that tells which versions had succeeded by some time, so that no row is read for it.
+    # Covers the query for the versions that had succeeded by some time.
     Index(
         "ix_deployments_versions",
         "service_id",
@@ -138,7 +141,7 @@ deployments = Table(
         "kind",
         "finished_at",
     ),
-    # What finished in a span of time, for the metrics.
+    # Deployments that finished within a time range, for the metrics.
     Index(None, "environment_id", "finished_at", "id"),
 )
 
@@ -151,12 +154,12 @@ incidents = Table(
     Column("title", String(200), nullable=False),
     Column("detected_at", UtcDateTime, nullable=False),
     Column("resolved_at", UtcDateTime),
-    # The deployment that somebody says caused it; which one it probably was is found when asked.
+    # The stated cause; without one, the probable cause is inferred when the incident is read.
     Column("deployment_id", ForeignKey("deployments.id")),
     Column("links", JSON, nullable=False, server_default=text("'[]'")),
     Column("source", String(63), nullable=False, server_default="api"),
     Column("external_id", String(256)),
-    # The names of what somebody corrected: later reports leave it as it is.
+    # The names of the fields that a person corrected: later reports do not change them.
     Column("corrected", JSON, nullable=False, server_default=text("'[]'")),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint("resolved_at >= detected_at", name="resolved_after_detected"),
@@ -178,13 +181,13 @@ changes = Table(
     Column("committed_at", UtcDateTime, nullable=False),
     Column("author", String(128)),
     Column("title", String(200)),
-    # The version that first contains it, once there is one.
+    # The first version that contains it, once there is one.
     Column("version", String(128)),
     Column("created_at", UtcDateTime, nullable=False),
     Index("uq_changes_service_id_commit", "service_id", "commit", unique=True),
     Index(None, "committed_at", "id"),
     Index(None, "service_id", "committed_at", "id"),
-    # The changes of each version, and when the latest was committed, without reading a row.
+    # Covers the query for the number of changes and the latest commit of each version.
     Index(None, "service_id", "version", "committed_at", "id"),
     Index(None, "version", "committed_at", "id"),
 )
@@ -195,7 +198,7 @@ tokens = Table(
     Column("id", Uuid, primary_key=True),
     Column("name", String(63), nullable=False),
     Column("scopes", JSON, nullable=False),
-    # SHA-256 of the secret part, in hexadecimal: a random secret needs no slow hash.
+    # SHA-256 of the secret part, in hexadecimal; a random secret does not need a slow hash.
     Column("secret_hash", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
@@ -204,11 +207,11 @@ tokens = Table(
     Index(None, "created_at", "id"),
 )
 
-# Answers to requests that carried an Idempotency-Key, kept for those who ask again.
+# Responses to requests with an Idempotency-Key, replayed when the request is repeated.
 answers = Table(
     "answers",
     metadata,
-    # SHA-256 of who asked, for what, and the key; and of the body: neither is kept itself.
+    # SHA-256 of caller, method, path and key; the body likewise. Neither is stored in clear text.
     Column("key_hash", String(64), primary_key=True),
     Column("body_hash", String(64), nullable=False),
     Column("status", Integer, nullable=False),
@@ -218,18 +221,18 @@ answers = Table(
     Index(None, "created_at"),
 )
 
-# Events as they came, less what is secret: the ledger can be made of them again.
+# Events as received, with secrets removed: the ledger can be rebuilt from them.
 events = Table(
     "events",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("source", String(63), nullable=False),
-    # What tells an event from another one of its source.
+    # Identifies an event within its source.
     Column("delivery_id", String(256), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("headers", JSON, nullable=False),
     Column("body", Text, nullable=False),
-    # Of the bytes that were sent.
+    # The digest of the received bytes.
     Column("body_digest", String(71), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("reason", String(500)),
@@ -266,8 +269,8 @@ evidence = Table(
     Index(None, "service_id", "environment_id", "started_at"),
 )
 
-# Which release of a service git declares for an environment from some time on; one with neither
-# version nor digest says that it declares none any more.
+# The release of a service that git declares for an environment from some time on; a row with
+# neither version nor digest is a withdrawal.
 declarations = Table(
     "declarations",
     metadata,
@@ -277,12 +280,12 @@ declarations = Table(
     Column("version", String(128)),
     Column("image_digest", String(71)),
     Column("config_revision", String(128), nullable=False),
-    # Who declares it: a folder of a repository.
+    # The declaring folder of a repository.
     Column("repository", String(512), nullable=False),
     Column("path", String(255), nullable=False),
     Column("declared_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    # What is declared at some time: the latest fact of a cell.
+    # The declared release at a given time: the latest declaration for a service and environment.
     Index(
         "uq_declarations_service_id_environment_id_declared_at",
         "service_id",
@@ -314,7 +317,7 @@ incident_statements = Table(
     Index(None, "event_id"),
 )
 
-# Who is told what happens, where to, and the secret that signs it.
+# Where to send which notifications, and the secret that signs them.
 subscriptions = Table(
     "subscriptions",
     metadata,
@@ -326,19 +329,19 @@ subscriptions = Table(
     Index(None, "created_at", "id"),
 )
 
-# What is told to each subscriber: waiting, sent, or given up.
+# The notifications to each subscriber: waiting, sent, or given up.
 deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("subscription_id", ForeignKey("subscriptions.id"), nullable=False),
     Column("type", String(63), nullable=False),
-    # What it tells of: told once to each.
+    # What it is about: each subscription gets one notification per type and subject.
     Column("subject", String(256), nullable=False),
     Column("body", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
-    # Of one that waits, when it is to be sent; of others, when they came to be what they are.
+    # When a waiting one is to be sent; for others, when they reached their state.
     Column("due_at", UtcDateTime, nullable=False),
     Column("failure", String(200)),
     Column("created_at", UtcDateTime, nullable=False),

@@ -1,4 +1,4 @@
-"""`flask notifications`: what sends the ledger's webhooks."""
+"""`flask notifications`: send the ledger's webhooks."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from api.cli.failure import failing
 from api.database import database
 from api.notifier import Notifier
 
-notifications = AppGroup("notifications", help="Tell subscribers what happens in the ledger.")
+notifications = AppGroup("notifications", help="Send webhooks to subscribers.")
 
 
 @notifications.command()
-@click.option("--once", is_flag=True, help="End when nothing more is due, as a cron job does.")
+@click.option("--once", is_flag=True, help="Exit when nothing more is due, as for a cron job.")
 @click.option(
     "--metrics-port",
     type=click.IntRange(1, 65535),
     metavar="PORT",
-    help="Serve figures for Prometheus there.",
+    help="Serve Prometheus metrics on this port.",
 )
 @with_appcontext
 def deliver(once: bool, metrics_port: int | None) -> None:
-    """Send what is due, signed, and go on until stopped.
+    """Send due webhooks, signed, until stopped.
 
-    What fails is tried again, later each time, and given up after three days: GET
-    /api/v1/deliveries?state=dead shows it. Several may run at once.
+    Failed ones are retried with growing delays and given up after three days: GET
+    /api/v1/deliveries?state=dead lists those. Several processes may run at once.
     """
-    inside = current_app.extensions["settings"].notification_private_hosts()
-    notifier = Notifier(database(), inside)
+    private_hosts = current_app.extensions["settings"].notification_private_hosts()
+    notifier = Notifier(database(), private_hosts)
     if metrics_port is not None:
         start_http_server(metrics_port, registry=notifier.registry)
     if once:
@@ -44,5 +44,5 @@ def deliver(once: bool, metrics_port: int | None) -> None:
     stopped = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    with failing("nothing more is sent"):
+    with failing("the notifier stopped"):
         notifier.run(stopped)

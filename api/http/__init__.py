@@ -1,1 +1,1 @@
-"""What every request passes before its route, and its answer on the way out."""
+"""HTTP concerns that all routes share, such as authentication, errors and rate limits."""

@@ -1,7 +1,7 @@
-"""Who may do what: bearer tokens (RFC 6750), asked for by default wherever the API is.
+"""Authentication by bearer token (RFC 6750) or webhook signature, and authorization by scope.
 
-Under `/api/v1` a route that says nothing else needs the scope `read` for GET, HEAD and OPTIONS,
-and `write` for every other method. Reads are open to all where `SLIPWAY_PUBLIC_READ` is true.
+By default, routes under `/api/v1` need the scope `read` for GET, HEAD and OPTIONS, and `write` for
+all other methods. With `SLIPWAY_PUBLIC_READ=true`, reading needs no token.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from api.settings import Settings
 API_PREFIX = "/api/v1"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 CHALLENGE = 'Bearer realm="slipway"'
-# Whoever has the token in SLIPWAY_ADMIN_TOKEN_FILE.
+# The caller with the token in SLIPWAY_ADMIN_TOKEN_FILE.
 BOOTSTRAP = Caller("bootstrap", "bootstrap", frozenset({ADMIN}))
-# Only who knows the secret is told more than that it does not fit.
+# These details are safe to reveal: the caller knows the secret.
 WORDS = {
     Refusal.REVOKED: "The token was revoked.",
     Refusal.EXPIRED: "The token has expired.",
@@ -46,29 +46,29 @@ log = structlog.get_logger()
 
 @dataclass
 class Gate:
-    """What the checks of one application share."""
+    """The state that the checks of one application share."""
 
     settings: Settings
     failures: Counter
-    # When the use of each token was noted last.
+    # When the last use of each token, by id, was last stored.
     noted: dict[str, datetime] = field(default_factory=dict)
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
-    """Check each request before anything else looks at it: who asks, how often, and for what."""
+    """Authenticate, rate-limit and authorize each request before anything else handles it."""
     failures = Counter(
         "slipway_auth_failures",
-        "Requests refused for their token, or for want of one.",
+        "Requests refused because of a missing or invalid token, signature or scope.",
         ["reason"],
         registry=app.extensions["metrics_registry"],
     )
     app.extensions["auth"] = Gate(settings, failures)
-    # Asked before a token is looked at, so that guessing gets slow.
+    # Checked before the token, so that tokens cannot be guessed quickly.
     rate_limits.init_app(
         app,
         settings.AUTH_FAILURE_LIMIT,
         key=rate_limits.address,
-        exempt_when=lambda: _sent() is None and _signed() is None,
+        exempt_when=lambda: _bearer_token() is None and _signature() is None,
         counts_when=_failed,
     )
     app.before_request(_authenticate)
@@ -82,7 +82,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
 
 def require[View: Callable[..., Any]](*scopes: str) -> Callable[[View], View]:
-    """Have a route need one of these scopes, whatever its method: `@auth.require("admin")`."""
+    """Make a route need one of these scopes for every method, as in `@auth.require("admin")`."""
 
     def mark(view: View) -> View:
         view.required_scopes = scopes  # type: ignore[attr-defined]
@@ -92,7 +92,7 @@ def require[View: Callable[..., Any]](*scopes: str) -> Callable[[View], View]:
 
 
 def signed_by[View: Callable[..., Any]](source: str, header: str) -> Callable[[View], View]:
-    """Have a route open to whoever signs the body with a secret of this source, in this header."""
+    """Let a route accept a signature by a secret of `source` in `header` instead of a token."""
 
     def mark(view: View) -> View:
         view.signature = (source, header)  # type: ignore[attr-defined]
@@ -102,19 +102,19 @@ def signed_by[View: Callable[..., Any]](source: str, header: str) -> Callable[[V
 
 
 def scopes_for(view: object, method: str) -> tuple[str, ...]:
-    """Return the scopes of which a view needs one."""
+    """Return the scopes of which a request for this view needs at least one."""
     by_method = (READ,) if method.upper() in SAFE_METHODS else (WRITE,)
     return getattr(view, "required_scopes", by_method)
 
 
 def is_public(scopes: tuple[str, ...]) -> bool:
-    """Say whether what needs one of these scopes is open to all here."""
+    """Return whether a route that needs one of these scopes is open without a token."""
     gate: Gate = current_app.extensions["auth"]
     return READ in scopes and gate.settings.PUBLIC_READ
 
 
 def caller() -> Caller | None:
-    """Return whose token the current request carries, or None."""
+    """Return the authenticated caller of the current request, or None."""
     found: Caller | None = g.get("caller")
     return found
 
@@ -123,20 +123,20 @@ def _guarded() -> bool:
     return request.url_rule is not None and request.url_rule.rule.startswith(f"{API_PREFIX}/")
 
 
-def _sent() -> str | None:
-    """Return the token that was sent to where one is looked at; another scheme's is none."""
+def _bearer_token() -> str | None:
+    """Return the bearer token of a request to the API, or None."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     return text.strip() if _guarded() and scheme.lower() == "bearer" else None
 
 
-def _signed() -> tuple[str, str] | None:
-    """Return the source and the signature of a request without a token, where that will do."""
-    if not _guarded() or _sent() is not None:
+def _signature() -> tuple[str, str] | None:
+    """Return the source and the signature of a request, if it has no token and the route allows."""
+    if not _guarded() or _bearer_token() is not None:
         return None
     view = current_app.view_functions[str(request.endpoint)]
     source, header = getattr(view, "signature", ("", ""))
-    sent = request.headers.get(header) if header else None
-    return None if sent is None else (source, sent)
+    signature = request.headers.get(header) if header else None
+    return None if signature is None else (source, signature)
 
 
 def _failed(response: Response) -> bool:
@@ -144,7 +144,7 @@ def _failed(response: Response) -> bool:
 
 
 def _authenticate() -> None:
-    text = _sent()
+    text = _bearer_token()
     if text is None:
         _authenticate_signature()
         return
@@ -152,7 +152,7 @@ def _authenticate() -> None:
         who = _identify(text)
     except InvalidTokenError as error:
         _note_failure(error.reason, error.token_id)
-        detail = WORDS.get(error.reason, "The token is not one of this ledger's.")
+        detail = WORDS.get(error.reason, "The token is not known to this ledger.")
         _refuse(HTTPStatus.UNAUTHORIZED, detail, 'error="invalid_token"')
     g.caller = who
     structlog.contextvars.bind_contextvars(token_id=who.id, token_name=who.name)
@@ -161,19 +161,19 @@ def _authenticate() -> None:
 
 
 def _authenticate_signature() -> None:
-    signed = _signed()
-    if signed is None:
+    found = _signature()
+    if found is None:
         return
-    source, signature = signed
+    source, signature = found
     gate: Gate = current_app.extensions["auth"]
     try:
         secrets = gate.settings.webhook_secrets(source)
-    except ValueError as error:  # as with the admin token
+    except ValueError as error:  # as for the admin token
         log.warning("the webhook secrets cannot be used", error=str(error))
         secrets = []
     if not signatures.verify(secrets, request.raw_body(), signature):  # type: ignore[attr-defined]
         _note_failure(Refusal.WRONG_SIGNATURE)
-        _refuse(HTTPStatus.UNAUTHORIZED, "The signature does not fit the body.")
+        _refuse(HTTPStatus.UNAUTHORIZED, "The signature does not match the body.")
     g.caller = Caller(f"{source}-webhook", source, frozenset({f"ingest:{source}"}))
 
 
@@ -181,7 +181,7 @@ def _identify(text: str) -> Caller:
     gate: Gate = current_app.extensions["auth"]
     try:
         admin_token = gate.settings.admin_token()
-    except ValueError as error:  # it was fine at start, and was replaced by something that is not
+    except ValueError as error:  # the file was valid at startup and has changed since
         log.warning("the admin token cannot be used", error=str(error))
         admin_token = None
     if admin_token is not None and hmac.compare_digest(_digest(text), _digest(admin_token)):
@@ -191,12 +191,12 @@ def _identify(text: str) -> Caller:
 
 
 def _digest(text: str) -> bytes:
-    """Return what can be compared in a time that tells nothing, not even a length."""
+    """Hash a secret, so that comparing it reveals not even its length by timing."""
     return hashlib.sha256(text.encode()).digest()
 
 
 def _note_use(who: Caller) -> None:
-    """Keep when the token was used; that it cannot be kept must not fail a read."""
+    """Store when the token was used; a failure to do so must not fail the request."""
     gate: Gate = current_app.extensions["auth"]
     at = now()
     before = gate.noted.get(who.id)

@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, section 13): what has not changed is not sent, or not changed."""
+"""Conditional requests (RFC 9110, section 13): 304 for If-None-Match, 412 for If-Match."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ HEADER = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "description": "Change it only while its ETag is still this one; otherwise the answer is 412.",
+    "description": "Change it only if its ETag is still this one; otherwise the response is 412.",
     "schema": {"type": "string"},
 }
 
 
-NOT_MODIFIED = {"description": "It is still what the ETag in If-None-Match stands for."}
-ETAG = {"description": "Changes with the answer.", "schema": {"type": "string"}}
+NOT_MODIFIED = {"description": "It has not changed since the ETag in If-None-Match."}
+ETAG = {"description": "Changes whenever the response does.", "schema": {"type": "string"}}
 
 
 def init_app(app: APIFlask) -> None:
-    """Give the answer to every GET an ETag, and answer 304 to whoever has it already."""
+    """Add an ETag to the response of every GET, and respond 304 if the client has it already."""
     app.after_request(_tag)
 
 
 def _tag(response: Response) -> Response:
     if request.method in ("GET", "HEAD") and response.status_code == HTTPStatus.OK:
         response.add_etag()
-        # It may be kept, by the one who asked, and is asked for again each time.
+        # Only the client may cache it, and must revalidate it each time.
         response.headers.setdefault("Cache-Control", "private, no-cache")
         response.make_conditional(request)
     return response
 
 
 def check(current: dict[str, Any] | None, model: type[BaseModel]) -> None:
-    """Answer 412 when the caller's If-Match is not about what the resource is now.
+    """Abort with 412 if the request's If-Match does not match the current resource.
 
-    None is a resource that is not there, which no If-Match is about.
+    `current` is None if the resource does not exist, which matches no If-Match.
     """
     if not request.if_match:
         return
     if current is None:
-        abort(HTTPStatus.PRECONDITION_FAILED, "It is not there.")
-    told = jsonify(model.model_validate(current).model_dump(mode="json"))
-    if not request.if_match.contains(generate_etag(told.get_data())):
+        abort(HTTPStatus.PRECONDITION_FAILED, "It does not exist.")
+    response = jsonify(model.model_validate(current).model_dump(mode="json"))
+    if not request.if_match.contains(generate_etag(response.get_data())):
         abort(
             HTTPStatus.PRECONDITION_FAILED,
             "It has changed since you read it: read it again, then decide.",
@@ -55,7 +55,7 @@ def check(current: dict[str, Any] | None, model: type[BaseModel]) -> None:
 
 
 def describe(operation: dict[str, Any]) -> None:
-    """Add to the description of a GET what its ETag is good for."""
+    """Add the ETag header and the response 304 to the OpenAPI description of a GET."""
     responses = operation["responses"]
     responses["200"]["headers"] = {**responses["200"].get("headers", {}), "ETag": ETAG}
     responses[str(int(HTTPStatus.NOT_MODIFIED))] = NOT_MODIFIED

@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a POST that is sent again gets the answer it had, and changes nothing.
+"""`Idempotency-Key`: a repeated POST gets the stored response of the first and changes nothing.
 
-The answer is committed in the transaction of the write that it tells of, so that there is always
-both or neither. A request under way is a lock, which ends with its process; never a row.
+The response is committed in the same transaction as the write, so that there is always both or
+neither. A request in progress holds a lock, not a row, so that nothing is left if its process dies.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 ACCEPTABLE_KEY = re.compile(r"[ -~]{1,255}")
 RETRY_AFTER_S = 1
-# Their answers hold a secret, which is told once.
+# Their responses contain a secret, which must not be stored.
 SECRET = {f"{API_PREFIX}/tokens", f"{API_PREFIX}/subscriptions"}
 
 PARAMETER = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "Send the same request with the same key again, and it gets the answer it had,"
-    f" with `{REPLAYED}: true`; the same key with another body is 422, and 409 while the first"
-    " request is under way. Kept for 24 hours; errors are not kept.",
+    "description": "Repeating a request with the same key returns the first response, with"
+    f" `{REPLAYED}: true`. The same key with a different body is answered with 422, and with 409"
+    " while the first request is in progress. Responses are kept for 24 hours; errors are not.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "example": "0b0a6c2e-6f0d-4a53-9f0e-3a1d4c1f7a52",
 }
 RESPONSES = {
-    HTTPStatus.CONFLICT: f"A request with this {HEADER} is under way; Retry-After says when"
-    " to try again.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: f"The {HEADER} was used for another request.",
+    HTTPStatus.CONFLICT: f"A request with this {HEADER} is in progress; retry after the seconds"
+    " in Retry-After.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: f"The {HEADER} was used for a different request.",
 }
 
 
 class InFlight:
-    """The keys that this process is answering.
+    """The keys of the requests in progress in this process.
 
-    On PostgreSQL a lock there keeps other processes out too; this one spares it the retries.
+    On PostgreSQL, an advisory lock covers other processes too; this one saves its round trip.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class InFlight:
 
     @contextmanager
     def claim(self, key_hash: str) -> Iterator[None]:
-        """Answer this key alone, or abort with 409."""
+        """Claim a key while its request is handled; abort with 409 if it is in progress."""
         with self._lock:
             if key_hash in self._keys:
                 _abort_in_flight()
@@ -73,29 +73,29 @@ class InFlight:
 
 
 def init_app(app: APIFlask) -> None:
-    """Apply to every POST of the API."""
+    """Prepare the application for the header; `answer_once` applies it."""
     app.extensions["idempotency"] = InFlight()
 
 
 def applies(method: str, path: str) -> bool:
-    """Say whether a route takes the header."""
+    """Return whether a route accepts the header."""
     return method.upper() == "POST" and path.startswith(f"{API_PREFIX}/") and path not in SECRET
 
 
 def describe(operation: dict[str, Any]) -> None:
-    """Add the header and what it may lead to, to the description of an operation that takes it."""
+    """Add the header and its responses to the OpenAPI description of an operation."""
     operation["parameters"].append(PARAMETER)
     for status, description in RESPONSES.items():
-        known = operation["responses"].setdefault(str(int(status)), {})
-        said = known.get("description")
-        known["description"] = f"{said.rstrip('.')}. {description}" if said else description
+        response = operation["responses"].setdefault(str(int(status)), {})
+        present = response.get("description")
+        sentence = f"{present.rstrip('.')}. " if present else ""
+        response["description"] = sentence + description
 
 
 def answer_once(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
-    """Return the stored answer of the current request, or the view's, which is then stored.
+    """Return the stored response for the current request, or call the view and store its response.
 
-    What the view writes joins the transaction in which its answer is stored. An exception rolls
-    both back.
+    The view writes in the transaction that stores the response; an exception rolls both back.
     """
     rule = str(request.url_rule) if request.url_rule else ""
     if not applies(request.method, rule) or HEADER not in request.headers:
@@ -115,18 +115,18 @@ def answer_once(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
 
 
 def _key_hash() -> str:
-    # What stands around a field's value is no part of it (RFC 9110, section 5.5).
+    # Whitespace around a field value is not part of it (RFC 9110, section 5.5).
     key = request.headers[HEADER].strip(" \t")
     if not ACCEPTABLE_KEY.fullmatch(key):
         raise InvalidHeaderError(HEADER, "must be 1 to 255 printable ASCII characters")
     caller = hashlib.sha256(request.headers.get("Authorization", "").encode()).hexdigest()
-    # None of the parts before the key can hold a line feed.
+    # None of the parts before the key can contain a line feed.
     scope = "\n".join((caller, request.method, request.path.replace("\n", "%0A"), key))
     return hashlib.sha256(scope.encode()).hexdigest()
 
 
 def _body_hash() -> str:
-    """Return the hash of all that the request says, its query included."""
+    """Hash the query string and the body of the request."""
     return hashlib.sha256(request.query_string + b"\n" + request.get_data()).hexdigest()
 
 
@@ -137,7 +137,7 @@ def _answer(response: Response, body_hash: str) -> Answer:
 
 def _replay(stored: Answer, body_hash: str) -> Response:
     if stored.body_hash != body_hash:
-        raise InvalidHeaderError(HEADER, "was used for another request; take a new one")
+        raise InvalidHeaderError(HEADER, "was used for a different request; use a new one")
     response = Response(stored.body, stored.status)
     response.headers.clear()
     response.headers.extend([*stored.headers, (REPLAYED, "true")])
@@ -148,6 +148,6 @@ def _replay(stored: Answer, body_hash: str) -> Response:
 def _abort_in_flight() -> NoReturn:
     abort(
         HTTPStatus.CONFLICT,
-        f"A request with this {HEADER} is under way: try again in a moment.",
+        f"A request with this {HEADER} is in progress; try again in a moment.",
         headers={"Retry-After": str(RETRY_AFTER_S)},
     )

@@ -1,4 +1,4 @@
-"""What APIFlask needs to be told: strict JSON bodies, and a description of the errors."""
+"""The OpenAPI description: completes what APIFlask generates with bodies, errors and scopes."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from api.http import auth, etags, idempotency
 from api.http.problems import MEDIA_TYPE, Problem
 
 SCHEMAS = "#/components/schemas/"
-# What any operation with a body may answer, beside what it says itself.
+# Responses that any operation with a body may give, besides its own.
 BODY_ERRORS = {
     HTTPStatus.BAD_REQUEST: "The body is not JSON.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MiB.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not labelled application/json.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The Content-Type is not application/json.",
 }
-QUERY_ERROR = {"description": "A parameter is not known."}
+QUERY_ERROR = {"description": "A parameter is unknown."}
 DATABASE_ERRORS = {HTTPStatus.SERVICE_UNAVAILABLE: "The database did not answer."}
-# What any operation of the API may answer.
+# Responses that any operation of the API may give.
 ACCESS_ERRORS = {
-    HTTPStatus.UNAUTHORIZED: "There is no token, or it is not valid (any more).",
-    HTTPStatus.FORBIDDEN: "The token does not have the scope.",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; Retry-After says when to come back.",
+    HTTPStatus.UNAUTHORIZED: "The token is missing, invalid, expired or revoked.",
+    HTTPStatus.FORBIDDEN: "The token does not have the required scope.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; retry after the seconds in Retry-After.",
 }
 SECURITY_SCHEME = "token"
 
 
 def init_app(app: APIFlask) -> None:
-    """Serve the description of the API at `/openapi.json`, as OpenAPI 3.1."""
+    """Serve an OpenAPI 3.1 description of the API at `/openapi.json`."""
     app.config.update(
         OPENAPI_VERSION="3.1.0",
-        # Relative to where this document was read: the service may be behind any proxy.
+        # Relative to the URL of this document: the service may be behind any proxy.
         SERVERS=[{"url": "/"}],
         INFO={
             "description": "Records what version of which service runs in which environment.",
@@ -46,8 +46,8 @@ def init_app(app: APIFlask) -> None:
             SECURITY_SCHEME: {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "A token of /api/v1/tokens. The scope write includes read; admin"
-                " includes everything.",
+                "description": "A token from /api/v1/tokens. The scope write includes read; admin"
+                " includes all scopes.",
             }
         },
     )
@@ -57,9 +57,9 @@ def init_app(app: APIFlask) -> None:
 def takes[View: Callable[..., Any]](
     bodies: Mapping[str, type[BaseModel] | None],
 ) -> Callable[[View], View]:
-    """Have a route described as taking these bodies, by media type; None for any JSON.
+    """Describe the bodies of a route that parses its body itself, by media type.
 
-    For a route that reads its body itself: APIFlask knows one media type.
+    None stands for any JSON. APIFlask itself supports a single media type.
     """
 
     def mark(view: View) -> View:
@@ -70,7 +70,7 @@ def takes[View: Callable[..., Any]](
 
 
 def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
-    """Name each error an operation may answer, as the problem document that it is."""
+    """Describe the bodies, headers, scopes and error responses of every operation."""
     if isinstance(spec, str):  # YAML, which is not served
         return spec
     views = {
@@ -91,7 +91,7 @@ def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
                     operation, auth.scopes_for(views[operation["operationId"]], method)
                 )
             _label_errors(operation["responses"])
-    # APIFlask lists a nested model under the name of each model that holds it; once is enough.
+    # APIFlask lists a nested model once for each model that contains it; merge them.
     text = json.dumps(spec)
     schemas: dict[str, Any] = {}
     for name in spec["components"]["schemas"]:
@@ -133,7 +133,7 @@ def _describe_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if str(int(HTTPStatus.PRECONDITION_FAILED)) in responses:
         operation["parameters"].append(etags.HEADER)
-    if "201" in responses and "200" in responses:  # the same, made now or before
+    if "201" in responses and "200" in responses:  # the same resource, new or existing
         responses["200"]["content"] = responses["201"]["content"]
     expected = dict(DATABASE_ERRORS) if "Service" not in operation["tags"] else {}
     responses.setdefault(str(int(HTTPStatus.UNPROCESSABLE_ENTITY)), dict(QUERY_ERROR))
@@ -145,7 +145,7 @@ def _describe_operation(operation: dict[str, Any]) -> None:
 
 
 def _describe_access(operation: dict[str, Any], scopes: tuple[str, ...]) -> None:
-    """Say which scope an operation needs."""
+    """Describe the scopes that an operation needs and the errors of authorization."""
     operation["security"] = [{SECURITY_SCHEME: [scope]} for scope in scopes]
     needs = f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}."
     if auth.is_public(scopes):

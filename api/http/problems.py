@@ -1,4 +1,4 @@
-"""Errors as the caller sees them: problem documents (RFC 9457), every one of them."""
+"""Error responses: every error is a problem document (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from werkzeug.exceptions import HTTPException
 from api.logs import request_id
 
 MEDIA_TYPE = "application/problem+json"
-# One request can be wrong in a hundred thousand ways; a person reads the first few.
+# A large batch can have very many faults; only the first ones are reported.
 MAX_FAULTS = 20
 MAX_POINTER = 200
 
-# Pydantic words these for programmers.
+# Clearer wordings of some of Pydantic's messages.
 WORDS = {
-    "extra_forbidden": "is not known here",
+    "extra_forbidden": "is not known",
     "missing": "is missing",
     "model_type": "must be a JSON object",
 }
@@ -32,42 +32,43 @@ log = structlog.get_logger()
 
 
 class Fault(BaseModel):
-    """One thing that is wrong with a request."""
+    """One fault of a request: its place and what is wrong."""
 
     pointer: str | None = Field(
-        default=None, description="Where in the body: a JSON pointer as a URI fragment (RFC 6901)."
+        default=None,
+        description="The place in the body, as a JSON pointer in a URI fragment (RFC 6901).",
     )
     parameter: str | None = Field(
-        default=None, description="Which parameter of the query or the path."
+        default=None, description="The name of the query or path parameter."
     )
-    header: str | None = Field(default=None, description="Which header.")
-    detail: str = Field(description="What is wrong there.", examples=["is missing"])
+    header: str | None = Field(default=None, description="The name of the header.")
+    detail: str = Field(description="What is wrong.", examples=["is missing"])
 
 
 class Problem(BaseModel):
     """A problem document (RFC 9457)."""
 
     type: str = Field(
-        description="about:blank: the status says what kind of problem it is.",
+        description="Always about:blank: the status is the kind of problem.",
         examples=["about:blank"],
     )
-    title: str = Field(description="The status in words.", examples=["Unprocessable Content"])
+    title: str = Field(
+        description="The phrase of the HTTP status.", examples=["Unprocessable Content"]
+    )
     status: int = Field(description="The HTTP status.")
     detail: str = Field(
         description="What went wrong, and what to do.", examples=["1 value sent is not valid."]
     )
-    instance: str = Field(
-        description="The path that was asked for.", examples=["/api/v1/deployments"]
-    )
+    instance: str = Field(description="The requested path.", examples=["/api/v1/deployments"])
     request_id: str = Field(
-        description="The id of the request, as in the logs.",
+        description="The id of the request, which is also in the logs.",
         examples=["01a204c4-730e-7622-a173-03375e59d4e7"],
     )
-    errors: list[Fault] = Field(default=[], description="Each fault of an invalid request.")
+    errors: list[Fault] = Field(default=[], description="The faults of an invalid request.")
 
 
 class InvalidQueryError(HTTPError):
-    """Parameters of the query are well-formed and yet wrong."""
+    """Query parameters are not valid; answered with 422."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -76,14 +77,14 @@ class InvalidQueryError(HTTPError):
 
 
 class InvalidParameterError(InvalidQueryError):
-    """One parameter of the query is well-formed and yet wrong."""
+    """A query parameter is not valid; answered with 422."""
 
     def __init__(self, parameter: str, detail: str) -> None:
         super().__init__([{"parameter": parameter, "detail": detail}])
 
 
 class InvalidBodyError(HTTPError):
-    """A value of the body is well-formed and yet wrong."""
+    """A value in the body is not valid; answered with 422."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -92,7 +93,7 @@ class InvalidBodyError(HTTPError):
 
 
 class InvalidHeaderError(HTTPError):
-    """A header is well-formed and yet wrong."""
+    """A header is not valid; answered with 422."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -101,11 +102,11 @@ class InvalidHeaderError(HTTPError):
 
 
 def init_app(app: APIFlask) -> None:
-    """Answer every error of the application with a problem document."""
+    """Turn every error of the application into a problem document."""
     app.error_processor(_from_api_error)
-    # After APIFlask's own handler, which drops the description.
+    # Replaces APIFlask's own handler, which drops the description.
     app.register_error_handler(HTTPException, _from_http_exception)
-    # These are about the connection; what is about a statement is a fault of our own.
+    # Only connection errors: an error in a statement is a bug and remains a 500.
     for unavailable in (OperationalError, InterfaceError, PoolTimeoutError):
         app.register_error_handler(unavailable, _from_database_error)
 
@@ -113,7 +114,7 @@ def init_app(app: APIFlask) -> None:
 def document(
     status: int, detail: str, errors: list[dict[str, str]] | None = None
 ) -> dict[str, Any]:
-    """Return the problem document of the current request."""
+    """Return a problem document for the current request."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -147,9 +148,10 @@ def _from_http_exception(error: HTTPException) -> tuple[dict[str, Any], int, dic
 
 
 def _from_database_error(error: SQLAlchemyError) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Tell the caller to come back.
+    """Ask the caller to retry.
 
-    It does not say that nothing was stored: a connection can be lost just after its commit.
+    The answer does not claim that nothing was stored: the connection may have been lost just after
+    the commit.
     """
     log.error("database unavailable", error=str(getattr(error, "orig", error)).strip())
     detail = "The database did not answer; try again in a few seconds."
@@ -158,7 +160,10 @@ def _from_database_error(error: SQLAlchemyError) -> tuple[dict[str, Any], int, d
 
 
 def faults(error: ValidationError, *, in_body: bool) -> list[dict[str, str]]:
-    """Return what pydantic found, each fault with its pointer or its parameter."""
+    """Convert Pydantic's errors to faults with a pointer, or a parameter if not `in_body`.
+
+    Returns at most MAX_FAULTS.
+    """
     found = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         steps = [str(step).replace("~", "~0").replace("/", "~1") for step in fault["loc"]]

@@ -1,4 +1,4 @@
-"""Rate limits: who asks too often is told when to come back. Each process counts for itself."""
+"""Rate limits, counted separately in each process; the answer 429 says when to retry."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def init_app(
     exempt_when: Callable[[], bool],
     counts_when: Callable[[Response], bool] | None = None,
 ) -> None:
-    """Refuse requests beyond a rate with 429, each key for itself, wherever they go.
+    """Limit the rate of all requests with the same key; those beyond it are answered with 429.
 
-    It takes its turn among the functions before a request, in the order they are registered. What
-    `counts_when` says of an answer decides whether that request counts; without it, all do.
+    The check runs among the before-request functions, in the order of registration. `counts_when`
+    decides by the response whether a request counts; without it, all requests count.
     """
     limit = ApplicationLimit(
         rate, key, exempt_when=exempt_when, deduct_when=counts_when, on_breach=_refuse
@@ -35,7 +35,7 @@ def init_app(
 
 
 def address() -> str:
-    """Return the address of who asks; behind proxies that are trusted, the one they tell."""
+    """Return the client's address; behind trusted proxies, the one that they forward."""
     return request.remote_addr or "unknown"
 
 
@@ -43,6 +43,6 @@ def _refuse(breached: RequestLimit) -> NoReturn:
     seconds = max(1, math.ceil(breached.window.reset_time - time.time()))
     abort(
         HTTPStatus.TOO_MANY_REQUESTS,
-        f"More than {breached.limit} are not answered; try again in {seconds} s.",
+        f"The limit is {breached.limit}; try again in {seconds} s.",
         headers={"Retry-After": str(seconds)},
     )

@@ -1,4 +1,4 @@
-"""Strict requests: unambiguous JSON, and no query parameter that the route does not read."""
+"""Strict request parsing: unambiguous JSON bodies and only known query parameters."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from api.http.problems import MAX_FAULTS, MAX_POINTER, InvalidQueryError
 
 
 class StrictRequest(Request):
-    """A request whose body is JSON, says so, and says everything once."""
+    """A request that accepts only unambiguous JSON with the right Content-Type."""
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002
         """Return the parsed body.
 
-        Raises UnsupportedMediaType for another media type, RequestEntityTooLarge for too long a
-        body, and BadRequest for what is not JSON (RFC 8259), an object with the same key twice, or
-        NaN and Infinity, which are no numbers.
+        Raises UnsupportedMediaType for another media type, RequestEntityTooLarge if the body is too
+        large, and BadRequest if it is not JSON (RFC 8259), has a duplicate key, NaN or Infinity, or
+        is null.
         """
         if not self.is_json:
             raise UnsupportedMediaType(
@@ -43,40 +43,40 @@ class StrictRequest(Request):
             abort(400, f"The body is not JSON: {error}.", extra_data={"errors": [fault]})
         except ValueError as error:
             raise BadRequest(f"The body is not JSON: {error}.") from error
-        if body is None:  # APIFlask would take it for an empty object
+        if body is None:  # APIFlask would treat it as an empty object
             raise BadRequest("The body is null.")
         return body
 
     def raw_body(self, *, cache: bool = True) -> bytes:
-        """Return the body as it was sent. Raises RequestEntityTooLarge."""
+        """Return the body's bytes. Raises RequestEntityTooLarge."""
         limit = self.max_content_length or 0
         too_large = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
         try:
             body = self.get_data(cache=cache)
         except RequestEntityTooLarge as error:
             raise too_large from error
-        # Werkzeug cuts a chunked body off at the limit without a word.
+        # Werkzeug silently truncates a chunked body at the limit.
         if self.content_length is None and len(body) >= limit:
             raise too_large
         return body
 
 
 def init_app(app: APIFlask) -> None:
-    """Look at the query of each request before its route does."""
+    """Check the query of each request before its route runs."""
     app.before_request(_check_query)
 
 
 def _check_query() -> None:
-    """Refuse a parameter that the route does not know, and one that is given twice."""
-    if request.routing_exception is not None:  # no such route, or not with this method
+    """Reject unknown and repeated query parameters."""
+    if request.routing_exception is not None:  # an unknown path or method
         return
     view = current_app.view_functions[str(request.endpoint)]
     inputs = getattr(view, "_spec", {}).get("args", [])
-    known = any(location == "query" for _, location, *_ in inputs)  # then its model decides
+    has_model = any(location == "query" for _, location, *_ in inputs)  # it rejects unknown ones
     errors = [
-        {"parameter": name[:MAX_POINTER], "detail": "is given twice" if known else "is not known"}
+        {"parameter": name[:MAX_POINTER], "detail": "is repeated" if has_model else "is not known"}
         for name, values in request.args.lists()
-        if not known or len(values) > 1
+        if not has_model or len(values) > 1
     ]
     if errors:
         raise InvalidQueryError(errors[:MAX_FAULTS])

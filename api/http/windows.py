@@ -1,7 +1,7 @@
-"""What the rate limits count with: fixed windows in the memory of this process.
+"""A storage for the rate limits: fixed windows in the memory of this process.
 
 The library's own memory storage starts a timer for nearly every request, without a lock: two
-request threads can start the same one ("threads can only be started once", a 500), or crash the
+request threads can start the same timer ("threads can only be started once", a 500) or crash the
 interpreter. https://github.com/alisaifee/limits/pull/352
 """
 
@@ -18,14 +18,14 @@ SWEEP_EVERY_S = 60
 
 
 class FixedWindow(NamedTuple):
-    """How many were counted until a window ends, in seconds since the epoch."""
+    """A fixed window: its end, in seconds since the epoch, and the requests counted so far."""
 
     ends: float
     requests: int
 
 
 class WindowStorage(Storage):
-    """Counts under one lock, and forgets windows that are over as it counts."""
+    """Counts requests under one lock, and removes expired windows along the way."""
 
     STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 (so the library declares it)
 
@@ -37,11 +37,14 @@ class WindowStorage(Storage):
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """Return what may go wrong with the storage itself: nothing."""
+        """Return the exceptions that the storage may raise: none."""
         return ()
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count, in a window of `expiry` seconds that begins with the first; return the count."""
+        """Add to the count of a key and return it.
+
+        A window of `expiry` seconds begins with the first request.
+        """
         with self._lock:
             self._sweep()
             window = self._open(key) or FixedWindow(time.time() + expiry, 0)
@@ -50,30 +53,30 @@ class WindowStorage(Storage):
             return requests
 
     def get(self, key: str) -> int:
-        """Return what was counted in the window that is open, or 0."""
+        """Return the count of the current window, or 0 if there is none."""
         with self._lock:
             window = self._open(key)
         return window.requests if window else 0
 
     def get_expiry(self, key: str) -> float:
-        """Return when the window ends, in seconds since the epoch; now, when none is open."""
+        """Return the end of the current window in seconds since the epoch, or now without one."""
         with self._lock:
             window = self._open(key)
         return window.ends if window else time.time()
 
     def check(self) -> bool:
-        """Say that it can count."""
+        """Return whether the storage works: always."""
         return True
 
     def reset(self) -> int:
-        """Forget every window, and return how many there were."""
+        """Remove all windows; return how many there were."""
         with self._lock:
             number = len(self._windows)
             self._windows.clear()
         return number
 
     def clear(self, key: str) -> None:
-        """Forget one window."""
+        """Remove the window of a key."""
         with self._lock:
             self._windows.pop(key, None)
 
@@ -85,4 +88,6 @@ class WindowStorage(Storage):
         now = time.time()
         if now - self._swept >= SWEEP_EVERY_S:
             self._swept = now
-            self._windows = {key: each for key, each in self._windows.items() if each.ends > now}
+            self._windows = {
+                key: window for key, window in self._windows.items() if window.ends > now
+            }

@@ -188,7 +188,7 @@ def test_what_is_no_token_of_ours_is_refused_without_saying_why(
     sent = bearer(spoil(make_token("read")))
     response = anonymous.get(MATRIX, headers=sent)
 
-    assert problem(response, 401)["detail"] == "The token is not one of this ledger's."
+    assert problem(response, 401)["detail"] == "The token is not known to this ledger."
     challenge = 'Bearer realm="slipway", error="invalid_token"'
     assert response.headers["WWW-Authenticate"] == challenge
     assert samples(anonymous)["slipway_auth_failures_total", (reason,)] == 1

@@ -36,4 +36,4 @@ def test_any_state_will_do_for_a_star(client: FlaskClient, record: Record) -> No
 def test_a_parameter_twice_is_refused(client: FlaskClient) -> None:
     errors = problem(client.get("/api/v1/deployments?limit=1&limit=2"), 422)["errors"]
 
-    assert errors == [{"parameter": "limit", "detail": "is given twice"}]
+    assert errors == [{"parameter": "limit", "detail": "is repeated"}]

@@ -91,7 +91,7 @@ def test_another_request_with_the_same_key_is_refused(
 
     refused = problem(send(client, "a", {**BODY, "version": "2.0"}), 422)
 
-    detail = "was used for another request; take a new one"
+    detail = "was used for a different request; use a new one"
     assert refused["errors"] == [{"header": "Idempotency-Key", "detail": detail}]
     assert count(database) == 1
 

@@ -107,7 +107,7 @@ def test_an_admin_token_that_is_too_short_is_refused_and_not_repeated(tmp_path: 
 
     message = faults(ADMIN_TOKEN_FILE=secret)
 
-    assert message == f"slipway: SLIPWAY_ADMIN_TOKEN_FILE {secret} holds fewer than 32 characters"
+    assert message == f"slipway: SLIPWAY_ADMIN_TOKEN_FILE {secret} has fewer than 32 characters"
 
 
 def test_the_variables_kubernetes_adds_for_a_service_are_no_settings(

@@ -85,7 +85,7 @@ def test_unchecked_the_lines_before_are_written(
         (b'{"type": "service", "name": NaN}', "#: is not JSON: NaN is not a number"),
         (b'{"type": "service", "name": "\\ud800"}', "#: is not JSON: half of a surrogate pair"),
         (b'{"type": "service"}', "#/name: is missing"),
-        (b'{"type": "service", "name": "x", "team": "y"}', "#/team: is not known here"),
+        (b'{"type": "service", "name": "x", "team": "y"}', "#/team: is not known"),
         (b"[" * 200_000, "#: is nested too deeply"),
         (b" " * (4 * 1024 * 1024 + 1), "#: is longer than 4 MiB; nothing after it was read"),
         (b'{"format": "slipway-ledger"}', "#/type: must be one of"),

@@ -1,8 +1,8 @@
-"""The five DORA metrics (dora.dev), computed from rows by pure functions, and explained.
+"""The five DORA metrics (dora.dev), computed by pure functions, with an explanation of each number.
 
-`stretches`, `rows`, `incidents` and `contents` read what a window needs; `timelines`, `failures`
-and `deliveries` hold the definitions; `verdicts` says what each adds to a metric and why,
-and `assessments` asks that of each; `figures` only adds verdicts up, so that an explanation and its
-number cannot differ. `models` is the shape of the answers, `report` the way in.
-docs/metrics.md has the definitions in words.
+`report` is the entry point, `query` its input and `model` its output. `loading` reads from the
+database what a window needs. In `rules`, `timelines`, `failures` and `first_deliveries` implement
+the definitions in docs/metrics.md; `assessments` applies them to each deployment; `verdicts` states
+what a deployment adds to each metric, and why. `figures` only sums up verdicts, so that a metric
+and its explanation cannot differ.
 """

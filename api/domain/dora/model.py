@@ -1,4 +1,4 @@
-"""Models: the shape of the metrics as they are answered."""
+"""The models of the metrics in API responses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import Reason
 from api.domain.kit.types import Name, Version
 
-# So many of what is not over are listed, the oldest first; their count is always told.
+# Lists of unrecovered failures and unattributed incidents have up to this many, oldest first.
 MAX_LISTED = 20
 
 Median = Annotated[
-    float | None, Field(description="The mean of the two middle ones if there are two.")
+    float | None, Field(description="The median; the mean of the two middle values if even.")
 ]
 Percentile = Annotated[
     float | None, Field(description="The 90th percentile, interpolated linearly (C = 1).")
@@ -23,7 +23,7 @@ Percentile = Annotated[
 
 
 class Span(BaseModel):
-    """A half-open span of time, clipped to the window."""
+    """A half-open time range within the window."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
@@ -32,22 +32,22 @@ class Span(BaseModel):
 
     @classmethod
     def of(cls, window: Window) -> Span:
-        """Return the span of a window."""
+        """Convert a window."""
         return cls(since=window.since, until=window.until)
 
 
 class Excluded(BaseModel):
-    """How many were left out, and why: a code that stays the same."""
+    """The number left out for a reason; the reason is a stable code."""
 
     reason: Reason
     count: int
 
 
 class DeploymentFrequency(BaseModel):
-    """How many deployments succeeded on a day."""
+    """Deployment frequency: successful deployments per day."""
 
     per_day: float
-    numerator: Annotated[int, Field(description="Deployments that succeeded, of all kinds below.")]
+    numerator: Annotated[int, Field(description="Successful deployments of all kinds below.")]
     denominator: Annotated[float, Field(description="Days in the period.")]
     rollouts: int
     rollbacks: int
@@ -56,7 +56,7 @@ class DeploymentFrequency(BaseModel):
 
 
 class Ratio(BaseModel):
-    """A share of a whole; null if there is no whole."""
+    """A ratio; null if the denominator is 0."""
 
     ratio: float | None
     numerator: int
@@ -64,25 +64,26 @@ class Ratio(BaseModel):
 
 
 class ExplainedRatio(Ratio):
-    """A share of deployments, and those left out."""
+    """A ratio of deployments, and the number left out for each reason."""
 
     excluded: list[Excluded]
 
 
 class LeadTime(BaseModel):
-    """How long changes took from their commit to their first successful deployment."""
+    """Lead time for changes: from the commit to its first successful deployment."""
 
     median_seconds: Median
     p90_seconds: Percentile
     count: Annotated[int, Field(description="Changes delivered.")]
     coverage: Annotated[
-        Ratio, Field(description="Of the deployments of a new version, those with known changes.")
+        Ratio,
+        Field(description="The share of deployments of a new version whose changes are known."),
     ]
     excluded: Annotated[list[Excluded], Field(description="Changes left out.")]
 
 
 class RecoveryTime(BaseModel):
-    """How long failed deployments took to be recovered from, by the period of the recovery."""
+    """Failed deployment recovery time, in the period of the recovery."""
 
     median_seconds: Median
     p90_seconds: Percentile
@@ -91,7 +92,7 @@ class RecoveryTime(BaseModel):
 
 
 class Period(Span):
-    """The five metrics of one period."""
+    """The five DORA metrics of a period."""
 
     deployment_frequency: DeploymentFrequency
     lead_time_for_changes: LeadTime
@@ -101,7 +102,7 @@ class Period(Span):
 
 
 class Periods(BaseModel):
-    """The metrics of each period of the window."""
+    """The metrics of each period in the window."""
 
     periods: list[Period]
 
@@ -121,18 +122,20 @@ class Unrecovered(BaseModel):
     version: Version
     finished_at: AwareDatetime
     age_seconds: Annotated[float, Field(description="Up to the end of the window.")]
-    recovered_at: Annotated[AwareDatetime | None, Field(description="When it was, later.")]
+    recovered_at: Annotated[
+        AwareDatetime | None, Field(description="The recovery, if it was after the window.")
+    ]
 
 
 class UnrecoveredList(BaseModel):
-    """How many had not been recovered from, and the oldest of them."""
+    """The number of unrecovered failed deployments, and the oldest of them."""
 
     count: int
     items: Annotated[list[Unrecovered], Field(description=f"At most {MAX_LISTED}.")]
 
 
 class Metrics(Span):
-    """The five DORA metrics of a window, overall and for each service that did something."""
+    """The five DORA metrics of a window, overall and for each service with any activity."""
 
     environments: list[Name]
     overall: Periods
@@ -141,7 +144,7 @@ class Metrics(Span):
 
 
 class UnattributedIncident(BaseModel):
-    """An incident that no deployment is stated for and none can be inferred."""
+    """An incident whose cause is neither stated nor can be inferred."""
 
     id: UUID
     service: Name
@@ -150,7 +153,7 @@ class UnattributedIncident(BaseModel):
 
 
 class UnattributedIncidents(BaseModel):
-    """How many there are, and the oldest of them."""
+    """The number of such incidents, and the oldest of them."""
 
     count: int
     items: Annotated[list[UnattributedIncident], Field(description=f"At most {MAX_LISTED}.")]

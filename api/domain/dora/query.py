@@ -1,4 +1,4 @@
-"""What is asked of the metrics: a window, its periods, and whose deployments."""
+"""The query for the metrics: a window, its interval, a service and an environment."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MAX_PERIODS = 400
 
 
 class Query(BaseModel):
-    """A window and its intervals; deployments belong to it by `finished_at`."""
+    """The parameters of the metrics; deployments belong to a window by `finished_at`."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     service: Annotated[Name | None, Field(description="Only this service.")] = None
     environment: Annotated[
         Name | None,
-        Field(description="Only this environment; otherwise every one of tier production."),
+        Field(description="Only this environment; by default all of the tier production."),
     ] = None
     since: Annotated[
         Time | None,
@@ -38,14 +38,14 @@ class Query(BaseModel):
         Interval,
         Field(
             validate_default=True,
-            description=f"How long a period is; at most {MAX_PERIODS} of them.",
+            description=f"The length of a period; at most {MAX_PERIODS} periods.",
         ),
     ] = Interval.ALL
 
     @field_validator("until")
     @classmethod
     def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime:
-        """Fill in the end, and refuse a window in which there is no time."""
+        """Fill in the default end, and reject an empty window."""
         since: datetime | None = info.data.get("since")
         end = until or this_minute() + timedelta(minutes=1)
         if end <= (since or EARLIEST):
@@ -55,24 +55,28 @@ class Query(BaseModel):
     @field_validator("interval")
     @classmethod
     def few(cls, interval: Interval, info: ValidationInfo) -> Interval:
-        """Refuse to cut the window into more periods than anybody reads."""
+        """Reject an interval that divides the window into too many periods."""
         until: datetime | None = info.data.get("until")
         if until is not None and "since" in info.data:
             periods = split(_window(info.data["since"], until), interval)
             if len(list(islice(periods, MAX_PERIODS + 1))) > MAX_PERIODS:
                 raise ValueError(
-                    f"makes more than {MAX_PERIODS} periods: take a longer one or less time"
+                    f"makes more than {MAX_PERIODS} periods: use a longer interval or a shorter"
+                    " window"
                 )
         return interval
 
     def during(self, window: Window) -> Query:
-        """Return the same question about another window; raise ValueError if it is not valid."""
-        told = self.model_dump(include={"service", "environment", "interval"})
-        return Query.model_validate({**told, "from": window.since, "to": window.until})
+        """Return the same query for another window.
+
+        Raises ValueError if the window is not valid.
+        """
+        others = self.model_dump(include={"service", "environment", "interval"})
+        return Query.model_validate({**others, "from": window.since, "to": window.until})
 
     @property
     def window(self) -> Window:
-        """Return the span of time that is asked about."""
+        """Return the window, with defaults for the ends that were left out."""
         return _window(self.since, self.until or now())
 
 

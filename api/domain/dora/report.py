@@ -1,4 +1,4 @@
-"""Reports: the metrics of a window, and the explanation of every number in them."""
+"""Entry points: compute the metrics of a window, and explain every number in them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from api.domain.dora.rules.records import Incident
 
 @dataclass(frozen=True)
 class _Assessed:
-    """What a window holds, found once and told in two ways."""
+    """The assessments of a window, from which both metrics and explanations are made."""
 
     window: Window
     periods: Sequence[Window]
@@ -46,19 +46,19 @@ class _Assessed:
     unattributed: Sequence[Incident]
 
     def index(self, instant: datetime) -> int | None:
-        """Return the number of the period that an instant is in."""
+        """Return the index of the period that contains an instant, or None."""
         if instant not in self.window:
             return None
         return bisect_right(self.periods, instant, key=lambda period: period.since) - 1
 
     def period(self, instant: datetime) -> Window | None:
-        """Return the period that an instant is in."""
+        """Return the period that contains an instant, or None."""
         index = self.index(instant)
         return None if index is None else self.periods[index]
 
 
 def measure(connection: Connection, query: Query) -> Metrics:
-    """Return the metrics of each period, overall and for each service."""
+    """Compute the metrics of each period, overall and for each service."""
     assessed = _assess(connection, query)
     return Metrics(
         since=assessed.window.since,
@@ -73,22 +73,22 @@ def measure(connection: Connection, query: Query) -> Metrics:
 def explanations(
     connection: Connection, query: Query, limit: int, after: Sequence[datetime | UUID] | None
 ) -> Explanations:
-    """Return up to `limit` explanations, newest end first, from just after a position on.
+    """Explain up to `limit` deployments, newest first, starting just after a position.
 
-    What has not ended is listed by its start; what failed before the window and recovered in it
-    comes last.
+    They are sorted by `finished_at`, or by `started_at` while unfinished; `after` is that time and
+    the id of the last one seen. Failures before the window that recovered in it come last.
     """
     assessed = _assess(connection, query)
     following = (
-        each
-        for each in assessed.assessments
-        if after is None or (each.deployment.moment, each.deployment.id) < tuple(after)
+        assessment
+        for assessment in assessed.assessments
+        if after is None or (assessment.deployment.moment, assessment.deployment.id) < tuple(after)
     )
     return Explanations(
         since=assessed.window.since,
         until=assessed.window.until,
         environments=list(assessed.environments),
-        items=[explain(each, assessed.period) for each in islice(following, limit)],
+        items=[explain(assessment, assessed.period) for assessment in islice(following, limit)],
         incidents_without_deployment=UnattributedIncidents(
             count=len(assessed.unattributed),
             items=[

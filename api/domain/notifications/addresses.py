@@ -23,10 +23,10 @@ class RefusedError(ValueError):
     """Webhooks may not be sent to this address; the message says why."""
 
 
-def parse(url: str, inside: Collection[str]) -> SplitResult:
+def parse(url: str, private_hosts: Collection[str]) -> SplitResult:
     """Split and check the URL of a subscription.
 
-    `inside` are the hosts that may have internal addresses. Raises RefusedError.
+    `private_hosts` are the hosts that may have private addresses. Raises RefusedError.
     """
     try:
         parts = urlsplit(url)
@@ -39,29 +39,29 @@ def parse(url: str, inside: Collection[str]) -> SplitResult:
         raise RefusedError("must not have a user name, a password or a fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise RefusedError("must begin with https://")
-    if host not in inside and (is_loopback(host) or not _may_be_outside(host)):
+    if host not in private_hosts and (is_loopback(host) or not _may_be_public(host)):
         raise RefusedError(
-            "must not be an internal address: SLIPWAY_NOTIFICATION_PRIVATE_HOSTS does not name it"
+            "must not be a private address: SLIPWAY_NOTIFICATION_PRIVATE_HOSTS does not name it"
         )
     return parts
 
 
-def resolve(host: str, port: int, inside: Collection[str]) -> str:
+def resolve(host: str, port: int, private_hosts: Collection[str]) -> str:
     """Resolve a host to the address to connect to.
 
-    Raises RefusedError if one of its addresses is internal and `inside` does not name the host, and
-    OSError if it has none.
+    Raises RefusedError if one of its addresses is private and `private_hosts` does not name the
+    host, and OSError if it has none.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(sockaddr[0]) for *_, sockaddr in found]
-    if host not in inside:
+    if host not in private_hosts:
         for address in addresses:
-            if not is_outside(address):
-                raise RefusedError(f"{host} has the internal address {address}")
+            if not is_public(address):
+                raise RefusedError(f"{host} has the private address {address}")
     return addresses[0]
 
 
-def is_outside(address: str) -> bool:
+def is_public(address: str) -> bool:
     """Return whether an IP address is public and unicast.
 
     Raises ValueError if it is not an IP address.
@@ -80,8 +80,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _may_be_outside(host: str) -> bool:
+def _may_be_public(host: str) -> bool:
     try:
-        return is_outside(host)
+        return is_public(host)
     except ValueError:  # a name, which is resolved when something is sent
         return True

@@ -72,15 +72,15 @@ ORDER: Order = {"created_at": subscriptions.c.created_at, "id": subscriptions.c.
 
 
 def create(
-    connection: Connection, new: NewSubscription, inside: Collection[str]
+    connection: Connection, new: NewSubscription, private_hosts: Collection[str]
 ) -> tuple[dict[str, Any], str]:
     """Create a subscription; return it and its secret, which is not shown again.
 
-    `inside` are the hosts that may have internal addresses. Raises InvalidValueError if nothing may
-    be sent to the URL.
+    `private_hosts` are the hosts that may have private addresses. Raises InvalidValueError if
+    nothing may be sent to the URL.
     """
     try:
-        addresses.parse(new.url, inside)
+        addresses.parse(new.url, private_hosts)
     except addresses.RefusedError as error:
         raise InvalidValueError("/url", str(error)) from error
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()

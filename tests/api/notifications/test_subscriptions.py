@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api.domain.notifications.addresses import RefusedError, is_outside, resolve
+from api.domain.notifications.addresses import RefusedError, is_public, resolve
 from api.notifier import Notifier
 from tests.api.conftest import Record, json_of, problem
 from tests.api.notifications.conftest import Receiver, told
@@ -86,7 +86,7 @@ def test_a_url_where_nothing_may_be_sent_is_refused(client: FlaskClient, url: st
 
 
 @pytest.mark.parametrize(
-    ("address", "outside"),
+    ("address", "public"),
     [
         ("93.184.215.14", True),
         ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
@@ -106,8 +106,8 @@ def test_a_url_where_nothing_may_be_sent_is_refused(client: FlaskClient, url: st
         ("ff02::1", False),
     ],
 )
-def test_which_addresses_are_outside(address: str, outside: bool) -> None:
-    assert is_outside(address) is outside
+def test_which_addresses_are_public(address: str, public: bool) -> None:
+    assert is_public(address) is public
 
 
 def resolving(*addresses: str) -> Any:
@@ -121,7 +121,7 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_looked_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolving("93.184.215.14", "10.0.0.1"))
-    with pytest.raises(RefusedError, match="inside"):
+    with pytest.raises(RefusedError, match="private"):
         resolve("chat.example.com", 443, ())
 
     assert resolve("chat.example.com", 443, {"chat.example.com"}) == "93.184.215.14"
@@ -141,5 +141,5 @@ def test_nothing_is_sent_inside_although_the_name_looked_fine(
     notifier.deliver_one()
 
     (delivery,) = told(client)
-    assert delivery["failure"] == "chat.example.com has the internal address 127.0.0.1"
+    assert delivery["failure"] == "chat.example.com has the private address 127.0.0.1"
     assert receiver.came == []

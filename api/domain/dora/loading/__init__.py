@@ -1,1 +1,1 @@
-"""What the definitions need to know of a window, read from the database."""
+"""Reads from the database what the metrics of a window depend on."""

@@ -1,4 +1,4 @@
-"""Contents: which versions succeeded before a window, and the changes of those delivered in it."""
+"""Versions: those that succeeded before a window, and the changes of those delivered in it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.records import Change
 from api.tables import changes, deployments
 
-# As many versions as one statement may name.
+# The number of versions in one statement.
 BATCH = 1000
 
 
 class ByService[T](Mapping[str, T]):
-    """Something of each service, by its name, read when it is asked for and not kept."""
+    """A mapping from service name to a value that is read from the database on each access."""
 
     def __init__(self, ids: Mapping[str, UUID], read: Callable[[UUID], T]) -> None:
         self._ids, self._read = ids, read
@@ -38,10 +38,10 @@ class ByService[T](Mapping[str, T]):
 def succeeded_before(
     connection: Connection, scope: Scope, window: Window, service_id: UUID
 ) -> set[str]:
-    """Return the versions of a service that had succeeded when the window began."""
+    """Return the versions of a service that had succeeded before the window."""
     table = deployments.c
     success = and_(table.status == Status.SUCCEEDED, table.kind != Kind.RESYNC)
-    # The first success of each version: asked so, both databases walk the index of versions.
+    # The first success of each version: in this form, both databases scan the index of versions.
     statement = (
         select(table.version)
         .where(table.service_id == service_id, table.environment_id.in_(scope.environments))
@@ -54,7 +54,7 @@ def succeeded_before(
 def changes_of(
     connection: Connection, scope: Scope, versions: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], list[Change]]:
-    """Return the changes of each service and version."""
+    """Return the changes of these versions, by service name and version."""
     wanted = set(versions)
     found: dict[tuple[str, str], list[Change]] = defaultdict(list)
     for batch in batched(sorted({version for _, version in wanted}), BATCH):

@@ -1,4 +1,4 @@
-"""Incidents: those that a window's metrics depend on, read from the tables."""
+"""Reads the incidents that the metrics of a window depend on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS = [
 def load(
     connection: Connection, scope: Scope, window: Window, found: Sequence[Stretch]
 ) -> list[Incident]:
-    """Return the incidents of what finished in a window or in the stretches before it."""
+    """Return the incidents that may be attributed to a deployment in the window or its stretches."""
     listed = {
         row.id: Incident(
             row.id, scope.place(row), row.detected_at, row.resolved_at, row.deployment_id

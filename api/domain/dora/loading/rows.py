@@ -1,4 +1,4 @@
-"""Rows: what the metrics of a window depend on, read from the tables and nothing more."""
+"""Reads the deployments that the metrics of a window depend on, and no others."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ COLUMNS = [
         "finished_at",
     )
 ]
-# As many deployments as one statement may name.
+# The number of deployments in one statement.
 BATCH = 1000
 
 
 def load(connection: Connection, scope: Scope, window: Window) -> History:
-    """Return what the metrics of a window depend on."""
+    """Load everything that the metrics of a window depend on."""
     if not scope.services or not scope.environments:
         return History([], [], {}, {})
     found = stretches.find(connection, scope, window)
@@ -85,10 +85,10 @@ def _of(ids: Iterable[UUID]) -> Iterator[Select[Any]]:
 
 
 def _around(window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
-    """Yield what selects the ids of what succeeded or failed beside the window, and of resyncs.
+    """Yield SELECTs of the ids of deployments in the stretches outside the window, also resyncs.
 
-    An index alone tells these. PostgreSQL cannot know how short a stretch is: asked for more, it
-    expects a third of the history and reads the whole table.
+    They select only what an index contains. PostgreSQL cannot estimate how short a stretch is: with
+    more columns, it expects a third of the history and scans the whole table.
     """
     table = deployments.c
     for stretch in stretches.tables(found):
@@ -99,7 +99,7 @@ def _around(window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
         )
         yield beside.where(table.finished_at >= stretch.c.since, table.finished_at < window.since)
         yield beside.where(table.finished_at >= window.until, table.finished_at <= stretch.c.until)
-        # It began before the next success finished, so it may be away from the one before that.
+        # A rollback that began before the next success may have rolled back the one before that.
         yield beside.where(
             table.kind == Kind.ROLLBACK,
             table.started_at >= window.since,
@@ -111,10 +111,10 @@ def _around(window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
 def _after_late_incidents(
     scope: Scope, found: Sequence[Stretch], incidents_found: Iterable[Incident]
 ) -> Iterator[Select[Any]]:
-    """Yield what selects the next success after an incident that came after the next success."""
-    read = min(each.until for each in found)
+    """Yield SELECTs of the next success after each incident detected later than a stretch's end."""
+    earliest_end = min(stretch.until for stretch in found)
     for incident in incidents_found:
-        if incident.deployment_id is None or incident.detected_at < read:
+        if incident.deployment_id is None or incident.detected_at < earliest_end:
             continue
         cause = deployments.alias("cause")
         cell = (cause.c.service_id, cause.c.environment_id)

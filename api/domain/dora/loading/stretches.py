@@ -1,9 +1,9 @@
-"""Stretches: how far around a window the history of each cell matters to it.
+"""Stretches: how much of a cell's history before and after a window affects its metrics.
 
-Before the window it does from the last success on, because that, and whatever failed after it, may
-recover in the window; and from any deployment on whose stated incident was open when the window
-began. After the window it does up to the next success, because that tells whether and when what is
-in the window failed and recovered. So a day has the same numbers alone and in a series.
+Before the window, the stretch begins at the last success, because that deployment and the failures
+after it may recover in the window; or earlier, at the first deployment whose stated incident was
+still open. After the window, it ends at the next success, which decides whether and when
+deployments in the window failed and recovered. So a day has the same numbers alone and in a series.
 """
 
 from __future__ import annotations
@@ -39,35 +39,35 @@ from api.domain.dora.rules.records import Place
 from api.domain.incidents.model import INFERENCE_WINDOW
 from api.tables import UtcDateTime, deployments, environments, incidents, services
 
-# So many cells go into one statement, four values each.
+# The number of cells in one statement, with four values each.
 BATCH = 500
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose deployments count: names by id."""
+    """The services and environments that a query is about: names by id."""
 
     services: Mapping[UUID, str]
     environments: Mapping[UUID, str]
     one_service: UUID | None
 
     def includes(self, rows: FromClause) -> ColumnElement[bool]:
-        """Return the condition that a table's rows are of these services and environments."""
+        """Return the condition that a table's rows belong to these services and environments."""
         return and_(self.of_service(rows), rows.c.environment_id.in_(self.environments))
 
     def of_service(self, rows: FromClause) -> ColumnElement[bool]:
-        """Return the condition that a table's rows are of these services."""
+        """Return the condition that a table's rows belong to these services."""
         return true() if self.one_service is None else rows.c.service_id == self.one_service
 
     def place(self, row: Any) -> Place:
-        """Return the cell that a row is of, without a name for what is not asked about."""
-        # A stated incident may be of another environment than its deployment.
+        """Return the place of a row; a name outside the scope is empty."""
+        # A stated incident may be in a different environment than its deployment.
         service = self.services.get(row.service_id, "")
         return Place(service, self.environments.get(row.environment_id, ""))
 
 
 class Stretch(NamedTuple):
-    """The part of a cell's history that matters; what finished at `until` belongs to it."""
+    """The part of a cell's history that affects a window; both ends belong to it."""
 
     service_id: UUID
     environment_id: UUID
@@ -76,7 +76,7 @@ class Stretch(NamedTuple):
 
 
 def scope(connection: Connection, query: Query) -> Scope:
-    """Return the services and environments that are asked about; unknown ones are none."""
+    """Return the services and environments of a query; those that do not exist are left out."""
     chosen = select(environments.c.id, environments.c.name).order_by(environments.c.name)
     if query.environment is None:
         chosen = chosen.where(environments.c.tier == Tier.PRODUCTION)
@@ -94,24 +94,24 @@ def scope(connection: Connection, query: Query) -> Scope:
 
 
 def find(connection: Connection, scope: Scope, window: Window) -> list[Stretch]:
-    """Return the stretch of each cell that is asked about."""
+    """Return the stretch of each cell in the scope."""
     cell = (services.c.id, environments.c.id)
     earlier, later = deployments.alias(), deployments.alias()
     last = success(earlier, cell, earlier.c.finished_at < window.since, newest=True)
     following = success(later, cell, later.c.finished_at >= window.until, newest=False)
-    # One look along an index for each cell, however long the history is.
+    # One index lookup for each cell, however long its history is.
     statement = (
         select(*cell, last, following)
         .select_from(services.join(environments, true()))
         .where(true() if scope.one_service is None else services.c.id == scope.one_service)
         .where(environments.c.id.in_(scope.environments))
     )
-    blamed = _still_blamed(connection, window)
+    unresolved = _first_unresolved(connection, window)
     return [
         Stretch(
             service_id,
             environment_id,
-            min(before or EARLIEST, blamed.get((service_id, environment_id), window.since)),
+            min(before or EARLIEST, unresolved.get((service_id, environment_id), window.since)),
             after or window.until + INFERENCE_WINDOW,
         )
         for service_id, environment_id, before, after in connection.execute(statement)
@@ -119,7 +119,7 @@ def find(connection: Connection, scope: Scope, window: Window) -> list[Stretch]:
 
 
 def tables(stretches: Sequence[Stretch]) -> Iterator[CTE]:
-    """Yield the stretches as tables that a statement can join."""
+    """Yield batches of stretches as table expressions for joins."""
     for batch in batched(stretches, BATCH):
         yield (
             values(
@@ -135,7 +135,7 @@ def tables(stretches: Sequence[Stretch]) -> Iterator[CTE]:
 
 
 def same_cell(rows: FromClause, stretch: CTE) -> ColumnElement[bool]:
-    """Return the condition that a table's rows are of a stretch's cell."""
+    """Return the condition that a table's rows belong to the cell of a stretch."""
     return and_(
         rows.c.service_id == stretch.c.service_id,
         rows.c.environment_id == stretch.c.environment_id,
@@ -145,7 +145,10 @@ def same_cell(rows: FromClause, stretch: CTE) -> ColumnElement[bool]:
 def success(
     table: FromClause, cell: tuple[Any, Any], when: ColumnElement[bool], *, newest: bool
 ) -> ScalarSelect[datetime]:
-    """Return the time of a cell's last or first success under a condition, as a subquery."""
+    """Select `finished_at` of a cell's newest or oldest success under a condition.
+
+    `cell` are the columns of the service's and the environment's id; resyncs do not count.
+    """
     finished = table.c.finished_at
     return (
         select(finished)
@@ -162,10 +165,10 @@ def success(
     )
 
 
-def _still_blamed(connection: Connection, window: Window) -> dict[tuple[UUID, UUID], datetime]:
-    """Return when, in each cell, the first one finished whose stated incident was then open."""
+def _first_unresolved(connection: Connection, window: Window) -> dict[tuple[UUID, UUID], datetime]:
+    """Return when each cell's first deployment finished whose stated incident was still open."""
     table = deployments.c
-    # Of every service: to ask about one would have SQLite begin with all that it ever deployed.
+    # For all services: with a condition on one, SQLite would first read its whole history.
     statement = (
         select(table.service_id, table.environment_id, func.min(table.finished_at))
         .select_from(incidents.join(deployments, table.id == incidents.c.deployment_id))
@@ -175,4 +178,7 @@ def _still_blamed(connection: Connection, window: Window) -> dict[tuple[UUID, UU
         )
         .group_by(table.service_id, table.environment_id)
     )
-    return {(service, place): first for service, place, first in connection.execute(statement)}
+    return {
+        (service_id, environment_id): first
+        for service_id, environment_id, first in connection.execute(statement)
+    }
