@@ -1,1 +1,1 @@
-"""The routes: they translate between HTTP and the domain, and decide nothing."""
+"""The routes: they translate between HTTP and the domain, and contain no business logic."""

@@ -1,4 +1,4 @@
-"""`/changes`: report the commits of services, read one, list them."""
+"""`/changes`: report, read and list the commits of services."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ bp = APIBlueprint(
     "changes",
     __name__,
     url_prefix="/changes",
-    tag={"name": "Changes", "description": "The commits that versions bring."},
+    tag={
+        "name": "Changes",
+        "description": "Commits of services, and the versions that contain them.",
+    },
 )
 
 
 class Change(BaseModel):
-    """A change as the ledger tells it; times are in UTC."""
+    """A change; times are in UTC."""
 
     id: UUID
     service: Name
@@ -35,43 +38,50 @@ class Change(BaseModel):
     committed_at: AwareDatetime
     author: str | None
     title: str | None
-    version: Annotated[str | None, Field(description="The version that first contains it.")]
+    version: Annotated[str | None, Field(description="The first version that contains it.")]
     created_at: Annotated[AwareDatetime, Field(description="When it was first reported.")]
 
 
 class ChangePage(BaseModel):
-    """Some changes, newest commit first, and where the next ones begin."""
+    """A page of changes, newest commit first."""
 
     items: list[Change]
     next_cursor: NextCursor
 
 
 class RecordedChanges(BaseModel):
-    """What became of a batch."""
+    """The result of reporting a batch of changes."""
 
-    created: Annotated[int, Field(description="How many changes are new.")]
-    completed: Annotated[int, Field(description="How many known ones this added something to.")]
-    unchanged: Annotated[int, Field(description="How many were known as they are.")]
-    items: Annotated[list[Change], Field(description="One for each that was sent, in that order.")]
+    created: Annotated[int, Field(description="The number of new changes.")]
+    completed: Annotated[
+        int, Field(description="The number of known changes to which the report added something.")
+    ]
+    unchanged: Annotated[int, Field(description="The number of known changes left as they were.")]
+    items: Annotated[
+        list[Change], Field(description="The changes, one for each reported, in the same order.")
+    ]
 
 
 class ChangeQuery(Filters, PageQuery):
-    """The filters of a list, and which part of it."""
+    """The filters and the page of a list."""
 
 
 @bp.post("")
 @bp.input(NewChanges, arg_name="new")
-@bp.output(RecordedChanges, status_code=201, description="The changes, some of them new.")
+@bp.output(RecordedChanges, status_code=201, description="The changes; some are new.")
 @bp.doc(
     operation_id="recordChanges",
     summary="Report changes",
     responses={
-        200: "The changes, all of them known before, with what this report adds.",
-        409: "Some are known otherwise; the errors say which, and nothing was stored.",
+        200: "The changes; all were known before, and may have been completed.",
+        409: "Some contradict earlier reports; `errors` lists them, and nothing was stored.",
     },
 )
 def record_changes(new: NewChanges) -> tuple[dict[str, Any], int]:
-    """Report up to 1000 changes, all of them or none; services are created on first sight."""
+    """Report up to 1000 changes; all are stored, or none.
+
+    Services that do not exist are created.
+    """
     try:
         with database().write() as connection:
             recorded = reports.record_all(connection, new.changes)
@@ -89,7 +99,7 @@ def record_changes(new: NewChanges) -> tuple[dict[str, Any], int]:
 @bp.output(ChangePage)
 @bp.doc(operation_id="listChanges", summary="List changes, newest first")
 def list_changes(query: ChangeQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a page of changes; inserts meanwhile neither repeat nor hide one."""
+    """Return a page of changes; concurrent inserts neither repeat nor hide one."""
     return lists.page(query, store.selected(query), store.ORDER)
 
 
@@ -98,7 +108,7 @@ def list_changes(query: ChangeQuery) -> tuple[dict[str, Any], int, dict[str, str
 @bp.doc(
     operation_id="getChange",
     summary="Read a change",
-    responses={404: "There is no change of that id."},
+    responses={404: "There is no change with this id."},
 )
 def get_change(change_id: UUID) -> dict[str, Any]:
     """Return one change."""

@@ -1,4 +1,4 @@
-"""`/cloudevents`: events by the CloudEvents binding for HTTP, one or a batch of them."""
+"""`/cloudevents`: receive events by the HTTP binding of CloudEvents, single or in batches."""
 
 from __future__ import annotations
 
@@ -17,52 +17,55 @@ from api.domain.events.interpret import Outcome
 from api.domain.tokens import READ
 from api.http import auth, openapi
 from api.http.problems import MAX_FAULTS, InvalidHeaderError, faults
-from api.routes.webhooks import DryRun, Headers, Receipt, received, where, would_be
+from api.routes.webhooks import DryRun, Headers, Receipt, dry_run_of, location, received
 
 bp = APIBlueprint(
     "cloudevents",
     __name__,
     url_prefix="/cloudevents",
-    tag={"name": "CloudEvents", "description": "What tools send that speak CloudEvents."},
+    tag={"name": "CloudEvents", "description": "Events from tools that send CloudEvents."},
 )
 
 SCOPE = f"ingest:{CLOUDEVENTS.source}"
 BINARY = "application/json"
 MODES = (
-    f"`{STRUCTURED}` is one event and `{BATCH}` up to {MAX_BATCH}, all of them or none. Any other"
-    " JSON is the data of an event in binary mode, whose attributes are in the headers `ce-id`,"
-    " `ce-source`, `ce-specversion`, `ce-type` and whatever else begins with `ce-`."
+    f"`{STRUCTURED}` is one event, and `{BATCH}` up to {MAX_BATCH} events, all of which are stored"
+    " or none. Any other JSON is the data of an event in binary mode, whose attributes are in the"
+    " headers `ce-id`, `ce-source`, `ce-specversion`, `ce-type` and any others that begin with"
+    " `ce-`."
 )
 
 
 class CloudEventBatch(RootModel[list[CloudEvent]]):
-    """Several events, each with attributes of its own."""
+    """A batch of events."""
 
 
 class BatchReceipt(Receipt):
-    """What became of an event of a batch."""
+    """The result of receiving an event of a batch."""
 
-    duplicate: Annotated[bool, Field(description="Whether it came before, and changed nothing.")]
+    duplicate: Annotated[
+        bool, Field(description="Whether it was received before, so that nothing changed.")
+    ]
 
 
 class BatchReceipts(BaseModel):
-    """What became of each event of a batch, in the order of the batch."""
+    """The results of receiving a batch, in its order."""
 
     items: list[BatchReceipt]
 
 
 class EventsReceipt(RootModel[Receipt | BatchReceipts]):
-    """What became of an event; of a batch, what became of each."""
+    """The result of receiving an event or a batch."""
 
 
 class DryRuns(BaseModel):
-    """What each event of a batch would become, in the order of the batch."""
+    """The results of a dry run of a batch, in its order."""
 
     items: list[DryRun]
 
 
 class EventsDryRun(RootModel[DryRun | DryRuns]):
-    """What an event would become; of a batch, what each would."""
+    """The result of a dry run of an event or a batch."""
 
 
 Bodies = openapi.takes({STRUCTURED: CloudEvent, BATCH: CloudEventBatch, BINARY: None})
@@ -71,29 +74,31 @@ Bodies = openapi.takes({STRUCTURED: CloudEvent, BATCH: CloudEventBatch, BINARY: 
 @bp.post("")
 @auth.require(SCOPE)
 @Bodies
-@bp.output(EventsReceipt, status_code=202, description="Stored; of a batch, at least one is new.")
+@bp.output(
+    EventsReceipt, status_code=202, description="Stored; at least one event of a batch is new."
+)
 @bp.doc(
     operation_id="receiveCloudEvents",
     summary="Receive CloudEvents",
-    description=f"Store events and project them; the same ones again change nothing. {MODES}",
+    description=f"Store events and project them; repeated events change nothing. {MODES}",
     responses={
-        200: "It came before, or every event of the batch did.",
-        204: "It was stored, and tells nothing that the ledger records.",
+        200: "The event, or every event of the batch, was received before.",
+        204: "The event was stored, but contains nothing that the ledger records.",
     },
 )
 def receive_cloud_events() -> Response | tuple[dict[str, Any], int, Headers]:
     """Store events and project them, in one transaction."""
-    came = _received()
+    events = _received()
     rules = current_app.extensions["event_rules"]
     with database().write() as connection:
-        told = [inbox.receive(connection, CLOUDEVENTS, each, rules) for each in came]
+        stored = [inbox.receive(connection, CLOUDEVENTS, event, rules) for event in events]
     if request.mimetype == BATCH:
-        items = [{**each.model_dump(), "duplicate": not each.new} for each in told]
-        return {"items": items}, 202 if any(each.new for each in told) else 200, {}
-    (one,) = told
+        items = [{**one.model_dump(), "duplicate": not one.new} for one in stored]
+        return {"items": items}, 202 if any(one.new for one in stored) else 200, {}
+    (one,) = stored
     if one.new and one.outcome is Outcome.NOT_OURS:
-        return Response(status=204, headers=where(one))
-    return one.model_dump(), 202 if one.new else 200, where(one)
+        return Response(status=204, headers=location(one))
+    return one.model_dump(), 202 if one.new else 200, location(one)
 
 
 @bp.post("/dry-run")
@@ -102,17 +107,17 @@ def receive_cloud_events() -> Response | tuple[dict[str, Any], int, Headers]:
 @bp.output(EventsDryRun)
 @bp.doc(
     operation_id="dryRunCloudEvents",
-    summary="Show what CloudEvents would become",
-    description=f"Say how events map by the rules of this ledger, and store nothing. {MODES}",
+    summary="Show how CloudEvents would be recorded",
+    description=f"Show how the rules of this ledger map events, without storing them. {MODES}",
 )
 def dry_run_cloud_events() -> dict[str, Any]:
-    """Say what events would become, each as if it came alone."""
-    would = [would_be(CLOUDEVENTS, each) for each in _received()]
-    return {"items": would} if request.mimetype == BATCH else would[0]
+    """Show how events would be recorded, each as if it were the only one."""
+    results = [dry_run_of(CLOUDEVENTS, event) for event in _received()]
+    return {"items": results} if request.mimetype == BATCH else results[0]
 
 
 def _received() -> list[Received]:
-    """Return the events of the current request."""
+    """Parse the events of the current request."""
     body = request.get_json()
     try:
         events = cloudevents.read(request.mimetype, dict(request.headers), body)
@@ -127,6 +132,6 @@ def _faults(error: ValidationError) -> list[dict[str, str]]:
     if request.mimetype in (STRUCTURED, BATCH):
         return faults(error, in_body=True)
     return [
-        {"header": f"ce-{each['parameter']}", "detail": each["detail"]}
-        for each in faults(error, in_body=False)[:MAX_FAULTS]
+        {"header": f"ce-{fault['parameter']}", "detail": fault["detail"]}
+        for fault in faults(error, in_body=False)[:MAX_FAULTS]
     ]

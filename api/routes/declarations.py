@@ -1,4 +1,4 @@
-"""`/declarations`: what git declares for each environment."""
+"""`/declarations`: report, read and list the releases that git declares."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ bp = APIBlueprint(
     "declarations",
     __name__,
     url_prefix="/declarations",
-    tag={"name": "Declarations", "description": "What git declares for each environment."},
+    tag={"name": "Declarations", "description": "The releases that git declares."},
 )
 
 
 class Declaration(BaseModel):
-    """From some time on, a release was declared; or nothing any more, if it names none."""
+    """A release declared from `declared_at` on; without version and digest, a withdrawal."""
 
     id: UUID
     service: Name
@@ -39,35 +39,35 @@ class Declaration(BaseModel):
     repository: RepositoryUrl
     path: Folder
     declared_at: AwareDatetime
-    created_at: Annotated[AwareDatetime, Field(description="When it was first told.")]
+    created_at: Annotated[AwareDatetime, Field(description="When it was first reported.")]
 
 
 class DeclarationPage(BaseModel):
-    """Some declarations, newest first, and where the next ones begin."""
+    """A page of declarations, newest first."""
 
     items: list[Declaration]
     next_cursor: NextCursor
 
 
 class Declarations(BaseModel):
-    """What is declared for an environment now."""
+    """The releases currently declared for an environment."""
 
     environment: Name
     services: Annotated[
-        dict[str, Declared], Field(description="By name.", examples=[{"checkout": {}}])
+        dict[str, Declared], Field(description="By service name.", examples=[{"checkout": {}}])
     ]
 
 
 class DeclarationQuery(Filters, PageQuery):
-    """The filters of a list, and which part of it."""
+    """The filters and the page of a list."""
 
 
 @bp.get("")
 @bp.input(DeclarationQuery, location="query", arg_name="query")
 @bp.output(DeclarationPage)
-@bp.doc(operation_id="listDeclarations", summary="List all that was declared, newest first")
+@bp.doc(operation_id="listDeclarations", summary="List declarations, newest first")
 def list_declarations(query: DeclarationQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a page of declarations, earlier ones and withdrawals included."""
+    """Return a page of declarations, including replaced ones and withdrawals."""
     return lists.page(query, store.selected(query), store.ORDER)
 
 
@@ -76,11 +76,11 @@ def list_declarations(query: DeclarationQuery) -> tuple[dict[str, Any], int, dic
 @bp.output(Declarations)
 @bp.doc(
     operation_id="getDeclarations",
-    summary="Read what is declared for an environment",
-    responses={404: "There is no environment of that name.", 422: "There can be none."},
+    summary="Read the releases declared for an environment",
+    responses={404: "There is no environment with this name.", 422: "The name is not valid."},
 )
 def get_declarations(name: ByName) -> dict[str, Any]:
-    """Return what is declared for one environment now, whoever declares it."""
+    """Return the releases currently declared for an environment, by any repository and folder."""
     with database().read() as connection:
         found = store.find(connection, name.name)
     if found is None:
@@ -91,23 +91,23 @@ def get_declarations(name: ByName) -> dict[str, Any]:
 @bp.put("/<name>")
 @bp.input(ByName, location="path", arg_name="name")
 @bp.input(NewDeclarations, arg_name="new")
-@bp.output(Declarations, description="What is declared for the environment now.")
+@bp.output(Declarations, description="The releases now declared for the environment.")
 @bp.doc(
     operation_id="putDeclarations",
-    summary="Say what git declares for an environment",
+    summary="Report what git declares for an environment",
     responses={
-        201: "What is declared for the environment, which is new; Location says where it is.",
+        201: "The environment is new; Location is the URL of its declarations.",
         412: "It has changed since the ETag in If-Match.",
     },
 )
 def put_declarations(
     name: ByName, new: NewDeclarations
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Replace what a folder of a repository declares for an environment.
+    """Report everything that a folder of a repository declares for an environment.
 
-    What it declared there and does not any more is withdrawn; what others declare stays. The same
-    again changes nothing. What was declared before is kept, and a report that comes late takes its
-    place in that past. Services and the environment are created on first sight.
+    Services that the folder declared before and that are missing now are withdrawn; declarations by
+    other folders are not affected. Repeating a report changes nothing. The history is kept, and a
+    late report is inserted into it. Services and the environment are created if they do not exist.
     """
     with database().write() as connection:
         before = store.find(connection, name.name)

@@ -1,4 +1,4 @@
-"""`/deliveries`: what was sent to subscribers, what waits, and what was given up."""
+"""`/deliveries`: list the webhooks to subscribers, and retry dead ones."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ bp = APIBlueprint(
     "deliveries",
     __name__,
     url_prefix="/deliveries",
-    tag={"name": "Deliveries", "description": "What was sent, what waits, what was given up."},
+    tag={"name": "Deliveries", "description": "Webhooks sent, waiting and given up."},
 )
 
-UNKNOWN = "There is no delivery of that id."
+UNKNOWN = "There is no delivery with this id."
 
 
 class Delivery(BaseModel):
-    """What is sent to a subscriber; times are in UTC."""
+    """A webhook to a subscriber; times are in UTC."""
 
-    id: Annotated[UUID, Field(description="The header webhook-id has it, after `msg_`.")]
+    id: Annotated[UUID, Field(description="The header webhook-id is `msg_` and this id.")]
     subscription_id: UUID
     type: Type
     state: DeliveryState
     attempts: int
     due_at: Annotated[
-        AwareDatetime, Field(description="When the next attempt follows, or the last one was.")
+        AwareDatetime, Field(description="The time of the next attempt, or of the last one.")
     ]
     failure: Annotated[
         str | None, Field(examples=["answered 503"], description="Why the last attempt failed.")
@@ -43,7 +43,7 @@ class Delivery(BaseModel):
     body: Annotated[
         str,
         Field(
-            description="What is sent, and signed: JSON as a text.",
+            description="The signed body of the webhook: JSON as text.",
             examples=['{"type": "deployment.finished", "timestamp": "…", "data": {}}'],
         ),
     ]
@@ -51,14 +51,14 @@ class Delivery(BaseModel):
 
 
 class DeliveryPage(BaseModel):
-    """Some deliveries, newest first, and where the next ones begin."""
+    """A page of deliveries, newest first."""
 
     items: list[Delivery]
     next_cursor: NextCursor
 
 
 class DeliveryQuery(Filters, PageQuery):
-    """The filters of a list, and which part of it."""
+    """The filters and the page of a list."""
 
 
 @bp.get("")
@@ -67,7 +67,7 @@ class DeliveryQuery(Filters, PageQuery):
 @bp.output(DeliveryPage)
 @bp.doc(operation_id="listDeliveries", summary="List deliveries, newest first")
 def list_deliveries(query: DeliveryQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a page of deliveries; with `state=dead`, of what was given up."""
+    """Return a page of deliveries; `state=dead` selects those that were given up."""
     return lists.page(query, domain.selected(query), domain.ORDER)
 
 
@@ -76,11 +76,11 @@ def list_deliveries(query: DeliveryQuery) -> tuple[dict[str, Any], int, dict[str
 @bp.output(Delivery, status_code=202, description="It is due now.")
 @bp.doc(
     operation_id="retryDelivery",
-    summary="Try a dead delivery again",
+    summary="Retry a dead delivery",
     responses={404: UNKNOWN, 409: "It is not dead."},
 )
 def retry_delivery(delivery_id: UUID) -> tuple[dict[str, Any], int]:
-    """Make a dead delivery due, with all its attempts."""
+    """Make a dead delivery due now, with all its attempts."""
     with database().write() as connection:
         revived = domain.retry(connection, delivery_id)
         found = domain.find(connection, delivery_id)

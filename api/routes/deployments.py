@@ -1,4 +1,4 @@
-"""`/deployments`: record one, read one, list them, say what became of one."""
+"""`/deployments`: record, read, list and update deployments."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ bp = APIBlueprint(
     "deployments",
     __name__,
     url_prefix="/deployments",
-    tag={"name": "Deployments", "description": "What was deployed, where and when."},
+    tag={"name": "Deployments", "description": "Deployments of services to environments."},
 )
 
-UNKNOWN = "There is no deployment of that id."
+UNKNOWN = "There is no deployment with this id."
 
 
 class Deployment(BaseModel):
-    """A deployment as the ledger tells it; times are in UTC."""
+    """A deployment; times are in UTC."""
 
     id: UUID
     service: Name
@@ -55,53 +55,60 @@ class Deployment(BaseModel):
 
 
 class DeploymentPage(BaseModel):
-    """Some deployments, newest start first, and where the next ones begin."""
+    """A page of deployments, newest start first."""
 
     items: list[Deployment]
     next_cursor: NextCursor
 
 
-class Said(BaseModel):
-    """What one event or one report said of a deployment."""
+class EvidenceStatement(BaseModel):
+    """What an event or a report states about a deployment."""
 
     source: Name
     external_id: str | None
     event_id: Annotated[UUID | None, Field(description="Null for a report without an event.")]
     sequence: Annotated[
-        int | None, Field(description="The greater is the newer, where the sender numbers them.")
+        int | None,
+        Field(description="The sender's sequence number, if it has one; the greater is newer."),
     ]
-    said: Annotated[dict[str, Any], Field(examples=[{"version": "1.4.2", "status": "succeeded"}])]
-    correction: Annotated[bool, Field(description="Whether a person has said it.")]
+    said: Annotated[
+        dict[str, Any],
+        Field(
+            description="The stated fields.",
+            examples=[{"version": "1.4.2", "status": "succeeded"}],
+        ),
+    ]
+    correction: Annotated[bool, Field(description="Whether it is a correction by a person.")]
     created_at: AwareDatetime
 
 
 class Evidence(BaseModel):
-    """All that was said of a deployment, in the order in which it came."""
+    """All statements about a deployment, in the order in which they were received."""
 
-    items: list[Said]
+    items: list[EvidenceStatement]
     conflicts: Annotated[
         list[str],
-        Field(description="The fields that sources disagree on.", examples=[["version"]]),
+        Field(description="The fields on which sources disagree.", examples=[["version"]]),
     ]
 
 
 class DeploymentQuery(Filters, PageQuery):
-    """The filters of a list, and which part of it."""
+    """The filters and the page of a list."""
 
 
 @bp.post("")
 @bp.input(NewDeployment, arg_name="new")
-@bp.output(Deployment, status_code=201, description="The deployment; Location says where it is.")
+@bp.output(Deployment, status_code=201, description="The new deployment; Location is its URL.")
 @bp.doc(
     operation_id="recordDeployment",
     summary="Record a deployment",
     responses={
-        200: "The deployment that the source has reported before, with what this report adds.",
-        409: "The source has reported it before, and said something else.",
+        200: "The deployment, which the source has reported before, with this report merged.",
+        409: "It contradicts an earlier report by the same source.",
     },
 )
 def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Record a deployment; its service and environment are created on first sight."""
+    """Record a deployment; its service and environment are created if they do not exist."""
     try:
         with database().write() as connection:
             recorded, created = recording.report_deployment(connection, new)
@@ -117,7 +124,7 @@ def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str
 @bp.output(DeploymentPage)
 @bp.doc(operation_id="listDeployments", summary="List deployments, newest first")
 def list_deployments(query: DeploymentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a page of deployments; inserts meanwhile neither repeat nor hide one."""
+    """Return a page of deployments; concurrent inserts neither repeat nor hide one."""
     return lists.page(query, store.selected(query), store.ORDER)
 
 
@@ -137,20 +144,20 @@ def get_deployment(deployment_id: UUID) -> dict[str, Any]:
 @bp.output(Evidence)
 @bp.doc(
     operation_id="getDeploymentEvidence",
-    summary="Read what a deployment is known from",
+    summary="Read the evidence of a deployment",
     responses={404: UNKNOWN},
 )
 def get_evidence(deployment_id: UUID) -> dict[str, Any]:
-    """Return what each event and report said of a deployment that events tell of.
+    """Return what each event and report stated about a deployment.
 
-    It is empty for one that was only reported.
+    The list is empty for a deployment without events, which is exactly as it was reported.
     """
     with database().read() as connection:
         if store.find(connection, deployment_id) is None:
             abort(404, f"There is no deployment {deployment_id}.")
-        said = reading.evidence_of(connection, deployment_id)
-    items = [each._asdict() for each in said]
-    return {"items": items, "conflicts": conflicts(witnesses(said))}
+        statements = reading.evidence_of(connection, deployment_id)
+    items = [statement._asdict() for statement in statements]
+    return {"items": items, "conflicts": conflicts(witnesses(statements))}
 
 
 @bp.patch("/<uuid:deployment_id>")
@@ -158,18 +165,18 @@ def get_evidence(deployment_id: UUID) -> dict[str, Any]:
 @bp.output(Deployment)
 @bp.doc(
     operation_id="changeDeployment",
-    summary="Say what became of a deployment",
+    summary="Update a deployment",
     responses={
         404: UNKNOWN,
-        409: "A deployment with its status cannot become that.",
+        409: "Its status does not allow this change.",
         412: "It has changed since the ETag in If-Match.",
     },
 )
 def change_deployment(deployment_id: UUID, changed: DeploymentChange) -> dict[str, Any]:
-    """Change a deployment's status, and what else is known better now.
+    """Change a deployment's status, and complete its other fields.
 
-    pending → running, succeeded, failed or cancelled; running → succeeded, failed or cancelled;
-    from there nowhere.
+    Allowed transitions: pending → running, succeeded, failed or cancelled; running → succeeded,
+    failed or cancelled. The other statuses are final.
     """
     try:
         with database().write() as connection:

@@ -27,22 +27,22 @@ bp = APIBlueprint(
     "dora",
     __name__,
     url_prefix="/metrics/dora",
-    tag={"name": "Metrics", "description": "How delivery goes: the five DORA metrics."},
+    tag={"name": "Metrics", "description": "The five DORA metrics of software delivery."},
 )
 
 
-# A window of a large ledger takes memory while it is added up, and Python adds up one at a time
-# anyway: the others wait for their turn.
+# Computing a window of a large ledger takes memory, and the GIL allows only one computation at a
+# time anyway: others wait.
 TURN = threading.Lock()
 PATIENCE_S = 10.0
 
 
 class ExplanationQuery(Query, PageQuery):
-    """Which numbers to explain, and which part of the explanation."""
+    """The metrics to explain, and the page of the explanation."""
 
 
 class ExplanationPage(Explanations):
-    """Some of the deployments behind the metrics, newest end first, and where the next begin."""
+    """A page of the deployments behind the metrics, newest end first."""
 
     next_cursor: NextCursor
 
@@ -50,12 +50,12 @@ class ExplanationPage(Explanations):
 @bp.get("")
 @bp.input(Query, location="query", arg_name="query")
 @bp.output(Metrics)
-@bp.doc(operation_id="getDoraMetrics", summary="Measure how delivery goes")
+@bp.doc(operation_id="getDoraMetrics", summary="Compute the DORA metrics")
 def get_metrics(query: Query) -> Metrics:
     """Return the five DORA metrics of each period, overall and for each service.
 
-    Each has its numerator and denominator, or a count, and what was left out and why; it is null
-    where there is nothing to divide by. docs/metrics.md has the definitions.
+    Each has its numerator and denominator, or a count, and the number of exclusions by reason. A
+    ratio is null if its denominator is 0. docs/metrics.md has the definitions.
     """
     with _turn(), database().read() as connection:
         return report.measure(connection, query)
@@ -64,27 +64,27 @@ def get_metrics(query: Query) -> Metrics:
 @bp.get("/explain")
 @bp.input(ExplanationQuery, location="query", arg_name="query")
 @bp.output(ExplanationPage)
-@bp.doc(operation_id="explainDoraMetrics", summary="Explain each number of the metrics")
+@bp.doc(operation_id="explainDoraMetrics", summary="Explain the DORA metrics")
 def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict[str, str]]:
-    """Return each deployment of the window, with what it adds to each metric and why, or why not.
+    """Return the deployments in the window with what each adds to each metric, and why.
 
-    What all pages say adds up to what /metrics/dora says. The cursor keeps the window as it was on
-    the first page.
+    All pages together add up to the metrics in /metrics/dora. The cursor keeps the window of the
+    first page.
     """
     after: Any = None
-    asked: Query = query
+    same_window: Query = query
     position = lists.position(query, (datetime, UUID, datetime, datetime))
     if position is not None:
         *after, since, until = position
-        asked = _during(query, since, until)
+        same_window = _during(query, since, until)
     with _turn(), database().read() as connection:
-        told = report.explanations(connection, asked, query.limit + 1, after)
+        found = report.explanations(connection, same_window, query.limit + 1, after)
 
-    def place(item: Explanation) -> Position:
-        return (item.finished_at or item.started_at, item.id, told.since, told.until)
+    def position_of(item: Explanation) -> Position:
+        return (item.finished_at or item.started_at, item.id, found.since, found.until)
 
-    items, next_cursor, headers = lists.cut(query, told.items, place)
-    page = {**dict(told), "items": items, "next_cursor": next_cursor}
+    items, next_cursor, headers = lists.cut(query, found.items, position_of)
+    page = {**dict(found), "items": items, "next_cursor": next_cursor}
     return ExplanationPage.model_validate(page), 200, headers
 
 
@@ -93,7 +93,7 @@ def _turn() -> Iterator[None]:
     if not TURN.acquire(timeout=PATIENCE_S):
         abort(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "Other metrics are still being added up; try again in a few seconds.",
+            "Other metrics are still being computed; try again in a few seconds.",
             headers={"Retry-After": "5"},
         )
     try:
@@ -105,5 +105,5 @@ def _turn() -> Iterator[None]:
 def _during(query: Query, since: Any, until: Any) -> Query:
     try:
         return query.during(Window(since, until))
-    except ValueError as error:  # nobody was given such a cursor
+    except ValueError as error:  # a forged cursor
         raise InvalidParameterError("cursor", str(CursorError())) from error

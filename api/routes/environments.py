@@ -1,4 +1,4 @@
-"""`/environments`: where deployments go to, and in which order."""
+"""`/environments`: describe, read and list environments."""
 
 from __future__ import annotations
 
@@ -20,21 +20,25 @@ bp = APIBlueprint(
     "environments",
     __name__,
     url_prefix="/environments",
-    tag={"name": "Environments", "description": "Where deployments go to."},
+    tag={"name": "Environments", "description": "The environments to which services are deployed."},
 )
 
 
 class Environment(BaseModel):
-    """An environment as the ledger tells it."""
+    """An environment."""
 
     name: Name
-    tier: Annotated[Tier, Field(description="The metrics look at production.")]
-    promotion_order: Annotated[int, Field(description="Releases go from a lower to a higher one.")]
-    created_at: Annotated[AwareDatetime, Field(description="When it was first seen.")]
+    tier: Annotated[
+        Tier, Field(description="The metrics are about the tier production by default.")
+    ]
+    promotion_order: Annotated[
+        int, Field(description="Releases are promoted from a lower to a higher one.")
+    ]
+    created_at: Annotated[AwareDatetime, Field(description="When it was created.")]
 
 
 class EnvironmentPage(BaseModel):
-    """Some environments, by name, and where the next ones begin."""
+    """A page of environments, by name."""
 
     items: list[Environment]
     next_cursor: NextCursor
@@ -57,7 +61,7 @@ def list_environments(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, 
 @bp.doc(
     operation_id="getEnvironment",
     summary="Read an environment",
-    responses={404: "There is no environment of that name.", 422: "There can be none."},
+    responses={404: "There is no environment with this name.", 422: "The name is not valid."},
 )
 def get_environment(name: ByName) -> dict[str, Any]:
     """Return one environment."""
@@ -70,26 +74,26 @@ def get_environment(name: ByName) -> dict[str, Any]:
 
 @bp.put("/<name>")
 @bp.input(ByName, location="path", arg_name="name")
-@bp.input(EnvironmentDescription, arg_name="told")
-@bp.output(Environment, description="The environment, which was there before.")
+@bp.input(EnvironmentDescription, arg_name="description")
+@bp.output(Environment, description="The environment, which existed before.")
 @bp.doc(
     operation_id="putEnvironment",
-    summary="Say what an environment is for",
+    summary="Describe an environment",
     responses={
-        201: "The environment, which is new; Location says where it is.",
+        201: "The new environment; Location is its URL.",
         412: "It has changed since the ETag in If-Match.",
     },
 )
 def put_environment(
-    name: ByName, told: EnvironmentDescription
+    name: ByName, description: EnvironmentDescription
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Create an environment, or replace what was known or guessed of it.
+    """Create an environment, or replace its description.
 
-    Without a promotion order it has that of its tier.
+    The promotion order defaults to that of the tier.
     """
     with database().write() as connection:
         etags.check(catalog.find_environment(connection, name.name), Environment)
-        created = catalog.describe_environment(connection, name.name, told)
+        created = catalog.describe_environment(connection, name.name, description)
         described = catalog.find_environment(connection, name.name)
     location = url_for(".get_environment", name=name.name)
     return described or {}, 201 if created else 200, {"Location": location}

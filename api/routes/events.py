@@ -1,4 +1,4 @@
-"""`/events`: what came in, what became of it, and once more."""
+"""`/events`: list, read and replay received events."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ bp = APIBlueprint(
     "events",
     __name__,
     url_prefix="/events",
-    tag={"name": "Events", "description": "What came in, and what became of it."},
+    tag={"name": "Events", "description": "Received events and their outcomes."},
 )
 
-UNKNOWN = "There is no event of that id."
+UNKNOWN = "There is no event with this id."
 
 
 class Event(BaseModel):
-    """An event without its content; times are in UTC."""
+    """A received event without its content; times are in UTC."""
 
     id: UUID
     source: Name
@@ -38,13 +38,14 @@ class Event(BaseModel):
     received_at: AwareDatetime
     outcome: Outcome
     reason: Annotated[
-        str | None, Field(examples=["ping is not about deployments"], description="Why.")
+        str | None,
+        Field(examples=["ping is not about deployments"], description="The reason of the outcome."),
     ]
-    body_digest: Annotated[ImageDigest, Field(description="The digest of what was sent.")]
+    body_digest: Annotated[ImageDigest, Field(description="The digest of the received body.")]
 
 
 class EventDetail(Event):
-    """An event and what it tells of; only an admin is shown its content."""
+    """An event and the records that it contributed to; only an admin sees its content."""
 
     deployments: list[UUID]
     incidents: list[UUID]
@@ -53,19 +54,19 @@ class EventDetail(Event):
     ] = None
     body: Annotated[
         dict[str, Any] | None,
-        Field(examples=[{"action": "created"}], description="Without what is secret in it."),
+        Field(examples=[{"action": "created"}], description="The body, with secrets removed."),
     ] = None
 
 
 class EventPage(BaseModel):
-    """Some events, newest first, and where the next ones begin."""
+    """A page of events, newest first."""
 
     items: list[Event]
     next_cursor: NextCursor
 
 
 class EventQuery(Filters, PageQuery):
-    """The filters of a list, and which part of it."""
+    """The filters and the page of a list."""
 
 
 @bp.get("")
@@ -81,7 +82,7 @@ def list_events(query: EventQuery) -> tuple[dict[str, Any], int, dict[str, str]]
 @bp.output(EventDetail)
 @bp.doc(operation_id="getEvent", summary="Read an event", responses={404: UNKNOWN})
 def get_event(event_id: UUID) -> dict[str, Any]:
-    """Return one event; to an admin with its headers and body, to others with null for both."""
+    """Return one event; its headers and body are null unless the caller is an admin."""
     who = auth.caller()
     with database().read() as connection:
         found = inbox.find(connection, event_id)
@@ -94,14 +95,14 @@ def get_event(event_id: UUID) -> dict[str, Any]:
 
 @bp.post("/<uuid:event_id>/replay")
 @auth.require("admin")
-@bp.output(EventDetail, status_code=202, description="The event, and what became of it now.")
+@bp.output(EventDetail, status_code=202, description="The event with its new outcome.")
 @bp.doc(operation_id="replayEvent", summary="Project an event again", responses={404: UNKNOWN})
 def replay_event(event_id: UUID) -> tuple[dict[str, Any], int]:
-    """Take back what the event has told, and project it by the rules of now."""
+    """Undo what the event recorded, and project it again by the current rules."""
     with database().write() as connection:
         if not inbox.replay(connection, event_id, current_app.extensions["event_rules"]):
             abort(404, f"There is no event {event_id}.")
         found = inbox.find(connection, event_id)
-        assert found is not None  # noqa: S101 (it is held)
+        assert found is not None  # noqa: S101 (it is locked)
         found |= inbox.content(connection, event_id)
     return found, 202

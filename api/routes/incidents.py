@@ -1,4 +1,4 @@
-"""`/incidents`: report one, read one, list them, say what is known better of one."""
+"""`/incidents`: report, read, list and update incidents."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ bp = APIBlueprint(
     "incidents",
     __name__,
     url_prefix="/incidents",
-    tag={"name": "Incidents", "description": "What went wrong, where, when and after what."},
+    tag={"name": "Incidents", "description": "Incidents and the deployments that caused them."},
 )
 
-UNKNOWN = "There is no incident of that id."
+UNKNOWN = "There is no incident with this id."
 
 
 class Incident(BaseModel):
-    """An incident as the ledger tells it; times are in UTC."""
+    """An incident; times are in UTC."""
 
     id: UUID
     service: Name
@@ -42,13 +42,13 @@ class Incident(BaseModel):
     detected_at: AwareDatetime
     resolved_at: Annotated[AwareDatetime | None, Field(description="Null while it is open.")]
     deployment_id: Annotated[
-        UUID | None, Field(description="The deployment that it is put down to.")
+        UUID | None, Field(description="The deployment to which it is attributed.")
     ]
     link: Annotated[
         Cause | None,
         Field(
-            description="`stated` when somebody said so; `inferred` when it is the latest that"
-            " finished there in the 72 hours before."
+            description="How it is attributed: `stated` by a report or correction, or `inferred` as"
+            " the latest deployment that finished there in the 72 hours before."
         ),
     ]
     links: list[Link]
@@ -58,32 +58,32 @@ class Incident(BaseModel):
 
 
 class IncidentPage(BaseModel):
-    """Some incidents, newest detection first, and where the next ones begin."""
+    """A page of incidents, newest detection first."""
 
     items: list[Incident]
     next_cursor: NextCursor
 
 
 class IncidentQuery(Filters, PageQuery):
-    """The filters of a list, and which part of it."""
+    """The filters and the page of a list."""
 
 
 @bp.post("")
 @bp.input(NewIncident, arg_name="new")
-@bp.output(Incident, status_code=201, description="The incident; Location says where it is.")
+@bp.output(Incident, status_code=201, description="The new incident; Location is its URL.")
 @bp.doc(
     operation_id="recordIncident",
     summary="Report an incident",
     responses={
-        200: "The incident that the source has reported before, with what this report adds.",
-        409: "The source has reported it before, and said something else.",
+        200: "The incident, which the source has reported before, with this report merged.",
+        409: "It contradicts an earlier report by the same source.",
     },
 )
 def record_incident(new: NewIncident) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Report an incident; its service and environment are created on first sight.
+    """Report an incident; its service and environment are created if they do not exist.
 
-    Any order of a source's reports gives the same incident: the earliest detection, its title, the
-    latest resolution.
+    Reports by a source may arrive in any order: the incident has the earliest detection with its
+    title, and the latest resolution.
     """
     try:
         with database().write() as connection:
@@ -102,7 +102,7 @@ def record_incident(new: NewIncident) -> tuple[dict[str, Any], int, dict[str, st
 @bp.output(IncidentPage)
 @bp.doc(operation_id="listIncidents", summary="List incidents, newest first")
 def list_incidents(query: IncidentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a page of incidents; inserts meanwhile neither repeat nor hide one."""
+    """Return a page of incidents; concurrent inserts neither repeat nor hide one."""
     return lists.page(query, store.selected(query), store.ORDER)
 
 
@@ -123,13 +123,13 @@ def get_incident(incident_id: UUID) -> dict[str, Any]:
 @bp.output(Incident)
 @bp.doc(
     operation_id="changeIncident",
-    summary="Resolve an incident, or correct it",
+    summary="Resolve or correct an incident",
     responses={404: UNKNOWN, 412: "It has changed since the ETag in If-Match."},
 )
 def change_incident(incident_id: UUID, changed: IncidentChange) -> dict[str, Any]:
-    """Resolve an incident, open it again, link it to its deployment, or give it a better title.
+    """Resolve or reopen an incident, state the deployment that caused it, or correct other fields.
 
-    Later reports leave alone what was said here, until it is set to null.
+    Later reports do not change a corrected field until it is set to null here.
     """
     try:
         with database().write() as connection:

@@ -1,4 +1,4 @@
-"""What every list has in common: pages, cursors and Link headers."""
+"""Pagination of lists: pages, cursors and Link headers (RFC 8288)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from api.domain.kit.types import Name
 from api.http.problems import InvalidParameterError
 
 NextCursor = Annotated[
-    str | None, Field(description="Ask again with this as cursor; null on the last page.")
+    str | None, Field(description="The cursor of the next page; null on the last page.")
 ]
 
 
 class ByName(BaseModel):
-    """Which one, in a path."""
+    """The name of a resource in a path."""
 
     name: Name
 
 
 class PageQuery(BaseModel):
-    """Which part of a list."""
+    """The page of a list."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[
         str | None,
-        Field(max_length=cursors.MAX_LENGTH, description="The next_cursor of the page before."),
+        Field(max_length=cursors.MAX_LENGTH, description="The next_cursor of the previous page."),
     ] = None
 
 
@@ -47,9 +47,9 @@ def page(
     *,
     newest_first: bool = True,
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a page of the list that a statement selects.
+    """Return the response with a page of the rows that a statement selects.
 
-    Raises InvalidParameterError for a cursor of another list.
+    Raises InvalidParameterError if the cursor belongs to another list.
     """
     after = position(query, [column.type.python_type for column in order.values()])
     with database().read() as connection:
@@ -61,9 +61,9 @@ def page(
 
 
 def position(query: PageQuery, types: Sequence[type]) -> Position | None:
-    """Return the position in the query's cursor, which holds a value of each of these types.
+    """Decode the position in the query's cursor, one value for each of `types`; None without one.
 
-    Raises InvalidParameterError for a cursor of another list.
+    Raises InvalidParameterError if the cursor belongs to another list.
     """
     if query.cursor is None:
         return None
@@ -74,19 +74,22 @@ def position(query: PageQuery, types: Sequence[type]) -> Position | None:
 
 
 def cut[Item](
-    query: PageQuery, found: Sequence[Item], place: Callable[[Item], Position]
+    query: PageQuery, found: Sequence[Item], position_of: Callable[[Item], Position]
 ) -> tuple[list[Item], str | None, dict[str, str]]:
-    """Return a page's items, its next cursor and its headers; one more than the limit was found."""
+    """Return the items, the next cursor and the headers of a page.
+
+    `found` has one item more than the limit if there is another page.
+    """
     items = list(found[: query.limit])
     if len(found) == len(items):
         return items, None, {}
-    next_cursor = cursors.encode(place(items[-1]), _scope(query))
+    next_cursor = cursors.encode(position_of(items[-1]), _scope(query))
     arguments: dict[str, Any] = {**request.args, "cursor": next_cursor}
     url = url_for(str(request.endpoint), **arguments)
     return items, next_cursor, {"Link": f'<{url}>; rel="next"'}
 
 
 def _scope(query: PageQuery) -> str:
-    # As it was asked: a default may depend on the time.
+    # Without defaults, because one may depend on the time.
     filters = query.model_dump_json(exclude={"limit", "cursor"}, exclude_unset=True)
     return f"{request.endpoint} {filters}"

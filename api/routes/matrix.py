@@ -1,4 +1,4 @@
-"""`/matrix`: what runs where, and whether it is what git declares."""
+"""`/matrix`: the running and the declared release of each service in each environment."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ bp = APIBlueprint(
     "matrix",
     __name__,
     url_prefix="/matrix",
-    tag={"name": "Matrix", "description": "What runs where."},
+    tag={"name": "Matrix", "description": "What runs where, and what git declares."},
 )
 
 
 class MatrixQuery(BaseModel):
-    """Which moment is asked about."""
+    """The time of the matrix."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     at: Annotated[
-        Time | None, Field(description="What ran and was declared then; now when it is not given.")
+        Time | None, Field(description="Show what ran and was declared at this time; default now.")
     ] = None
 
 
 class Declared(BaseModel):
-    """Which release git declares, and who says so."""
+    """The declared release, and the folder that declares it."""
 
     version: Version | None
     image_digest: ImageDigest | None
     config_revision: ConfigRevision
     repository: RepositoryUrl
     path: Folder
-    declared_at: Annotated[AwareDatetime, Field(description="Since when.")]
+    declared_at: Annotated[AwareDatetime, Field(description="Since when it is declared.")]
 
 
 class MatrixCell(BaseModel):
-    """What runs of one service in one environment, which is what last succeeded there.
+    """The release of a service that runs in an environment, and the one that git declares.
 
-    Beside it is what git declares. Where something is declared and nothing was seen yet, what
-    tells of a deployment is null.
+    The running release is that of the last successful deployment; its fields are null if a release
+    is declared but none was deployed yet.
     """
 
     service: Name
@@ -60,19 +60,21 @@ class MatrixCell(BaseModel):
     since: Annotated[AwareDatetime | None, Field(description="When that deployment finished.")]
     deployment_id: UUID | None
     declared: Declared | None
-    deploying: Annotated[bool, Field(description="Whether the latest deployment has not ended.")]
+    deploying: Annotated[
+        bool, Field(description="Whether the latest deployment is still in progress.")
+    ]
     state: Annotated[
         SyncState,
         Field(
-            description="in-sync: what runs is what is declared; pending: it is not, and is being"
-            " deployed or was declared since; drifted: something else runs; unknown: nothing is"
-            " declared, or nothing was seen."
+            description="in-sync: the declared release runs; pending: another one runs, and a"
+            " deployment is in progress or the declaration is newer than the last one; drifted:"
+            " another one runs otherwise; unknown: nothing is declared, or nothing was deployed."
         ),
     ]
 
 
 class Matrix(BaseModel):
-    """One cell for each service and environment where something runs or is declared."""
+    """One cell for each service and environment with a running or declared release."""
 
     cells: list[MatrixCell]
 
@@ -82,9 +84,9 @@ class Matrix(BaseModel):
 @bp.output(Matrix)
 @bp.doc(
     operation_id="getMatrix",
-    summary="Show what runs where and what is declared, or ran and was at some time",
+    summary="Show what runs where and what is declared, now or at a given time",
 )
 def get_matrix(query: MatrixQuery) -> dict[str, list[dict[str, Any]]]:
-    """Return what runs and what is declared, by service and in the order of promotion."""
+    """Return the running and the declared releases, by service and promotion order."""
     with database().read() as connection:
         return {"cells": domain.cells(connection, query.at)}

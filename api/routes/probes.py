@@ -1,4 +1,4 @@
-"""The service itself: where to begin, whether it lives, and whether it is ready."""
+"""The index of the API and the probes of the service: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ bp = APIBlueprint("service", __name__, tag={"name": "Service", "description": "T
 
 
 class Index(BaseModel):
-    """Where to begin."""
+    """The entry points of the API."""
 
     service: Annotated[str, Field(examples=["slipway"])]
     version: Annotated[str, Field(examples=["0.1.0"])]
@@ -23,13 +23,13 @@ class Index(BaseModel):
 
 
 class Health(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     status: Annotated[str, Field(examples=["ok"])]
 
 
 class Readiness(BaseModel):
-    """The service can do its work."""
+    """The service can serve requests."""
 
     status: Annotated[str, Field(examples=["ready"])]
     schema_revision: Annotated[str, Field(examples=["0004"])]
@@ -37,9 +37,9 @@ class Readiness(BaseModel):
 
 @bp.get("/")
 @bp.output(Index)
-@bp.doc(operation_id="getIndex", summary="List where to begin")
+@bp.doc(operation_id="getIndex", summary="List the entry points of the API")
 def index() -> dict[str, object]:
-    """Return the links of the API."""
+    """Return links to the resources of the API."""
     links = {
         "services": url_for("services.list_services"),
         "environments": url_for("environments.list_environments"),
@@ -58,9 +58,9 @@ def index() -> dict[str, object]:
 
 @bp.get("/healthz")
 @bp.output(Health)
-@bp.doc(operation_id="getHealth", summary="Say whether the process lives")
+@bp.doc(operation_id="getHealth", summary="Check whether the process is alive")
 def healthz() -> dict[str, str]:
-    """Answer, and touch nothing outside the process: a restart would not mend a database."""
+    """Answer 200, without checking the database: a restart would not repair it."""
     return {"status": "ok"}
 
 
@@ -68,11 +68,11 @@ def healthz() -> dict[str, str]:
 @bp.output(Readiness)
 @bp.doc(
     operation_id="getReadiness",
-    summary="Say whether the service can do its work",
+    summary="Check whether the service can serve requests",
     responses={503: "The database does not answer, or its schema is too old."},
 )
 def readyz() -> dict[str, str]:
-    """Answer 200 when the database answers and its schema is new enough, else 503 and why."""
+    """Answer 200 if the database answers and its schema is new enough, else 503 with the reason."""
     probe: DatabaseProbe = current_app.extensions["database_probe"]
     try:
         revision = probe.check()

@@ -1,4 +1,4 @@
-"""`/promotions/pending`: what waits to go from one environment to the next."""
+"""`/promotions/pending`: the releases that wait to be promoted to the next environment."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ bp = APIBlueprint(
     "promotions",
     __name__,
     url_prefix="/promotions",
-    tag={"name": "Promotions", "description": "What waits to go to the next environment."},
+    tag={"name": "Promotions", "description": "Releases that wait to be promoted."},
 )
 
 
 class PromotionQuery(BaseModel):
-    """From where to where."""
+    """The two environments of a promotion."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    upstream: Annotated[Name, Field(alias="from", description="The environment that has it.")]
-    downstream: Annotated[Name, Field(alias="to", description="The environment that waits for it.")]
+    upstream: Annotated[
+        Name, Field(alias="from", description="The environment where the releases run.")
+    ]
+    downstream: Annotated[
+        Name, Field(alias="to", description="The environment to which they are promoted.")
+    ]
 
 
 class Running(BaseModel):
-    """What runs of a service in one environment."""
+    """The release of a service that runs in an environment."""
 
     version: Version
     image_digest: ImageDigest | None
@@ -42,7 +46,7 @@ class Running(BaseModel):
 
 
 class BroughtChange(BaseModel):
-    """A change that the promotion brings."""
+    """A change that the promotion delivers."""
 
     id: UUID
     commit: Commit
@@ -53,7 +57,7 @@ class BroughtChange(BaseModel):
 
 
 class PromotionBlocker(BaseModel):
-    """A reason not to promote it yet."""
+    """A reason not to promote a release yet."""
 
     reason: Literal[
         "digest_unknown",
@@ -68,34 +72,36 @@ class PromotionBlocker(BaseModel):
 
 
 class DeclaringFolder(BaseModel):
-    """The folder of a repository that declares what an environment is to run."""
+    """The folder of a repository that declares releases for an environment."""
 
     repository: RepositoryUrl
     path: Folder
 
 
 class PendingPromotion(Running):
-    """A version that waits: it runs in one environment and not in the next."""
+    """A release that runs in one environment and not in the next."""
 
     service: Name
-    waiting_since: Annotated[AwareDatetime, Field(description="When it came to `from`.")]
+    waiting_since: Annotated[AwareDatetime, Field(description="Since when it runs in `from`.")]
     age_seconds: Annotated[
-        int, Field(description="From waiting_since to the beginning of this minute.")
+        int, Field(description="From waiting_since to the start of the current minute.")
     ]
-    replaces: Annotated[Running | None, Field(description="What `to` runs now, if anything.")]
-    change_count: Annotated[int, Field(description="How many changes it brings.")]
-    changes: Annotated[list[BroughtChange], Field(description="The newest hundred of them.")]
+    replaces: Annotated[
+        Running | None, Field(description="The release that runs in `to` now, if any.")
+    ]
+    change_count: Annotated[int, Field(description="The number of changes that it delivers.")]
+    changes: Annotated[list[BroughtChange], Field(description="The newest 100 of these changes.")]
     blockers: Annotated[
-        list[PromotionBlocker], Field(description="Empty if nothing speaks against it.")
+        list[PromotionBlocker], Field(description="Empty if the release may be promoted.")
     ]
     declared_in: Annotated[
         DeclaringFolder | None,
-        Field(description="Where `to` declares the service: a promotion changes it there."),
+        Field(description="The folder that declares the service for `to`: promote it there."),
     ]
 
 
 class PendingPromotions(BaseModel):
-    """What waits, by service."""
+    """The releases that wait to be promoted, by service."""
 
     items: list[PendingPromotion]
 
@@ -103,11 +109,9 @@ class PendingPromotions(BaseModel):
 @bp.get("/pending")
 @bp.input(PromotionQuery, location="query", arg_name="query")
 @bp.output(PendingPromotions)
-@bp.doc(
-    operation_id="listPendingPromotions", summary="Show what waits to go to the next environment"
-)
+@bp.doc(operation_id="listPendingPromotions", summary="List the releases that wait to be promoted")
 def list_pending(query: PromotionQuery) -> dict[str, list[dict[str, Any]]]:
-    """Return what `from` runs and `to` does not, with the changes it brings and what blocks it."""
+    """Return the releases that run in `from` and not in `to`, with their changes and blockers."""
     if query.upstream == query.downstream:
         raise InvalidParameterError("to", "must be another environment than from")
     with database().read() as connection:

@@ -1,4 +1,4 @@
-"""`/services`: what is deployed, by name."""
+"""`/services`: describe, read and list services."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ bp = APIBlueprint(
     "services",
     __name__,
     url_prefix="/services",
-    tag={"name": "Services", "description": "What is deployed."},
+    tag={"name": "Services", "description": "The services that are deployed."},
 )
 
 
 class Service(BaseModel):
-    """A service as the ledger tells it."""
+    """A service."""
 
     name: Name
     owner: str | None
     repository: str | None
     image: str | None
-    created_at: Annotated[AwareDatetime, Field(description="When it was first seen.")]
+    created_at: Annotated[AwareDatetime, Field(description="When it was created.")]
 
 
 class ServicePage(BaseModel):
-    """Some services, by name, and where the next ones begin."""
+    """A page of services, by name."""
 
     items: list[Service]
     next_cursor: NextCursor
@@ -56,7 +56,7 @@ def list_services(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]
 @bp.doc(
     operation_id="getService",
     summary="Read a service",
-    responses={404: "There is no service of that name.", 422: "There can be none."},
+    responses={404: "There is no service with this name.", 422: "The name is not valid."},
 )
 def get_service(name: ByName) -> dict[str, Any]:
     """Return one service."""
@@ -69,23 +69,23 @@ def get_service(name: ByName) -> dict[str, Any]:
 
 @bp.put("/<name>")
 @bp.input(ByName, location="path", arg_name="name")
-@bp.input(ServiceDescription, arg_name="told")
-@bp.output(Service, description="The service, which was there before.")
+@bp.input(ServiceDescription, arg_name="description")
+@bp.output(Service, description="The service, which existed before.")
 @bp.doc(
     operation_id="putService",
-    summary="Say what a service is",
+    summary="Describe a service",
     responses={
-        201: "The service, which is new; Location says where it is.",
+        201: "The new service; Location is its URL.",
         412: "It has changed since the ETag in If-Match.",
     },
 )
 def put_service(
-    name: ByName, told: ServiceDescription
+    name: ByName, description: ServiceDescription
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Create a service, or replace what was known of it: what is not given is forgotten."""
+    """Create a service, or replace its description; fields that are left out become null."""
     with database().write() as connection:
         etags.check(catalog.find_service(connection, name.name), Service)
-        created = catalog.describe_service(connection, name.name, told)
+        created = catalog.describe_service(connection, name.name, description)
         described = catalog.find_service(connection, name.name)
     location = url_for(".get_service", name=name.name)
     return described or {}, 201 if created else 200, {"Location": location}

@@ -1,4 +1,4 @@
-"""`/subscriptions`: who is told what happens. Only an admin may."""
+"""`/subscriptions`: create, read, list and delete subscriptions; needs the scope admin."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ bp = APIBlueprint(
     "subscriptions",
     __name__,
     url_prefix="/subscriptions",
-    tag={"name": "Subscriptions", "description": "Who is told what happens, by signed webhooks."},
+    tag={"name": "Subscriptions", "description": "Subscriptions to signed webhooks."},
 )
 
-UNKNOWN = "There is no subscription of that id."
+UNKNOWN = "There is no subscription with this id."
 
 
 class Subscription(BaseModel):
@@ -43,14 +43,14 @@ class CreatedSubscription(Subscription):
     secret: Annotated[
         str,
         Field(
-            description="What its webhooks are signed with; it is not shown again.",
+            description="The secret that signs its webhooks; it is not shown again.",
             examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
         ),
     ]
 
 
 class SubscriptionPage(BaseModel):
-    """Some subscriptions, newest first, and where the next ones begin."""
+    """A page of subscriptions, newest first."""
 
     items: list[Subscription]
     next_cursor: NextCursor
@@ -60,19 +60,19 @@ class SubscriptionPage(BaseModel):
 @auth.require("admin")
 @bp.input(NewSubscription, arg_name="new")
 @bp.output(
-    CreatedSubscription, status_code=201, description="The subscription; Location says where it is."
+    CreatedSubscription, status_code=201, description="The new subscription; Location is its URL."
 )
-@bp.doc(operation_id="createSubscription", summary="Subscribe to what happens")
+@bp.doc(operation_id="createSubscription", summary="Create a subscription")
 def create_subscription(new: NewSubscription) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Subscribe. This answer is the only one that shows the secret."""
-    inside = current_app.extensions["settings"].notification_private_hosts()
+    """Create a subscription; only this response shows its secret."""
+    private_hosts = current_app.extensions["settings"].notification_private_hosts()
     try:
         with database().write() as connection:
-            told, secret = domain.create(connection, new, inside)
+            created, secret = domain.create(connection, new, private_hosts)
     except InvalidValueError as error:
         raise InvalidBodyError(error.pointer, error.detail) from error
-    location = url_for(".get_subscription", subscription_id=told["id"])
-    return {**told, "secret": secret}, 201, {"Location": location, "Cache-Control": "no-store"}
+    location = url_for(".get_subscription", subscription_id=created["id"])
+    return {**created, "secret": secret}, 201, {"Location": location, "Cache-Control": "no-store"}
 
 
 @bp.get("")
@@ -81,7 +81,7 @@ def create_subscription(new: NewSubscription) -> tuple[dict[str, Any], int, dict
 @bp.output(SubscriptionPage)
 @bp.doc(operation_id="listSubscriptions", summary="List subscriptions, newest first")
 def list_subscriptions(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a page of subscriptions, and no secret."""
+    """Return a page of subscriptions, without their secrets."""
     return lists.page(query, domain.selected(), domain.ORDER)
 
 
@@ -100,10 +100,12 @@ def get_subscription(subscription_id: UUID) -> dict[str, Any]:
 
 @bp.delete("/<uuid:subscription_id>")
 @auth.require("admin")
-@bp.output({}, status_code=204, description="Nothing more is sent to it.")
-@bp.doc(operation_id="deleteSubscription", summary="End a subscription", responses={404: UNKNOWN})
+@bp.output({}, status_code=204, description="The subscription was deleted.")
+@bp.doc(
+    operation_id="deleteSubscription", summary="Delete a subscription", responses={404: UNKNOWN}
+)
 def delete_subscription(subscription_id: UUID) -> tuple[str, int]:
-    """End a subscription, and forget its deliveries."""
+    """Delete a subscription and its deliveries; nothing more is sent to it."""
     with database().write() as connection:
         if not domain.remove(connection, subscription_id):
             abort(404, f"There is no subscription {subscription_id}.")

@@ -1,4 +1,4 @@
-"""`/tokens`: make one, list them, revoke one. Only an admin may."""
+"""`/tokens`: create, read, list and revoke tokens; needs the scope admin."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ bp = APIBlueprint(
     "tokens",
     __name__,
     url_prefix="/tokens",
-    tag={"name": "Tokens", "description": "Who may do what."},
+    tag={"name": "Tokens", "description": "API tokens and their scopes."},
 )
 
-UNKNOWN = "There is no token of that id."
+UNKNOWN = "There is no token with this id."
 
 
 class Token(BaseModel):
@@ -40,19 +40,19 @@ class Token(BaseModel):
 
 
 class CreatedToken(Token):
-    """A new token with its text."""
+    """A new token with its secret."""
 
     token: Annotated[
         str,
         Field(
-            description="What to send as bearer; it is not shown again.",
+            description="The bearer token; it is not shown again.",
             examples=["slw_01a204c4730e7622a17303375e59d4e7_…"],
         ),
     ]
 
 
 class TokenPage(BaseModel):
-    """Some tokens, newest first, and where the next ones begin."""
+    """A page of tokens, newest first."""
 
     items: list[Token]
     next_cursor: NextCursor
@@ -61,14 +61,14 @@ class TokenPage(BaseModel):
 @bp.post("")
 @auth.require("admin")
 @bp.input(NewToken, arg_name="new")
-@bp.output(CreatedToken, status_code=201, description="The token; Location says where it is.")
-@bp.doc(operation_id="createToken", summary="Make a token")
+@bp.output(CreatedToken, status_code=201, description="The new token; Location is its URL.")
+@bp.doc(operation_id="createToken", summary="Create a token")
 def create_token(new: NewToken) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Make a token. This answer is the only one that shows its text."""
+    """Create a token; only this response shows its text."""
     with database().write() as connection:
-        told, text = domain.create(connection, new)
-    location = url_for(".get_token", token_id=told["id"])
-    return {**told, "token": text}, 201, {"Location": location, "Cache-Control": "no-store"}
+        created, text = domain.create(connection, new)
+    location = url_for(".get_token", token_id=created["id"])
+    return {**created, "token": text}, 201, {"Location": location, "Cache-Control": "no-store"}
 
 
 @bp.get("")
@@ -77,7 +77,7 @@ def create_token(new: NewToken) -> tuple[dict[str, Any], int, dict[str, str]]:
 @bp.output(TokenPage)
 @bp.doc(operation_id="listTokens", summary="List tokens, newest first")
 def list_tokens(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return a page of tokens, the revoked and expired ones included, and no secret."""
+    """Return a page of tokens without their secrets, including revoked and expired ones."""
     return lists.page(query, domain.selected(), domain.ORDER)
 
 
@@ -96,10 +96,10 @@ def get_token(token_id: UUID) -> dict[str, Any]:
 
 @bp.delete("/<uuid:token_id>")
 @auth.require("admin")
-@bp.output({}, status_code=204, description="It is of no use any more.")
+@bp.output({}, status_code=204, description="The token is revoked.")
 @bp.doc(operation_id="revokeToken", summary="Revoke a token", responses={404: UNKNOWN})
 def revoke_token(token_id: UUID) -> tuple[str, int]:
-    """Make a token useless from now on; again, it changes nothing."""
+    """Revoke a token; revoking it twice is fine."""
     with database().write() as connection:
         if not domain.revoke(connection, token_id):
             abort(404, f"There is no token {token_id}.")

@@ -1,6 +1,6 @@
-"""`/webhooks/{source}`: where delivery tools send their events.
+"""`/webhooks/{source}`: receive events from delivery tools.
 
-One way in for each adapter: a further one needs no line here.
+Every adapter in WEBHOOKS gets its routes here, so that a new adapter needs no change.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ bp = APIBlueprint(
     "webhooks",
     __name__,
     url_prefix="",
-    tag={"name": "Events in", "description": "What delivery tools send."},
+    tag={"name": "Events in", "description": "Events from delivery tools."},
 )
 
 Headers = dict[str, str]
 
 
 class Payload(RootModel[dict[str, Any]]):
-    """An event's body, as its sender makes it."""
+    """The body of an event, in its sender's format."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
 
 class Receipt(BaseModel):
-    """What became of an event; `GET /api/v1/events/{id}` tells more."""
+    """The result of receiving an event; `GET /api/v1/events/{id}` returns more."""
 
     id: UUID
     outcome: Outcome
 
 
 class MappedDeployment(BaseModel):
-    """A deployment that an event would tell of."""
+    """A deployment to which an event maps."""
 
     service: Name
     environment: Name
@@ -61,7 +61,7 @@ class MappedDeployment(BaseModel):
 
 
 class MappedIncident(BaseModel):
-    """An incident that an event would tell of."""
+    """An incident to which an event maps."""
 
     service: Name
     environment: Name
@@ -72,17 +72,20 @@ class MappedIncident(BaseModel):
 
 
 class DryRun(BaseModel):
-    """What an event would become."""
+    """The result of a dry run of an event."""
 
     outcome: Outcome
     reason: str | None
     deployments: list[MappedDeployment]
     incidents: list[MappedIncident]
-    environments: Annotated[list[Name], Field(description="Those that it makes known by itself.")]
+    environments: Annotated[list[Name], Field(description="The environments that it declares.")]
 
 
 def received(adapter: Adapter, body: Any) -> Received:
-    """Return one of the events of the current request, without what is secret in it."""
+    """Return an event of the current request with its secrets removed.
+
+    Raises BadRequest if the body is nested too deeply.
+    """
     raw: bytes = request.raw_body()  # type: ignore[attr-defined]
     try:
         return inbox.received(adapter, dict(request.headers), body, raw)
@@ -90,55 +93,56 @@ def received(adapter: Adapter, body: Any) -> Received:
         raise BadRequest("The body is nested too deeply.") from error
 
 
-def where(told: inbox.StoredEvent) -> Headers:
-    """Return the header that says where an event is."""
-    return {"Location": f"{auth.API_PREFIX}/events/{told.id}"}
+def location(stored: inbox.StoredEvent) -> Headers:
+    """Return the Location header of an event."""
+    return {"Location": f"{auth.API_PREFIX}/events/{stored.id}"}
 
 
-def would_be(adapter: Adapter, came: Received) -> dict[str, Any]:
-    """Return what an event would become, as a DryRun."""
-    meaning = interpret(adapter, current_app.extensions["event_rules"], came)
+def dry_run_of(adapter: Adapter, event: Received) -> dict[str, Any]:
+    """Return how an event would be recorded, as the fields of a DryRun."""
+    meaning = interpret(adapter, current_app.extensions["event_rules"], event)
     return {
         "outcome": meaning.outcome,
         "reason": meaning.reason,
         "deployments": [report.model_dump() for report, _ in meaning.deployments],
-        "incidents": [each.model_dump() for each in meaning.incidents],
-        "environments": [each.name for each in meaning.environments],
+        "incidents": [report.model_dump() for report in meaning.incidents],
+        "environments": [environment.name for environment in meaning.environments],
     }
 
 
 def _receive(adapter: Adapter) -> Callable[..., Any]:
     def receive(payload: Payload) -> Response | tuple[dict[str, Any], int, Headers]:
-        came = received(adapter, payload.root)
+        event, rules = received(adapter, payload.root), current_app.extensions["event_rules"]
         with database().write() as connection:
-            told = inbox.receive(connection, adapter, came, current_app.extensions["event_rules"])
-        if told.new and told.outcome is Outcome.NOT_OURS:
-            return Response(status=204, headers=where(told))
-        return told.model_dump(include={"id", "outcome"}), 202 if told.new else 200, where(told)
+            stored = inbox.receive(connection, adapter, event, rules)
+        if stored.new and stored.outcome is Outcome.NOT_OURS:
+            return Response(status=204, headers=location(stored))
+        receipt = stored.model_dump(include={"id", "outcome"})
+        return receipt, 202 if stored.new else 200, location(stored)
 
     return receive
 
 
 def _dry_run(adapter: Adapter) -> Callable[..., Any]:
     def dry_run(payload: Payload) -> dict[str, Any]:
-        return would_be(adapter, received(adapter, payload.root))
+        return dry_run_of(adapter, received(adapter, payload.root))
 
     return dry_run
 
 
 def _add(adapter: Adapter) -> None:
-    """Make the two routes of an adapter."""
+    """Add the two routes of an adapter."""
     title, url = adapter.source.capitalize(), f"/webhooks/{adapter.source}"
     receive = bp.doc(
         operation_id=f"receive{title}Event",
-        summary=f"Receive an event of {adapter.source}",
-        description="Store an event and project it; the same delivery again changes nothing.",
+        summary=f"Receive an event from {adapter.source}",
+        description="Store an event and project it; a repeated delivery changes nothing.",
         responses={
-            200: "It came before.",
-            204: "It was stored, and tells nothing that the ledger records.",
+            200: "The event was received before.",
+            204: "The event was stored, but contains nothing that the ledger records.",
         },
     )(
-        bp.output(Receipt, status_code=202, description="It is stored.")(
+        bp.output(Receipt, status_code=202, description="The event was stored.")(
             bp.input(Payload, arg_name="payload")(_receive(adapter))
         )
     )
@@ -148,12 +152,12 @@ def _add(adapter: Adapter) -> None:
     bp.add_url_rule(url, f"receive_{adapter.source}", receive, methods=["POST"])
     dry_run = bp.doc(
         operation_id=f"dryRun{title}Event",
-        summary=f"Show what an event of {adapter.source} would become",
-        description="Say how an event maps by the rules of this ledger, and store nothing.",
+        summary=f"Show how an event from {adapter.source} would be recorded",
+        description="Show how the rules of this ledger map an event, without storing it.",
     )(bp.output(DryRun)(bp.input(Payload, arg_name="payload")(_dry_run(adapter))))
     dry_run = auth.require(f"ingest:{adapter.source}", READ)(dry_run)
     bp.add_url_rule(f"{url}/dry-run", f"dry_run_{adapter.source}", dry_run, methods=["POST"])
 
 
-for each in WEBHOOKS:
-    _add(each)
+for webhook in WEBHOOKS:
+    _add(webhook)

@@ -343,7 +343,7 @@ def test_a_failure_is_explained(client: FlaskClient, golden: dict[str, str]) -> 
     assert v3["metrics"]["change_failure_rate"] == {
         "part": "counted",
         "reason": "incident",
-        "explanation": "It succeeded, and an incident is linked to it.",
+        "explanation": "It succeeded, but an incident is attributed to it.",
         "numerator": 1,
         "denominator": 1,
     }

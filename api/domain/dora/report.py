@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from api.domain.dora.loading import contents, rows, stretches
+from api.domain.dora.loading import rows, stretches, versions
 from api.domain.dora.model import (
     MAX_LISTED,
     Metrics,
@@ -93,12 +93,12 @@ def explanations(
             count=len(assessed.unattributed),
             items=[
                 UnattributedIncident(
-                    id=each.id,
-                    service=each.place.service,
-                    environment=each.place.environment,
-                    detected_at=each.detected_at,
+                    id=incident.id,
+                    service=incident.place.service,
+                    environment=incident.place.environment,
+                    detected_at=incident.detected_at,
                 )
-                for each in assessed.unattributed[:MAX_LISTED]
+                for incident in assessed.unattributed[:MAX_LISTED]
             ],
         ),
     )
@@ -109,23 +109,23 @@ def _assess(connection: Connection, query: Query) -> _Assessed:
     scope = stretches.scope(connection, query)
     history = rows.load(connection, scope, window)
     deliveries = first_deliveries(history, window)
-    services = {each.id: each.place.service for each in history.deployments}
+    services = {deployment.id: deployment.place.service for deployment in history.deployments}
     delivered = {
         (services[identifier], version)
         for identifier, delivery in deliveries.items()
         for version in delivery.versions
     }
-    changes = contents.changes_of(connection, scope, delivered)
+    changes = versions.changes_of(connection, scope, delivered)
     assessments, unattributed = assess(history, deliveries, changes, window)
-    named = {each.deployment.place.service for each in assessments}
-    named |= {each.place.service for each in unattributed}
+    active = {assessment.deployment.place.service for assessment in assessments}
+    active |= {incident.place.service for incident in unattributed}
     if query.service is not None:
-        named |= set(scope.services.values())
+        active |= set(scope.services.values())
     return _Assessed(
         window=window,
         periods=list(split(window, query.interval)),
         environments=list(scope.environments.values()),
-        services=sorted(named),
+        services=sorted(active),
         assessments=assessments,
         unattributed=unattributed,
     )
@@ -133,8 +133,8 @@ def _assess(connection: Connection, query: Query) -> _Assessed:
 
 def _services(assessed: _Assessed) -> list[ServicePeriods]:
     assessments: dict[str, list[Assessment]] = defaultdict(list)
-    for each in assessed.assessments:
-        assessments[each.deployment.place.service].append(each)
+    for assessment in assessed.assessments:
+        assessments[assessment.deployment.place.service].append(assessment)
     unattributed: dict[str, list[Incident]] = defaultdict(list)
     for incident in assessed.unattributed:
         unattributed[incident.place.service].append(incident)
@@ -151,15 +151,16 @@ def _add_up(
 ) -> list[Period]:
     finished: dict[int | None, list[Assessment]] = defaultdict(list)
     recovered: dict[int | None, list[Assessment]] = defaultdict(list)
-    for each in assessments:
-        finished[assessed.index(each.deployment.moment)].append(each)
-        if each.recovery and each.verdicts.failed_deployment_recovery_time.numerator:
-            recovered[assessed.index(each.recovery.at)].append(each)
-    loose: dict[int | None, int] = defaultdict(int)
+    for assessment in assessments:
+        finished[assessed.index(assessment.deployment.moment)].append(assessment)
+        verdict = assessment.verdicts.failed_deployment_recovery_time
+        if assessment.recovery and verdict.numerator:
+            recovered[assessed.index(assessment.recovery.at)].append(assessment)
+    unattributed_in: dict[int | None, int] = defaultdict(int)
     for incident in unattributed:
-        loose[assessed.index(incident.detected_at)] += 1
+        unattributed_in[assessed.index(incident.detected_at)] += 1
     return [
-        add_up(period, finished[index], recovered[index], loose[index])
+        add_up(period, finished[index], recovered[index], unattributed_in[index])
         for index, period in enumerate(assessed.periods)
     ]
 

@@ -31,7 +31,7 @@ COLUMNS = [
 def load(
     connection: Connection, scope: Scope, window: Window, found: Sequence[Stretch]
 ) -> list[Incident]:
-    """Return the incidents that may be attributed to a deployment in the window or its stretches."""
+    """Load the incidents that may concern deployments in the window or in the stretches."""
     listed = {
         row.id: Incident(
             row.id, scope.place(row), row.detected_at, row.resolved_at, row.deployment_id

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Select, and_, select
 from api.domain.changes.store import known_versions
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.loading import incidents, stretches
-from api.domain.dora.loading.contents import ByService, succeeded_before
 from api.domain.dora.loading.stretches import Scope, Stretch
+from api.domain.dora.loading.versions import ByService, succeeded_before
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.records import Deployment, History, Incident
 from api.tables import deployments

@@ -1,1 +1,1 @@
-"""The definitions of the metrics, as pure functions: nothing here reads a database."""
+"""The definitions of the metrics as pure functions, without access to the database."""

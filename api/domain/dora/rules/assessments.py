@@ -1,4 +1,4 @@
-"""Assessments: what follows from the history for each deployment, and the verdicts on it."""
+"""Assessments: a deployment with its incidents, changes, recovery and verdicts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.records import Change, Deployment, History, Incident
 from api.domain.dora.rules.verdicts import Lead, Verdicts
 
-# The changes of each version, by service and version.
+# Changes by service name and version.
 Changes = Mapping[tuple[str, str], Sequence[Change]]
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A deployment, what follows from the history for it, and the verdicts on it."""
+    """A deployment with its incidents, changes, recovery and verdicts."""
 
     deployment: Deployment
     attributions: Sequence[Attribution]
@@ -33,25 +33,25 @@ class Assessment:
 def assess(
     history: History, deliveries: Mapping[UUID, FirstDelivery], changes: Changes, window: Window
 ) -> tuple[list[Assessment], list[Incident]]:
-    """Return the assessments of a window, newest first, and its incidents without a deployment.
+    """Assess the deployments of a window, newest first; also return its unattributed incidents.
 
-    The assessments are those of what finished in it, what began in it and has not finished, and
-    what failed before it and recovered in it.
+    Assessed are deployments that finished in the window, those that started in it and have not
+    finished, and those that failed before it and recovered in it.
     """
-    cells = timelines.by_place(history.deployments)
-    attributions, unattributed = failures.attribute(history.incidents, cells)
-    rollbacks = failures.rolled_back(cells)
+    places = timelines.by_place(history.deployments)
+    attributions, unattributed = failures.attribute(history.incidents, places)
+    rollbacks = failures.rolled_back(places)
 
     def assessments() -> Iterator[Assessment]:
         for deployment in history.deployments:
             if deployment.moment >= window.until:
                 continue
-            blamed_for = attributions.get(deployment.id, [])
+            attributed = attributions.get(deployment.id, [])
             rollback = rollbacks.get(deployment.id)
-            failure = verdicts.change_failure(deployment, blamed_for, rollback)
+            failure = verdicts.change_failure(deployment, attributed, rollback)
             recovery = None
             if failure.numerator:
-                recovery = recover(deployment, attributions, cells[deployment.place])
+                recovery = recover(deployment, attributed, places[deployment.place])
             delivery = deliveries.get(deployment.id)
             leads = _leads(deployment, delivery, changes)
             if deployment.moment in window:
@@ -60,24 +60,26 @@ def assess(
                 found = verdicts.recovery_alone()
             else:
                 continue
-            yield Assessment(deployment, attributions, rollback, delivery, leads, recovery, found)
+            yield Assessment(deployment, attributed, rollback, delivery, leads, recovery, found)
 
-    assessed = sorted(
-        assessments(), key=lambda each: (each.deployment.moment, each.deployment.id), reverse=True
+    newest_first = sorted(
+        assessments(),
+        key=lambda assessment: (assessment.deployment.moment, assessment.deployment.id),
+        reverse=True,
     )
-    return assessed, [each for each in unattributed if each.detected_at in window]
+    return newest_first, [incident for incident in unattributed if incident.detected_at in window]
 
 
 def _leads(deployment: Deployment, delivery: FirstDelivery | None, changes: Changes) -> list[Lead]:
     if delivery is None:
         return []
-    brought = [
+    delivered = [
         change
         for version in delivery.versions
         for change in changes.get((deployment.place.service, version), ())
     ]
-    brought.sort(key=lambda change: (change.committed_at, change.commit))
+    delivered.sort(key=lambda change: (change.committed_at, change.commit))
     return [
         Lead(change, (deployment.moment - change.committed_at).total_seconds())
-        for change in brought
+        for change in delivered
     ]

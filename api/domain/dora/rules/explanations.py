@@ -1,4 +1,4 @@
-"""Explanations: an assessment as it is told, with a sentence for every verdict."""
+"""Explanations: an assessment as an API response, with a sentence for every verdict."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from api.domain.dora.rules.reasons import Reason
 from api.domain.dora.rules.verdicts import Part, Verdict
 from api.domain.kit.types import Commit, Name, Version
 
-# So many changes of one deployment are listed; the verdict on its lead time counts them all.
+# Up to this many changes of a deployment are listed; its lead-time verdict counts all of them.
 MAX_CHANGES = 100
 
-# The period that an instant is in, if it is in the window.
+# Returns the period that contains an instant, or None outside the window.
 FindPeriod = Callable[[datetime], Window | None]
 
 
 class MetricVerdict(BaseModel):
-    """What a deployment adds to a metric, and why; unconcerned ones are not listed as excluded."""
+    """What a deployment adds to a metric, and why; only excluded ones are in `excluded` lists."""
 
     part: Part
-    reason: Annotated[Reason, Field(description="A code that stays the same.")]
+    reason: Annotated[Reason, Field(description="A stable code.")]
     explanation: Annotated[
         str,
         Field(description="The reason as a sentence.", examples=["It succeeded in the window."]),
     ]
-    numerator: Annotated[int, Field(description="What it adds to the numerator or count.")]
-    denominator: Annotated[int, Field(description="What it adds to the denominator of a ratio.")]
+    numerator: Annotated[int, Field(description="Its share of the numerator or count.")]
+    denominator: Annotated[int, Field(description="Its share of the denominator of a ratio.")]
 
 
 class MetricVerdicts(BaseModel):
-    """The verdict of each metric."""
+    """The verdict for each metric."""
 
     deployment_frequency: MetricVerdict
     lead_time_for_changes: MetricVerdict
@@ -49,7 +49,7 @@ class MetricVerdicts(BaseModel):
 
 
 class LinkedIncident(BaseModel):
-    """An incident of a deployment, and how it is known to be."""
+    """An incident attributed to a deployment; `link` says whether that is stated or inferred."""
 
     id: UUID
     link: Literal["stated", "inferred"]
@@ -63,11 +63,13 @@ class DeliveredChange(BaseModel):
     commit: Commit
     version: Version
     committed_at: AwareDatetime
-    lead_seconds: Annotated[float, Field(description="Negative ones are left out.")]
+    lead_seconds: Annotated[
+        float, Field(description="Its lead time; the metric leaves out negative ones.")
+    ]
 
 
 class FailureRecovery(BaseModel):
-    """When and by what a failure ended."""
+    """When and how a failure ended."""
 
     at: AwareDatetime
     seconds: float
@@ -89,25 +91,31 @@ class Explanation(BaseModel):
     finished_at: AwareDatetime | None
     period: Annotated[
         Span | None,
-        Field(description="By its end, or its start while unfinished; null before the window."),
+        Field(
+            description="The period of its end, or of its start while it is unfinished; null before"
+            " the window."
+        ),
     ]
     metrics: MetricVerdicts
     incidents: list[LinkedIncident]
     rolled_back_by: Annotated[
-        UUID | None, Field(description="The first rollback that began while it was live.")
+        UUID | None, Field(description="The first rollback that started while it was live.")
     ]
     new_version: Annotated[bool, Field(description="Its version had not succeeded before.")]
     changes_known: Annotated[bool, Field(description="Changes of its version are known.")]
     changes: Annotated[
         list[DeliveredChange],
-        Field(description=f"The changes it brought, the first {MAX_CHANGES}, by committed_at."),
+        Field(
+            description="The changes that it was the first to deliver, by committed_at; at most"
+            f" {MAX_CHANGES}."
+        ),
     ]
     excluded_changes: list[Excluded]
     recovery: FailureRecovery | None
 
 
 class Explanations(Span):
-    """Some of the deployments behind the metrics of a window."""
+    """A page of the deployments behind the metrics of a window."""
 
     environments: list[Name]
     items: list[Explanation]
@@ -115,7 +123,7 @@ class Explanations(Span):
 
 
 def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
-    """Return what is told of one assessment."""
+    """Convert an assessment to an explanation."""
     deployment, delivery = assessment.deployment, assessment.delivery
     verdicts = assessment.verdicts
     return Explanation(
@@ -129,11 +137,13 @@ def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
         finished_at=deployment.finished_at,
         period=_span(find_period(deployment.moment)),
         metrics=MetricVerdicts(
-            deployment_frequency=_told(verdicts.deployment_frequency),
-            lead_time_for_changes=_told(verdicts.lead_time_for_changes),
-            change_failure_rate=_told(verdicts.change_failure_rate),
-            failed_deployment_recovery_time=_told(verdicts.failed_deployment_recovery_time),
-            rework_rate=_told(verdicts.rework_rate),
+            deployment_frequency=_metric_verdict(verdicts.deployment_frequency),
+            lead_time_for_changes=_metric_verdict(verdicts.lead_time_for_changes),
+            change_failure_rate=_metric_verdict(verdicts.change_failure_rate),
+            failed_deployment_recovery_time=_metric_verdict(
+                verdicts.failed_deployment_recovery_time
+            ),
+            rework_rate=_metric_verdict(verdicts.rework_rate),
         ),
         incidents=[
             LinkedIncident(
@@ -153,7 +163,7 @@ def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
     )
 
 
-def _told(verdict: Verdict) -> MetricVerdict:
+def _metric_verdict(verdict: Verdict) -> MetricVerdict:
     return MetricVerdict(
         part=verdict.part,
         reason=verdict.reason,

@@ -1,4 +1,4 @@
-"""Failures: what shows that a deployment failed, an incident or a rollback, and what ended it."""
+"""Failures: incidents and rollbacks that show that a deployment failed, and its recovery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from api.domain.incidents.model import INFERENCE_WINDOW
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """An incident, and whether somebody states that this deployment caused it."""
+    """An incident that a deployment caused, as somebody stated or as was inferred."""
 
     incident: Incident
     stated: bool
@@ -23,9 +23,10 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The end of a failure: the deployment that ended it, or None when its incidents did.
+    """The end of a failure, by a deployment or, if None, by the resolution of its incidents.
 
-    `seconds` are negative when its incidents were resolved before it finished.
+    `seconds` is the time since the failed deployment finished; it is negative if the incidents were
+    resolved before that.
     """
 
     at: datetime
@@ -36,15 +37,15 @@ class Recovery:
 def attribute(
     incidents: Iterable[Incident], timelines: Mapping[Place, Timeline]
 ) -> tuple[dict[UUID, list[Attribution]], list[Incident]]:
-    """Return the incidents of each deployment, by its id, and those of none.
+    """Attribute incidents to deployments, by their ids; also return the unattributed ones.
 
-    What is stated holds. Otherwise it is inferred: the latest deployment of the same service and
-    environment, succeeded or failed and no resync, that finished at or before the detection and at
-    most 72 hours before it.
+    A stated cause is taken as it is. Otherwise the cause is the latest deployment in the same
+    service and environment that succeeded or failed, is not a resync, and finished at most 72 hours
+    before the detection.
     """
     attributions: dict[UUID, list[Attribution]] = defaultdict(list)
     unattributed: list[Incident] = []
-    for incident in sorted(incidents, key=lambda each: (each.detected_at, each.id)):
+    for incident in sorted(incidents, key=lambda incident: (incident.detected_at, incident.id)):
         if incident.deployment_id is not None:
             attributions[incident.deployment_id].append(Attribution(incident, stated=True))
             continue
@@ -58,12 +59,11 @@ def attribute(
 
 
 def rolled_back(timelines: Mapping[Place, Timeline]) -> dict[UUID, Deployment]:
-    """Return the first successful rollback away from each deployment, by the deployment's id.
+    """Return the first successful rollback of each deployment, by the deployment's id.
 
-    The deployment blamed is the one that was live, that is, had last succeeded there, when the
-    rollback began: of V1, V2, V3, back to V1, it is V3. Datadog blames V2, the first one after the
-    target (dora_metrics/change_failure_detection); but what somebody rolls back is what runs, and
-    V2 may have run well for weeks.
+    The deployment rolled back is the one that was live, that is, had succeeded last, when the
+    rollback began: after V1, V2, V3 and back to V1, it is V3. Datadog blames V2, the first one
+    after the target (dora_metrics/change_failure_detection), but V2 may have run well for weeks.
     """
     found: dict[UUID, Deployment] = {}
     for timeline in timelines.values():
@@ -77,16 +77,16 @@ def rolled_back(timelines: Mapping[Place, Timeline]) -> dict[UUID, Deployment]:
 def recover(
     failed: Deployment, attributions: Sequence[Attribution], timeline: Timeline
 ) -> Recovery | None:
-    """Return what ended a failure first, or None when nothing has.
+    """Return the recovery from a failed deployment, or None if there is none yet.
 
-    Either all its incidents are resolved, or the next deployment there succeeds: a rollback, a
-    hotfix or any other rollout, that finished after it and after its first incident was detected.
-    A resync does not end it: the same thing once more mends nothing, and a controller that applies
-    it every few minutes would recover from everything at once.
+    A failure ends when all its incidents are resolved or the next deployment succeeds, whichever is
+    first: a rollback, a hotfix or any rollout that finishes after the failure and after its first
+    incident was detected. A resync does not count: it applies the same release again, and
+    controllers do so every few minutes.
     """
-    since = max([failed.moment, *(each.incident.detected_at for each in attributions[:1])])
+    since = max([failed.moment, *(first.incident.detected_at for first in attributions[:1])])
     following = timeline.next_success(since)
-    resolutions = [each.incident.resolved_at for each in attributions]
+    resolutions = [attribution.incident.resolved_at for attribution in attributions]
     resolved = max((at for at in resolutions if at is not None), default=None)
     if None in resolutions:
         resolved = None
@@ -96,10 +96,10 @@ def recover(
 
 
 def _leaves(timeline: Timeline, live: Deployment, rollback: Deployment) -> bool:
-    """Say whether a rollback replaces what is live.
+    """Return whether a rollback replaces the live deployment.
 
-    Going back to what is live, after something else failed to replace it, does not: the failure is
-    blamed already, even if the rollback has a configuration revision of its own.
+    A rollback to the live release, after another deployment failed to replace it, does not: that
+    failure is counted already, even if the rollback has a different configuration revision.
     """
     if live.version != rollback.version or _differ(live.image_digest, rollback.image_digest):
         return True

@@ -1,4 +1,4 @@
-"""Figures: the metrics of a period, added up from the verdicts on its deployments."""
+"""Figures: the metrics of a period, summed up from the verdicts on its deployments."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add_up(
     recovered: Sequence[Assessment],
     unattributed_incidents: int,
 ) -> Period:
-    """Return the metrics of what finished in a period and of what recovered in it."""
+    """Compute the metrics of a period from what finished in it and what recovered in it."""
     return Period(
         since=period.since,
         until=period.until,
@@ -41,9 +41,9 @@ def add_up(
 
 
 def percentile_90(values: Sequence[float]) -> float | None:
-    """Return the 90th percentile by linear interpolation between closest ranks, C = 1.
+    """Return the 90th percentile by linear interpolation between closest ranks (C = 1).
 
-    That is Hyndman and Fan's type 7, what Excel, NumPy and PostgreSQL's percentile_cont compute.
+    This is type 7 of Hyndman and Fan, as in Excel, NumPy and PostgreSQL's percentile_cont.
     """
     if len(values) < 2:  # noqa: PLR2004 (there is nothing to interpolate between)
         return values[0] if values else None
@@ -55,16 +55,16 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def excluded_list(counts: Mapping[Reason, int]) -> list[Excluded]:
-    """Return how many were left out for each reason, by its code."""
+    """Convert counts by reason to a list, sorted by reason."""
     return [Excluded(reason=reason, count=count) for reason, count in sorted(counts.items())]
 
 
 def excluded_changes(assessments: Iterable[Assessment]) -> Counter[Reason]:
-    """Return how many of the changes that some deployments brought do not count, by reason."""
+    """Count by reason the changes of these deployments that the lead time leaves out."""
     negative = earlier = 0
-    for each in assessments:
-        negative += sum(lead.seconds < 0 for lead in each.leads)
-        earlier += each.delivery.earlier_changes if each.delivery else 0
+    for assessment in assessments:
+        negative += sum(lead.seconds < 0 for lead in assessment.leads)
+        earlier += assessment.delivery.earlier_changes if assessment.delivery else 0
     return +Counter({Reason.COMMITTED_AFTER: negative, Reason.BEFORE_FIRST: earlier})
 
 
@@ -73,9 +73,11 @@ def _excluded_by(verdicts: Iterable[Verdict]) -> Counter[Reason]:
 
 
 def _frequency(period: Window, finished: Sequence[Assessment]) -> DeploymentFrequency:
-    verdicts = [each.verdicts.deployment_frequency for each in finished]
+    verdicts = [assessment.verdicts.deployment_frequency for assessment in finished]
     kinds = Counter(
-        each.deployment.kind for each in finished if each.verdicts.deployment_frequency.numerator
+        assessment.deployment.kind
+        for assessment, verdict in zip(finished, verdicts, strict=True)
+        if verdict.numerator
     )
     numerator = sum(verdict.numerator for verdict in verdicts)
     return DeploymentFrequency(
@@ -90,9 +92,11 @@ def _frequency(period: Window, finished: Sequence[Assessment]) -> DeploymentFreq
 
 
 def _lead_time(finished: Sequence[Assessment]) -> LeadTime:
-    seconds = [lead.seconds for each in finished for lead in each.leads if lead.seconds >= 0]
-    new = [each.delivery for each in finished if each.delivery and each.delivery.new_version]
-    known = sum(each.changes_known for each in new)
+    leads = [lead for assessment in finished for lead in assessment.leads]
+    seconds = [lead.seconds for lead in leads if lead.seconds >= 0]
+    deliveries = [assessment.delivery for assessment in finished if assessment.delivery]
+    new = [delivery for delivery in deliveries if delivery.new_version]
+    known = sum(delivery.changes_known for delivery in new)
     return LeadTime(
         median_seconds=_median(seconds),
         p90_seconds=percentile_90(seconds),
@@ -105,8 +109,11 @@ def _lead_time(finished: Sequence[Assessment]) -> LeadTime:
 def _recovery_time(
     finished: Sequence[Assessment], recovered: Sequence[Assessment], unattributed_incidents: int
 ) -> RecoveryTime:
-    seconds = [each.recovery.seconds for each in recovered if each.recovery]
-    excluded = _excluded_by(each.verdicts.failed_deployment_recovery_time for each in finished)
+    recoveries = [assessment.recovery for assessment in recovered if assessment.recovery]
+    seconds = [recovery.seconds for recovery in recoveries]
+    excluded = _excluded_by(
+        assessment.verdicts.failed_deployment_recovery_time for assessment in finished
+    )
     excluded[Reason.INCIDENT_WITHOUT_DEPLOYMENT] = unattributed_incidents
     return RecoveryTime(
         median_seconds=_median(seconds),
@@ -116,12 +123,10 @@ def _recovery_time(
     )
 
 
-def _ratio(
-    finished: Sequence[Assessment], verdict: Callable[[Verdicts], Verdict]
-) -> ExplainedRatio:
-    verdicts = [verdict(each.verdicts) for each in finished]
-    numerator = sum(each.numerator for each in verdicts)
-    denominator = sum(each.denominator for each in verdicts)
+def _ratio(finished: Sequence[Assessment], metric: Callable[[Verdicts], Verdict]) -> ExplainedRatio:
+    verdicts = [metric(assessment.verdicts) for assessment in finished]
+    numerator = sum(verdict.numerator for verdict in verdicts)
+    denominator = sum(verdict.denominator for verdict in verdicts)
     return ExplainedRatio(
         ratio=_share(numerator, denominator),
         numerator=numerator,

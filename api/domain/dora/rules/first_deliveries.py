@@ -1,4 +1,4 @@
-"""Deliveries: which changes each deployment was the first to bring."""
+"""First deliveries: the changes that each deployment was the first to deliver."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from api.domain.dora.rules.records import Deployment, History
 
 @dataclass(frozen=True, slots=True)
 class FirstDelivery:
-    """What a successful deployment brought that none before it had.
+    """What a successful deployment was the first to deliver.
 
-    `versions` are those whose changes it brought; `earlier_changes` how many were there before,
-    nobody knows since when; `new_version` says that its version had not succeeded before, and
-    `changes_known` that the ledger knows changes of exactly that version.
+    `versions` are those whose changes it delivered first. `earlier_changes` is the number of
+    changes in older versions that were delivered at an unknown time, before the first known
+    deployment. `new_version` says that its version had not succeeded before, `changes_known` that
+    the ledger has changes of exactly this version.
     """
 
     versions: tuple[str, ...]
@@ -29,11 +30,11 @@ class FirstDelivery:
 
 
 def first_deliveries(history: History, window: Window) -> dict[UUID, FirstDelivery]:
-    """Return what each successful deployment of the window brought, by its id.
+    """Return what each successful deployment in the window was the first to deliver, by its id.
 
-    A version contains every change whose version comes before it or is it, so what is delivered is
-    a high-water mark over the successes of a service, whatever the environment: a rollback brings
-    nothing, and neither does a hotfix 1.2.1 after 1.3.0.
+    A version contains the changes of all versions up to it. So what has been delivered is a
+    high-water mark over the successes of a service in all environments: a rollback delivers
+    nothing new, and neither does a hotfix 1.2.1 after 1.3.0.
     """
     services: dict[str, list[Deployment]] = defaultdict(list)
     for deployment in history.deployments:
@@ -53,27 +54,28 @@ def first_deliveries(history: History, window: Window) -> dict[UUID, FirstDelive
 def _of_service(
     successes: Iterable[Deployment], before: Set[str], known: Mapping[str, KnownVersion]
 ) -> Iterator[tuple[UUID, FirstDelivery]]:
-    place = ordering({version: each.latest for version, each in known.items()})
-    placed = sorted((place(version) or (), version) for version in known)
-    places = [each for each, _ in placed]
+    precedence = ordering({version: changes.latest for version, changes in known.items()})
+    ordered = sorted((precedence(version) or (), version) for version in known)
+    order = [key for key, _ in ordered]
     succeeded = set(before)
-    mark: Precedence | None = max(filter(None, map(place, before)), default=None)
-    for deployment in sorted(successes, key=lambda each: (each.moment, each.id)):
-        version, here = deployment.version, place(deployment.version)
-        exact = bisect_left(places, here) if here else 0
-        end = bisect_right(places, here) if here else 0
-        # Of the first deployment known only its own version is new: the others may be old.
-        start = min(end, bisect_right(places, mark)) if mark else exact
+    high_water: Precedence | None = max(filter(None, map(precedence, before)), default=None)
+    for deployment in sorted(successes, key=lambda success: (success.moment, success.id)):
+        version, key = deployment.version, precedence(deployment.version)
+        exact = bisect_left(order, key) if key else 0
+        end = bisect_right(order, key) if key else 0
+        # Count only its own version for the first known deployment: an unknown one may have
+        # delivered the older versions.
+        start = min(end, bisect_right(order, high_water)) if high_water else exact
         yield (
             deployment.id,
             FirstDelivery(
-                versions=tuple(each for _, each in placed[start:end]),
+                versions=tuple(older for _, older in ordered[start:end]),
                 earlier_changes=0
-                if mark
-                else sum(known[each].changes for _, each in placed[:exact]),
+                if high_water
+                else sum(known[older].changes for _, older in ordered[:exact]),
                 new_version=version not in succeeded,
                 changes_known=exact < end,
             ),
         )
         succeeded.add(version)
-        mark = max(filter(None, (mark, here)), default=None)
+        high_water = max(filter(None, (high_water, key)), default=None)

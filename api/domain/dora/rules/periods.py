@@ -1,4 +1,4 @@
-"""Periods: how a window of time is cut into days, ISO weeks or months, in UTC."""
+"""Periods: a window of time divided into days, ISO weeks or months, in UTC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 class Interval(StrEnum):
-    """How long a period is; a week begins on Monday (ISO 8601)."""
+    """The length of a period; weeks begin on Monday (ISO 8601)."""
 
     DAY = "day"
     WEEK = "week"
@@ -22,7 +22,7 @@ class Interval(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A half-open span of time: `since` belongs to it, `until` does not."""
+    """A half-open time range: `since` belongs to it, `until` does not."""
 
     since: datetime
     until: datetime
@@ -32,12 +32,12 @@ class Window:
 
     @property
     def days(self) -> float:
-        """Return how long it is, in days of 24 hours."""
+        """Return the length in days of 24 hours."""
         return (self.until - self.since) / timedelta(days=1)
 
 
 def split(window: Window, interval: Interval) -> Iterator[Window]:
-    """Yield the periods of a window in order; the first and the last are clipped to it."""
+    """Yield the periods of a window in order; the first and the last are cut off at its ends."""
     since = window.since
     while since < window.until:
         until = min(_next(since, interval), window.until)

@@ -1,4 +1,4 @@
-"""Records: what the definitions know of the ledger's rows."""
+"""Records: the input of the definitions, loaded from the ledger's tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.domain.deployments.model import Kind, Status
 
 
 class Place(NamedTuple):
-    """A service in an environment, by their names."""
+    """A service in an environment, by name."""
 
     service: str
     environment: str
@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What was deployed, and what became of it."""
+    """A deployment."""
 
     id: UUID
     place: Place
@@ -35,23 +35,23 @@ class Deployment:
 
     @property
     def moment(self) -> datetime:
-        """Return the time it is listed by: its end, or its start while it has none."""
+        """Return the time by which it is sorted: its end, or its start while it is unfinished."""
         return self.finished_at or self.started_at
 
     @property
     def attempted(self) -> bool:
-        """Say whether it changed something or tried to: resyncs are left out of every metric."""
+        """Return whether it succeeded or failed and is not a resync; no metric counts others."""
         return self.kind != Kind.RESYNC and self.status in (Status.SUCCEEDED, Status.FAILED)
 
     @property
     def delivered(self) -> bool:
-        """Say whether it succeeded in changing something."""
+        """Return whether it succeeded and is not a resync."""
         return self.kind != Kind.RESYNC and self.status == Status.SUCCEEDED
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something went wrong; `deployment_id` is the cause that somebody states."""
+    """An incident; `deployment_id` is its stated cause."""
 
     id: UUID
     place: Place
@@ -62,7 +62,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A commit of a service, in the version that first contains it."""
+    """A commit of a service, and the first version that contains it."""
 
     commit: str
     version: str
@@ -71,7 +71,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a window's metrics depend on; the versions are by service."""
+    """Everything that the metrics of a window depend on.
+
+    `versions_before`, the versions that succeeded before the window, and `known_versions`, those
+    with known changes, are by service name.
+    """
 
     deployments: Sequence[Deployment]
     incidents: Sequence[Incident]

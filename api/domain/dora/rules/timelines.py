@@ -1,4 +1,4 @@
-"""Timelines: what happened in one cell, a service in an environment, in order of time finished."""
+"""Timelines: the deployments of a service in an environment, by the time they finished."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from api.domain.dora.rules.records import Deployment, Place
 
 
 class Timeline:
-    """The deployments of a cell that succeeded or failed, resyncs left out."""
+    """The deployments of a place that succeeded or failed, without resyncs."""
 
     def __init__(self, deployments: Iterable[Deployment]) -> None:
-        attempts = sorted(deployments, key=lambda each: (each.moment, each.id))
+        attempts = sorted(deployments, key=lambda attempt: (attempt.moment, attempt.id))
         self._attempts = _Track(attempts)
-        self._successes = _Track([each for each in attempts if each.delivered])
-        self._failures = _Track([each for each in attempts if not each.delivered])
+        self._successes = _Track([attempt for attempt in attempts if attempt.delivered])
+        self._failures = _Track([attempt for attempt in attempts if not attempt.delivered])
         self.rollbacks = [
-            each for each in self._successes.deployments if each.kind == Kind.ROLLBACK
+            success for success in self._successes.deployments if success.kind == Kind.ROLLBACK
         ]
 
     def latest_attempt(self, at: datetime) -> Deployment | None:
-        """Return what had last succeeded or failed at a time."""
+        """Return the last deployment that succeeded or failed up to a time, or None."""
         return self._attempts.latest(at)
 
     def latest_success(self, at: datetime) -> Deployment | None:
-        """Return what had last succeeded, and therefore ran, at a time."""
+        """Return the last deployment that succeeded up to a time, which was live then, or None."""
         return self._successes.latest(at)
 
     def next_success(self, after: datetime) -> Deployment | None:
-        """Return what succeeded first after a time."""
+        """Return the first deployment that succeeded after a time, or None."""
         return self._successes.next(after)
 
     def failed_between(self, after: datetime, until: datetime) -> bool:
-        """Say whether something failed after a time, up to and including another."""
+        """Return whether a deployment failed after a time, up to and including another."""
         failed = self._failures.next(after)
         return failed is not None and failed.moment <= until
 
 
 class _Track:
-    """Deployments in order, looked up by time."""
+    """Sorted deployments with lookup by time."""
 
     def __init__(self, deployments: Sequence[Deployment]) -> None:
         self.deployments = deployments
-        self._moments = [each.moment for each in deployments]
+        self._moments = [deployment.moment for deployment in deployments]
 
     def latest(self, at: datetime) -> Deployment | None:
         index = bisect_right(self._moments, at)
@@ -58,9 +58,9 @@ class _Track:
 
 
 def by_place(deployments: Iterable[Deployment]) -> dict[Place, Timeline]:
-    """Return the timeline of each cell."""
-    cells: dict[Place, list[Deployment]] = defaultdict(list)
+    """Return the timeline of each service in each environment."""
+    places: dict[Place, list[Deployment]] = defaultdict(list)
     for deployment in deployments:
         if deployment.attempted:
-            cells[deployment.place].append(deployment)
-    return {cell: Timeline(attempts) for cell, attempts in cells.items()}
+            places[deployment.place].append(deployment)
+    return {place: Timeline(attempts) for place, attempts in places.items()}

@@ -1,4 +1,4 @@
-"""Verdicts: what each deployment adds to each metric, and why, or why not."""
+"""Verdicts: what a deployment adds to each metric, and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from api.domain.dora.rules.records import Change, Deployment
 
 
 class Part(StrEnum):
-    """What part a deployment has in a metric."""
+    """Whether a metric counts a deployment, excludes it, or does not concern it."""
 
     COUNTED = "counted"
     EXCLUDED = "excluded"
@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
 
 
 class Verdicts(NamedTuple):
-    """One verdict for each metric."""
+    """The verdict for each metric."""
 
     deployment_frequency: Verdict
     lead_time_for_changes: Verdict
@@ -42,7 +42,7 @@ class Verdicts(NamedTuple):
 
 
 class Lead(NamedTuple):
-    """A change and how long it took to production; negative if it was committed afterwards."""
+    """A change and its lead time; negative if it was committed after the deployment."""
 
     change: Change
     seconds: float
@@ -56,7 +56,7 @@ def judge(
     recovery: Recovery | None,
     window: Window,
 ) -> Verdicts:
-    """Return the verdicts on a deployment of the window."""
+    """Return the verdicts on a deployment in the window."""
     frequency = _frequency(deployment)
     return Verdicts(
         frequency,
@@ -68,7 +68,7 @@ def judge(
 
 
 def recovery_alone() -> Verdicts:
-    """Return the verdicts on what failed before the window and recovered in it."""
+    """Return the verdicts on a deployment that failed before the window and recovered in it."""
     before = Verdict(Part.UNCONCERNED, Reason.FINISHED_BEFORE_WINDOW)
     recovered = Verdict(Part.COUNTED, Reason.RECOVERED, numerator=1)
     return Verdicts(before, before, before, recovered, before)
@@ -101,7 +101,7 @@ def _lead_time(delivery: FirstDelivery, leads: Sequence[Lead]) -> Verdict:
 def change_failure(
     deployment: Deployment, attributions: Sequence[Attribution], rollback: Deployment | None
 ) -> Verdict:
-    """Return whether a deployment failed, or did not, or is left out."""
+    """Return the verdict on whether a deployment failed; the numerator is 1 if it did."""
     if not deployment.attempted:
         return Verdict(Part.EXCLUDED, _frequency(deployment).reason)
     if deployment.kind == Kind.ROLLBACK:
