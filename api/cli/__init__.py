@@ -1,4 +1,4 @@
-"""The commands that the service adds to `flask`."""
+"""The service's commands: `flask ledger`, `flask notifications` and `flask tokens`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ledger.add_command(rebuild)
 
 
 def init_app(app: Flask) -> None:
-    """Add the commands to `flask`."""
+    """Register the commands with Flask's command line."""
     app.cli.add_command(ledger)
     app.cli.add_command(notifications)
     app.cli.add_command(tokens)

@@ -1,4 +1,4 @@
-"""How a command ends that could not do its work."""
+"""How a command fails: exit status 1 and one line on standard error."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from api.database import DatabaseUnusableError
 
 
 class Failure(click.ClickException):
-    """End with status 1 and one line."""
+    """The command failed: exit with status 1 and one line on standard error."""
 
     def show(self, file: object = None) -> None:  # noqa: ARG002
-        """Print the line."""
+        """Print the message to standard error."""
         click.echo(f"slipway: {self.message}", err=True)
 
 
 @contextmanager
 def failing(what: str) -> Iterator[None]:
-    """Turn what a database refuses into a Failure, which begins with what was not done."""
+    """Turn database errors into a Failure; `what` says what the command did not do."""
     try:
         yield
     except (DatabaseUnusableError, ValueError) as error:
@@ -31,5 +31,5 @@ def failing(what: str) -> Iterator[None]:
 
 
 def first_line(error: DBAPIError) -> str:
-    """Return what the database says, in short."""
+    """Return the first line of the database's error message."""
     return str(error.orig).strip().partition("\n")[0]

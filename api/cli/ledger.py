@@ -1,4 +1,4 @@
-"""`flask ledger`: what is done to the ledger from a command line."""
+"""`flask ledger`: migrate the ledger's database, and fill it with demo data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from api.domain.deployments import store
 from api.domain.kit.times import now
 from api.migrate import upgrade
 
-ledger = AppGroup("ledger", help="Look after the ledger's database.")
+ledger = AppGroup("ledger", help="Manage the ledger's database.")
 
 
 @ledger.command()
@@ -26,13 +26,14 @@ ledger = AppGroup("ledger", help="Look after the ledger's database.")
     type=click.FloatRange(min=0),
     default=0,
     metavar="SECONDS",
-    help="How long to wait for a database that does not answer yet.",
+    help="How long to wait until the database answers.",
 )
 @with_appcontext
 def migrate(wait: float) -> None:
-    """Bring the database to the schema of this version.
+    """Migrate the database to the schema of this version.
 
-    Does nothing when it is there, or newer. Several may run at once: one migrates, the others wait.
+    Does nothing if the schema is current or newer. Several may run at once: one migrates, the
+    others wait.
     """
     owner: Database = current_app.extensions["database"]
     with failing("the database was not migrated"):
@@ -48,7 +49,7 @@ def migrate(wait: float) -> None:
 @ledger.command("demo")
 @with_appcontext
 def fill_with_demo() -> None:
-    """Fill an empty ledger with a believable history of 90 days."""
+    """Fill an empty ledger with a realistic history of 90 days."""
     with failing("no demo history was added"), database().write() as connection:
         if not store.is_empty(connection):
             click.echo("the ledger has deployments already; no demo history is added")
@@ -60,7 +61,7 @@ def fill_with_demo() -> None:
 
 
 def _await(engine: Engine, seconds: float) -> None:
-    """Connect, and try again for so long; the last refusal is raised."""
+    """Connect, retrying for up to this many seconds; then raise the last error."""
     deadline = time.monotonic() + seconds
     while True:
         try:

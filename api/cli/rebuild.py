@@ -1,4 +1,4 @@
-"""`flask ledger rebuild`: what events have told, told again."""
+"""`flask ledger rebuild`: project all stored events again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from api.domain.events import inbox
 @click.command()
 @with_appcontext
 def rebuild() -> None:
-    """Project every stored event again, by the rules of now.
+    """Project all stored events again by the current rules.
 
-    What events have told before is taken back first. What was reported without an event stays, as
-    does what people have corrected. All in one transaction: an error changes nothing. With the same
-    rules the ledger is the same afterwards, its ids included.
+    First undoes what events recorded before. Reports without an event and corrections by people
+    are kept. Runs in one transaction, so that an error changes nothing. With unchanged rules, the
+    ledger is the same afterwards, including its ids.
     """
     rules = current_app.extensions["event_rules"]
     with failing("the ledger was not rebuilt"), database().write() as connection:
         outcomes = inbox.rebuild(connection, rules)
-    told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
-    click.echo(f"events projected again: {told or 'none'}")
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
+    click.echo(f"events projected again: {counts or 'none'}")

@@ -1,4 +1,4 @@
-"""`flask tokens`: who may do what, from a command line."""
+"""`flask tokens`: create, list and revoke API tokens."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from api.domain.tokens import NewToken, Scope
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-tokens = AppGroup("tokens", help="Look after the tokens: who may do what.")
+tokens = AppGroup("tokens", help="Manage API tokens.")
 
 
 class Checked(click.ParamType[str]):
-    """A value that a type of the ledger accepts."""
+    """A click parameter validated by one of the ledger's types."""
 
     def __init__(self, name: str, kind: Any) -> None:
         self.name = name
         self._adapter = TypeAdapter[str](kind)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the value, or end with a usage error."""
+        """Return the value, or fail with a usage error."""
         try:
             return self._adapter.validate_python(value)
         except ValidationError as error:
@@ -42,17 +42,17 @@ class Checked(click.ParamType[str]):
 
 
 class Duration(click.ParamType[timedelta]):
-    """A number and a unit: 30m, 12h, 90d, 4w."""
+    """A click parameter with a duration: 30m, 12h, 90d, 4w."""
 
     name = "duration"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
-        """Return the time it spans, or end with a usage error."""
+        """Return the duration, or fail with a usage error."""
         found = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", value, re.ASCII)
         if found is None:
-            self.fail(f"{value!r} is not a number and m, h, d or w, such as 90d", param, ctx)
+            self.fail(f"{value!r} is not a number with a unit (m, h, d, w), as in 90d", param, ctx)
         return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
@@ -65,35 +65,36 @@ class Duration(click.ParamType[timedelta]):
     multiple=True,
     required=True,
     metavar="SCOPE",
-    help="read, write, admin or ingest:SOURCE; may be given several times.",
+    help="read, write, admin or ingest:SOURCE; may be repeated.",
 )
 @click.option(
     "--expires-in",
     type=Duration(),
     metavar="TIME",
-    help="Refuse it from then on: 30m, 12h, 90d, 4w. Without it, it holds until revoked.",
+    help="When it expires: 30m, 12h, 90d, 4w. By default it is valid until it is revoked.",
 )
 @with_appcontext
 def create(name: str, scopes: tuple[str, ...], expires_in: timedelta | None) -> None:
-    """Make a token and print it: nobody can show it again.
+    """Create a token and print it; it cannot be shown again.
 
-    The token alone is on standard output. Several may have one NAME, so that a new one can take
+    Standard output contains only the token. Names need not be unique, so that a new token can take
     over before the old one is revoked.
     """
     expires_at = None if expires_in is None else now() + expires_in
     new = NewToken(name=name, scopes=list(scopes), expires_at=expires_at)
-    with failing("the database did not answer as it should"), database().write() as connection:
-        told, text = domain.create(connection, new)
+    with failing("the token was not created"), database().write() as connection:
+        created, text = domain.create(connection, new)
     until = "until it is revoked" if expires_at is None else f"until {_time(expires_at)}"
-    click.echo(f"token {told['id']} of {name}: {', '.join(told['scopes'])}, {until}", err=True)
+    granted = ", ".join(created["scopes"])
+    click.echo(f"token {created['id']} of {name}: {granted}, valid {until}", err=True)
     click.echo(text)
 
 
 @tokens.command("list")
 @with_appcontext
 def show() -> None:
-    """List the tokens, newest first; never a secret."""
-    with failing("the database did not answer as it should"), database().read() as connection:
+    """List the tokens, newest first, without their secrets."""
+    with failing("the tokens cannot be listed"), database().read() as connection:
         statement = domain.selected().order_by(*(c.desc() for c in domain.ORDER.values()))
         rows = connection.execute(statement).mappings().all()
     table = [("ID", "NAME", "SCOPES", "STATE", "LAST USED")]
@@ -116,20 +117,20 @@ def show() -> None:
 @click.argument("token_id", metavar="ID", type=click.UUID)
 @with_appcontext
 def revoke(token_id: UUID) -> None:
-    """Make the token with this ID useless from now on; again, it changes nothing."""
-    with failing("the database did not answer as it should"), database().write() as connection:
+    """Revoke the token with this ID; revoking it twice is fine."""
+    with failing("the token was not revoked"), database().write() as connection:
         known = domain.revoke(connection, token_id)
     if not known:
-        raise Failure(f"there is no token {token_id}: `flask tokens list` shows them")
+        raise Failure(f"there is no token {token_id}: `flask tokens list` shows all tokens")
     click.echo(f"token {token_id} is revoked")
 
 
 @tokens.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 def bootstrap(path: Path) -> None:
-    """Write a random admin token to the file PATH, unless there is one.
+    """Write a random admin token to the file PATH, unless the file exists.
 
-    Only its owner may read the file. SLIPWAY_ADMIN_TOKEN_FILE=PATH makes the service accept it.
+    Only the file's owner can read it. With SLIPWAY_ADMIN_TOKEN_FILE=PATH, the service accepts it.
     """
     if path.is_file():
         click.echo(f"the admin token is in {path}")

@@ -1,4 +1,4 @@
-"""`flask ledger export` and `flask ledger import`: a ledger as JSON Lines, one object a line."""
+"""`flask ledger export` and `flask ledger import`: transfer a ledger as JSON Lines."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ PLURALS = {name: f"{name.replace('_', ' ')}s" for name in ENTRIES}
 def export_ledger(file: BinaryIO) -> None:
     """Write the whole ledger to FILE, or to standard output, as JSON Lines.
 
-    Everything is as it was at one moment. Tokens are not exported, nor are the answers stored for
-    Idempotency-Key: both belong to the callers of this ledger.
+    The export is a consistent snapshot. Tokens and the responses stored for Idempotency-Key are not
+    exported, because both belong to the callers of this ledger.
     """
     with failing("the ledger was not exported"), database().snapshot() as connection:
         counts = exporting.count(connection)
         revision = current_revision(connection) or ""
         lines = exporting.lines(connection, counts, revision, now())
-        shown = file is not sys.stdout.buffer  # or the two would be mixed
+        shown = file is not sys.stdout.buffer  # a progress bar would mix with the lines
         with _progress("exporting", sum(counts.values()) + 1, shown=shown) as bar:
             for number, line in enumerate(lines, start=1):
                 file.write(line)
@@ -54,14 +54,14 @@ def export_ledger(file: BinaryIO) -> None:
 @click.option(
     "--check/--no-check",
     default=True,
-    help="Read the whole file and find what is wrong before anything is written (the default).",
+    help="Check the whole file before anything is written (the default).",
 )
 @with_appcontext
 def import_ledger(file: BinaryIO, check: bool) -> None:
-    """Add to the ledger what FILE has, or standard input for -: an export, or lines of that shape.
+    """Add the records in FILE, or in standard input for -, to the ledger.
 
-    What is there already and says the same is left alone, so an import that was interrupted can be
-    begun again.
+    FILE is an export, or has lines in the same format. Records that the ledger already has are
+    skipped, so that an interrupted import can be repeated.
     """
     with _seekable(file) as lines, failing("the import stopped"):
         size = lines.seek(0, os.SEEK_END)
@@ -76,14 +76,14 @@ def import_ledger(file: BinaryIO, check: bool) -> None:
         except InvalidLinesError as error:
             for fault in error.faults:
                 _explain(fault)
-            rest = "nothing was written" if check else "the lines before may have been written"
-            raise Failure(f"{error.number} of the lines are wrong; {rest}") from error
-    click.echo(f"added: {_counted(outcome.added)}; there already: {_counted(outcome.known)}")
+            rest = "nothing was written" if check else "earlier lines may have been written"
+            raise Failure(f"invalid lines: {error.number}; {rest}") from error
+    click.echo(f"added: {_counted(outcome.added)}; already present: {_counted(outcome.known)}")
 
 
 @contextmanager
 def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Give the file itself or, of one that can be read only once, a temporary copy."""
+    """Yield the file itself, or a temporary copy if it is not seekable."""
     if file.seekable():
         yield file
         return
@@ -94,7 +94,7 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _progress(label: str, length: int, *, shown: bool = True) -> Iterator[Progress]:
-    """Show how far it is, to a person at a terminal."""
+    """Show a progress bar on a terminal."""
     hidden = not (shown and sys.stderr.isatty())
     with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
         yield bar.update
@@ -102,11 +102,11 @@ def _progress(label: str, length: int, *, shown: bool = True) -> Iterator[Progre
 
 def _explain(fault: Fault) -> None:
     if isinstance(fault.error, ValidationError):
-        told = problems.faults(fault.error, in_body=True)
+        details = problems.faults(fault.error, in_body=True)
     else:
-        told = [{"pointer": fault.error.pointer, "detail": str(fault.error)}]
-    for each in told[:MAX_FAULTS]:
-        click.echo(f"line {fault.line}: {each['pointer']}: {each['detail']}", err=True)
+        details = [{"pointer": fault.error.pointer, "detail": str(fault.error)}]
+    for detail in details[:MAX_FAULTS]:
+        click.echo(f"line {fault.line}: {detail['pointer']}: {detail['detail']}", err=True)
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""A believable history for an empty ledger: the same one for the same day."""
+"""A realistic history for an empty ledger; it depends only on the day."""
 
 from __future__ import annotations
 

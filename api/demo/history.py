@@ -1,4 +1,4 @@
-"""The demo history as reports: what each team shipped, what broke, and how it was mended."""
+"""The demo history as reports: releases, incidents and fixes of several teams."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from api.domain.declarations.model import Declaration
 from api.domain.deployments.model import NewDeployment
 
 DAYS = 90
-# A team with a release that waits in staging has made no other for so long.
+# A team with a release that waits in staging has made no other one for this long.
 STANDSTILL_DAYS = 7
 
 
 @dataclass
 class History:
-    """What there is to report, each list by time."""
+    """The reports that make up a history, each list sorted by time."""
 
     services: Mapping[str, ServiceDescription]
     changes: list[NewChange] = field(default_factory=list)
@@ -30,15 +30,15 @@ class History:
 
 
 def history(now: datetime) -> History:
-    """Return the history of the last 90 days; nothing in it is after `now`.
+    """Generate the history of the 90 days before `now`.
 
-    Versions go from dev to staging to prod, at work hours and not always all the way. Of those
-    that go wrong in prod, some are noticed at once and rolled back, others make an incident that
-    ends with a rollback or a hotfix. One waits in staging, where an incident is open. Git
-    declares each a minute before it is deployed, but for a trial in dev.
+    Versions move from dev to staging to prod during working hours; some are stopped early. Of those
+    that go wrong in prod, some fail at once and are rolled back, others cause an incident that ends
+    with a rollback or a hotfix. One release waits in staging, where an incident is open. Git
+    declares every release a minute before it is deployed, except for a trial in dev.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    told = History({team.service: team.description for team in TEAMS})
+    reports = History({team.service: team.description for team in TEAMS})
     for team in TEAMS:
         story = Story(team, now)
         last_day = STANDSTILL_DAYS if team.flaw else 0
@@ -48,15 +48,19 @@ def history(now: datetime) -> History:
                 story.release(morning + timedelta(hours=9, minutes=story.chance.randrange(240)))
         if team.flaw:
             story.wait_in_staging(_workday_before(midnight), team.flaw)
-        told.changes += story.changes
-        told.deployments += story.deployments
-        told.outages += story.outages
-        told.declarations += story.declarations
-    told.changes.sort(key=lambda new: (new.committed_at, new.commit))
-    told.deployments.sort(key=lambda new: (str(new.started_at), new.service))
-    told.outages.sort(key=lambda each: (str(each.incident.detected_at), each.incident.service))
-    told.declarations.sort(key=lambda declaration: (declaration.declared_at, declaration.service))
-    return told
+        reports.changes += story.changes
+        reports.deployments += story.deployments
+        reports.outages += story.outages
+        reports.declarations += story.declarations
+    reports.changes.sort(key=lambda new: (new.committed_at, new.commit))
+    reports.deployments.sort(key=lambda new: (str(new.started_at), new.service))
+    reports.outages.sort(
+        key=lambda outage: (str(outage.incident.detected_at), outage.incident.service)
+    )
+    reports.declarations.sort(
+        key=lambda declaration: (declaration.declared_at, declaration.service)
+    )
+    return reports
 
 
 def _workday_before(midnight: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""The demo history is recorded as anything else is: by the domain's own rules."""
+"""Recording of the demo history, by the same domain functions as any other report."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from api.domain.deployments import reports
 from api.domain.incidents import reports as incident_reports
 
 
-def record(connection: Connection, told: History) -> None:
-    """Record a history; what kind each deployment is, is decided here as everywhere."""
-    for name, description in told.services.items():
+def record(connection: Connection, history: History) -> None:
+    """Record a history; the kind of each deployment is inferred as usual."""
+    for name, description in history.services.items():
         catalog.describe_service(connection, name, description)
-    change_reports.record_all(connection, told.changes)
-    identifiers = reports.record_all(connection, told.deployments)
+    change_reports.record_all(connection, history.changes)
+    identifiers = reports.record_all(connection, history.deployments)
     by_external_id = {
         new.external_id: identifier
-        for new, identifier in zip(told.deployments, identifiers, strict=True)
+        for new, identifier in zip(history.deployments, identifiers, strict=True)
     }
-    for incident, cause in told.outages:
+    for incident, cause in history.outages:
         deployment_id = by_external_id[cause] if cause else None
         stated = incident.model_copy(update={"deployment_id": deployment_id})
         incident_reports.record(connection, stated)
-    declaration_reports.store(connection, told.declarations)
+    declaration_reports.store(connection, history.declarations)

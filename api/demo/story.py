@@ -1,4 +1,4 @@
-"""A team's story: releases, what becomes of them, and whatever has not happened yet left out."""
+"""The history of one team's service: commits, releases, failures and incidents up to now."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from api.domain.incidents.model import NewIncident
 from api.domain.kit.types import Link
 
 BOT = "ci"
-# Of the releases that go wrong in production, the share whose deployment fails; the others break
-# something later.
+# The share of bad releases whose deployment to production fails; the others cause an incident
+# later.
 FAILS_AT_ONCE = 0.4
-# The share of releases that fail in dev or in staging, and go no further.
+# The share of releases whose deployment to dev or staging fails; they go no further.
 STOPPED_EARLY = 0.08
 
 
 class Outage(NamedTuple):
-    """An incident, and the external id of the deployment that somebody says it came from."""
+    """An incident, and the external id of the deployment stated as its cause, if any."""
 
     incident: NewIncident
     cause: str | None
 
 
 class Story:
-    """What happens to one service, as reports; those of times after `now` are left out.
+    """Generates the reports about one service; those after `now` are left out.
 
-    Chance is asked for the same whatever `now` is, so that a day has one history.
+    The sequence of random numbers does not depend on `now`, so that a day always has the same
+    history.
     """
 
     def __init__(self, team: Team, now: datetime) -> None:
@@ -45,14 +46,14 @@ class Story:
         self.outages: list[Outage] = []
         self._minor = self.chance.randrange(1, 9)
         self._runs = self._pages = 1000
-        # What a failure in production is rolled back to.
+        # The version to which a failure in production is rolled back.
         self._good: str | None = None
         self._tagged_at: datetime | None = None
-        # Until when each environment is busy: one deployment at a time.
+        # When the running deployment of each environment ends: there is one at a time.
         self._busy: dict[str, datetime] = {}
 
     def release(self, at: datetime) -> None:
-        """Release a version, from dev as far as it gets."""
+        """Release a version to dev, staging and prod, until it fails."""
         version = self._tag(at)
         for environment in ("dev", "staging"):
             failed = self.chance.random() < STOPPED_EARLY
@@ -71,9 +72,9 @@ class Story:
             self._good = version
 
     def wait_in_staging(self, day: datetime, flaw: str) -> None:
-        """Release a version that somebody finds wanting in staging, and nobody has mended yet.
+        """Release a version with a flaw that is found in staging and not fixed yet.
 
-        Somebody tries to, in dev and by hand: git does not declare what runs there.
+        A fix is tried in dev by hand, so that git does not declare the release that runs there.
         """
         version = self._tag(day + timedelta(hours=9))
         at = self._deploy("dev", version, day + timedelta(hours=9, minutes=20), BOT)
@@ -84,26 +85,26 @@ class Story:
         self._deploy("dev", trial, at, self._person(), by_hand=True)
 
     def _break(self, version: str, end: datetime) -> None:
-        """Have a version that was deployed well break something, and have that mended."""
+        """Report an incident after a successful deployment, and its rollback or hotfix."""
         detected_at = end + self._minutes(5, 120)
         stated = self.chance.random() < 0.5
         cause = self._external_id(self._runs) if stated else None
         if self._good and self.chance.random() < 0.5:
-            mended_at = self._roll_back(detected_at + self._minutes(10, 60))
+            fixed_at = self._roll_back(detected_at + self._minutes(10, 60))
         else:
             self._good = version.removesuffix("0") + "1"
             at = detected_at + self._minutes(40, 180)
             self._commit(self._good, [at - timedelta(minutes=20)], released_at=at)
             at = self._deploy("staging", self._good, at, BOT)
-            mended_at = self._deploy("prod", self._good, at + self._minutes(5, 15), self._person())
+            fixed_at = self._deploy("prod", self._good, at + self._minutes(5, 15), self._person())
         symptom = self.chance.choice(self.team.symptoms)
-        self._report("prod", symptom, detected_at, mended_at + self._minutes(2, 8), cause)
+        self._report("prod", symptom, detected_at, fixed_at + self._minutes(2, 8), cause)
 
     def _roll_back(self, at: datetime) -> datetime:
         return self._deploy("prod", self._good, at, self._person()) if self._good else at
 
     def _tag(self, at: datetime) -> str:
-        """Return the next version, made of what was committed since the one before."""
+        """Return the next version, after committing changes since the previous one."""
         self._minor += 1
         version = f"1.{self._minor}.0"
         before = max(self._tagged_at or at - timedelta(days=3), at - timedelta(days=6))
@@ -117,7 +118,7 @@ class Story:
         return version
 
     def _commit(self, version: str, times: list[datetime], released_at: datetime) -> None:
-        """Commit something at each of these times; the first is the last of the version."""
+        """Commit a change at each of these times; the first time is the latest."""
         for number, time in enumerate(times):
             deed, part = self.chance.choice(DEEDS), self.chance.choice(self.team.parts)
             author, committed_at = self._person(), time.replace(microsecond=0)
@@ -142,7 +143,7 @@ class Story:
         failed: bool = False,
         by_hand: bool = False,
     ) -> datetime:
-        """Deploy a version as soon as the environment is free; return when that ended."""
+        """Deploy a version as soon as the environment is free; return when it finished."""
         at = max(at, self._busy.get(environment, at))
         end = at + timedelta(seconds=self.chance.randrange(35, 400))
         self._busy[environment] = end + timedelta(minutes=10)
@@ -219,7 +220,7 @@ class Story:
 
 
 def _at_work(at: datetime) -> datetime:
-    """Return that time, or the same minute of the next hour at which people work."""
+    """Return the time, moved to the next working hour if it is outside working hours."""
     if at.hour >= 17:
         at = at.replace(hour=9) + timedelta(days=1)
     at = at.replace(hour=max(at.hour, 9))

@@ -1,4 +1,4 @@
-"""The teams of the demo history: who they are, how they work, and what goes wrong there."""
+"""The teams of the demo history, their services and their typical incidents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from api.domain.catalog import ServiceDescription
 
 @dataclass(frozen=True)
 class Team:
-    """A service and its people."""
+    """A team and its service."""
 
     service: str
     owner: str
@@ -17,16 +17,16 @@ class Team:
     releases_a_week: float
     # The share of releases that go wrong in production.
     failure_rate: float
-    # What their commits are about.
+    # The parts of the service that commits change.
     parts: tuple[str, ...]
-    # What an incident of theirs looks like.
+    # Titles of incidents.
     symptoms: tuple[str, ...]
-    # What is wrong with the release that waits in staging, if one waits there.
+    # The flaw of the release that waits in staging, if there is one.
     flaw: str | None = None
 
     @property
     def description(self) -> ServiceDescription:
-        """Return what the catalogue says of the service."""
+        """Return the description of the service for the catalog."""
         return ServiceDescription(
             owner=self.owner,
             repository=f"https://git.example.com/acme/{self.service}",
@@ -91,5 +91,5 @@ TEAMS = (
         ("Pages are blank", "Pages load slowly"),
     ),
 )
-# How a commit's message begins.
+# The verbs with which commit messages begin.
 DEEDS = ("Simplify", "Speed up", "Test", "Fix", "Log", "Translate", "Rework", "Cache", "Validate")

@@ -80,7 +80,7 @@ def test_a_database_that_is_gone_is_one_clear_line(new_app: NewApp) -> None:
     result = cli.invoke(args=["tokens", "list"])
 
     assert result.exit_code == 1
-    assert result.output.startswith("slipway: the database did not answer as it should: ")
+    assert result.output.startswith("slipway: the tokens cannot be listed: ")
     assert result.output.count("\n") == 1
 
 

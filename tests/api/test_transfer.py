@@ -158,7 +158,7 @@ def test_an_export_that_is_imported_is_exported_alike(
     assert exported(embedded, second) == told
     assert first.read_bytes().partition(b"\n")[2] == second.read_bytes().partition(b"\n")[2]
     last = "3 incidents, 2 declarations, 4 events, 4 statements, 2 incident statements"
-    assert added.endswith(f"{last}; there already: nothing\n")
+    assert added.endswith(f"{last}; already present: nothing\n")
 
 
 def test_the_kinds_that_the_history_decides_are_the_same_after_a_move(
@@ -261,7 +261,7 @@ def test_what_is_there_already_is_left_alone(full: APIFlask, tmp_path: Path) -> 
 
     said = imported(full, tmp_path / "file")
 
-    assert said.startswith("added: nothing; there already: ")
+    assert said.startswith("added: nothing; already present: ")
     assert exported(full, tmp_path / "again") == told
 
 
@@ -278,22 +278,22 @@ def test_the_lines_of_another_tool_are_reports(
     ]
     file = write(tmp_path / "file", lines)
 
-    assert imported(app, file) == "added: 3 deployments; there already: 1 deployment\n"
+    assert imported(app, file) == "added: 3 deployments; already present: 1 deployment\n"
     told = sorted(rows(database)["deployments"], key=lambda row: row["started_at"])
     assert [row["status"] for row in told] == ["succeeded", "succeeded", "running"]
     assert [row["kind"] for row in told] == [Kind.ROLLOUT, Kind.ROLLOUT, Kind.ROLLBACK]
     assert [row["tier"] for row in rows(database)["environments"]] == ["production"]
 
     before = rows(database)
-    assert imported(app, file) == "added: nothing; there already: 4 deployments\n"
+    assert imported(app, file) == "added: nothing; already present: 4 deployments\n"
     assert rows(database) == before
 
 
 def test_a_line_without_id_or_key_is_the_same_each_time(app: APIFlask, tmp_path: Path) -> None:
     file = write(tmp_path / "file", [deployment(), deployment(), deployment(version="2.0")])
 
-    assert imported(app, file) == "added: 2 deployments; there already: 1 deployment\n"
-    assert imported(app, file) == "added: nothing; there already: 3 deployments\n"
+    assert imported(app, file) == "added: 2 deployments; already present: 1 deployment\n"
+    assert imported(app, file) == "added: nothing; already present: 3 deployments\n"
 
 
 def test_an_interrupted_import_is_begun_again(
@@ -313,7 +313,7 @@ def test_an_interrupted_import_is_begun_again(
 
     assert result.exit_code == 1
     assert 0 < total(embedded.extensions["database"]) < len(told) - 1
-    assert "there already: 6 services" in imported(embedded, tmp_path / "file")
+    assert "already present: 6 services" in imported(embedded, tmp_path / "file")
     assert exported(embedded, tmp_path / "again") == told
     assert rows(embedded.extensions["database"]) == rows(full.extensions["database"])
 

@@ -54,7 +54,7 @@ def test_a_broken_line_in_the_middle_changes_nothing(
     told = refused(app, write(tmp_path / "file", lines))
 
     assert told[0].startswith("line 500: #/version: ")
-    assert told[1:] == ["slipway: 1 of the lines are wrong; nothing was written"]
+    assert told[1:] == ["slipway: invalid lines: 1; nothing was written"]
     assert total(database) == 0
 
 
@@ -67,7 +67,7 @@ def test_unchecked_the_lines_before_are_written(
     told = refused(app, write(tmp_path / "file", lines), "--no-check")
 
     assert told[0].startswith("line 800: #/version: ")
-    assert told[1].endswith("the lines before may have been written")
+    assert told[1].endswith("earlier lines may have been written")
     assert total(database) == 2 + reading.BATCH
 
 
@@ -99,7 +99,7 @@ def test_what_is_no_entry_is_named_by_its_line(
     first, *_, last = refused(app, tmp_path / "file")
 
     assert first.startswith(f"line 3: {fault}")
-    assert last == "slipway: 1 of the lines are wrong; nothing was written"
+    assert last == "slipway: invalid lines: 1; nothing was written"
     assert total(database) == 0
 
 
@@ -128,7 +128,7 @@ def test_twenty_faults_are_told_and_all_are_counted(app: APIFlask, tmp_path: Pat
 
     assert len(told) == 21
     assert told[0].startswith("line 1: ")
-    assert told[-1].startswith("slipway: 30 of the lines are wrong")
+    assert told[-1].startswith("slipway: invalid lines: 30")
 
 
 IDENTIFIER = "0195d3a0-0000-7000-8000-000000000001"

@@ -167,21 +167,21 @@ def _add_up(
 
 def _unrecovered(assessed: _Assessed) -> UnrecoveredList:
     failing = [
-        each
-        for each in reversed(assessed.assessments)
-        if each.verdicts.failed_deployment_recovery_time.reason
+        failure
+        for failure in reversed(assessed.assessments)
+        if failure.verdicts.failed_deployment_recovery_time.reason
         in (Reason.UNRECOVERED, Reason.RECOVERED_AFTER_WINDOW)
     ]
     items = [
         Unrecovered(
-            deployment_id=each.deployment.id,
-            service=each.deployment.place.service,
-            environment=each.deployment.place.environment,
-            version=each.deployment.version,
-            finished_at=each.deployment.moment,
-            age_seconds=(assessed.window.until - each.deployment.moment).total_seconds(),
-            recovered_at=each.recovery.at if each.recovery else None,
+            deployment_id=failure.deployment.id,
+            service=failure.deployment.place.service,
+            environment=failure.deployment.place.environment,
+            version=failure.deployment.version,
+            finished_at=failure.deployment.moment,
+            age_seconds=(assessed.window.until - failure.deployment.moment).total_seconds(),
+            recovered_at=failure.recovery.at if failure.recovery else None,
         )
-        for each in failing[:MAX_LISTED]
+        for failure in failing[:MAX_LISTED]
     ]
     return UnrecoveredList(count=len(failing), items=items)

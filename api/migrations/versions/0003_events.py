@@ -1,4 +1,4 @@
-"""Events as they came in, and the evidence that they are for a deployment."""
+"""Received events, and the evidence for deployments that they contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What git declares, beside what was seen to run."""
+"""The releases that git declares."""
 
 from __future__ import annotations
 

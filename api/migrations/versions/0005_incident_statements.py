@@ -1,4 +1,4 @@
-"""What events have said of incidents, and reports and corrections of the same incidents."""
+"""Statements about incidents by events, reports and corrections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told what happens, and what is to be told."""
+"""Subscriptions, and the outbox of their notifications."""
 
 from __future__ import annotations
 
