@@ -75,7 +75,7 @@ def init_app(app: APIFlask) -> None:
     app.after_request(count)
 
 
-def note_lag(happened_at: datetime | None) -> None:
+def observe_lag(happened_at: datetime | None) -> None:
     """Record the ingest lag of a report about `happened_at`; None is ignored."""
     if happened_at is not None:
         lag: Histogram = current_app.extensions["ingest_lag"]

@@ -30,7 +30,7 @@ READ, WRITE, ADMIN = "read", "write", "admin"
 TEXT = re.compile(r"slw_(?P<id>[0-9a-f]{32})_(?P<secret>[A-Za-z0-9_-]{43})", re.ASCII)
 # Compared when the id is unknown, so that the response time does not reveal which ids exist.
 NO_HASH = "0" * 64
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
+USE_PRECISION = timedelta(minutes=1)
 
 Scope = Annotated[
     str,
@@ -171,7 +171,7 @@ def authenticate(connection: Connection, text: str) -> Caller:
     return Caller(str(row.id), row.name, frozenset(row.scopes))
 
 
-def note_use(connection: Connection, token_id: UUID, at: datetime) -> None:
+def store_use(connection: Connection, token_id: UUID, at: datetime) -> None:
     """Store when a token was last used, at most once a minute.
 
     Does nothing while another transaction is storing it.
@@ -182,7 +182,7 @@ def note_use(connection: Connection, token_id: UUID, at: datetime) -> None:
             tokens.c.id == token_id,
             or_(
                 tokens.c.last_used_at.is_(None),
-                tokens.c.last_used_at <= at - USE_IS_NOTED_EVERY,
+                tokens.c.last_used_at <= at - USE_PRECISION,
             ),
         )
         .with_for_update(skip_locked=True)

@@ -36,7 +36,7 @@ CHALLENGE = 'Bearer realm="slipway"'
 # The caller with the token in SLIPWAY_ADMIN_TOKEN_FILE.
 BOOTSTRAP = Caller("bootstrap", "bootstrap", frozenset({ADMIN}))
 # These details are safe to reveal: the caller knows the secret.
-WORDS = {
+DETAILS = {
     Refusal.REVOKED: "The token was revoked.",
     Refusal.EXPIRED: "The token has expired.",
 }
@@ -45,13 +45,13 @@ log = structlog.get_logger()
 
 
 @dataclass
-class Gate:
+class AuthState:
     """The state that the checks of one application share."""
 
     settings: Settings
     failures: Counter
     # When the last use of each token, by id, was last stored.
-    noted: dict[str, datetime] = field(default_factory=dict)
+    last_stored: dict[str, datetime] = field(default_factory=dict)
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
@@ -62,7 +62,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         ["reason"],
         registry=app.extensions["metrics_registry"],
     )
-    app.extensions["auth"] = Gate(settings, failures)
+    app.extensions["auth"] = AuthState(settings, failures)
     # Checked before the token, so that tokens cannot be guessed quickly.
     rate_limits.init_app(
         app,
@@ -109,8 +109,8 @@ def scopes_for(view: object, method: str) -> tuple[str, ...]:
 
 def is_public(scopes: tuple[str, ...]) -> bool:
     """Return whether a route that needs one of these scopes is open without a token."""
-    gate: Gate = current_app.extensions["auth"]
-    return READ in scopes and gate.settings.PUBLIC_READ
+    state: AuthState = current_app.extensions["auth"]
+    return READ in scopes and state.settings.PUBLIC_READ
 
 
 def caller() -> Caller | None:
@@ -151,13 +151,13 @@ def _authenticate() -> None:
     try:
         who = _identify(text)
     except InvalidTokenError as error:
-        _note_failure(error.reason, error.token_id)
-        detail = WORDS.get(error.reason, "The token is not known to this ledger.")
+        _record_failure(error.reason, error.token_id)
+        detail = DETAILS.get(error.reason, "The token is not known to this ledger.")
         _refuse(HTTPStatus.UNAUTHORIZED, detail, 'error="invalid_token"')
     g.caller = who
     structlog.contextvars.bind_contextvars(token_id=who.id, token_name=who.name)
     if who is not BOOTSTRAP:
-        _note_use(who)
+        _store_use(who)
 
 
 def _authenticate_signature() -> None:
@@ -165,22 +165,22 @@ def _authenticate_signature() -> None:
     if found is None:
         return
     source, signature = found
-    gate: Gate = current_app.extensions["auth"]
+    state: AuthState = current_app.extensions["auth"]
     try:
-        secrets = gate.settings.webhook_secrets(source)
+        secrets = state.settings.webhook_secrets(source)
     except ValueError as error:  # as for the admin token
         log.warning("the webhook secrets cannot be used", error=str(error))
         secrets = []
     if not signatures.verify(secrets, request.raw_body(), signature):  # type: ignore[attr-defined]
-        _note_failure(Refusal.WRONG_SIGNATURE)
+        _record_failure(Refusal.WRONG_SIGNATURE)
         _refuse(HTTPStatus.UNAUTHORIZED, "The signature does not match the body.")
     g.caller = Caller(f"{source}-webhook", source, frozenset({f"ingest:{source}"}))
 
 
 def _identify(text: str) -> Caller:
-    gate: Gate = current_app.extensions["auth"]
+    state: AuthState = current_app.extensions["auth"]
     try:
-        admin_token = gate.settings.admin_token()
+        admin_token = state.settings.admin_token()
     except ValueError as error:  # the file was valid at startup and has changed since
         log.warning("the admin token cannot be used", error=str(error))
         admin_token = None
@@ -195,19 +195,21 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _note_use(who: Caller) -> None:
+def _store_use(who: Caller) -> None:
     """Store when the token was used; a failure to do so must not fail the request."""
-    gate: Gate = current_app.extensions["auth"]
+    state: AuthState = current_app.extensions["auth"]
     at = now()
-    before = gate.noted.get(who.id)
-    if before is not None and at - before < tokens.USE_IS_NOTED_EVERY:
+    before = state.last_stored.get(who.id)
+    if before is not None and at - before < tokens.USE_PRECISION:
         return
-    gate.noted[who.id] = at
+    state.last_stored[who.id] = at
     try:
         with database().write(wait=False) as connection:
-            tokens.note_use(connection, UUID(who.id), at)
+            tokens.store_use(connection, UUID(who.id), at)
     except SQLAlchemyError as error:
-        log.info("use of the token not noted", error=str(getattr(error, "orig", error)).strip())
+        log.info(
+            "the use of the token was not stored", error=str(getattr(error, "orig", error)).strip()
+        )
 
 
 def _authorize() -> None:
@@ -219,18 +221,18 @@ def _authorize() -> None:
         return
     words = " or ".join(scopes)
     if who is None:
-        _note_failure(Refusal.MISSING)
+        _record_failure(Refusal.MISSING)
         detail = f"This needs a token with the scope {words}: send Authorization: Bearer <token>"
         _refuse(HTTPStatus.UNAUTHORIZED, detail)
-    _note_failure(Refusal.INSUFFICIENT_SCOPE)
+    _record_failure(Refusal.INSUFFICIENT_SCOPE)
     detail = f"This needs the scope {words}, which the token {who.name} does not have."
     error = f'error="insufficient_scope", scope="{" ".join(scopes)}"'
     _refuse(HTTPStatus.FORBIDDEN, detail, error)
 
 
-def _note_failure(reason: Refusal, token_id: UUID | None = None) -> None:
-    gate: Gate = current_app.extensions["auth"]
-    gate.failures.labels(reason).inc()
+def _record_failure(reason: Refusal, token_id: UUID | None = None) -> None:
+    state: AuthState = current_app.extensions["auth"]
+    state.failures.labels(reason).inc()
     known = {} if token_id is None else {"token_id": str(token_id)}
     log.warning("access refused", reason=reason, remote_addr=request.remote_addr, **known)
 

@@ -54,7 +54,7 @@ def init_app(app: APIFlask) -> None:
     app.spec_processor(_describe_errors)
 
 
-def takes[View: Callable[..., Any]](
+def accepts[View: Callable[..., Any]](
     bodies: Mapping[str, type[BaseModel] | None],
 ) -> Callable[[View], View]:
     """Describe the bodies of a route that parses its body itself, by media type.

@@ -22,7 +22,7 @@ MAX_FAULTS = 20
 MAX_POINTER = 200
 
 # Clearer wordings of some of Pydantic's messages.
-WORDS = {
+MESSAGES = {
     "extra_forbidden": "is not known",
     "missing": "is missing",
     "model_type": "must be a JSON object",
@@ -168,7 +168,7 @@ def faults(error: ValidationError, *, in_body: bool) -> list[dict[str, str]]:
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         steps = [str(step).replace("~", "~0").replace("/", "~1") for step in fault["loc"]]
         where = "#" + "".join(f"/{step}" for step in steps) if in_body else "".join(steps)
-        message = WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+        message = MESSAGES.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
         key = "pointer" if in_body else "parameter"
         found.append({key: where[:MAX_POINTER], "detail": message})
         if len(found) == MAX_FAULTS:

@@ -68,7 +68,7 @@ class EventsDryRun(RootModel[DryRun | DryRuns]):
     """The result of a dry run of an event or a batch."""
 
 
-Bodies = openapi.takes({STRUCTURED: CloudEvent, BATCH: CloudEventBatch, BINARY: None})
+Bodies = openapi.accepts({STRUCTURED: CloudEvent, BATCH: CloudEventBatch, BINARY: None})
 
 
 @bp.post("")

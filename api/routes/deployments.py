@@ -114,7 +114,7 @@ def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str
             recorded, created = recording.report_deployment(connection, new)
     except ConflictError as error:
         abort(409, str(error))
-    metrics.note_lag(new.finished_at or new.started_at)
+    metrics.observe_lag(new.finished_at or new.started_at)
     location = url_for(".get_deployment", deployment_id=recorded["id"])
     return recorded, 201 if created else 200, {"Location": location}
 

@@ -92,7 +92,7 @@ def record_incident(new: NewIncident) -> tuple[dict[str, Any], int, dict[str, st
         abort(409, str(error))
     except InvalidValueError as error:
         raise InvalidBodyError(error.pointer, error.detail) from error
-    metrics.note_lag(new.resolved_at or new.detected_at)
+    metrics.observe_lag(new.resolved_at or new.detected_at)
     location = url_for(".get_incident", incident_id=recorded["id"])
     return recorded, 201 if created else 200, {"Location": location}
 

@@ -276,13 +276,13 @@ def test_the_last_use_is_noted_at_most_once_a_minute(
     assert first is not None
 
     anonymous.get(MATRIX, headers=bearer(token))
-    app.extensions["auth"].noted.clear()  # as another process would have it
+    app.extensions["auth"].last_stored.clear()  # as another process would have it
     anonymous.get(MATRIX, headers=bearer(token))
     assert last_use(database, token) == first
 
     earlier = now() - timedelta(seconds=61)
     change(database, token, last_used_at=earlier)
-    app.extensions["auth"].noted[str(id_of(token))] = earlier
+    app.extensions["auth"].last_stored[str(id_of(token))] = earlier
     anonymous.get(MATRIX, headers=bearer(token))
     assert last_use(database, token) >= first  # type: ignore[operator]
 

@@ -44,7 +44,7 @@ class Query(BaseModel):
 
     @field_validator("until")
     @classmethod
-    def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime:
+    def must_be_after_from(cls, until: datetime | None, info: ValidationInfo) -> datetime:
         """Fill in the default end, and reject an empty window."""
         since: datetime | None = info.data.get("since")
         end = until or this_minute() + timedelta(minutes=1)
@@ -54,7 +54,7 @@ class Query(BaseModel):
 
     @field_validator("interval")
     @classmethod
-    def few(cls, interval: Interval, info: ValidationInfo) -> Interval:
+    def must_not_make_too_many_periods(cls, interval: Interval, info: ValidationInfo) -> Interval:
         """Reject an interval that divides the window into too many periods."""
         until: datetime | None = info.data.get("until")
         if until is not None and "since" in info.data:

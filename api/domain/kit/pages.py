@@ -26,7 +26,9 @@ class TimeRange(BaseModel):
 
     @field_validator("until")
     @classmethod
-    def forward(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+    def must_not_be_before_from(
+        cls, until: datetime | None, info: ValidationInfo
+    ) -> datetime | None:
         """Reject a range that ends before it begins."""
         since: datetime | None = info.data.get("since")
         if until is not None and since is not None and until < since:

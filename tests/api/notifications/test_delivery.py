@@ -203,9 +203,9 @@ def test_a_database_that_is_down_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record()
-    stopped, real, calls = Event(), domain.take, []
+    stopped, real, calls = Event(), domain.lease, []
 
-    def take(connection: object) -> object:
+    def lease(connection: object) -> object:
         calls.append(1)
         if len(calls) == 1:
             raise OperationalError("", {}, Exception("gone"))
@@ -214,7 +214,7 @@ def test_a_database_that_is_down_is_waited_for(
             stopped.set()
         return found
 
-    monkeypatch.setattr(domain, "take", take)
+    monkeypatch.setattr(domain, "lease", lease)
     monkeypatch.setattr(module, "IDLE_S", 0.01)
     thread = Thread(target=notifier.run, args=[stopped])
     thread.start()
