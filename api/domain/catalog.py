@@ -57,9 +57,7 @@ class ServiceDescription(BaseModel):
         },
     )
 
-    owner: Annotated[Actor | None, Field(description="The team or person that is responsible.")] = (
-        None
-    )
+    owner: Annotated[Actor | None, Field(description="The responsible team or person.")] = None
     repository: Annotated[
         RepositoryUrl | None, Field(description="The repository of its source code.")
     ] = None

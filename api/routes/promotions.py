@@ -45,7 +45,7 @@ class Running(BaseModel):
     deployment_id: UUID
 
 
-class BroughtChange(BaseModel):
+class PromotedChange(BaseModel):
     """A change that the promotion delivers."""
 
     id: UUID
@@ -90,7 +90,7 @@ class PendingPromotion(Running):
         Running | None, Field(description="The release that runs in `to` now, if any.")
     ]
     change_count: Annotated[int, Field(description="The number of changes that it delivers.")]
-    changes: Annotated[list[BroughtChange], Field(description="The newest 100 of these changes.")]
+    changes: Annotated[list[PromotedChange], Field(description="The newest 100 of these changes.")]
     blockers: Annotated[
         list[PromotionBlocker], Field(description="Empty if the release may be promoted.")
     ]
@@ -113,7 +113,7 @@ class PendingPromotions(BaseModel):
 def list_pending(query: PromotionQuery) -> dict[str, list[dict[str, Any]]]:
     """Return the releases that run in `from` and not in `to`, with their changes and blockers."""
     if query.upstream == query.downstream:
-        raise InvalidParameterError("to", "must be another environment than from")
+        raise InvalidParameterError("to", "must not be the same environment as from")
     with database().read() as connection:
         missing = domain.unknown(connection, {query.upstream, query.downstream})
         for parameter, name in (("from", query.upstream), ("to", query.downstream)):

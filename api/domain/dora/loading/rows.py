@@ -85,7 +85,7 @@ def _of(ids: Iterable[UUID]) -> Iterator[Select[Any]]:
 
 
 def _around(window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
-    """Yield SELECTs of the ids of deployments in the stretches outside the window, also resyncs.
+    """Yield SELECTs of the deployment ids in the stretches outside the window, resyncs included.
 
     They select only what an index contains. PostgreSQL cannot estimate how short a stretch is: with
     more columns, it expects a third of the history and scans the whole table.

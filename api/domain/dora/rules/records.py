@@ -40,7 +40,7 @@ class Deployment:
 
     @property
     def attempted(self) -> bool:
-        """Return whether it succeeded or failed and is not a resync; no metric counts others."""
+        """Return whether it succeeded or failed and is not a resync."""
         return self.kind != Kind.RESYNC and self.status in (Status.SUCCEEDED, Status.FAILED)
 
     @property
