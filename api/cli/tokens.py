@@ -52,7 +52,9 @@ class Duration(click.ParamType[timedelta]):
         """Return the duration, or fail with a usage error."""
         found = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", value, re.ASCII)
         if found is None:
-            self.fail(f"{value!r} is not a number with a unit (m, h, d, w), as in 90d", param, ctx)
+            self.fail(
+                f"{value!r} is not a number with a unit (m, h, d, w), such as 90d", param, ctx
+            )
         return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 

@@ -26,7 +26,7 @@ def test_a_created_token_is_alone_on_standard_output_and_works(
 
     assert result.exit_code == 0
     assert re.fullmatch(r"slw_[0-9a-f]{32}_[\w-]{43}\n", result.stdout)
-    assert re.search(r"of ci: ingest:github, write, until 2\d{3}-", result.stderr)
+    assert re.search(r"of ci: ingest:github, write, valid until 2\d{3}-", result.stderr)
     sent = bearer(result.stdout.strip())
     assert client.get("/api/v1/matrix", headers=sent).status_code == 200
 

@@ -241,7 +241,7 @@ def test_a_key_in_flight_is_refused_and_then_replayed(
     with under_way(app, monkeypatch, "a"):
         refused = send(client, "a")
 
-    assert "under way" in str(problem(refused, 409)["detail"])
+    assert "in progress" in str(problem(refused, 409)["detail"])
     assert refused.headers["Retry-After"] == "1"
     assert replayed(send(client, "a"))
 
