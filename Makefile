@@ -84,7 +84,7 @@ format: $(READY) ## Format the Python files
 
 .PHONY: doctor
 doctor: $(READY) .tools/kustomize .tools/renderer ## Report which programs are installed, how to get the missing ones, and what is not configured yet
-	@$(PYTHON) -m gitops doctor; status=$$?; echo; $(PYTHON) -m tools.doctor && exit $$status
+	@$(PYTHON) -m gitops doctor; status=$$?; echo; $(PYTHON) -m tools.setup.doctor && exit $$status
 
 ##@ Manifests
 .PHONY: render
@@ -112,12 +112,12 @@ cluster: ## Start a K3d cluster with a registry (k3d.yaml; CHANNEL=latest for an
 
 .PHONY: deploy
 deploy: reachable .tools/kustomize push ## Build and push the image, and roll it out to an environment by digest: make deploy ENV=dev
-	@$(PYTHON) -m tools.deploy --env $(ENV) --image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) \
+	@$(PYTHON) -m tools.cluster.deploy --env $(ENV) --image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) \
 		--tag $(IMAGE_TAG) --digest "$$(cat .build/digest)"
 
 .PHONY: probe
 probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward and through the ingress
-	@$(PYTHON) -m tools.probe --env $(ENV) --ingress-url $(INGRESS_URL)
+	@$(PYTHON) -m tools.cluster.probe --env $(ENV) --ingress-url $(INGRESS_URL)
 
 # The other targets, in the order in which `make help-all` lists them.
 include $(patsubst %,$(dir $(lastword $(MAKEFILE_LIST)))make/%.mk,develop manifests scan image release cluster github setup)

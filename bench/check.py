@@ -22,8 +22,8 @@ from pathlib import Path
 from bench import repository
 from gitops.checks.schema import available
 from gitops.repository import Repository as Kustomizations
-from tools import crds, schemas
 from tools.command import ROOT, exit_with, say
+from tools.setup import crds, schemas
 
 HEAD = """| Repository | bare programs | `gitops check` | ratio |
 | --- | ---: | ---: | ---: |"""

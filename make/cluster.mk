@@ -8,15 +8,15 @@ cluster-down: ## Delete the K3d cluster and its registry
 
 .PHONY: secrets
 secrets: $(READY) .tools/kustomize ## Create an environment's Secrets once: a random admin token and database password (PASSWORD_FILE= for your own)
-	@$(PYTHON) -m tools.secret --env $(ENV) $(if $(PASSWORD_FILE),--password-file "$(PASSWORD_FILE)")
+	@$(PYTHON) -m tools.cluster.secret --env $(ENV) $(if $(PASSWORD_FILE),--password-file "$(PASSWORD_FILE)")
 
 .PHONY: reachable
 reachable: $(READY)
-	@$(PYTHON) -m tools.kube
+	@$(PYTHON) -m tools.cluster.kube
 
 .PHONY: revert
 revert: $(READY) .tools/kustomize ## Roll out the manifests of an earlier release, with its image or DIGEST=: make revert ENV=staging TO=v0.1.0
-	@$(PYTHON) -m tools.deploy --env $(ENV) --revision "$(TO)" \
+	@$(PYTHON) -m tools.cluster.deploy --env $(ENV) --revision "$(TO)" \
 		$(if $(DIGEST),--image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) --digest $(DIGEST))
 
 .PHONY: diagnose

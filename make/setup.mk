@@ -3,7 +3,7 @@
 ##@ Set-up
 .PHONY: init
 init: $(READY) ## Make a fork your own: OWNER= on GitHub, HOST= of prod (slipway.acme.org); the other hosts are derived from it
-	@$(PYTHON) -m tools.init $(if $(OWNER),--owner "$(OWNER)") $(if $(HOST),--host "$(HOST)")
+	@$(PYTHON) -m tools.setup.init $(if $(OWNER),--owner "$(OWNER)") $(if $(HOST),--host "$(HOST)")
 
 # Renovate runs again what the first lines of each file say that made it, and understands `--option=value` only.
 UV_COMPILE = $(UV) pip compile --quiet --universal --python-version=3.12 --generate-hashes $(if $(UPGRADE),--upgrade)
@@ -19,7 +19,7 @@ lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 tak
 
 .PHONY: downloads
 downloads: ## Install K3d, Kubescape and Trivy into .tools/bin, by checksum (Linux on amd64; NAMES= for some of them)
-	@$(PYTHON3) -m tools.download $(NAMES)
+	@$(PYTHON3) -m tools.setup.download $(NAMES)
 
 # The pinned tools build with any Go that can fetch the one their go.mod asks for, whatever the
 # environment says about toolchains and modules.
@@ -28,8 +28,8 @@ GO_BUILD = GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C $(dir $<) -mod=reado
 # Set-up, redone only when what it depends on changes; each step says how long it took.
 DONE = echo "set-up: $(1), $$SECONDS s"
 
-$(UV): tools/uv.txt tools/bootstrap.py
-	@$(PYTHON3) tools/bootstrap.py .tools/uv tools/uv.txt && touch $@ && $(call DONE,uv)
+$(UV): tools/uv.txt tools/setup/bootstrap.py
+	@$(PYTHON3) tools/setup/bootstrap.py .tools/uv tools/uv.txt && touch $@ && $(call DONE,uv)
 
 $(READY): requirements-dev.txt .python-version $(UV)
 	@$(UV) venv --quiet --clear .venv \
@@ -47,8 +47,8 @@ $(RENOVATE): tools/renovate/package-lock.json tools/renovate/package.json tools/
 		&& PATH="$(CURDIR)/$(dir $(NPM)):$$PATH" npm ci --prefix .tools/renovate --omit=optional --loglevel=error >/dev/null \
 		&& touch $@ && $(call DONE,Renovate in .tools/renovate)
 
-.tools/schemas/stamp: tools/schemas.py $(READY)
-	@$(PYTHON) -m tools.schemas && touch $@
+.tools/schemas/stamp: tools/setup/schemas.py $(READY)
+	@$(PYTHON) -m tools.setup.schemas && touch $@
 
 .tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
 .tools/kube-score:  PACKAGE := github.com/zegl/kube-score/cmd/kube-score

@@ -1,1 +1,1 @@
-"""The command-line tools behind the Makefile: secrets, deploy, probe, validate, scan."""
+"""The command-line tools behind the Makefile, by purpose: a room each; what they share is here."""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import yaml
 
-from tools import crds, overlay, schemas
+from tools import overlay
 from tools.command import ROOT, ToolError, complain, exit_with, run, say
+from tools.setup import crds, schemas
 
 CONFIG = Path("k8s/gitops.yaml")
 CONTROLLERS = [Path("k8s/argocd"), Path("k8s/flux")]

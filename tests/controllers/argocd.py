@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.controllers.waiting import until
 from tools import overlay
-from tools.kube import Kube
+from tools.cluster.kube import Kube
 
 FOLDER = Path("k8s/argocd")
 SCOPE = ("--namespace", "argocd")

@@ -14,9 +14,9 @@ from tests.e2e.environment import Environment
 from tests.e2e.images import Images
 from tests.measured import report, tell  # noqa: F401 (a fixture)
 from tools import overlay
+from tools.cluster.kube import Kube, connect
+from tools.cluster.probe import INGRESS
 from tools.command import ToolError
-from tools.kube import Kube, connect
-from tools.probe import INGRESS
 
 
 @pytest.fixture(scope="session")

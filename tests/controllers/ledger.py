@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.controllers.waiting import until
+from tools.cluster.probe import OPENER
 from tools.command import ROOT
-from tools.probe import OPENER
 
 # Dev's database is not a service of ours.
 RULES = "argocd: {services: {postgres: null}}\n"

@@ -17,7 +17,7 @@ from tests.controllers.waiting import until
 from tests.e2e.conftest import required
 from tests.e2e.environment import Environment
 from tests.e2e.images import Images
-from tools.kube import Kube
+from tools.cluster.kube import Kube
 
 OLD, NEW, BAD = "1.0.0", "1.1.0", "1.2.0"
 # Pulling images included; a bad release is reported after the progress deadline of 110 s.

@@ -15,10 +15,11 @@ import pytest
 
 from tests.e2e.images import Images
 from tests.measured import report, tell  # noqa: F401 (a fixture)
-from tools import overlay, rollout, secret
+from tools import overlay
+from tools.cluster import rollout, secret
+from tools.cluster.kube import Kube, connect, explain
+from tools.cluster.probe import INGRESS, OPENER
 from tools.command import ROOT, ToolError
-from tools.kube import Kube, connect, explain
-from tools.probe import INGRESS, OPENER
 
 ENV = "dev"
 NAMESPACE = f"slipway-{ENV}"
@@ -155,7 +156,7 @@ def images() -> Images:
 @pytest.fixture
 def deploy(digest: str) -> Iterator[Callable[..., None]]:
     """Roll out the same image again, with other settings; the usual ones are back afterwards."""
-    command = [sys.executable, "-m", "tools.deploy", "--env", ENV, "--digest", digest]
+    command = [sys.executable, "-m", "tools.cluster.deploy", "--env", ENV, "--digest", digest]
     command += ["--image-name", required("IMAGE_NAME")]
     if tag := os.environ.get("IMAGE_TAG"):
         command += ["--tag", tag]

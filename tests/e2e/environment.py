@@ -17,10 +17,11 @@ import yaml
 from tests.e2e.conftest import Ingress
 from tests.e2e.drain import Drain
 from tests.e2e.load import DEPLOYMENTS, Load
-from tools import overlay, prune, rollout, secret
+from tools import overlay
+from tools.cluster import prune, rollout, secret
+from tools.cluster.kube import Kube
+from tools.cluster.revision import overlay_at
 from tools.command import ROOT, ToolError
-from tools.kube import Kube
-from tools.revision import overlay_at
 
 
 def quantity(text: str) -> float:
@@ -97,8 +98,8 @@ class Environment:
         self, digest: str, *options: str, revision: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Roll out a digest as `make deploy` does, and return how that went."""
-        command = [sys.executable, "-m", "tools.deploy", "--env", self.name, "--digest", digest]
-        command += ["--image-name", self.image_name, *options]
+        command = [sys.executable, "-m", "tools.cluster.deploy", "--env", self.name]
+        command += ["--digest", digest, "--image-name", self.image_name, *options]
         if revision:
             command += ["--revision", revision]
         # The load comes from one address with one token, as fast as the pods answer.

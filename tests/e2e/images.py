@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from api.migrate import newest_revision
-from tools.revision import unpacked
+from tools.cluster.revision import unpacked
 
 BROKEN_MIGRATION = f"""revision = "9999"
 down_revision = "{newest_revision()}"

@@ -16,9 +16,10 @@ from gitops.pins import Release
 from gitops.repository import Repository
 from tests.gitops.ledger import TOKEN, Served
 from tests.gitops.test_promotion import commit, git
-from tools import overlay, rollout
+from tools import overlay
+from tools.cluster import rollout
+from tools.cluster.kube import Kube
 from tools.command import ROOT, ToolError
-from tools.kube import Kube
 
 HOME = "https://git.example.com/acme/gitops"
 # What the matrix says of a cell, which may not be there, and what `gitops status` says.

@@ -10,7 +10,7 @@ import yaml
 
 from tests.k8s.flows import API_SERVER, DATABASE_PORT, DNS, PORT
 from tests.k8s.network import End, Flow
-from tools.kube import Kube
+from tools.cluster.kube import Kube
 
 ELSEWHERE = "slipway-elsewhere"  # a namespace without policies
 LISTENED = {PORT, DATABASE_PORT}

@@ -11,7 +11,7 @@ from tests.e2e.network import ELSEWHERE, LISTENED, Network, key_of
 from tests.k8s.flows import API_SERVER, DNS, database, must_not_pass, must_pass, pod
 from tests.k8s.network import End, Flow
 from tools import overlay
-from tools.kube import Kube
+from tools.cluster.kube import Kube
 
 CLOSED = {"closed": "yes"}
 DENY = {

@@ -17,9 +17,10 @@ import pytest
 
 from tests.e2e.conftest import Ingress, required
 from tests.tools.chart.comparison import helm
-from tools import overlay, rollout, secret
+from tools import overlay
+from tools.cluster import rollout, secret
+from tools.cluster.kube import Kube
 from tools.command import ROOT
-from tools.kube import Kube
 
 NAMESPACE = "slipway-chart"
 HOST = "slipway-chart.localhost"

@@ -12,10 +12,10 @@ import pytest
 
 from tests.e2e.conftest import ENV, NAMESPACE, Ingress, Operator
 from tools import overlay
+from tools.cluster.kube import Kube
+from tools.cluster.portforward import port_forward
+from tools.cluster.probe import get
 from tools.command import ROOT
-from tools.kube import Kube
-from tools.portforward import port_forward
-from tools.probe import get
 
 DEPLOYMENTS = "/api/v1/deployments"
 

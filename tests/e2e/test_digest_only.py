@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tools import overlay
+from tools.cluster.kube import Kube
+from tools.cluster.prune import OF_CLUSTER
 from tools.command import ToolError
-from tools.kube import Kube
-from tools.prune import OF_CLUSTER
 
 NAMESPACE = "slipway-digest-only-test"
 SCOPE = ("--namespace", NAMESPACE)

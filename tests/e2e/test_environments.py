@@ -19,10 +19,10 @@ from tests.e2e.images import Images
 from tests.e2e.load import DEPLOYMENTS
 from tests.e2e.policies import demand_enforcement, elsewhere, realized
 from tools import overlay
-from tools.deploy import LOCAL
-from tools.kube import Kube
-from tools.portforward import port_forward
-from tools.probe import INGRESS, get
+from tools.cluster.deploy import LOCAL
+from tools.cluster.kube import Kube
+from tools.cluster.portforward import port_forward
+from tools.cluster.probe import INGRESS, get
 
 REQUESTS = 10_000
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import NAMESPACE, Ingress, required
-from tools import deploy as tool
-from tools.kube import Kube
+from tools.cluster import deploy as tool
+from tools.cluster.kube import Kube
 
 NOTIFIED = Path("tests/e2e/notified")
 HOST = f"receiver.{NAMESPACE}.svc"

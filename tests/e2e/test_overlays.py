@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tools import overlay
+from tools.cluster.kube import Kube
 from tools.command import ROOT
-from tools.kube import Kube
 
 
 @pytest.fixture(params=overlay.environments())

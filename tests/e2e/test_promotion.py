@@ -17,8 +17,8 @@ from tests.e2e.environment import Environment
 from tests.e2e.images import Images
 from tests.e2e.journey import Journey
 from tests.gitops.ledger import served
-from tools.kube import Kube
-from tools.probe import INGRESS
+from tools.cluster.kube import Kube
+from tools.cluster.probe import INGRESS
 
 FREE = (None, "in-sync")  # nothing is declared there, and nothing runs
 DECLARED = ("unknown", "unknown")

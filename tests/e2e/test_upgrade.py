@@ -17,11 +17,11 @@ from tests.e2e.environment import Environment
 from tests.e2e.images import Images
 from tests.e2e.load import Load
 from tools import overlay
+from tools.cluster.deploy import LOCAL
+from tools.cluster.kube import Kube
+from tools.cluster.probe import INGRESS
+from tools.cluster.prune import APPLIED, OF_CLUSTER, configmaps, is_of
 from tools.command import ROOT, run
-from tools.deploy import LOCAL
-from tools.kube import Kube
-from tools.probe import INGRESS
-from tools.prune import APPLIED, OF_CLUSTER, configmaps, is_of
 
 GAP = r" 503: | 404: b'404 page not found"
 REQUESTS = 40  # before and after each change, so that each release writes on its own

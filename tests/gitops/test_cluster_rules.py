@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.gitops.conftest import Check
-from tools import schemas
+from tools.setup import schemas
 
 MORE = "base/more.yaml"
 

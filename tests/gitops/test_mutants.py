@@ -17,8 +17,8 @@ from gitops.errors import GitopsError
 from gitops.render import Job, Renderer
 from gitops.repository import Repository
 from tests.gitops.mutants import Mutant, mutants
-from tools import crds, schemas
 from tools.command import ROOT
+from tools.setup import crds, schemas
 
 # All of them take a minute: `make mutants`. Otherwise one in so many.
 ALL = os.environ.get("MUTANTS") == "all"

@@ -14,8 +14,8 @@ import yaml
 
 from tests.k3d.api import served
 from tests.k3d.engine import Engine, addresses
+from tools.cluster.probe import INGRESS
 from tools.command import ROOT
-from tools.probe import INGRESS
 
 K3D = ROOT / ".tools" / "k3d"
 CONFIG = (ROOT / "k3d.yaml").read_text(encoding="utf-8")

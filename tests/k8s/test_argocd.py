@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tools import overlay, schemas, validate
+from tools import overlay, validate
 from tools.command import ROOT
+from tools.setup import schemas
 
 FOLDER = Path("k8s/argocd")
 SUBSCRIPTION = re.compile(r"notifications\.argoproj\.io/subscribe\.([a-z-]+)\.([a-z-]+)")

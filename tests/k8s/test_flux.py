@@ -10,8 +10,9 @@ import pytest
 from api.domain.events.adapter import Received
 from api.domain.events.adapters.flux import FLUX
 from api.domain.events.interpret import interpret
-from tools import overlay, project, schemas, validate
+from tools import overlay, project, validate
 from tools.command import ROOT
+from tools.setup import schemas
 
 FOLDER = Path("k8s/flux")
 COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8"

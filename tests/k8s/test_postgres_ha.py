@@ -23,7 +23,8 @@ from tests.k8s.flows import (
 from tests.k8s.network import End, Flow, Policy
 from tests.k8s.readme import Block, blocks, enable, extend
 from tests.k8s.tables import Tables
-from tools import overlay, secret
+from tools import overlay
+from tools.cluster import secret
 
 OVERLAY, CONFIG = blocks("postgres-ha")
 ENV, NAMESPACE, NAME = "prod", "slipway-prod", "postgres-ha"

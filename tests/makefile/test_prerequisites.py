@@ -75,7 +75,7 @@ Must remake target 'render'.
 @pytest.mark.parametrize(
     ("command", "programs"),
     [
-        (".venv/bin/python -m tools.deploy --env dev", {"venv", "kustomize"}),
+        (".venv/bin/python -m tools.cluster.deploy --env dev", {"venv", "kustomize"}),
         (".venv/bin/python -m gitops promote k8s --from dev", {"venv", "cosign"}),
         (".venv/bin/python -m tools.github.propose --from dev", {"venv", "cosign"}),
         (

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import overlay, schemas, validate
+from tools import overlay, validate
 from tools.command import ROOT, ToolError
+from tools.setup import schemas
 
 FIXTURES = ROOT / "tests" / "k8s" / "fixtures"
 

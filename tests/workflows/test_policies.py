@@ -32,7 +32,7 @@ def owners(path: str) -> list[str]:
         ("k8s/overlays/dev/kustomization.yaml", "platform"),
         (".github/workflows/ci.yaml", "security"),
         (".github/CODEOWNERS", "security"),
-        ("tools/deploy.py", "platform"),
+        ("tools/cluster/deploy.py", "platform"),
         ("api/app.py", "developers"),
     ],
 )

@@ -26,7 +26,7 @@ NEEDS_GITHUB = {
     "comment": ACTS,
     "declare": "it tells a ledger that somebody runs: tests/gitops/test_declare.py has one",
     "deliver": "it acts on GitHub: tests/tools/release/test_deliver.py has a gh of its own",
-    "downloads": f"{FETCHES}tests/tools/test_download.py has programs of its own",
+    "downloads": f"{FETCHES}tests/tools/setup/test_download.py has programs of its own",
     "flood": "it takes long: the same tests run in make test, with a smaller flood",
     "fuzz": "it takes an hour: the same tests run in make test, with few examples",
     "kubescape": f"{FETCHES}tests/k8s/test_controls.py holds the same controls",

@@ -13,12 +13,13 @@ from typing import Any
 
 import yaml
 
-from tools import overlay, project, schemas
+from tools import overlay, project
 from tools.chart import sources, values
 from tools.chart.matching import OWN
 from tools.chart.templates import HEADER, Writer
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.release import version
+from tools.setup import schemas
 
 FILES = sources.HERE / "files"
 CHART = Path(".build/chart/slipway")

@@ -10,10 +10,10 @@ from pathlib import Path
 import yaml
 
 from tools import project
+from tools.cluster.revision import commit
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.release import version
 from tools.release.cosign import WORKFLOW
-from tools.revision import commit
 
 
 def check(root: Path, tag: str, main_branch: str, owner: str) -> None:

@@ -11,7 +11,8 @@ import re
 import tarfile
 from pathlib import Path
 
-from tools import deploy, overlay
+from tools import overlay
+from tools.cluster import deploy
 from tools.command import ROOT, ToolError, exit_with, say
 
 IMAGE = re.compile(r"(?P<newName>[^@\s]+):(?P<newTag>[^:/@\s]+)@(?P<digest>sha256:[0-9a-f]{64})")

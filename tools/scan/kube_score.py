@@ -3,10 +3,10 @@
 import json
 import re
 
-from tools import schemas
 from tools.command import ROOT, complain, run
 from tools.scan.material import Material, Place
 from tools.scan.scanner import Finding, Found, Report, gather
+from tools.setup import schemas
 
 NAME = "kube-score"
 CONTROLS = re.compile("[a-z]")

@@ -9,10 +9,10 @@ import re
 import shutil
 from pathlib import Path
 
-from tools import download
 from tools.command import complain, run
 from tools.scan.material import Material, Place, tree
 from tools.scan.scanner import Finding, Report, gather
+from tools.setup import download
 
 NAME = "trivy"
 CONTROLS = re.compile("(DS|KSV)-")

@@ -12,10 +12,11 @@ import yaml
 
 from gitops.render import Job, Renderer
 from tests.tools.chart.comparison import Objects, helm, of_chart, of_kustomize, template
-from tools import overlay, schemas, validate
+from tools import overlay, validate
 from tools.chart import sources, values
 from tools.chart.__main__ import write
 from tools.command import ROOT, ToolError
+from tools.setup import schemas
 
 ENVIRONMENTS = tuple(overlay.environments())
 COMPONENTS = tuple(part.name for part in sources.parts() if part in sources.components())

@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from tests.tools.conftest import FakeKubectl
-from tools import overlay, prune
+from tools import overlay
+from tools.cluster import prune
+from tools.cluster.kube import Kube
 from tools.command import ToolError
-from tools.kube import Kube
 from tools.validate import optional
 
 KUBE = Kube("laptop")

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import schemas
 from tools.command import ToolError
+from tools.setup import schemas
 
 DEFINITIONS: dict[str, schemas.Schema] = {
     "Spec": {"properties": {"next": {"$ref": "/api/_definitions.json#/$defs/Spec"}}},

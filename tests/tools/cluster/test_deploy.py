@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from tests.tools.conftest import FakeKubectl
-from tools import deploy, overlay, project
+from tools import overlay, project
+from tools.cluster import deploy
+from tools.cluster.kube import connect
+from tools.cluster.prune import APPLIED
+from tools.cluster.revision import BUILD
 from tools.command import ROOT, ToolError
-from tools.kube import connect
-from tools.prune import APPLIED
-from tools.revision import BUILD
 
 DIGEST = "sha256:" + "c0ffee12" * 8
 NAME = "localhost:5050/slipway/slipway"

@@ -15,12 +15,13 @@ from typing import Any
 
 import yaml
 
-from tools import overlay, secret
+from tools import overlay
+from tools.cluster import secret
+from tools.cluster.kube import Kube, connect, is_ready
+from tools.cluster.prune import prune
+from tools.cluster.revision import BUILD, overlay_at
+from tools.cluster.rollout import wait
 from tools.command import ROOT, ToolError, exit_with, say
-from tools.kube import Kube, connect, is_ready
-from tools.prune import prune
-from tools.revision import BUILD, overlay_at
-from tools.rollout import wait
 
 LOCAL = "dev"  # the environment whose Secrets are made when they are missing
 UNRELEASED = f"sha256:{0:064}"  # in release/ until the first promotion
@@ -124,7 +125,7 @@ def summary(kube: Kube, namespace: str) -> str:
 
 def main() -> None:
     """Run the tool."""
-    parser = argparse.ArgumentParser(prog="python -m tools.deploy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.cluster.deploy", description=__doc__)
     overlay.add_env_argument(parser)
     parser.add_argument("--image-name", metavar="NAME", help="as the cluster calls it, without tag")
     parser.add_argument("--digest", metavar="sha256:…", help="of the image to roll out")

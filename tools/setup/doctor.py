@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import overlay, project
+from tools.cluster.deploy import UNRELEASED
 from tools.command import ROOT, exit_with, say
-from tools.deploy import UNRELEASED
 
 # Wider than this, a range is the placeholder that lets any private address be the database's.
 SUBNET = 16

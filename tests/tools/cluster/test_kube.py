@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.tools.conftest import FakeKubectl
-from tools import deploy, probe, secret
+from tools.cluster import deploy, probe, secret
+from tools.cluster.kube import Kube, connect, explain
+from tools.cluster.kube import main as check
 from tools.command import ROOT, ToolError, exit_with
-from tools.kube import Kube, connect, explain
-from tools.kube import main as check
 
 POD = {
     "metadata": {"name": "slipway-1"},
@@ -118,4 +118,4 @@ def test_a_cluster_that_does_not_answer_is_told_before_anything_is_built(
     done = subprocess.run(
         ["make", "--dry-run", "deploy"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.index("-m tools.kube") < done.stdout.index("docker build")
+    assert done.stdout.index("-m tools.cluster.kube") < done.stdout.index("docker build")

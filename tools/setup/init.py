@@ -106,7 +106,7 @@ def init(root: Path, owner: str | None, host: str | None) -> int:
 
 def main() -> None:
     """Run the tool."""
-    parser = argparse.ArgumentParser(prog="python -m tools.init", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.setup.init", description=__doc__)
     parser.add_argument("--owner", metavar="NAME", help="the user or organisation on GitHub")
     parser.add_argument("--host", metavar="NAME", help="of prod; the others' follow from it")
     given = parser.parse_args()

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.tools.conftest import FakeKubectl
-from tools import secret
+from tools.cluster import secret
+from tools.cluster.kube import Kube
 from tools.command import ToolError
-from tools.kube import Kube
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools import overlay
+from tools.cluster.kube import Kube
 from tools.command import ToolError, complain, run, say
-from tools.kube import Kube
 
 PART_OF = {"app.kubernetes.io/part-of": overlay.NAME}
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

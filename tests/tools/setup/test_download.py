@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tools.command import ToolError
-from tools.download import Download, choose, install, known
 from tools.scan import trivy
+from tools.setup.download import Download, choose, install, known
 
 PROGRAM = b"#!/bin/sh\necho hello\n"
 

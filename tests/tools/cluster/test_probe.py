@@ -5,9 +5,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.tools.conftest import FakeKubectl
-from tools import probe, project
+from tools import project
+from tools.cluster import probe
+from tools.cluster.kube import Kube
 from tools.command import ToolError
-from tools.kube import Kube
 
 KUBE = Kube("laptop")
 HOST = project.hosts()["dev"]

@@ -1,6 +1,6 @@
 """Install the pinned uv into a folder, with nothing but the Python that is there.
 
-Usage: python3 tools/bootstrap.py FOLDER REQUIREMENTS
+Usage: python3 tools/setup/bootstrap.py FOLDER REQUIREMENTS
 
 uv then finds or fetches the Python version the project wants, so this is the only step that has to
 work on whatever `python3` a machine happens to have (3.11 or newer).

@@ -3,9 +3,9 @@ import time
 import pytest
 
 from tests.tools.conftest import FakeKubectl
+from tools.cluster.kube import Kube
+from tools.cluster.portforward import local_port, port_forward
 from tools.command import ToolError
-from tools.kube import Kube
-from tools.portforward import local_port, port_forward
 
 KUBE = Kube("laptop")
 

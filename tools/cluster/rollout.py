@@ -4,8 +4,8 @@ import subprocess
 import sys
 from typing import Any
 
+from tools.cluster.kube import Kube, explain, is_ready
 from tools.command import ToolError, say
-from tools.kube import Kube, explain, is_ready
 
 REVISION = "deployment.kubernetes.io/revision"
 # A container that ends this often is broken: the first times may be a race with what it needs.

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.tools.clone import commit, copy
-from tools import doctor, init, overlay, project
+from tools import overlay, project
 from tools.command import ROOT, ToolError
+from tools.setup import doctor, init
 
 OWNER, HOST = "Acme-Shop", "ledger.acme.org"
 DATABASE = "SLIPWAY_DATABASE_HOST"
@@ -64,7 +65,7 @@ def test_nothing_that_is_published_or_pulled_is_upstream_s_any_more(clone: Path)
     left = project.git("grep", "-lE", r"(ghcr\.io|github\.com)/slipway/slipway", root=clone)
 
     mine = {name for name in left.splitlines() if not name.startswith("tests/")}
-    assert mine <= {*init.EXAMPLES, "tools/init.py"}
+    assert mine <= {*init.EXAMPLES, "tools/setup/init.py"}
     assert (
         f'image.source="https://github.com/{OWNER}/slipway"' in (clone / "Dockerfile").read_text()
     )

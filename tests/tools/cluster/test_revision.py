@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import overlay, revision
+from tools import overlay
+from tools.cluster import revision
 from tools.command import ROOT, ToolError
 
 Git = Callable[..., str]

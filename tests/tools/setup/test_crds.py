@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tools import crds, schemas, validate
+from tools import validate
 from tools.command import ROOT, ToolError
+from tools.setup import crds, schemas
 
 DEFINITION: dict[str, Any] = {
     "kind": "CustomResourceDefinition",

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from tools import overlay
+from tools.cluster.kube import Kube, connect
 from tools.command import ToolError, exit_with, say
-from tools.kube import Kube, connect
 
 SECRET = "slipway-database"  # noqa: S105 - the name of the Secret, not its value
 KEY = "password"
@@ -88,7 +88,7 @@ def read_password(source: str) -> str:
 
 def main() -> None:
     """Run the tool."""
-    parser = argparse.ArgumentParser(prog="python -m tools.secret", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.cluster.secret", description=__doc__)
     overlay.add_env_argument(parser)
     parser.add_argument(
         "--password-file",

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tools import overlay
+from tools.cluster.kube import Kube, connect
+from tools.cluster.portforward import port_forward
 from tools.command import ToolError, exit_with, say
-from tools.kube import Kube, connect
-from tools.portforward import port_forward
 
 READY = "/readyz"
 INGRESS = "http://127.0.0.1:8081"
@@ -76,7 +76,7 @@ def probe(kube: Kube, env: str, ingress_url: str, seconds: float) -> None:
 
 def main() -> None:
     """Run the tool."""
-    parser = argparse.ArgumentParser(prog="python -m tools.probe", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.cluster.probe", description=__doc__)
     overlay.add_env_argument(parser)
     parser.add_argument(
         "--ingress-url",

@@ -99,7 +99,7 @@ def choose(names: Sequence[str], offered: dict[str, Download]) -> list[Download]
 
 def main() -> None:
     """Run the tool."""
-    parser = argparse.ArgumentParser(prog="python -m tools.download", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.setup.download", description=__doc__)
     parser.add_argument("names", metavar="NAME", nargs="*", help="default: all of them")
     chosen = choose(parser.parse_args().names, known())
     machine = (platform.system(), platform.machine())

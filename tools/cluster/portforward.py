@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from tools.cluster.kube import MISSING, Kube
 from tools.command import ToolError
-from tools.kube import MISSING, Kube
 
 FORWARDING = re.compile(r"^Forwarding from 127\.0\.0\.1:(\d+) -> \d+$")
 

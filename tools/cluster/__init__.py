@@ -1,0 +1,1 @@
+"""What make does with a cluster: deploy, probe, prune, and create Secrets."""

@@ -1,0 +1,1 @@
+"""What makes a clone ready: programs, schemas, and the names of a fork."""
