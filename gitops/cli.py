@@ -6,12 +6,19 @@ import json
 import sys
 from importlib import import_module
 from itertools import pairwise
+from typing import Any
 
 import click
 
 from gitops.errors import GitopsError
 
 COMMANDS = ("check", "declare", "diff", "doctor", "pin", "promote", "rollback", "status")
+
+
+class Failed(click.ClickException):
+    """What a command needs is missing or cannot be read."""
+
+    exit_code = 2
 
 
 class Commands(click.Group):
@@ -30,6 +37,13 @@ class Commands(click.Group):
             return None
         found: click.Command = getattr(import_module(f"gitops.commands.{cmd_name}"), cmd_name)
         return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; click reports its error."""
+        try:
+            return super().invoke(ctx)
+        except GitopsError as error:
+            raise Failed(error.message) from None
 
 
 @click.group(
@@ -65,7 +79,7 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        if isinstance(error, GitopsError) and wants_json(sys.argv):
+        if isinstance(error, Failed) and wants_json(sys.argv):
             click.echo(json.dumps({"error": error.format_message()}))
         else:
             error.show()

@@ -1,9 +1,10 @@
-"""What ends a command before it could say anything about the repository."""
-
-import click
+"""The error that ends a command, or a tool that stands on this package."""
 
 
-class GitopsError(click.ClickException):
-    """Something that the command needs is missing or cannot be read; exit status 2."""
+class GitopsError(Exception):
+    """A failure that its message explains well enough to act on."""
 
-    exit_code = 2
+    @property
+    def message(self) -> str:
+        """What went wrong, and what to do about it."""
+        return str(self)

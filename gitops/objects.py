@@ -39,7 +39,7 @@ class Object:
     def plain_name(self) -> str:
         """Its name without a generated hash."""
         hashed = self.kind in ("ConfigMap", "Secret")
-        return HASH.sub("", self.name) if hashed else self.name
+        return without_hash(self.name) if hashed else self.name
 
     @property
     def namespace(self) -> str:
@@ -87,19 +87,16 @@ class Object:
             yield from dig(self.template, "spec", key, default=[])
 
 
+def without_hash(name: str) -> str:
+    """Return the name of a ConfigMap or Secret without the hash that kustomize generates."""
+    return HASH.sub("", name)
+
+
 def dig(value: Any, *path: str, default: Any = None) -> Any:
     """Return what is at a path of plain mappings, or the default; null is nothing."""
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
     return default if value is None else value
-
-
-def split(image: str) -> tuple[str, str, str]:
-    """Return the name, the tag and the digest of an image; what is not there is empty."""
-    rest, _, digest = image.partition("@")
-    path, slash, last = rest.rpartition("/")
-    name, _, tag = last.partition(":")
-    return path + slash + name, tag, digest
 
 
 class Sources:
@@ -139,7 +136,7 @@ class Sources:
         """Return the file and line of an object, or of the first scalar in it with this value."""
         own = [each for each in self._documents if is_of(each[1], thing)]
         others = [each for each in self._documents if each not in own]
-        wanted = {str(value), HASH.sub("", str(value))}
+        wanted = {str(value), without_hash(str(value))}
         for file, document in (*own, *others) if value is not None else ():
             for scalar in (*nodes.scalars(document), *nodes.keys(document)):
                 # A literal of a generator is KEY=value.

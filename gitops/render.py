@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from gitops import programs
+from gitops.errors import GitopsError
 
 HINT = "`make .tools/renderer` builds it"
 
@@ -59,8 +60,8 @@ class Renderer(AbstractContextManager["Renderer"]):
             line = process.stdout.readline()
             if not line:
                 self._errors.seek(0)
-                said = self._errors.read().strip().rpartition("\n")[2]
-                raise programs.failed("renderer", f"it ended in the middle of its work: {said}")
+                reason = self._errors.read().strip().rpartition("\n")[2]
+                raise GitopsError(f"the renderer ended before it had answered: {reason}")
             answer = json.loads(line)
             answers[answer["id"]] = Answer(
                 answer.get("yaml", ""),

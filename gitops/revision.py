@@ -1,7 +1,8 @@
-"""The whole repository as it is at a git revision, in a folder of its own."""
+"""A git clone: its revisions, its history, and its files as they were at a revision."""
 
 from __future__ import annotations
 
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,11 +28,18 @@ class Clone:
     @classmethod
     def of(cls, folder: Path) -> Clone:
         """Return the clone that a folder is in. Raises GitopsError, with git's words, for none."""
-        git = programs.find("git", "https://git-scm.com")
-        inside = programs.run([git, "rev-parse", "--show-toplevel"], folder)
+        inside = cls(folder)._git("rev-parse", "--show-toplevel")
         if inside.returncode:
-            raise GitopsError(f"{folder}: {inside.stderr.strip()}")
+            raise programs.failure(inside, str(folder))
         return cls(Path(inside.stdout.strip()).resolve())
+
+    def git(self, *argv: str) -> str:
+        """Return what a git command prints. Raises GitopsError, with git's words, if it fails."""
+        done = self._git(*argv)
+        if done.returncode:
+            command = next(word for word in argv if not word.startswith("-") and "=" not in word)
+            raise programs.failure(done, f"git {command}")
+        return done.stdout.strip()
 
     def default(self) -> str:
         """Return the first of the usual revisions that is there. Raises GitopsError for none."""
@@ -46,29 +54,39 @@ class Clone:
         found = self._commit(revision)
         if found:
             return found
-        message = f"--base {revision}: this clone has no such revision"
-        raise GitopsError(f"{message}: `{remedy(revision, self.is_shallow())}` may bring it")
+        fetch = remedy(revision, self.is_shallow())
+        raise GitopsError(f"this clone has no revision {revision!r}: `{fetch}` may bring it")
+
+    def has(self, commit: str, path: Path) -> bool:
+        """Tell whether a commit has a file at a path below the top of the clone."""
+        return self._git("cat-file", "-e", f"{commit}:{path}").returncode == 0
 
     @contextmanager
-    def unpacked(self, revision: str) -> Iterator[Path]:
-        """Give a folder with every file of a revision, until the block ends.
+    def unpacked(
+        self, revision: str, *paths: str | Path, beside: Path | None = None
+    ) -> Iterator[Path]:
+        """Provide a folder with the files of a revision, or those at some paths, within a block.
 
+        The folder is a temporary one, in `beside` if that is given.
         Raises GitopsError for an unknown revision.
         """
         commit = self.commit(revision)
-        with tempfile.TemporaryDirectory(prefix="gitops-") as name:
-            folder, archive = Path(name).resolve() / "tree", Path(name, "archive.tar")
-            folder.mkdir()
-            done = self._git("archive", "--format=tar", f"--output={archive}", commit, "--")
-            if done.returncode == 0:
-                done = programs.run(["tar", "--extract", "--file", archive, "--directory", folder])
-            if done.returncode:
-                raise GitopsError(f"--base {revision}: {done.stderr.strip()}")
+        with tempfile.TemporaryDirectory(prefix="revision-", dir=beside) as name:
+            archive, folder = Path(name, "archive.tar"), Path(name).resolve() / "tree"
+            self.git("archive", f"--output={archive}", commit, "--", *map(str, paths))
+            with tarfile.open(archive) as tar:
+                tar.extractall(folder, filter="data")
             yield folder
 
     def is_dirty(self, file: Path) -> bool:
         """Tell whether a file is not as it was committed."""
         return bool(self._git("status", "--porcelain", "--", str(file)).stdout.strip())
+
+    def demand_clean(self) -> None:
+        """Raise GitopsError if there are changes: what a tool writes must be the only change."""
+        if changed := self.git("status", "--porcelain").splitlines():
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            raise GitopsError(f"commit or stash your changes first: {changed[0].split()[-1]}{more}")
 
     def versions(self, file: Path) -> Iterator[tuple[str, datetime, str]]:
         """Yield commit, time and text of a file for each commit that changed it, newest first.
@@ -84,7 +102,7 @@ class Clone:
                 yield commit, datetime.fromisoformat(at), found.stdout
 
     def head(self) -> tuple[str, datetime]:
-        """Return the commit that is checked out, and its time. Raises GitopsError for none."""
+        """Return the commit that is checked out, and its time. Raises GitopsError without one."""
         found = self._git("log", "--max-count=1", "--format=%H %cI").stdout.split()
         if not found:
             raise GitopsError(f"{self.top}: nothing is committed yet")
@@ -96,14 +114,13 @@ class Clone:
 
     def is_shallow(self) -> bool:
         """Tell whether the clone has only a part of the history."""
-        return self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        return self.git("rev-parse", "--is-shallow-repository") == "true"
 
     def demand_history(self, unknown: str) -> None:
         """Raise GitopsError, with what to fetch, if a shallow clone leaves something unknown."""
         if self.is_shallow():
-            raise GitopsError(
-                f"this clone is too shallow to know {unknown}: `git fetch --unshallow`"
-            )
+            fetch = "git fetch --unshallow --tags"
+            raise GitopsError(f"this clone is too shallow to know {unknown}: `{fetch}`")
 
     def between(self, old: str, new: str) -> list[dict[str, str]]:
         """Return commit, author and title of what came between two commits, newest first.
@@ -119,7 +136,7 @@ class Clone:
         return self._git(*argv).stdout.strip()
 
     def _git(self, *argv: str) -> CompletedProcess[str]:
-        return programs.run(["git", *argv], self.top)
+        return programs.run(["git", *argv], cwd=self.top, missing="https://git-scm.com")
 
 
 def remedy(revision: str, shallow: bool) -> str:

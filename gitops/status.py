@@ -10,8 +10,9 @@ from typing import Any
 
 from gitops import programs
 from gitops.errors import GitopsError
+from gitops.images import split
 from gitops.ledger import Ledger
-from gitops.objects import WORKLOADS, Object, dig, split
+from gitops.objects import WORKLOADS, Object, dig
 from gitops.pins import Pin, Release, pins
 from gitops.promotion import history
 from gitops.render import Job, Renderer
@@ -139,7 +140,7 @@ def asked(context: str, thing: Object, container: str) -> Seen | None:
     argv += ["--namespace", thing.namespace or "default", "--ignore-not-found"]
     done = programs.run(argv)
     if done.returncode:
-        raise programs.failed("kubectl", done.stderr.strip())
+        raise programs.failure(done, "kubectl get")
     if not done.stdout.strip():
         return None
     data = json.loads(done.stdout)

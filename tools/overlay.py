@@ -1,7 +1,6 @@
 """The overlays as the pinned kustomize renders them."""
 
 import argparse
-import re
 import shutil
 import tempfile
 from functools import cache
@@ -10,13 +9,14 @@ from typing import Any
 
 import yaml
 
+from gitops.images import split
+from gitops.objects import without_hash
 from tools.command import ROOT, ToolError, complain, run
 
 OVERLAYS = Path("k8s/overlays")
 COMPONENTS = Path("k8s/components")
 RELEASE = "release"  # the component of each overlay that pins the images: the last one
 NAME = "slipway"  # of the Deployment, Service, Ingress, autoscaler and ConfigMap
-HASH = re.compile(r"-[a-z0-9]{10}$")  # what kustomize ends a generated name with
 
 Object = dict[str, Any]
 
@@ -79,7 +79,7 @@ def find(among: list[Object], kind: str, name: str = NAME) -> Object:
     """Return the object of this kind and name; a generated name's hash does not count."""
     for candidate in among:
         its_name = str(candidate["metadata"]["name"])
-        if candidate["kind"] == kind and name in (its_name, HASH.sub("", its_name)):
+        if candidate["kind"] == kind and name in (its_name, without_hash(its_name)):
             return candidate
     raise ToolError(f"no {kind} named {name} among the rendered objects")
 
@@ -105,6 +105,4 @@ def selector(labels: dict[str, str]) -> str:
 def image_name(among: list[Object]) -> str:
     """Return the API's image as the Deployment names it, without tag and digest."""
     pod = find(among, "Deployment")["spec"]["template"]["spec"]
-    without_digest = str(pod["containers"][0]["image"]).partition("@")[0]
-    path, slash, last = without_digest.rpartition("/")
-    return path + slash + last.partition(":")[0]
+    return split(str(pod["containers"][0]["image"])).name

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from tools.command import ROOT, ToolError, complain, run
+from gitops.revision import Clone
+from tools.command import ROOT, ToolError
 
 NAME = "slipway"  # of the image, whoever publishes it
 UPSTREAM = "slipway"  # the owner until `make init` has been run
@@ -40,21 +41,4 @@ def hosts(root: Path = ROOT) -> dict[str, str]:
 
 def git(*argv: str, root: Path = ROOT) -> str:
     """Return what git says about the clone. Raises ToolError with its reason when it fails."""
-    done = run(["git", "-C", root, *argv])
-    if done.returncode:
-        command = next(word for word in argv if not word.startswith("-") and "=" not in word)
-        raise complain(done, f"git {command}")
-    return done.stdout.strip()
-
-
-def demand_history(root: Path = ROOT) -> None:
-    """Raise ToolError if this is no clone, or one that has only a part of the history."""
-    if git("rev-parse", "--is-shallow-repository", root=root) == "true":
-        raise ToolError("this clone has only a part of the history: `git fetch --unshallow --tags`")
-
-
-def demand_clean(root: Path = ROOT) -> None:
-    """Raise ToolError if the clone has changes: what a tool writes is to be looked at alone."""
-    if changed := git("status", "--porcelain", root=root).splitlines():
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise ToolError(f"commit or stash your changes first: {changed[0].split()[-1]}{more}")
+    return Clone(root).git(*argv)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gitops.config import Config
 from gitops.findings import Finding
-from gitops.objects import Object, Sources, split
+from gitops.images import split
+from gitops.objects import Object, Sources
 from gitops.render import Answer, Job, Renderer
 from gitops.repository import Overlay, Repository
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
 from gitops.checks.context import Context, Rendered
 from gitops.config import Config
 from gitops.findings import Finding
-from gitops.objects import Object, split
-
-DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
+from gitops.images import DIGEST, split
+from gitops.objects import Object
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -43,7 +41,7 @@ def wrong(image: str, *, strict: bool) -> str:
         return "no image: a patch may have named a container that is not there"
     if tag == "latest":
         return f"{image}: `latest` is another image tomorrow"
-    if digest and not DIGEST.match(digest):
+    if digest and not DIGEST.fullmatch(digest):
         return f"{image}: a digest is sha256: and 64 hexadecimal digits"
     if not tag and not digest:
         return f"{image}: neither a tag nor a digest"

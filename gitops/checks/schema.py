@@ -72,7 +72,7 @@ def kubeconform(
     try:
         found: list[dict[str, Any]] = json.loads(done.stdout)["resources"] or []
     except (ValueError, KeyError):
-        raise programs.failed("kubeconform", (done.stderr or done.stdout).strip()) from None
+        raise programs.failure(done, "kubeconform") from None
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
@@ -11,16 +10,13 @@ from gitops import pins
 from gitops.commands.promote import finish
 from gitops.config import Config
 from gitops.errors import GitopsError
+from gitops.images import DIGEST, TAG
 from gitops.output import Output
 from gitops.pins import Release
 from gitops.promotion.judgement import Judgement, verify_signature
 from gitops.promotion.proposal import Proposal
 from gitops.repository import Repository
 from gitops.revision import Clone
-
-# The grammar of references: https://github.com/distribution/reference
-TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @click.command(short_help="Pin a published release in one environment.")

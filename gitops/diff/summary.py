@@ -9,7 +9,8 @@ from typing import Any
 
 from gitops.diff.objects import GENERATED, ObjectDiff, OverlayDiff
 from gitops.diff.values import ABSENT, Change, spelled
-from gitops.objects import Object, split
+from gitops.images import split
+from gitops.objects import Object
 
 # In the order in which they are shown.
 GROUPS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gitops import programs
+from gitops import cosign, programs
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
@@ -126,19 +126,19 @@ def verify_signature(found: Judgement, image: str, config: Config) -> None:
     """Note whether an image, by digest, has the signature that gitops.yaml asks for."""
     wanted = config.promotion
     if "cosign-key" in wanted:
-        # A key of one's own is trusted by itself: what it signs need be in no public log.
-        whose = ["--key", key_file(config, wanted["cosign-key"]), "--insecure-ignore-tlog"]
+        whose = cosign.key_options(key_file(config, wanted["cosign-key"]))
     elif {"cosign-identity", "cosign-issuer"} <= wanted.keys():
-        whose = ["--certificate-identity-regexp", pattern(wanted["cosign-identity"])]
-        whose += ["--certificate-oidc-issuer", wanted["cosign-issuer"]]
+        identity, issuer = pattern(wanted["cosign-identity"]), wanted["cosign-issuer"]
+        whose = cosign.identity_options(identity, issuer, is_pattern=True)
     else:
         found.notes.append("its signature is not looked at: gitops.yaml names no cosign-key")
         return
     hint = "gitops.yaml asks for a signature: `make .tools/cosign` builds it"
-    done = programs.run([programs.find("cosign", hint), "verify", *whose, image])
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().rpartition("\n")[2]
-        found.reasons.append(f"its signature does not verify: {said}")
+    program = programs.find("cosign", hint)
+    try:
+        cosign.run(program, "verify", *whose, image)
+    except GitopsError as error:
+        found.reasons.append(f"its signature does not verify: {error}")
     else:
         found.notes.append("its signature verifies")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from gitops.objects import without_hash
 from tests.e2e.environment import Environment
 from tests.e2e.images import Images
 from tests.e2e.load import Load
@@ -104,7 +105,7 @@ def change(environment: Environment, to: Release) -> Change:
 def steady(each: overlay.Object) -> tuple[str, str]:
     """Return an object's kind and name, a ConfigMap's without the hash of its content."""
     kind, name = each["kind"], str(each["metadata"]["name"])
-    return kind, overlay.HASH.sub("", name) if kind == "ConfigMap" else name
+    return kind, without_hash(name) if kind == "ConfigMap" else name
 
 
 def assert_exactly(environment: Environment, release: Release) -> None:

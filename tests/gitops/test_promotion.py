@@ -326,7 +326,7 @@ def test_without_cosign_a_signature_that_is_asked_for_is_not_taken_on_trust(
     result = promote(root, ledger)
 
     assert result.exit_code == 2
-    assert "cosign is not there: gitops.yaml asks for a signature" in result.output
+    assert "cosign is not installed: gitops.yaml asks for a signature" in result.output
     assert texts(root) == before
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import yaml
 
+from gitops.images import pinned
 from tools import overlay, project
 from tools.chart import sources, values
 from tools.chart.matching import OWN
 from tools.chart.templates import HEADER, Writer
-from tools.command import ROOT, ToolError, exit_with, say
+from tools.command import ROOT, exit_with, say
 from tools.release import version
 from tools.setup import schemas
 
@@ -122,8 +123,8 @@ def main() -> None:
     parser.add_argument("--image", metavar="NAME:TAG@sha256:…", help="of the release")
     parser.add_argument("--into", metavar="FOLDER", type=Path, default=ROOT / CHART)
     given = parser.parse_args()
-    if given.image and not values.IMAGE.fullmatch(given.image):
-        raise ToolError(f"{given.image} is no image: NAME:TAG@sha256:…")
+    if given.image:
+        pinned(given.image)
     write(given.into, given.image)
     say(f"wrote {given.into}")
 

@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from gitops.objects import without_hash
 from gitops.render import Job, Renderer
 from tools import overlay
 from tools.command import ROOT, ToolError
@@ -20,8 +20,6 @@ HERE = ROOT / "tools" / "chart"
 OVERLAY = HERE / "overlay"
 COMPONENTS = ROOT / "k8s" / "components"
 NAMESPACE = "<namespace>"
-# What kustomize ends a generated name with: a hash, in letters that make no words.
-HASH = re.compile(r"-[2456789bcdfghkmt]{10}$")
 
 Chosen = frozenset[str]
 Objects = dict[tuple[str, str], overlay.Object]  # by kind and name
@@ -123,7 +121,7 @@ def keyed(among: list[overlay.Object]) -> Objects:
     """Return objects by kind and name, generated names without their hash, and no Namespace."""
     text = json.dumps(among)
     for name in {each["metadata"]["name"] for each in among if each["kind"] == "ConfigMap"}:
-        text = text.replace(f'"{name}"', f'"{HASH.sub("", name)}"')
+        text = text.replace(f'"{name}"', f'"{without_hash(name)}"')
     return {
         (each["kind"], each["metadata"]["name"]): each
         for each in json.loads(text)

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from gitops.images import split
 from tools import overlay
 from tools.chart import sources
 from tools.chart.matching import Match, match
@@ -18,7 +19,6 @@ from tools.command import ROOT, ToolError
 Tree = dict[str, Any]
 
 SETTINGS = ROOT / ".env.example"
-IMAGE = re.compile(r"(?P<repository>[^@]+?)(?::(?P<tag>[^:/@]+))?(?:@(?P<digest>sha256:\w+))?")
 NAMESPACE = "slipway"  # of the base, which has none, while values are looked for
 
 
@@ -117,10 +117,8 @@ def defaults() -> Tree:
 
 def split_image(found: Tree) -> Tree:
     """Return values with the image in three parts."""
-    image = IMAGE.fullmatch(found["image"])
-    if not image:
-        raise ToolError(f"{found['image']} is no name of an image")
-    parts = {f"image.{part}": value or "" for part, value in image.groupdict().items()}
+    name, tag, digest = split(found["image"])
+    parts = {"image.repository": name, "image.tag": tag, "image.digest": digest}
     return {**{name: value for name, value in found.items() if name != "image"}, **parts}
 
 

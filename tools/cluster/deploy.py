@@ -7,7 +7,6 @@ What an earlier deployment applied and these manifests do not have is removed at
 
 import argparse
 import os
-import re
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from gitops.images import DIGEST
 from tools import overlay
 from tools.cluster import secret
 from tools.cluster.kube import Kube, connect, is_ready
@@ -25,7 +25,6 @@ from tools.command import ROOT, ToolError, exit_with, say
 
 LOCAL = "dev"  # the environment whose Secrets are made when they are missing
 UNRELEASED = f"sha256:{0:064}"  # in release/ until the first promotion
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def kustomization(

@@ -37,7 +37,7 @@ def port_forward(
             argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
     except FileNotFoundError:
-        raise ToolError(f"kubectl is not there: {MISSING}") from None
+        raise ToolError(f"kubectl is not installed: {MISSING}") from None
     with process:
         lines: queue.Queue[str | None] = queue.Queue()
         # The reader goes on to the end: a pipe that nobody empties would stop kubectl.

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import project
+from gitops.revision import Clone
 from tools.command import ToolError, say
 from tools.github.gh import gh
 
@@ -31,7 +31,7 @@ class PullRequest:
 
 def git(root: Path, *argv: str) -> str:
     """Run git with gh's credentials, which are not stored. Raises ToolError when it fails."""
-    return project.git(*CREDENTIALS, *argv, root=root)
+    return Clone(root).git(*CREDENTIALS, *argv)
 
 
 def pull_request(root: Path, branch: str) -> PullRequest | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gitops.revision import Clone
 from tools.command import ROOT, complain, run
 
 MISSING = "see https://cli.github.com"
@@ -18,8 +19,7 @@ def origin(root: Path = ROOT) -> str | None:
 
     In the clone of a fork that `gh` has made, gh itself would mean the repository forked from.
     """
-    done = run(["git", "-C", root, "remote", "get-url", "origin"])
-    found = ON_GITHUB.search(done.stdout.strip())
+    found = ON_GITHUB.search(Clone(root).origin())
     return found["repository"] if found else None
 
 

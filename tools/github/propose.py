@@ -5,14 +5,14 @@ import json
 import sys
 from typing import Any
 
-from tools import project
+from gitops.revision import Clone
 from tools.command import ROOT, ToolError, complain, exit_with, run, say
 from tools.github import branch
 
 
 def git(*arguments: str) -> str:
     """Run git in the clone and return what it prints. Raises ToolError when it fails."""
-    return project.git(*arguments, root=ROOT)
+    return Clone(ROOT).git(*arguments)
 
 
 def promote(source: str, target: str, *more: str) -> dict[str, Any]:

@@ -7,10 +7,9 @@ import argparse
 import os
 from pathlib import Path
 
-import yaml
-
+from gitops.config import Config
+from gitops.revision import Clone
 from tools import project
-from tools.cluster.revision import commit
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.release import version
 from tools.release.cosign import WORKFLOW
@@ -22,13 +21,13 @@ def check(root: Path, tag: str, main_branch: str, owner: str) -> None:
     if tag != f"v{now}":
         raise ToolError(f"the tag {tag} is not the version: pyproject.toml says {now}")
     version.notes(root, now)
-    project.demand_clean(root)
-    project.demand_history(root)
-    tagged, head = commit(tag, root), commit("HEAD", root)
+    clone = Clone(root)
+    clone.demand_clean()
+    clone.demand_history(f"whether {tag} is on {main_branch}")
+    tagged, head = clone.commit(tag), clone.commit("HEAD")
     if tagged != head:
         raise ToolError(f"{tag} is {tagged[:12]}, and this clone is at {head[:12]}")
-    main_commit = commit(main_branch, root)
-    if project.git("merge-base", tagged, main_commit, root=root) != tagged:
+    if clone.git("merge-base", tagged, clone.commit(main_branch)) != tagged:
         raise ToolError(f"{tag} ({tagged[:12]}) is not on {main_branch}: merge it first, then tag")
     if (named := project.owner(root)) != owner.lower():
         raise ToolError(f"the overlays pull the image of {named}, not of {owner}: make init OWNER=")
@@ -40,12 +39,12 @@ def demand_signer(root: Path, repository: str | None) -> None:
 
     Otherwise all would be published and signed before the first pin is refused.
     """
-    file = root / "k8s" / "gitops.yaml"
-    config = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    wanted = config.get("promotion", {}).get("cosign-identity")
+    config = Config.read(root / "k8s")
+    wanted = config.promotion.get("cosign-identity")
     ours = f"https://github.com/{repository}/{WORKFLOW}@"
     if repository and wanted and not wanted.startswith(ours):
-        raise ToolError(f"{file.relative_to(root)} asks for the signature of {wanted}: say {ours}…")
+        file = config.file.relative_to(root)
+        raise ToolError(f"{file} asks for the signature of {wanted}: it should be {ours}…")
 
 
 def main() -> None:

@@ -6,22 +6,21 @@ the signer is a workflow of GitHub, by an identity that lasts for minutes; verif
 
 import argparse
 import os
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 
+from gitops.cosign import identity_options, key_options, run
+from gitops.images import DIGEST, split
 from tools import project
-from tools.command import ROOT, ToolError, complain, exit_with, run, say
+from tools.command import ROOT, ToolError, exit_with, say
 from tools.release import version
 
 PROGRAM = ROOT / ".tools" / "cosign"
 ISSUER = "https://token.actions.githubusercontent.com"
 WORKFLOW = ".github/workflows/build-image.yaml"  # who signs: nothing else of the repository may
 TYPES = {".cdx.json": "cyclonedx", ".spdx.json": "spdxjson"}
-IMAGE = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 # cosign's own words for "no service": neither a log nor a certificate authority, and no roots.
 NO_SERVICES = ROOT / "tools" / "cosign" / "no-services.json"
 NO_ROOTS = ROOT / "tools" / "cosign" / "no-roots.json"
@@ -40,7 +39,7 @@ class Key:
 
     def verifying(self) -> list[str]:
         """Return cosign's options to verify with its public half."""
-        return ["--key", self.name, "--insecure-ignore-tlog"]
+        return key_options(self.name)
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,16 @@ class Keyless:
     def verifying(self) -> list[str]:
         """Return cosign's options to verify that this workflow signed it, at this tag."""
         name = f"https://github.com/{self.repository}/{WORKFLOW}@refs/tags/{self.tag}"
-        return ["--certificate-identity", name, "--certificate-oidc-issuer", ISSUER]
+        return identity_options(name, ISSUER)
 
 
 Signer = Key | Keyless
 
 
-def cosign(*argv: str | Path) -> CompletedProcess[str]:
-    """Run cosign. Raises ToolError with its reason when it fails."""
-    done = run([PROGRAM, *argv], missing="`make .tools/cosign` builds it")
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
-        done.stderr = said[0] if said else done.stderr
-        raise complain(done, f"cosign {argv[0]}")
-    return done
-
-
 def demand_digest(image: str) -> None:
     """Raise ToolError for an image by tag: what is signed must not be able to become another."""
-    if not IMAGE.fullmatch(image):
+    name, _, digest = split(image)
+    if not name or not DIGEST.fullmatch(digest):
         raise ToolError(f"{image}: name the image by digest, NAME@sha256:…")
 
 
@@ -94,10 +84,10 @@ def sign(image: str, signer: Signer, sboms: Sequence[Path]) -> None:
     demand_digest(image)
     options = signer.signing()
     kinds = {file: predicate(file) for file in sboms}
-    cosign("sign", "--yes", *options, image)
+    run(PROGRAM, "sign", "--yes", *options, image)
     say(f"signed {image}")
     for file, kind in kinds.items():
-        cosign("attest", "--yes", *options, "--type", kind, "--predicate", file, image)
+        run(PROGRAM, "attest", "--yes", *options, "--type", kind, "--predicate", file, image)
         say(f"attested {file.name} ({kind})")
 
 
@@ -116,7 +106,7 @@ def verify(image: str, signer: Signer, *, contents: bool) -> None:
     demand_digest(image)
     for what, argv in verification(image, signer).items():
         if contents or argv[0] == "verify":
-            cosign(*argv)
+            run(PROGRAM, *argv)
             say(f"verified {what[0].lower()}{what[1:]}")
 
 

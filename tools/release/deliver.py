@@ -7,9 +7,9 @@ import argparse
 import os
 from pathlib import Path
 
-import yaml
-
-from tools import project
+from gitops.pins import pins
+from gitops.repository import Repository
+from gitops.revision import Clone
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.github import branch
 from tools.overlay import OVERLAYS
@@ -27,27 +27,28 @@ def pinned(changed: list[str]) -> str:
 
 def declaring(root: Path, tag: str) -> list[str]:
     """Return the environments that declare the release of a tag."""
-    found = []
-    for file in sorted((root / OVERLAYS).glob("*/release/kustomization.yaml")):
-        images = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("images", [])
-        if any(each.get("newTag") == tag.removeprefix("v") for each in images):
-            found.append(file.parent.parent.name)
-    return found
+    repository, version = Repository.open(root / OVERLAYS), tag.removeprefix("v")
+    return [
+        overlay.environment
+        for overlay in repository.overlays
+        if any(pin.release.tag == version for pin in pins(repository, overlay).values())
+    ]
 
 
 def deliver(root: Path, tag: str, way: str, main_branch: str) -> None:
     """Commit the pin, and push it or propose it; what was merged before needs neither."""
     if way not in WAYS:
         raise ToolError(f"DELIVERY={way}: it is {' or '.join(WAYS)}")
-    changed = project.git("diff", "--name-only", "HEAD", root=root).splitlines()
+    clone = Clone(root)
+    changed = clone.git("diff", "--name-only", "HEAD").splitlines()
     if not changed and (environments := declaring(root, tag)):
         say(f"{tag} is declared already: {', '.join(environments)}")
         return
     file = pinned(changed)
     env = Path(file).parts[len(OVERLAYS.parts)]
     title = f"Release {tag} to {env}"
-    before = project.git("rev-parse", "HEAD", root=root)
-    project.git("commit", "--quiet", "--message", f"{title}.", "--", file, root=root)
+    before = clone.commit("HEAD")
+    clone.git("commit", "--quiet", "--message", f"{title}.", "--", file)
     try:
         if way == "push":
             branch.push(root, main_branch)
@@ -57,7 +58,7 @@ def deliver(root: Path, tag: str, way: str, main_branch: str) -> None:
             branch.propose(root, f"release/{env}-{tag}", title, body)
     except ToolError:
         # A pin that is committed here alone would look delivered to the next call.
-        project.git("reset", "--soft", before, root=root)
+        clone.git("reset", "--soft", before)
         raise
 
 

@@ -7,15 +7,13 @@ Flux each take as a source of manifests. The same manifests make the same bytes.
 import argparse
 import gzip
 import io
-import re
 import tarfile
 from pathlib import Path
 
+from gitops.images import pinned
 from tools import overlay
 from tools.cluster import deploy
-from tools.command import ROOT, ToolError, exit_with, say
-
-IMAGE = re.compile(r"(?P<newName>[^@\s]+):(?P<newTag>[^:/@\s]+)@(?P<digest>sha256:[0-9a-f]{64})")
+from tools.command import ROOT, exit_with, say
 
 
 def rendered(image: str) -> dict[str, str]:
@@ -23,11 +21,10 @@ def rendered(image: str) -> dict[str, str]:
 
     Raises ToolError for an image without tag or digest.
     """
-    found = IMAGE.fullmatch(image)
-    if not found:
-        raise ToolError(f"{image}: name the image as NAME:TAG@sha256:…")
+    name, tag, digest = pinned(image)
+    fields = {"newName": name, "newTag": tag, "digest": digest}
     return {
-        f"{env}/manifests.yaml": deploy.render(ROOT / overlay.OVERLAYS / env, found.groupdict(), [])
+        f"{env}/manifests.yaml": deploy.render(ROOT / overlay.OVERLAYS / env, fields, [])
         for env in overlay.environments()
     }
 

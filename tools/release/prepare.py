@@ -8,7 +8,7 @@ import argparse
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from tools import project
+from gitops.revision import Clone
 from tools.command import ROOT, ToolError, exit_with, say
 from tools.release import version
 
@@ -20,8 +20,9 @@ def prepare(root: Path, new: str, day: date) -> list[str]:
     clone with changes, and if there is nothing to release.
     """
     wanted = version.order(new)
-    project.demand_history(root)  # without it there are no tags, and so none that is newer
-    tags = project.git("tag", "--list", "v*", root=root).splitlines()
+    clone = Clone(root)
+    clone.demand_history("which versions are tagged")
+    tags = clone.git("tag", "--list", "v*").splitlines()
     if f"v{new}" in tags:
         raise ToolError(f"the tag v{new} exists: a version is released once")
     past = [tag[1:] for tag in tags if version.VERSION.fullmatch(tag[1:])]
@@ -29,7 +30,7 @@ def prepare(root: Path, new: str, day: date) -> list[str]:
         raise ToolError(f"{new} is older than {newest}, which is released")
     if wanted < version.order(now := version.current(root)):
         raise ToolError(f"{new} is older than {now}, which pyproject.toml says")
-    project.demand_clean(root)
+    clone.demand_clean()
     changelog = root / version.CHANGELOG
     old = changelog.read_text(encoding="utf-8")
     texts = version.replaced(root, new) | {changelog: version.released(old, new, day)}

@@ -6,7 +6,7 @@ import string
 import tempfile
 from pathlib import Path
 
-from tools import project
+from gitops.revision import Clone
 from tools.command import ROOT, ToolError, complain, run
 
 PROGRAM = ROOT / ".tools" / "gitleaks"
@@ -56,7 +56,7 @@ def check(root: Path = ROOT) -> str:
     So does a clone that lacks commits, or what is in them: nobody could say what is there.
     """
     prove()
-    project.demand_history(root)
+    Clone(root).demand_history("what every commit holds")
     found = leaks("git", root) + leaks("git", root, "--pre-commit")
     if found:
         raise ToolError(f"gitleaks: {'; '.join(found)}: withdraw it first, then take it out")

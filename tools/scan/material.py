@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from gitops.objects import Object
 from tools import overlay
 from tools.command import ROOT, run
 
@@ -73,9 +74,8 @@ class Material:
 
 def name(manifest: overlay.Object) -> str:
     """Return an object's kind and name, without the hash that changes with every setting."""
-    kind, its_name = manifest["kind"], manifest["metadata"]["name"]
-    generated = kind in ("ConfigMap", "Secret")
-    return f"{kind}/{overlay.HASH.sub('', its_name) if generated else its_name}"
+    found = Object(manifest)
+    return f"{found.kind}/{found.plain_name}"
 
 
 def path(place: Place) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from gitops.revision import Clone
 from tools import project
 from tools.command import ROOT, ToolError, exit_with, say
 
@@ -63,7 +64,7 @@ def hosted(old: dict[str, str], new: dict[str, str]) -> Rewrite:
 def changes(root: Path, rewrites: list[Rewrite]) -> dict[str, tuple[str, str]]:
     """Return the old and the new text of every committed file that changes, by its path."""
     found: dict[str, tuple[str, str]] = {}
-    for path in project.git("ls-files", "--", *PLACES, root=root).splitlines():
+    for path in Clone(root).git("ls-files", "--", *PLACES).splitlines():
         if path in EXAMPLES:
             continue
         old = new = (root / path).read_text(encoding="utf-8")
@@ -96,7 +97,7 @@ def init(root: Path, owner: str | None, host: str | None) -> int:
         rewrites.append(hosted(project.hosts(root), environments(host)))
     found = changes(root, rewrites)
     if found:
-        project.demand_clean(root)
+        Clone(root).demand_clean()
     for path, (old, new) in found.items():
         (root / path).write_text(new, encoding="utf-8")
         for line in lines(old, new):

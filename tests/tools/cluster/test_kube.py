@@ -75,7 +75,7 @@ def test_a_machine_without_kubectl_is_told_so_in_one_line(
         exit_with(deploy.main)
     assert exit_.value.code == 1
     said = capsys.readouterr().err
-    assert said.startswith("error: kubectl is not there: install kubectl")
+    assert said.startswith("error: kubectl is not installed: install kubectl")
     assert len(said.splitlines()) == 1
 
 

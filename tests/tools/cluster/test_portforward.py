@@ -68,7 +68,7 @@ def test_a_silent_forward_is_given_up(kubectl: FakeKubectl) -> None:
 def test_a_machine_without_kubectl_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with (
-        pytest.raises(ToolError, match="kubectl is not there"),
+        pytest.raises(ToolError, match="kubectl is not installed"),
         port_forward(KUBE, "slipway-dev", "service/slipway", "http"),
     ):
         pass

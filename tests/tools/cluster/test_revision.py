@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gitops.revision import Clone
 from tools import overlay
 from tools.cluster import revision
 from tools.command import ROOT, ToolError
@@ -58,9 +59,10 @@ def test_an_overlay_is_given_as_it_was_and_removed_afterwards(root: Path) -> Non
     assert not list(build.iterdir())
 
 
-def test_a_revision_is_a_tag_or_a_commit(history: Git) -> None:
+def test_a_revision_is_a_tag_or_a_commit(history: Git, root: Path) -> None:
     commit = history("rev-parse", "HEAD~1")
-    assert revision.commit("v1") == revision.commit(commit[:12]) == commit
+    clone = Clone(root)
+    assert clone.commit("v1") == clone.commit(commit[:12]) == commit
 
 
 @pytest.mark.usefixtures("history")
@@ -84,14 +86,11 @@ def test_an_unknown_revision_is_named_with_the_remedy(name: str) -> None:
         pass
 
 
-def test_a_shallow_clone_is_told_to_fetch_the_rest(
-    history: Git, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_shallow_clone_is_told_to_fetch_the_rest(history: Git, root: Path) -> None:
     shallow = root.with_name("shallow")
     history("clone", "--quiet", "--depth", "1", root.as_uri(), str(shallow))
-    monkeypatch.setattr(revision, "ROOT", shallow)
     with pytest.raises(ToolError, match="`git fetch --unshallow --tags`"):
-        revision.commit("v1")
+        Clone(shallow).commit("v1")
 
 
 @pytest.mark.usefixtures("history")

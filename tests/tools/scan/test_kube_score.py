@@ -58,7 +58,7 @@ def test_a_missing_kube_score_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(kube_score, "ROOT", tmp_path)
-    with pytest.raises(ToolError, match="kube-score is not there: `make scan` builds it"):
+    with pytest.raises(ToolError, match="kube-score is not installed: `make scan` builds it"):
         scan("")
 
 
