@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import repository
-from gitops.checks.schema import available
+from gitops.kubeconform import versions_of
 from gitops.repository import Repository as Kustomizations
 from tools.command import ROOT, exit_with, say
 from tools.setup import crds, schemas
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     rounds: int = parser.parse_args().rounds
     schemas.ensure()
-    versions = available((schemas.LOCATION,))
+    versions = versions_of((schemas.LOCATION,))
     with repositories(rounds) as found:
         rows = [each.measure(versions) for each in found]
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())

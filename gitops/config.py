@@ -8,6 +8,8 @@ external:    # what exists in the cluster, and is not made here
   - {what: "Pods/k8s-app=kube-dns", reason: ...}
 accepted:    # findings that are meant
   - {rule: inert, file: base/configmap.yaml, what: DATABASE_HOST, reason: ...}
+optional:    # components that no overlay includes, checked as a part of these overlays
+  - {what: "components/*", only: [prod], reason: ...}
 pins:
   tag-is-enough: [dev]     # overlays whose images need no digest
 schemas:
@@ -38,6 +40,7 @@ ENTRIES = {
     "parity": ({"what", "only", "reason"}, set[str]()),
     "external": ({"what", "reason"}, {"only"}),
     "accepted": ({"rule", "what", "reason"}, {"file"}),
+    "optional": ({"what", "only", "reason"}, set[str]()),
 }
 TEXTS = {"promotion": {"soak", "cosign-key", "cosign-identity", "cosign-issuer"}}
 SETTINGS = {"pins": {"tag-is-enough"}, "schemas": {"locations", "kubernetes"}}
@@ -68,6 +71,7 @@ class Config:
     parity: list[Entry] = field(default_factory=list)
     external: list[Entry] = field(default_factory=list)
     accepted: list[Entry] = field(default_factory=list)
+    optional: list[Entry] = field(default_factory=list)
     tag_is_enough: tuple[str, ...] = TAG_IS_ENOUGH
     locations: tuple[str, ...] = ()
     kubernetes: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from typing import Any
 RULES = {
     "render": "an overlay that kustomize refuses to render",
     "patch": "an operation of a JSON patch with a member missing or unknown",
+    "deprecated": "a field of a kustomization that kustomize warns of",
     "inert": "an override that changes nothing in any overlay",
     "parity": "an object or key that only some overlays have, without a declared reason",
     "pin": "an image without the tag or digest that its overlay needs",

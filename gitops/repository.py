@@ -7,7 +7,7 @@ depth: bases, components, and itself.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +72,10 @@ class Overlay:
     name: str
     top: Kustomization
     tree: tuple[Kustomization, ...]
+    # Of one that is rendered to check a component that no overlay includes (gitops.optional): what
+    # is read instead of the disk, and that component.
+    files: Mapping[Path, str] = field(default_factory=dict)
+    component: Kustomization | None = None
 
     @property
     def folder(self) -> Path:

@@ -18,9 +18,8 @@ status: $(READY) .tools/renderer ## Compare what git declares with what runs: CO
 	@$(PYTHON) -m gitops status k8s $(if $(CONTEXT),--context $(CONTEXT)) $(ARGS)
 
 .PHONY: validate
-validate: $(READY) .tools/kustomize .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Check the overlays, and validate them and each component against the four newest Kubernetes minors, offline
-	@$(PYTHON) -m gitops check k8s --skip schema
-	@$(PYTHON) -m tools.validate
+validate: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Check the overlays, and validate them and each component against the four newest Kubernetes minors, offline
+	@$(PYTHON) -m gitops check k8s
 
 .PHONY: mutants
 mutants: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Misspell each name in the overlays in turn, and check that `make check` finds it (a minute)

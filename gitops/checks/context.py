@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from gitops import optional
 from gitops.config import Config
 from gitops.findings import Finding
 from gitops.images import split
@@ -63,18 +64,29 @@ class Context:
     base: str | None = None  # the git revision to compare with
     locations: tuple[str, ...] = ()  # of schemas, as kubeconform takes them
     kubernetes: tuple[str, ...] = ()
-    skipped: dict[str, str] = field(default_factory=dict)  # rule: why it was not looked at
+    validated: tuple[str, ...] = ()  # the Kubernetes versions that the schemas were of
+    skipped: dict[str, str] = field(default_factory=dict)  # rule: why it was not checked
+
+    @cached_property
+    def variants(self) -> tuple[Overlay, ...]:
+        """The overlays with one component more, for each that none includes."""
+        return tuple(optional.variants(self.repository, self.config))
 
     @cached_property
     def answers(self) -> dict[Overlay, Answer]:
-        """What the renderer said of each overlay."""
-        overlays = self.repository.overlays
-        answers = self.renderer.render(Job(each.folder) for each in overlays)
+        """What the renderer answered for each overlay and each variant of one."""
+        overlays = (*self.repository.overlays, *self.variants)
+        answers = self.renderer.render(Job(each.folder, each.files) for each in overlays)
         return dict(zip(overlays, answers, strict=True))
 
     @cached_property
+    def applied(self) -> list[Rendered]:
+        """The overlays that render, without variants."""
+        return [each for each in self.rendered if each.overlay.component is None]
+
+    @cached_property
     def rendered(self) -> list[Rendered]:
-        """The overlays that render."""
+        """The overlays and variants that render."""
         return [
             Rendered(
                 overlay,

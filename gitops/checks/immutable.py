@@ -51,9 +51,9 @@ def check(context: Context) -> Iterator[Finding]:
 
 def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
     """Yield what differs between the overlays now and in a copy of the whole repository."""
-    then = {each: copy / each.overlay.folder.relative_to(top) for each in context.rendered}
+    then = {each: copy / each.overlay.folder.relative_to(top) for each in context.applied}
     # An overlay that is new has nothing in any cluster yet.
-    there = [each for each in context.rendered if then[each].is_dir()]
+    there = [each for each in context.applied if then[each].is_dir()]
     for rendered, answer in zip(
         there, context.renderer.render(Job(then[each]) for each in there), strict=True
     ):

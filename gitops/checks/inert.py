@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from gitops.checks.context import Context
 from gitops.findings import Finding
@@ -32,16 +33,20 @@ def check(context: Context) -> Iterator[Finding]:
 
 def collect(context: Context) -> Users:
     """Return every override with the overlays that include it and render."""
-    rendered = {each.overlay for each in context.rendered}
+    rendered = {each.overlay for each in context.applied}
+    variants = {each.overlay for each in context.rendered} - rendered
     # Each rendering would fetch it again.
     remote = {each for each in rendered if any(part.is_remote for part in each.tree)}
     if remote:
         names = ", ".join(sorted(each.name for each in remote))
         context.skipped["inert"] = f"in {names}, which include what must be fetched"
     rendered -= remote
+    variants = {each for each in variants if not any(part.is_remote for part in each.tree)}
     found: dict[tuple[object, ...], tuple[Override, list[Overlay]]] = {}
     for kustomization in context.repository.kustomizations.values():
+        # A variant is asked only about what is in no overlay.
         users = [each for each in rendered if kustomization in each.tree]
+        users = users or [each for each in variants if kustomization in each.tree]
         users.sort(key=lambda overlay: overlay.name)
         if not users:
             continue
@@ -85,7 +90,7 @@ def is_certain(context: Context, each: Override) -> bool:
 def without_effect(context: Context, among: Users, before: dict[Overlay, str]) -> set[Override]:
     """Return those without which each of the given overlays renders to the same."""
     pairs = [(each, overlay) for each, overlays in among.items() for overlay in overlays]
-    jobs = [Job(overlay.folder, dict([each.edit]), digest=True) for each, overlay in pairs]
+    jobs = [Job(overlay.folder, edited(overlay, each), digest=True) for each, overlay in pairs]
     answers = context.renderer.render(jobs)
     effective = {
         each
@@ -94,6 +99,11 @@ def without_effect(context: Context, among: Users, before: dict[Overlay, str]) -
         if answer.error or answer.digest != before[overlay]
     }
     return set(among) - effective
+
+
+def edited(overlay: Overlay, without: Override) -> dict[Path, str]:
+    """Return the files to render an overlay from without an override."""
+    return {**overlay.files, **dict([without.edit])}
 
 
 def digests(context: Context) -> dict[Overlay, str]:
@@ -111,7 +121,7 @@ def dropped_digests(context: Context, among: Users) -> Iterator[Finding]:
         if context.of(overlay).has_digests
     ]
     answers = context.renderer.render(
-        Job(overlay.folder, dict([each.edit])) for each, overlay in pairs
+        Job(overlay.folder, edited(overlay, each)) for each, overlay in pairs
     )
     for (each, overlay), answer in zip(pairs, answers, strict=True):
         lost = images(answer) - images(context.answers[overlay])

@@ -15,7 +15,7 @@ Having = dict[str, dict[str, tuple[Rendered, Object]]]  # what: overlay: where
 
 def check(context: Context) -> Iterator[Finding]:
     """Yield what some overlays of a family have and others have not."""
-    for family in families(context.rendered):
+    for family in families(context.applied):
         names = [each.overlay.name for each in family]
         found = holdings(family)
         for what, having in found.items():

@@ -15,7 +15,8 @@ from gitops.objects import Object
 def check(context: Context) -> Iterator[Finding]:
     """Yield each image that is not pinned as its overlay needs it."""
     for rendered in context.rendered:
-        strict = needs_digest(context.config, rendered)
+        folder = context.repository.relative(rendered.overlay.folder)
+        strict = not is_tag_enough(context.config, folder)
         for each in rendered.objects:
             for container in each.containers():
                 image = str(container.get("image") or "")
@@ -24,13 +25,8 @@ def check(context: Context) -> Iterator[Finding]:
                     yield finding(rendered, each, image or str(container.get("name")), message)
 
 
-def needs_digest(config: Config, rendered: Rendered) -> bool:
-    """Tell whether an overlay's images need a digest: those of development do not."""
-    return not is_tag_enough(config, rendered.overlay.name)
-
-
 def is_tag_enough(config: Config, overlay: str) -> bool:
-    """Tell whether a tag pins well enough in an overlay, by its name or a part of its path."""
+    """Tell whether an image needs no digest in an overlay, by its name or a part of its path."""
     return not {*PurePath(overlay).parts, overlay}.isdisjoint(config.tag_is_enough)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from gitops.checks import (
+    deprecated,
     immutable,
     inert,
     operations,
@@ -24,6 +26,7 @@ Check = Callable[[Context], Iterator[Finding]]
 CHECKS: dict[str, tuple[Check, ...]] = {
     "render": (render.check,),
     "patch": (operations.check,),
+    "deprecated": (deprecated.check,),
     "dangling": (references.check, selectors.check),
     "pin": (pins.check,),
     "parity": (parity.check,),
@@ -52,8 +55,16 @@ def run(
         if validated:
             tell("looking for: schema")
             found += validated.result()
-    kept = [each for each in merged(found) if not is_accepted(context, each)]
+    own = [without_variants(context, each) for each in merged(found)]
+    kept = [each for each in own if not is_accepted(context, each)]
     return sorted([*kept, *stale(context, rules)])
+
+
+def without_variants(context: Context, finding: Finding) -> Finding:
+    """Return a finding without variants, if an overlay has it too."""
+    names = {each.name for each in context.repository.overlays}
+    own = tuple(name for name in finding.overlays if name in names)
+    return replace(finding, overlays=own) if own else finding
 
 
 def is_accepted(context: Context, finding: Finding) -> bool:
@@ -73,6 +84,7 @@ def stale(context: Context, rules: set[str]) -> Iterator[Finding]:
     config = context.config
     entries = config.parity if "parity" in rules else []
     entries = entries + (config.external if "dangling" in rules else [])
+    entries += config.optional
     entries += [e for e in config.accepted if e.rule in rules and e.rule not in context.skipped]
     for each in entries:
         if not each.used:

@@ -1,42 +1,55 @@
-"""Schemas: each object is valid for each Kubernetes version, as kubeconform sees it."""
+"""Schemas: each object is valid for each Kubernetes version, as kubeconform judges it."""
 
 from __future__ import annotations
 
-import json
-import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from gitops import programs
+from gitops import kubeconform, optional
 from gitops.checks.context import Context
 from gitops.findings import Finding
+from gitops.kubeconform import Verdict
 from gitops.objects import Object
 
-VERSION = "{{.NormalizedKubernetesVersion}}"
-# kubeconform tells every fault of an object in one text, each after the place where it is.
-FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
+NEWEST = ("master",)  # kubeconform's own default
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield each fault, with the versions that it is one in."""
+    """Yield each fault, with the Kubernetes versions that it is one in."""
     locations = context.locations or tuple(
         resolved(each, context.config.file.parent) for each in context.config.locations
     )
     if not locations:
         context.skipped["schema"] = "no --schema-location, and none in gitops.yaml"
         return
-    versions = context.kubernetes or context.config.kubernetes or available(locations)
+    declared = context.kubernetes or context.config.kubernetes
+    versions = declared or kubeconform.versions_of(locations) or NEWEST
+    context.validated = versions
     with tempfile.TemporaryDirectory(prefix="gitops-") as folder:
-        files = []
-        for number, each in enumerate(context.rendered):
-            files.append(Path(folder) / f"{number}.yaml")
-            files[-1].write_text(each.yaml, encoding="utf-8")
+        files = [Path(folder) / f"{number}.yaml" for number in range(len(context.rendered))]
+        for file, each in zip(files, context.rendered, strict=True):
+            file.write_text(each.yaml, encoding="utf-8")
+
+        def validate(version: str) -> list[Verdict]:
+            return kubeconform.validate(supported(context, files, version), version, locations)
+
         with ThreadPoolExecutor() as pool:
-            answers = pool.map(lambda version: kubeconform(version, locations, files), versions)
-            yield from findings(context, dict(zip(versions, answers, strict=True)))
+            verdicts = dict(zip(versions, pool.map(validate, versions), strict=True))
+    yield from findings(context, verdicts)
+
+
+def supported(context: Context, files: list[Path], version: str) -> list[Path]:
+    """Return the files of the overlays, and of the components that are for a version."""
+    found = []
+    for file, each in zip(files, context.rendered, strict=True):
+        if optional.supports(each.overlay, version):
+            found.append(file)
+        elif each.overlay.component:
+            name = context.repository.relative(each.overlay.component.folder)
+            context.skipped[f"schema of {name}"] = f"Kubernetes {version}: it needs a newer one"
+    return found
 
 
 def resolved(location: str, folder: Path) -> str:
@@ -45,49 +58,15 @@ def resolved(location: str, folder: Path) -> str:
     return location if outside else str(folder / location)
 
 
-def available(locations: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the versions that the locations on disk have, newest first, or kubeconform's own."""
-    found: set[tuple[int, ...]] = set()
-    for each in locations:
-        before, version, _ = each.partition(VERSION)
-        if version and Path(before).is_dir():
-            names = [
-                re.fullmatch(r"v(\d+)\.(\d+)\.(\d+)", path.name) for path in Path(before).iterdir()
-            ]
-            found |= {tuple(map(int, match.groups())) for match in names if match}
-    return tuple(".".join(map(str, each)) for each in sorted(found, reverse=True)) or ("master",)
-
-
-def kubeconform(
-    version: str, locations: tuple[str, ...], files: list[Path]
-) -> list[dict[str, Any]]:
-    """Return what kubeconform says of the objects in some files."""
-    argv = [
-        *(programs.find("kubeconform", "`make .tools/kubeconform` builds it"), "-strict"),
-        *("-output", "json", "-kubernetes-version", version),
-    ]
-    for each in locations:
-        argv += ["-schema-location", each]
-    done = programs.run([*argv, *files])
-    try:
-        found: list[dict[str, Any]] = json.loads(done.stdout)["resources"] or []
-    except (ValueError, KeyError):
-        raise programs.failure(done, "kubeconform") from None
-    return found
-
-
-def findings(context: Context, answers: dict[str, list[dict[str, Any]]]) -> Iterator[Finding]:
+def findings(context: Context, verdicts: dict[str, list[Verdict]]) -> Iterator[Finding]:
     """Yield each fault once, with the versions that have it."""
-    faults: dict[tuple[int, str, str, str], list[str]] = {}
-    for version, answer in answers.items():
+    versions: dict[tuple[int, str, str, str], list[str]] = {}
+    for version, answer in verdicts.items():
         for each in answer:
-            said = each["msg"] or each["status"]
-            for fault in FAULT.findall(said) or [said]:
-                key = int(Path(each["filename"]).stem), each["kind"], each["name"], fault
-                faults.setdefault(key, []).append(version)
-    for (number, kind, name, fault), versions in faults.items():
-        rendered = context.rendered[number]
-        reason = " ".join(fault.split())
-        message = f"{kind} {name}: {reason} (Kubernetes {', '.join(versions)})"
+            for fault in each.faults:
+                key = int(Path(each.file).stem), each.kind, each.name, fault
+                versions.setdefault(key, []).append(version)
+    for (number, kind, name, fault), having in versions.items():
+        message = f"{kind} {name}: {fault} (Kubernetes {', '.join(having)})"
         thing = Object({"kind": kind, "metadata": {"name": name}})
-        yield rendered.finding("schema", message, thing)
+        yield context.rendered[number].finding("schema", message, thing)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from gitops import optional
 from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
 from gitops.config import Config
@@ -56,6 +57,7 @@ def check(
     \b
     render      an overlay that kustomize refuses to render
     patch       an operation of a JSON patch with a member missing or unknown
+    deprecated  a field of a kustomization that kustomize warns of
     inert       an override (patch, image, label, literal, ...) that changes nothing in any overlay
     parity      an object or key that only some overlays have, without a declared reason
     pin         an image without the tag or digest that its overlay needs
@@ -81,17 +83,29 @@ def check(
             repository, Config.read(repository.root), renderer, base, locations, kubernetes
         )
         asked = [rule for rule in rules or CHECKS if rule not in skip]
+        if missed := unchecked(context):
+            context.skipped["components"] = missed
         found = run(context, asked, output.progress)
     show(output, context, found, path, time.monotonic() - start)
     output.document(
         {
             "path": str(path),
             "overlays": [each.name for each in repository.overlays],
+            "components": [each.name for each in context.variants],
+            "kubernetes": context.validated,
             "findings": [each.document(repository.root) for each in found],
             "skipped": context.skipped,
         }
     )
     command.exit(1 if found else 0)
+
+
+def unchecked(context: Context) -> str:
+    """Return which components are not checked, and why."""
+    checked = {each.component for each in context.variants}
+    components = [each for each in optional.unused(context.repository) if each not in checked]
+    names = ", ".join(context.repository.relative(each.folder) for each in components)
+    return f"{names}: in no overlay, nor under `optional` in gitops.yaml" if names else ""
 
 
 def show(
@@ -109,8 +123,17 @@ def show(
                 output.say(faint(f"      {each.hint}"))
         output.say()
     for rule, reason in context.skipped.items():
-        output.say(faint(f"not looked at: {rule}: {reason}"))
-    among = len(context.repository.overlays)
-    count = f"{len(found)} finding{'s' * (len(found) != 1)}"
-    said = f"{count} in {among} overlay{'s' * (among != 1)}, {seconds:.1f} s"
-    output.say(red(said) if found else green(said))
+        output.say(faint(f"not checked: {rule}: {reason}"))
+    checked = counted(len(context.repository.overlays), "overlay")
+    if context.variants:
+        components = {each.component for each in context.variants}
+        checked += f" and {counted(len(components), 'component')}"
+    if context.validated:
+        checked += f", against Kubernetes {', '.join(context.validated)}"
+    summary = f"{counted(len(found), 'finding')} in {checked}, {seconds:.1f} s"
+    output.say(red(summary) if found else green(summary))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tools import overlay, validate
+from tests.manifests import faults
+from tools import overlay
 from tools.command import ROOT
 from tools.setup import schemas
 
@@ -133,9 +134,9 @@ def test_the_sync_windows_of_the_example_are_valid() -> None:
     (version, *_) = schemas.ensure()
 
     assert len(yaml.safe_load(enabled)["spec"]["syncWindows"]) == 1
-    assert validate.check(enabled, version).faults == []
+    assert faults(enabled, version) == []
     broken = enabled.replace("manualSync: true", "manualSync: often")
-    assert validate.check(broken, version).faults
+    assert faults(broken, version)
 
 
 def test_the_readme_says_why_how_to_enable_and_how_to_verify() -> None:

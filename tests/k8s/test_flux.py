@@ -10,7 +10,8 @@ import pytest
 from api.domain.events.adapter import Received
 from api.domain.events.adapters.flux import FLUX
 from api.domain.events.interpret import interpret
-from tools import overlay, project, validate
+from tests.manifests import faults
+from tools import overlay, project
 from tools.command import ROOT
 from tools.setup import schemas
 
@@ -138,4 +139,4 @@ def test_a_damaged_object_is_not_valid(now: str, then: str) -> None:
     text = overlay.render(FOLDER)
     pattern = re.compile(re.sub(r"\n\s+", r"\\n\\s+", now))
     assert pattern.search(text)
-    assert validate.check(pattern.sub(then, text), schemas.ensure()[0]).faults
+    assert faults(pattern.sub(then, text), schemas.ensure()[0])

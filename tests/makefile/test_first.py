@@ -55,7 +55,7 @@ RUN = (
     ("render ENV=prod", "kind: Deployment"),
     ("check", "0 findings"),
     ("diff BASE=HEAD", "nothing differs"),
-    ("validate", "paths are valid for Kubernetes"),
+    ("validate", "against Kubernetes"),
     ("chart", "wrote"),
     ("format", ""),
     ("doctor", "renderer"),

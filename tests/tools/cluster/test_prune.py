@@ -3,12 +3,13 @@ from typing import Any
 
 import pytest
 
+from gitops import optional
+from gitops.repository import Repository
 from tests.tools.conftest import FakeKubectl
 from tools import overlay
 from tools.cluster import prune
 from tools.cluster.kube import Kube
-from tools.command import ToolError
-from tools.validate import optional
+from tools.command import ROOT, ToolError
 
 KUBE = Kube("laptop")
 NAMESPACE = "slipway-dev"
@@ -162,7 +163,9 @@ def resource(found: overlay.Object) -> str:
 
 
 def test_whatever_an_overlay_or_component_brings_can_be_found_again() -> None:
-    texts = [overlay.render_with(folder.name, "staging") for folder in optional()]
+    components = optional.unused(Repository.open(ROOT / "k8s"))
+    texts = [overlay.render_with(each.folder.name, "staging") for each in components]
+    assert texts
     brought = [each for text in texts for each in overlay.objects(text)]
     brought += [each for env in overlay.environments() for each in overlay.rendered(env)]
     for each in brought:

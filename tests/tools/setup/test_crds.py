@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools import validate
+from tests.manifests import faults
 from tools.command import ROOT, ToolError
 from tools.setup import crds, schemas
 
@@ -83,8 +83,8 @@ def test_a_damaged_custom_resource_is_not_valid(now: str, then: str, fault: str)
     path = ROOT / "k8s" / "components" / "external-secrets" / "externalsecret.yaml"
     text = path.read_text(encoding="utf-8")
     version = schemas.ensure()[0]
-    assert validate.check(text, version).faults == []
-    assert fault in " ".join(validate.check(text.replace(now, then), version).faults)
+    assert faults(text, version) == []
+    assert fault in " ".join(faults(text.replace(now, then), version))
 
 
 def test_a_module_that_cannot_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

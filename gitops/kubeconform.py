@@ -1,0 +1,75 @@
+"""kubeconform, which validates manifests against the schemas of a Kubernetes version."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gitops import programs
+
+HINT = "`make .tools/kubeconform` builds it"
+VERSION = "{{.NormalizedKubernetesVersion}}"
+# A message holds every fault of an object, each after the place where it is.
+FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
+EMPTY = ""  # the status of a document of comments only
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What kubeconform says of one object; without faults it is valid."""
+
+    file: str
+    kind: str
+    name: str
+    faults: tuple[str, ...]
+
+    @classmethod
+    def of(cls, resource: dict[str, Any]) -> Verdict:
+        """Return the verdict of an entry of kubeconform's output."""
+        is_valid = resource["status"] == "statusValid"
+        faults = () if is_valid else tuple(split(resource["msg"] or resource["status"]))
+        return cls(resource["filename"], resource["kind"], resource["name"], faults)
+
+
+def validate(files: Sequence[Path], version: str, locations: Sequence[str]) -> list[Verdict]:
+    """Return a verdict for each object in some files; an object of an unknown kind is a fault too.
+
+    `locations` are those of schemas, as kubeconform's -schema-location takes them.
+    Raises GitopsError if there is no kubeconform, or it fails.
+    """
+    program = programs.find("kubeconform", HINT)
+    argv = [program, "-strict", "-verbose", "-output", "json", "-kubernetes-version", version]
+    for location in locations:
+        argv += ["-schema-location", location]
+    done = programs.run([*argv, *files])
+    try:
+        resources = json.loads(done.stdout)["resources"] or []
+    except (ValueError, KeyError):
+        raise programs.failure(done, "kubeconform") from None
+    verdicts = [Verdict.of(each) for each in resources if each["status"] != EMPTY]
+    if done.returncode and not any(verdict.faults for verdict in verdicts):
+        raise programs.failure(done, "kubeconform")
+    return verdicts
+
+
+def split(message: str) -> Iterator[str]:
+    """Yield the faults that a message of kubeconform lists, each in one line."""
+    for fault in FAULT.findall(message) or [message]:
+        yield " ".join(fault.split())
+
+
+def versions_of(locations: Sequence[str]) -> tuple[str, ...]:
+    """Return the versions for which there are schemas on disk, newest first; none if none are."""
+    found: set[tuple[int, ...]] = set()
+    for location in locations:
+        folder, version, _ = location.partition(VERSION)
+        if version and Path(folder).is_dir():
+            names = [
+                re.fullmatch(r"v(\d+)\.(\d+)\.(\d+)", path.name) for path in Path(folder).iterdir()
+            ]
+            found |= {tuple(map(int, match.groups())) for match in names if match}
+    return tuple(".".join(map(str, each)) for each in sorted(found, reverse=True))
