@@ -84,7 +84,7 @@ format: $(READY) ## Format the Python files
 
 .PHONY: doctor
 doctor: $(READY) .tools/kustomize .tools/renderer ## Report which programs are installed, how to get the missing ones, and what is not configured yet
-	@$(PYTHON) -m gitops doctor; status=$$?; echo; $(PYTHON) -m tools.setup.doctor && exit $$status
+	@$(PYTHON) -m tools.setup.doctor
 
 ##@ Manifests
 .PHONY: render

@@ -1,6 +1,7 @@
-"""Tell what a team has still to fill in before the repository is its own and can be released.
+"""List the programs that are installed, and what a team must still fill in to release its fork.
 
-Nothing here is a failure: dev runs without any of it, staging and prod do not.
+Only a missing program is a failure. What remains to be filled in is none: dev runs without any of
+it, staging and prod do not.
 """
 
 import ipaddress
@@ -9,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitops.doctor import inspect
+from gitops.output import Output
 from tools import overlay, project
 from tools.cluster.deploy import UNRELEASED
-from tools.command import ROOT, exit_with, say
+from tools.command import ROOT, ToolError, exit_with, say
 
 # Wider than this, a range is the placeholder that lets any private address be the database's.
 SUBNET = 16
@@ -76,6 +79,10 @@ def ledger() -> Iterator[Step]:
 
 def main() -> None:
     """Run the tool."""
+    output, found = Output(as_json=False), inspect()
+    for each in found:
+        output.say(str(each))
+    output.say()
     steps = [*ownership(ROOT)]
     for env in overlay.environments():
         steps += environment(env, overlay.rendered(env))
@@ -83,6 +90,8 @@ def main() -> None:
     for step in steps:
         say(f"remains  {step}")
     say(f"{len(steps)} steps remain" if steps else "nothing remains: this repository is your own")
+    if missing := [each.name for each in found if not each.is_well]:
+        raise ToolError(f"not installed: {', '.join(missing)}")
 
 
 if __name__ == "__main__":
