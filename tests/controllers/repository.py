@@ -1,20 +1,15 @@
 """A git repository with this working tree, which Argo CD reads and the tests push to."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import yaml
 
+from tests import clone
 from tools import overlay
-from tools.command import ROOT, run
 
 BRANCH = "main"
-OPTIONS = (
-    *("-c", "user.name=controllers", "-c", "user.email=controllers@example.com"),
-    # All at once: a simple server takes no push in chunks.
-    *("-c", "http.postBuffer=104857600"),
-)
+OPTIONS = ("-c", "http.postBuffer=104857600")  # a simple server takes no push in chunks
 
 
 class Repository:
@@ -25,28 +20,15 @@ class Repository:
         self.folder = folder
 
     def git(self, *args: str) -> str:
-        done = run(["git", *OPTIONS, *args], cwd=self.folder)
-        assert done.returncode == 0, f"git {args[0]}: {done.stderr}"
-        return done.stdout.strip()
+        return clone.git(self.folder, *OPTIONS, *args)
 
     def create(self) -> None:
         """Copy what git knows, or would, of the working tree; nothing is pushed yet."""
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-            cwd=ROOT,
-            capture_output=True,
-            check=True,
-        )
-        for name in listed.stdout.decode().split("\0"):
-            if name and (ROOT / name).is_file():
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, self.folder / name)
-        self.git("init", "--quiet", f"--initial-branch={BRANCH}")
+        clone.copy(self.folder, built=False)
 
     def push(self, message: str) -> str:
         """Commit all there is, push it, and return the commit."""
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
+        clone.commit(self.folder, message)
         self.git("push", "--quiet", "--force", self.url, BRANCH)
         return self.git("rev-parse", "HEAD")
 

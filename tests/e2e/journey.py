@@ -14,8 +14,8 @@ from typing import Any
 from gitops import pins
 from gitops.pins import Release
 from gitops.repository import Repository
+from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served
-from tests.gitops.test_promotion import commit, git
 from tools import overlay
 from tools.cluster import rollout
 from tools.cluster.kube import Kube

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clone import commit, copy, git
 from tests.tools.chart.comparison import helm, of_kustomize
-from tests.tools.clone import commit, copy, git
 from tools import overlay
 from tools.command import ROOT
 from tools.scan import trivy

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from gitops.objects import without_hash
+from gitops.revision import Clone
 from tests.e2e.environment import Environment
 from tests.e2e.images import Images
 from tests.e2e.load import Load
@@ -22,7 +23,7 @@ from tools.cluster.deploy import LOCAL
 from tools.cluster.kube import Kube
 from tools.cluster.probe import INGRESS
 from tools.cluster.prune import APPLIED, OF_CLUSTER, configmaps, is_of
-from tools.command import ROOT, run
+from tools.command import ROOT, ToolError
 
 GAP = r" 503: | 404: b'404 page not found"
 REQUESTS = 40  # before and after each change, so that each release writes on its own
@@ -45,17 +46,15 @@ class Change:
     pruned: int
 
 
-def git(*args: str) -> str:
-    """Return what git prints, or nothing when it fails."""
-    done = run(["git", "-C", ROOT, *args])
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
 def previous() -> str:
-    if git("rev-parse", "--is-shallow-repository") == "true":
-        pytest.fail("a shallow clone has no release before: `git fetch --unshallow --tags`")
-    first = ("log", "--format=%H", "--diff-filter=A", "--", "k8s/base/kustomization.yaml")
-    return git("describe", "--tags", "--abbrev=0", "HEAD^") or git(*first).splitlines()[-1]
+    """Return the newest tag before this commit, or the first commit that can be deployed."""
+    clone = Clone(ROOT)
+    clone.demand_history("the release before this one")
+    try:
+        return clone.git("describe", "--tags", "--abbrev=0", "HEAD^")
+    except ToolError:  # there is no tag yet
+        added = ("--diff-filter=A", "--", "k8s/base/kustomization.yaml")
+        return clone.git("log", "--format=%H", *added).splitlines()[-1]
 
 
 @pytest.fixture(scope="module")

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.clone import commit, git
 from tests.gitops.conftest import Check
 from tools.setup import schemas
 
 MORE = "base/more.yaml"
 
 
-def git(folder: Path, *argv: str) -> None:
-    identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
-    subprocess.run(["git", *identity, *argv], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture
 def committed(copy: Callable[[str], Path]) -> Path:
     root = copy("layered")
     git(root, "init", "--quiet")
-    git(root, "add", ".")
-    git(root, "commit", "--quiet", "--message", "before")
+    commit(root)
     return root
 
 

@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 from gitops.cli import cli
 from gitops.declarations import web_address
 from gitops.errors import GitopsError
+from tests.clone import git
 from tests.gitops.ledger import Served
-from tests.gitops.test_promotion import ONE, THREE, TWO, git, release, write
+from tests.gitops.test_promotion import ONE, THREE, TWO, release, write
 
 HOME = "https://git.example.com/acme/gitops"
 OVERLAY = "resources: [../../base]\ncomponents: [release]\n"

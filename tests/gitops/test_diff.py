@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from gitops.cli import cli
 from gitops.diff.markdown import LIMIT
 from gitops.diff.values import ABSENT, Change, compare
+from tests.clone import commit, git
 from tools.command import ROOT
 
 HPA = "HorizontalPodAutoscaler"
@@ -25,16 +26,6 @@ secretGenerator:
   - name: keys
     literals: [PASSWORD=hunter2]
 """
-
-
-def git(root: Path, *argv: str) -> None:
-    names = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *names, *argv], cwd=root, check=True, capture_output=True)
-
-
-def commit(root: Path) -> None:
-    git(root, "add", "--all")
-    git(root, "commit", "--message", "A step.")
 
 
 @pytest.fixture

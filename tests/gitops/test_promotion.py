@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from click.testing import CliRunner, Result
 from gitops import programs
 from gitops.cli import cli
 from gitops.promotion.judgement import brief, pattern
+from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served, served
 
 ONE, TWO, THREE = (f"sha256:{digit * 64}" for digit in "123")
@@ -64,24 +64,6 @@ def ledger(ledger: Served) -> Served:
 def write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-
-
-def git(root: Path, *argv: str, **environment: str) -> str:
-    names = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-    done = subprocess.run(
-        ["git", *names, *argv],
-        cwd=root,
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-    )
-    return done.stdout.strip()
-
-
-def commit(root: Path) -> None:
-    git(root, "add", "--all")
-    git(root, "commit", "--message", "A step.")
 
 
 def release(root: Path, name: str) -> Path:

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gitops.cli import cli
+from tests.clone import commit, git
 from tests.gitops.ledger import Served
-from tests.gitops.test_promotion import ONE, TWO, commit, git, write
+from tests.gitops.test_promotion import ONE, TWO, write
 
 DEPLOYMENT = """\
 apiVersion: apps/v1

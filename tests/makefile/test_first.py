@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clone import commit, copy, git
 from tests.makefile.files import DOCUMENTED
-from tests.tools.clone import commit, copy, git
 from tools.command import ROOT
 
 UV = """#!/bin/sh -e

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.clone import copy
 from tests.makefile.files import DOCUMENTED, FILES
 from tests.makefile.reach import entry, reached
 from tests.makefile.recipes import Step, buildable, dry_run, opened, steps
-from tests.tools.clone import copy
 from tests.workflows.files import TEXTS, calls, parsed
 from tools.command import ROOT
 

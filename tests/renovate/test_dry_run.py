@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.clone import commit, copy, git
 from tests.renovate.dry_run import Report, dry_run, validate
 from tests.renovate.github import GitHub, served
-from tests.tools.clone import commit, copy, git
-from tools import project
 from tools.command import ROOT
 
 CONFIG = (ROOT / "renovate.json5").read_text(encoding="utf-8")
@@ -62,9 +61,7 @@ def written(folder: Path, github: GitHub, edit: Callable[[str], str] = str) -> N
 
 
 def tracked(pattern: str) -> set[str]:
-    return set(
-        project.git("ls-files", "--cached", "--others", "--exclude-standard", pattern).split()
-    )
+    return set(git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", pattern).split())
 
 
 def test_the_configuration_is_valid_and_as_this_version_writes_it(folder: Path) -> None:

@@ -1,25 +1,17 @@
-import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gitops.revision import Clone
+from tests import clone
 from tools import overlay
 from tools.cluster import revision
 from tools.command import ROOT, ToolError
 
 Git = Callable[..., str]
 OVERLAY = "k8s/overlays/dev/kustomization.yaml"
-
-
-def git_in(folder: Path) -> Git:
-    def git(*args: str) -> str:
-        identity = ("-c", "user.name=x", "-c", "user.email=x@example.com")
-        command = ["git", "-C", str(folder), *identity, *args]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    return git
 
 
 @pytest.fixture
@@ -33,7 +25,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def history(root: Path) -> Git:
     """A repository with three commits: without manifests, v1, and another one after it."""
-    git = git_in(root)
+    git = partial(clone.git, root)
     git("init", "--quiet")
     git("commit", "--quiet", "--allow-empty", "--message", "empty")
     git("tag", "empty")
@@ -61,8 +53,8 @@ def test_an_overlay_is_given_as_it_was_and_removed_afterwards(root: Path) -> Non
 
 def test_a_revision_is_a_tag_or_a_commit(history: Git, root: Path) -> None:
     commit = history("rev-parse", "HEAD~1")
-    clone = Clone(root)
-    assert clone.commit("v1") == clone.commit(commit[:12]) == commit
+    found = Clone(root)
+    assert found.commit("v1") == found.commit(commit[:12]) == commit
 
 
 @pytest.mark.usefixtures("history")

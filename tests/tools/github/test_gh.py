@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.clone import git
+from tests.clone import git
 from tests.tools.conftest import put_first
 from tools.github.gh import gh, origin
 

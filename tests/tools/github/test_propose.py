@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.tools.clone import git
+from tests.clone import git
 from tests.tools.github.forge import Forge
 from tools.command import ToolError
 from tools.github import propose

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.clone import commit, git
+from tests.clone import commit, git
 from tools import project
 from tools.command import ROOT, ToolError
 from tools.release import check, prepare, version

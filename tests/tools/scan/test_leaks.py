@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.clone import commit, git
+from tests.clone import commit, git
 from tools.command import ToolError
 from tools.scan import leaks
 

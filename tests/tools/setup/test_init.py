@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.clone import commit, copy
+from tests.clone import commit, copy, git
 from tools import overlay, project
 from tools.command import ROOT, ToolError
 from tools.setup import doctor, init
@@ -30,12 +30,12 @@ def clone(upstream: Path, tmp_path: Path) -> Path:
 
 
 def texts(root: Path) -> dict[str, bytes]:
-    names = project.git("ls-files", root=root).splitlines()
+    names = git(root, "ls-files").splitlines()
     return {name: (root / name).read_bytes() for name in names}
 
 
 def changed(root: Path) -> set[str]:
-    return set(project.git("diff", "--name-only", root=root).splitlines())
+    return set(git(root, "diff", "--name-only").splitlines())
 
 
 def test_a_fork_ships_its_own_image_under_its_own_names(
@@ -62,7 +62,7 @@ def test_a_fork_ships_its_own_image_under_its_own_names(
 def test_nothing_that_is_published_or_pulled_is_upstream_s_any_more(clone: Path) -> None:
     init.init(clone, OWNER, HOST)
     commit(clone)
-    left = project.git("grep", "-lE", r"(ghcr\.io|github\.com)/slipway/slipway", root=clone)
+    left = git(clone, "grep", "-lE", r"(ghcr\.io|github\.com)/slipway/slipway")
 
     mine = {name for name in left.splitlines() if not name.startswith("tests/")}
     assert mine <= {*init.EXAMPLES, "tools/setup/init.py"}

@@ -1,22 +1,22 @@
 """A clone of this repository as it stands in the work tree, for a test to change."""
 
+import os
 import shutil
-import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
 
-from tools import project
+from gitops.programs import failure, run
 from tools.command import ROOT
 
 NOBODY = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
 
 
-def git(root: Path, *argv: str) -> str:
-    """Run git as nobody in particular and return what it says."""
-    done = subprocess.run(
-        ["git", *NOBODY, *argv], cwd=root, check=True, capture_output=True, text=True
-    )
+def git(root: Path, *argv: str, **environment: str) -> str:
+    """Run git with an identity of its own and return what it prints; a failure is an error."""
+    done = run(["git", *NOBODY, *argv], cwd=root, env={**os.environ, **environment})
+    if done.returncode:
+        raise failure(done, f"git {argv[0]}")
     return done.stdout.strip()
 
 
@@ -44,7 +44,7 @@ def _original() -> tempfile.TemporaryDirectory[str]:
     """Make the clone that all others are copies of, its commit in one file instead of hundreds."""
     made = tempfile.TemporaryDirectory(prefix="clone-")
     root = Path(made.name)
-    listed = project.git("ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for path in listed:
         if (ROOT / path).is_file():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
