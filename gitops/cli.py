@@ -53,7 +53,7 @@ def cli() -> None:
     """Look after a Kustomize repository of a base and overlays.
 
     Only status --context needs a cluster, only pin, promote and rollback change a file, and only
-    declare tells the ledger anything. Begin with:
+    declare writes to the ledger. Begin with:
 
     \b
         python -m gitops doctor           what is installed, and what is missing
@@ -67,7 +67,7 @@ def cli() -> None:
 
 
 def wants_json(argv: list[str]) -> bool:
-    """Tell whether a command is to say everything as JSON."""
+    """Tell whether a command is to print JSON."""
     return bool({"--json", "--format=json"} & {*argv}) or ("--format", "json") in pairwise(argv)
 
 

@@ -1,12 +1,12 @@
-"""`gitops.yaml`: what a repository declares about itself, each with its reason.
+"""`gitops.yaml`: what a repository declares about itself, with a reason for each entry.
 
 parity:      # objects and keys that only some overlays have
   - {what: StatefulSet/postgres, only: [dev], reason: ...}
   - {what: "ConfigMap/app:DEBUG", only: [dev], reason: ...}
-external:    # what exists in the cluster, and is not made here
+external:    # what exists in the cluster already
   - {what: Secret/app-database, reason: ...}
   - {what: "Pods/k8s-app=kube-dns", reason: ...}
-accepted:    # findings that are meant
+accepted:    # findings that are intended
   - {rule: inert, file: base/configmap.yaml, what: DATABASE_HOST, reason: ...}
 optional:    # components that no overlay includes, checked as a part of these overlays
   - {what: "components/*", only: [prod], reason: ...}
@@ -48,7 +48,7 @@ SETTINGS = {"pins": {"tag-is-enough"}, "schemas": {"locations", "kubernetes"}}
 
 @dataclass(eq=False)
 class Entry:
-    """A declaration, and whether anything was found that it is about."""
+    """A declaration, and whether a check has needed it."""
 
     what: str
     reason: str
@@ -59,13 +59,13 @@ class Entry:
     used: bool = False
 
     def means(self, name: str) -> bool:
-        """Tell whether it is about something of this name; `*` stands for anything."""
+        """Tell whether it applies to a name; `*` in it stands for anything."""
         return fnmatchcase(name, self.what)
 
 
 @dataclass(eq=False)
 class Config:
-    """A repository's declarations; without a file, there are none."""
+    """The declarations of a repository; none if it has no file."""
 
     file: Path
     parity: list[Entry] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Config:
 
     @classmethod
     def read(cls, root: Path) -> Config:
-        """Read a repository's file. Raises GitopsError for what is not understood."""
+        """Read the file of a repository. Raises GitopsError with its line for an invalid entry."""
         config = cls(root / NAME)
         if not config.file.is_file():
             return config
@@ -114,7 +114,7 @@ class Config:
         needed, allowed = ENTRIES[section]
         found = self._mapping(node, needed | allowed)
         if missing := sorted(needed - found.keys()):
-            raise self._error(node, f"an entry of `{section}` needs {' and '.join(missing)}")
+            raise self._error(node, f"an entry of `{section}` lacks {' and '.join(missing)}")
         values: dict[str, Any] = {
             key: tuple(self._text(each) for each in self._list(value))
             if key == "only"
@@ -125,21 +125,21 @@ class Config:
 
     def _mapping(self, node: Node, allowed: set[str]) -> dict[str, Node]:
         if not isinstance(node, MappingNode):
-            raise self._error(node, "a mapping is needed here")
+            raise self._error(node, "expected a mapping")
         found = {str(key): value for key, value in nodes.items(node)}
         for key in found:
             if key not in allowed:
-                raise self._error(node, f"`{key}` is unknown: {', '.join(sorted(allowed))}")
+                raise self._error(node, f"unknown key `{key}`; known: {', '.join(sorted(allowed))}")
         return found
 
     def _list(self, node: Node) -> list[Node]:
         if not isinstance(node, SequenceNode):
-            raise self._error(node, "a list is needed here")
+            raise self._error(node, "expected a list")
         return [each for _, each in nodes.items(node)]
 
     def _text(self, node: Node) -> str:
         if not isinstance(node, ScalarNode) or not node.value.strip():
-            raise self._error(node, "a text is needed here")
+            raise self._error(node, "expected a text that is not empty")
         return str(node.value)
 
     def _error(self, node: Node, message: str) -> GitopsError:

@@ -1,4 +1,4 @@
-"""What a repository declares for each environment, as the ledger is told it, and what is new."""
+"""What a repository declares for each environment, and how to send that to the ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SSH = re.compile(r"([^@/]+@)?(?P<host>[^:/@]+):(?P<path>[^/].*?)(\.git)?/*")
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one service in one environment; None is not declared."""
+    """A change of one service in one environment; None is for not declared."""
 
     environment: str
     service: str
@@ -33,26 +33,26 @@ class Change:
 
     def document(self) -> dict[str, Any]:
         """Return the change for JSON."""
-        told = {"from": self.old, "to": self.new}
+        releases = {"from": self.old, "to": self.new}
         place = {"environment": self.environment, "service": self.service}
-        return place | {name: vars(each) if each else None for name, each in told.items()}
+        return place | {name: vars(each) if each else None for name, each in releases.items()}
 
 
 @dataclass
-class Statement:
-    """All that a folder of a repository declares, as of one commit."""
+class Declarations:
+    """Everything that a folder of a repository declares, as of one commit."""
 
     repository: str
     path: str
     commit: str
     committed_at: str
-    # By environment and service, what the ledger is told of each.
+    # By environment and service, as the ledger's API takes them.
     environments: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, repository: Repository, clone: Clone, url: str) -> Statement:
-        """Return what the files say. Raises GitopsError for a service that is there twice."""
+    def of(cls, repository: Repository, clone: Clone, url: str) -> Declarations:
+        """Read the declarations. Raises GitopsError if an environment pins a service twice."""
         path = repository.root.relative_to(clone.top).as_posix()
         commit, at = clone.head()
         found = cls(url, "" if path == "." else path, commit, at.isoformat())
@@ -63,12 +63,12 @@ class Statement:
                     continue
                 services = found.environments.setdefault(overlay.environment, {})
                 if pin.service in services:
-                    raise GitopsError(f"{overlay.environment} pins {pin.service} twice")
-                services[pin.service] = told(clone, pin, commit)
+                    raise GitopsError(f"{overlay.environment}: {pin.service} is pinned twice")
+                services[pin.service] = declaration(clone, pin, commit)
         return found
 
     def known(self, ledger: Ledger) -> dict[str, dict[str, Release]]:
-        """Return what the ledger has of this folder or where it declares, by environment."""
+        """Return what the ledger has from this folder, or for its services, by environment."""
         found: dict[str, dict[str, Release]] = {name: {} for name in self.environments}
         for cell in ledger.get("matrix")["cells"]:
             declared = cell["declared"]
@@ -79,7 +79,7 @@ class Statement:
         return found
 
     def changes(self, known: dict[str, dict[str, Release]]) -> Iterator[Change]:
-        """Yield what the ledger would have otherwise after this."""
+        """Yield what would change in the ledger."""
         for environment, before in sorted(known.items()):
             after = {name: release(each) for name, each in self.services(environment).items()}
             for service in sorted(before.keys() | after.keys()):
@@ -87,8 +87,8 @@ class Statement:
                 if change.old != change.new:
                     yield change
 
-    def tell(self, ledger: Ledger, environments: Iterable[str]) -> Iterator[str]:
-        """Tell a ledger; yield what it knows better, and why that can be."""
+    def send(self, ledger: Ledger, environments: Iterable[str]) -> Iterator[str]:
+        """Send the declarations; yield those that the ledger has from a later commit."""
         for environment in sorted(environments):
             services = self.services(environment)
             answer = ledger.put(f"declarations/{environment}", self.body(environment))["services"]
@@ -97,12 +97,12 @@ class Statement:
                 if held is None or release(held) != release(each):
                     newer = f"{release(held)} since {held['declared_at']}" if held else "nothing"
                     yield (
-                        f"{environment}: {service}: the ledger was told of a later commit that"
-                        f" declares {newer}: is this the newest one?"
+                        f"{environment}: {service}: the ledger has the declaration of a later"
+                        f" commit, {newer}: is this checkout up to date?"
                     )
 
     def body(self, environment: str) -> dict[str, Any]:
-        """Return what the ledger is told of one environment."""
+        """Return the body of the request for one environment."""
         return {
             "repository": self.repository,
             "path": self.path,
@@ -112,39 +112,39 @@ class Statement:
         }
 
     def services(self, environment: str) -> dict[str, dict[str, str]]:
-        """Return what is declared for an environment; nothing for one that is no more."""
+        """Return what is declared for an environment: nothing if it was removed."""
         return self.environments.get(environment, {})
 
     @property
     def source(self) -> tuple[str, str]:
-        """Whose declarations these are."""
+        """The repository and the path in it, which identify the declarations."""
         return self.repository, self.path
 
 
-def told(clone: Clone, pin: Pin, head: str) -> dict[str, str]:
-    """Return what the ledger is told of a pin, which counts from now on if no commit says it."""
-    said = {"version": pin.release.tag, "image_digest": pin.release.digest}
+def declaration(clone: Clone, pin: Pin, head: str) -> dict[str, str]:
+    """Return the declaration of a pin, which counts from now on if it is not committed."""
+    fields = {"version": pin.release.tag, "image_digest": pin.release.digest}
     declared = history.since(clone, pin)
-    said["config_revision"] = declared.commit if declared else f"{head}-dirty"
-    said["declared_at"] = (declared.at if declared else datetime.now(UTC)).isoformat()
-    return {name: value for name, value in said.items() if value}
+    fields["config_revision"] = declared.commit if declared else f"{head}-dirty"
+    fields["declared_at"] = (declared.at if declared else datetime.now(UTC)).isoformat()
+    return {name: value for name, value in fields.items() if value}
 
 
-def release(said: dict[str, Any]) -> Release:
+def release(declared: dict[str, Any]) -> Release:
     """Return the release of a declaration."""
-    return Release(said.get("version") or "", said.get("image_digest") or "")
+    return Release(declared.get("version") or "", declared.get("image_digest") or "")
 
 
 def web_address(remote: str) -> str:
-    """Return the URL of a remote repository for a browser, without anybody's credentials.
+    """Return the web address of a remote repository, without credentials.
 
-    Raises GitopsError for one that has none.
+    Raises GitopsError if it has none.
     """
     found = URL.fullmatch(remote) or SSH.fullmatch(remote)
     if found:
-        told = found.groupdict()
-        if told.get("scheme", "").startswith("http"):
-            return f"{told['scheme']}://{told['host']}{told['port'] or ''}/{told['path']}"
-        return f"https://{told['host']}/{told['path']}"
-    what = f"{remote} is no address on the web" if remote else "this clone has no origin"
-    raise GitopsError(f"{what}: say which repository this is with --repository URL")
+        parts = found.groupdict()
+        if parts.get("scheme", "").startswith("http"):
+            return f"{parts['scheme']}://{parts['host']}{parts['port'] or ''}/{parts['path']}"
+        return f"https://{parts['host']}/{parts['path']}"
+    what = f"{remote} is not a web address" if remote else "this clone has no origin"
+    raise GitopsError(f"{what}: name this repository with --repository URL")

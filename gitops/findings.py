@@ -1,4 +1,4 @@
-"""What a check says: one finding, with its place in a file."""
+"""The findings of the checks, each with its place in a file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-# What each rule is about; docs/gitops.md has an example of each, and how to mend it.
+# What each rule finds; docs/gitops.md has an example of each, and how to fix it.
 RULES = {
     "render": "an overlay that kustomize refuses to render",
     "patch": "an operation of a JSON patch with a member missing or unknown",
@@ -14,16 +14,16 @@ RULES = {
     "inert": "an override that changes nothing in any overlay",
     "parity": "an object or key that only some overlays have, without a declared reason",
     "pin": "an image without the tag or digest that its overlay needs",
-    "dangling": "a reference to something that is not there",
+    "dangling": "a reference to something that does not exist",
     "immutable": "a change that the cluster refuses on an object that exists",
     "schema": "an object that is not valid for a Kubernetes version",
-    "configuration": "a line of gitops.yaml that does not hold any more",
+    "configuration": "a line of gitops.yaml that is no longer needed",
 }
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """Something to mend: where, what, in which overlays, and how."""
+    """A problem: where, what, in which overlays, and how to fix it."""
 
     file: Path
     line: int
@@ -50,7 +50,7 @@ def place(file: Path, root: Path) -> str:
 
 
 def merged(findings: list[Finding]) -> list[Finding]:
-    """Return the findings in order; one that several overlays share is told once."""
+    """Return the findings in order, with one for all the overlays that share it."""
     together: dict[Finding, set[str]] = {}
     for each in findings:
         together.setdefault(replace(each, overlays=()), set()).update(each.overlays)

@@ -1,4 +1,4 @@
-"""The release ledger, which knows what was deployed where; asked over HTTP."""
+"""The release ledger, which records what was deployed where, over HTTP."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ option: Callable[..., Any] = click.option(
     "url",
     envvar="LEDGER_URL",
     metavar="URL",
-    help=f"The release ledger to ask (LEDGER_URL); {TOKEN} or {TOKEN_FILE} has the token.",
+    help=f"The release ledger (or LEDGER_URL); its token is in {TOKEN} or {TOKEN_FILE}.",
 )
 
 
 class Ledger:
-    """A ledger at a URL, with the token of whoever asks."""
+    """A client for the ledger at a URL, with a token."""
 
     def __init__(self, url: str, token: str = "") -> None:
         if not url.startswith(("http://", "https://")):
@@ -38,11 +38,11 @@ class Ledger:
         )
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        """Return a document. Raises GitopsError, with the ledger's own words, if it has none."""
+        """Return a document. Raises GitopsError, with the ledger's reason, on an error."""
         return self._ask("GET", path, params=query)[0]
 
     def put(self, path: str, document: object) -> dict[str, Any]:
-        """Store a document and return the answer. Raises GitopsError if it is refused."""
+        """Store a document and return the answer. Raises GitopsError as `get` does."""
         return self._ask("PUT", path, json=document)[0]
 
     def items(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
@@ -57,14 +57,14 @@ class Ledger:
         try:
             response = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
-            reason = str(error) or type(error).__name__
-            raise GitopsError(f"the ledger at {self.url} does not answer: {reason}") from None
+            text = str(error) or type(error).__name__
+            raise GitopsError(f"the ledger at {self.url} does not answer: {text}") from None
         if response.is_error:
-            raise GitopsError(f"the ledger at {self.url} refuses: {said(response)}")
+            raise GitopsError(f"the ledger at {self.url} refused the request: {reason(response)}")
         try:
             found = response.json()
         except ValueError:
-            raise GitopsError(f"{self.url} is no ledger: its answer is not JSON") from None
+            raise GitopsError(f"{self.url} is not a ledger: its answer is not JSON") from None
         return found, response.links.get("next", {}).get("url", "")
 
 
@@ -79,8 +79,8 @@ def connect(url: str) -> Ledger:
     return Ledger(url, token)
 
 
-def said(response: httpx.Response) -> str:
-    """Return what an error answer says: a problem document's words, or its status."""
+def reason(response: httpx.Response) -> str:
+    """Return the reason of an error: the detail of a problem document, or the status."""
     try:
         problem = response.json()
         faults = [f"{fault.get('detail')}" for fault in problem.get("errors", [])]
@@ -88,5 +88,5 @@ def said(response: httpx.Response) -> str:
     except (ValueError, KeyError, AttributeError):
         text = f"{response.status_code} {response.reason_phrase}"
     if response.status_code == httpx.codes.UNAUTHORIZED:
-        return f"{text} ({TOKEN} or {TOKEN_FILE} says which token is sent)"
+        return f"{text} ({TOKEN} or {TOKEN_FILE} sets the token that is sent)"
     return text

@@ -21,7 +21,7 @@ WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Cro
 
 @dataclass(frozen=True, eq=False)
 class Object:
-    """An object as the cluster gets it."""
+    """A rendered object."""
 
     data: dict[str, Any]
 
@@ -82,7 +82,7 @@ class Object:
         return dict(dig(self.template, "metadata", "labels", default={}))
 
     def containers(self) -> Iterator[dict[str, Any]]:
-        """Yield the containers of its pods, those that run first included."""
+        """Yield the containers of its pods, init containers included."""
         for key in ("initContainers", "containers"):
             yield from dig(self.template, "spec", key, default=[])
 
@@ -93,7 +93,7 @@ def without_hash(name: str) -> str:
 
 
 def dig(value: Any, *path: str, default: Any = None) -> Any:
-    """Return what is at a path of plain mappings, or the default; null is nothing."""
+    """Return the value at a path of nested mappings; the default if it is absent or null."""
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
     return default if value is None else value
@@ -184,13 +184,13 @@ def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
 
 
 def words(selector: dict[str, Any]) -> str:
-    """Return a selector as a person would write it."""
+    """Return a selector in the notation of kubectl."""
     pairs = sorted((selector.get("matchLabels") or {}).items())
-    said = [f"{key}={value}" for key, value in pairs]
+    parts = [f"{key}={value}" for key, value in pairs]
     for each in selector.get("matchExpressions") or []:
         values = ",".join(each.get("values") or [])
-        said.append(f"{each.get('key')} {each.get('operator')} {values}".strip())
-    return ",".join(said)
+        parts.append(f"{each.get('key')} {each.get('operator')} {values}".strip())
+    return ",".join(parts)
 
 
 def select(among: Iterable[Object], selector: dict[str, Any]) -> list[Object]:

@@ -11,7 +11,7 @@ import click
 
 
 class Output:
-    """Where a command says things; with `as_json` it says one JSON document and nothing else."""
+    """The output of a command: text, or with `as_json` one JSON document and nothing else."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -30,7 +30,7 @@ class Output:
             click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
     def progress(self, line: str) -> None:
-        """Show what goes on, in a line that the next one replaces; on a terminal only."""
+        """Show the progress in a line that the next one replaces; on a terminal only."""
         if self._progress:
             sys.stderr.write("\r\x1b[K" + line)
             sys.stderr.flush()

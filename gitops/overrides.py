@@ -1,7 +1,7 @@
 """The overrides of a kustomization: every entry that is there to change something.
 
-An override can be taken away: the text of one file without it. Strategic-merge patches and
-generators that merge are taken apart to their leaves, so that each value must earn its place.
+An override can be removed: `edit` has the text of its file without it. Strategic-merge patches and
+generators that merge are split into their leaves, so that each value is tried by itself.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def generated(key: str, i: str | int, generator: Node) -> Iterator[tuple[Path_, 
     name = nodes.text(nodes.get(generator, "name"))
     for source in ("literals", "files", "envs"):
         for j, value in nodes.items(nodes.get(generator, source)):
-            told = nodes.text(value).partition("=")[0] if key == "secretGenerator" else ""
-            yield (key, i, source, j), f"{key} {name}: {told or nodes.text(value)}"
+            name_alone = nodes.text(value).partition("=")[0] if key == "secretGenerator" else ""
+            yield (key, i, source, j), f"{key} {name}: {name_alone or nodes.text(value)}"
 
 
 def patches(repository: Repository, each: Kustomization) -> Iterator[Patch]:
@@ -183,15 +183,15 @@ def leaves(patch: Patch) -> Iterator[Override]:
             rest[number:number] = [left] if left else []
             node = nodes.get(document, *path)
             line = nodes.key_line(nodes.get(document, *path[:-1]), path[-1]) + patch.first_line
-            what = f"patch {patch.label}: {told(document, node, path)}"
+            what = f"patch {patch.label}: {described(document, node, path)}"
             edit = patch.rewrite(rest) if rest else patch.whole.edit
             is_data = not is_list and path[0] in ("data", "stringData")
             left_behind = ("key", str(path[-1])) if is_data else None
             yield Override(what, patch.file, line, edit, patch.whole, mark=left_behind)
 
 
-def told(document: Node, node: Node | None, path: Path_) -> str:
-    """Return how a person would name a leaf of a patch."""
+def described(document: Node, node: Node | None, path: Path_) -> str:
+    """Return a description of a leaf of a patch."""
     if isinstance(document, SequenceNode):
         return f"{nodes.text(nodes.get(node, 'op'))} {nodes.text(nodes.get(node, 'path'))}"
     kind, name = nodes.get(document, "kind"), nodes.get(document, "metadata", "name")

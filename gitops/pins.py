@@ -1,4 +1,4 @@
-"""Where an overlay says which release it runs: its own entries under `images`."""
+"""The release that an overlay pins: its own entries under `images`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gitops.repository import Overlay, Repository
 
 @dataclass(frozen=True)
 class Release:
-    """What runs of an image: a tag that people read, and the digest that decides."""
+    """A version of an image: a tag for people, and the digest, which decides what runs."""
 
     tag: str
     digest: str
@@ -24,12 +24,12 @@ class Release:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether it names one image for ever; a digest of zeros is a place kept free."""
+        """Whether it has a digest; a digest of zeros is a placeholder."""
         return bool(self.digest) and not self.is_free
 
     @property
     def is_free(self) -> bool:
-        """Whether it is a place kept free for the first release, and declares nothing yet."""
+        """Whether its digest is zeros: a placeholder until the first release."""
         return bool(self.digest) and not self.digest.removeprefix("sha256:").strip("0")
 
 
@@ -43,17 +43,17 @@ class Pin:
 
     @property
     def release(self) -> Release:
-        """The release that it says."""
+        """The release that it pins."""
         return release(self.entry)
 
     @property
     def name(self) -> str:
-        """The name that the image is pulled by."""
+        """The name that the image is pulled by, without tag and digest."""
         return nodes.text(nodes.get(self.entry, "newName")) or self.image
 
     @property
     def service(self) -> str:
-        """What a ledger calls the service, unless told otherwise: the last part of the name."""
+        """The default name of the service in a ledger: the last part of the image's name."""
         return self.image.rpartition("/")[2]
 
     def with_release(self, new: Release) -> str:
@@ -73,7 +73,9 @@ class Pin:
         found = find(nodes.compose(result, str(self.file)), self.image)
         if found is None or release(found) != new:
             line = nodes.line(self.entry)
-            raise GitopsError(f"{self.file}:{line}: write this entry of `images` a key a line")
+            raise GitopsError(
+                f"{self.file}:{line}: write this entry of `images` with one key on each line"
+            )
         return result
 
     def _line(self, key: str) -> int:
@@ -96,7 +98,7 @@ class Pin:
 
 
 def pins(repository: Repository, overlay: Overlay) -> dict[str, Pin]:
-    """Return the images that an overlay pins and no other with it, by their names."""
+    """Return the pins of an overlay by image, without those that it shares with another."""
     shared = {part for each in repository.overlays if each is not overlay for part in each.tree}
     found: dict[str, Pin] = {}
     # What is nearest to the overlay is applied last.
@@ -109,25 +111,25 @@ def pins(repository: Repository, overlay: Overlay) -> dict[str, Pin]:
 
 
 def choose(repository: Repository, environment: str, image: str | None) -> Pin:
-    """Return the pin of an image in an environment; without a name, of its only one.
+    """Return the pin of an image in an environment, or its only pin if no image is given.
 
     Raises GitopsError if there is no such environment, or no such pin, or several.
     """
     overlays = [each for each in repository.overlays if each.is_named(environment)]
     if len(overlays) != 1:
         known = ", ".join(each.name for each in repository.overlays)
-        what = "no overlay is" if not overlays else "several overlays are"
-        raise GitopsError(f"{what} called {environment}; there is {known}")
+        count = "no overlay is" if not overlays else "several overlays are"
+        raise GitopsError(f"{count} called {environment}; the overlays are {known}")
     found = pins(repository, overlays[0])
     if image is None and len(found) == 1:
         return next(iter(found.values()))
     if image in found:
         return found[image]
     if not found:
-        raise GitopsError(f"{environment}: no image is pinned under `images` in files of its own")
+        raise GitopsError(f"{environment}: none of its own files pins an image under `images`")
     names = ", ".join(found)
     raise GitopsError(
-        f"{environment} pins {names}: say which one with --image"
+        f"{environment} pins {names}: choose one with --image"
         if image is None
         else f"{environment} does not pin {image}, but {names}"
     )
@@ -143,5 +145,5 @@ def find(documents: list[Node], image: str) -> Node | None:
 
 
 def release(entry: Node) -> Release:
-    """Return the release that an entry of `images` says."""
+    """Return the release of an entry of `images`."""
     return Release(nodes.text(nodes.get(entry, "newTag")), nodes.text(nodes.get(entry, "digest")))

@@ -37,7 +37,7 @@ class Kustomization:
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """What it says, as plain values."""
+        """Its content, as plain values."""
         found: dict[str, Any] = nodes.plain(self.node)
         return found
 
@@ -47,21 +47,21 @@ class Kustomization:
         return self.data.get("kind") == "Component"
 
     def entries(self) -> Iterator[str]:
-        """Yield what it includes, in order, as it is written."""
+        """Yield the entries that it includes, as they are written, in order."""
         for key in ("resources", "bases", "components"):
             for entry in self.data.get(key) or []:
                 if isinstance(entry, str) and "\n" not in entry:
                     yield entry
 
     def included(self) -> Iterator[Path]:
-        """Yield the paths of what it includes, in order, remote ones left out."""
+        """Yield the paths that it includes, in order, without remote ones."""
         for entry in self.entries():
             if not entry.startswith(REMOTE):
                 yield (self.folder / entry).resolve()
 
     @property
     def is_remote(self) -> bool:
-        """Whether it includes something that must be fetched."""
+        """Whether it includes something remote, which each rendering fetches."""
         return any(entry.startswith(REMOTE) for entry in self.entries())
 
 
@@ -88,7 +88,7 @@ class Overlay:
         return self.top.folder.name
 
     def is_named(self, name: str) -> bool:
-        """Tell whether a declaration means this overlay: by its folder's name or its path."""
+        """Tell whether this is the overlay of a name: that of its folder, or its path."""
         return name in (self.name, self.environment)
 
 
@@ -102,7 +102,7 @@ class Repository:
 
     @classmethod
     def open(cls, root: Path) -> Repository:
-        """Read every kustomization. Raises GitopsError if there is none, or one is no YAML."""
+        """Read every kustomization. Raises GitopsError without an overlay, or for invalid YAML."""
         found = cls.read(root)
         if not found.overlays:
             raise GitopsError(f"{root}: no overlay: no folder below it has a kustomization.yaml")
@@ -110,7 +110,7 @@ class Repository:
 
     @classmethod
     def read(cls, root: Path) -> Repository:
-        """Read every kustomization, if there is any. Raises GitopsError if one is no YAML."""
+        """Read every kustomization; there may be none. Raises GitopsError if a file is not YAML."""
         found = cls(root.resolve())
         for folder, folders, files in os.walk(found.root):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -135,7 +135,7 @@ class Repository:
         return result
 
     def documents(self, file: Path) -> list[Node]:
-        """Return the documents of a file, which is read once."""
+        """Return the documents of a file, which is read only once."""
         if file not in self._files:
             self._files[file] = nodes.read(file)
         return self._files[file]
@@ -151,13 +151,13 @@ class Repository:
         )
 
     def tree(self, top: Kustomization) -> Iterator[Kustomization]:
-        """Yield a kustomization and whatever it includes, each once."""
-        pending, seen = [top.folder], set[Path]()
+        """Yield a kustomization and everything that it includes, at any depth, once."""
+        pending, visited = [top.folder], set[Path]()
         while pending:
             folder = pending.pop(0)
             each = self.kustomizations.get(folder)
-            if each is not None and folder not in seen:
-                seen.add(folder)
+            if each is not None and folder not in visited:
+                visited.add(folder)
                 yield each
                 pending += each.included()
 

@@ -14,7 +14,7 @@ from subprocess import CompletedProcess
 from gitops import programs
 from gitops.errors import GitopsError
 
-# What a branch is compared with, in this order, if nobody says.
+# What a branch is compared with by default: the first that exists.
 DEFAULTS = ("origin/main", "main", "HEAD^")
 COMMIT = ("commit", "author", "title")
 
@@ -27,14 +27,14 @@ class Clone:
 
     @classmethod
     def of(cls, folder: Path) -> Clone:
-        """Return the clone that a folder is in. Raises GitopsError, with git's words, for none."""
+        """Return the clone that a folder is in. Raises GitopsError if it is in none."""
         inside = cls(folder)._git("rev-parse", "--show-toplevel")
         if inside.returncode:
             raise programs.failure(inside, str(folder))
         return cls(Path(inside.stdout.strip()).resolve())
 
     def git(self, *argv: str) -> str:
-        """Return what a git command prints. Raises GitopsError, with git's words, if it fails."""
+        """Return what a git command prints. Raises GitopsError, with git's reason, if it fails."""
         done = self._git(*argv)
         if done.returncode:
             command = next(word for word in argv if not word.startswith("-") and "=" not in word)
@@ -42,15 +42,17 @@ class Clone:
         return done.stdout.strip()
 
     def default(self) -> str:
-        """Return the first of the usual revisions that is there. Raises GitopsError for none."""
+        """Return the first of the DEFAULTS that exists. Raises GitopsError if none does."""
         for revision in DEFAULTS:
             if self._commit(revision):
                 return revision
         fetch = remedy(DEFAULTS[0], self.is_shallow())
-        raise GitopsError(f"none of {', '.join(DEFAULTS)} is here: say --base REF, or `{fetch}`")
+        raise GitopsError(
+            f"this clone has none of {', '.join(DEFAULTS)}: use --base REF, or `{fetch}`"
+        )
 
     def commit(self, revision: str) -> str:
-        """Return a revision's commit. Raises GitopsError that says what to fetch."""
+        """Return the commit of a revision. Raises GitopsError with what to fetch."""
         found = self._commit(revision)
         if found:
             return found
@@ -79,7 +81,7 @@ class Clone:
             yield folder
 
     def is_dirty(self, file: Path) -> bool:
-        """Tell whether a file is not as it was committed."""
+        """Tell whether a file has uncommitted changes."""
         return bool(self._git("status", "--porcelain", "--", str(file)).stdout.strip())
 
     def demand_clean(self) -> None:
@@ -91,7 +93,7 @@ class Clone:
     def versions(self, file: Path) -> Iterator[tuple[str, datetime, str]]:
         """Yield commit, time and text of a file for each commit that changed it, newest first.
 
-        What was merged counts as of its merge: before, the branch did not have it.
+        A change counts from the commit that merged it into the branch.
         """
         path = file.relative_to(self.top)
         argv = ("log", "--first-parent", "--format=%H %cI", "--", str(path))
@@ -109,7 +111,7 @@ class Clone:
         return found[0], datetime.fromisoformat(found[1])
 
     def origin(self) -> str:
-        """Return where it was cloned from, or an empty text."""
+        """Return the URL of the remote `origin`, or an empty text."""
         return self._git("remote", "get-url", "origin").stdout.strip()
 
     def is_shallow(self) -> bool:
@@ -117,15 +119,15 @@ class Clone:
         return self.git("rev-parse", "--is-shallow-repository") == "true"
 
     def demand_history(self, unknown: str) -> None:
-        """Raise GitopsError, with what to fetch, if a shallow clone leaves something unknown."""
+        """Raise GitopsError if the clone is shallow; the message names what cannot be known."""
         if self.is_shallow():
             fetch = "git fetch --unshallow --tags"
             raise GitopsError(f"this clone is too shallow to know {unknown}: `{fetch}`")
 
     def between(self, old: str, new: str) -> list[dict[str, str]]:
-        """Return commit, author and title of what came between two commits, newest first.
+        """Return commit, author and title of the commits between two, newest first.
 
-        Nothing if one of them is not in this clone.
+        An empty list if one of them is not in this clone.
         """
         done = self._git("log", "--format=%H%x1f%an%x1f%s", "--end-of-options", f"{old}..{new}")
         lines = done.stdout.splitlines() if done.returncode == 0 else []
@@ -140,7 +142,7 @@ class Clone:
 
 
 def remedy(revision: str, shallow: bool) -> str:
-    """Return the git command that fetches a revision, from as little as the clone has."""
+    """Return the git command that fetches a revision into a full or shallow clone."""
     remote, slash, branch = revision.partition("/")
     if remote == "origin" and slash:
         depth = "--depth=1 " if shallow else ""

@@ -24,14 +24,14 @@ KUBECTL = "https://kubernetes.io/docs/tasks/tools/"
 
 @dataclass(frozen=True)
 class Seen:
-    """A release that was seen, where something is known of it."""
+    """A release that the ledger recorded or the cluster runs."""
 
     release: Release
     since: datetime | None = None
     on_its_way: bool = False  # another one is being deployed
 
     def is_of(self, declared: Release) -> bool:
-        """Tell whether it is what was declared: by digest if both have one, else by tag."""
+        """Tell whether it is the declared release: by digest if both have one, else by tag."""
         if self.release.digest and declared.digest:
             return self.release.digest == declared.digest
         return self.release.tag == declared.tag
@@ -115,15 +115,15 @@ def rendered(overlays: Iterable[Overlay]) -> dict[Overlay, list[Object]]:
 
 
 def recorded(cell: dict[str, Any]) -> Seen | None:
-    """Return what the ledger last saw succeed, and whether another one is under way."""
-    if cell["deployment_id"] is None:  # declared, and never seen
+    """Return the last successful deployment of a ledger's cell, and whether one is running."""
+    if cell["deployment_id"] is None:  # declared, but never deployed
         return Seen(Release("", ""), on_its_way=True) if cell["deploying"] else None
     release = Release(cell["version"], cell["image_digest"] or "")
     return Seen(release, datetime.fromisoformat(cell["since"]), cell["deploying"])
 
 
 def running(context: str, pin: Pin, objects: Iterable[Object]) -> Seen | None:
-    """Return what the cluster runs where the overlay runs an image; None if nothing is there."""
+    """Return what the cluster runs of an image, where the overlay runs it; None for nothing."""
     for each in objects:
         if each.kind not in WORKLOADS:
             continue
@@ -152,7 +152,7 @@ def asked(context: str, thing: Object, container: str) -> Seen | None:
 
 
 def is_rolling(workload: dict[str, Any]) -> bool:
-    """Tell whether a workload is not yet what it was last told to be.
+    """Tell whether a rollout of a workload is not complete.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status
     """

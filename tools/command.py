@@ -1,4 +1,4 @@
-"""What every command-line tool here shares: running programs, and failing in one clear line."""
+"""What every command-line tool here shares: its output, and one clear line when it fails."""
 
 import sys
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def say(line: str) -> None:
 
 
 def exit_with(main: Callable[[], None]) -> None:
-    """Run a tool's main function; a ToolError is one line on stderr and exit status 1."""
+    """Run a tool's main function; a ToolError becomes one line on stderr and exit status 1."""
     try:
         main()
     except ToolError as error:

@@ -1,4 +1,4 @@
-"""What a request from outside is led to: Services that are there, and ports that they have."""
+"""Backends of Ingresses and HTTPRoutes: Services that exist, and ports that they have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gitops.objects import Object, dig
 
 
 def ingress(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield what is missing of an Ingress's services, their ports and its certificates."""
+    """Yield the Services, ports and certificates of an Ingress that do not exist."""
     paths = [
         path
         for rule in thing.get("spec", "rules", default=[])
@@ -29,7 +29,7 @@ def ingress(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def route(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield what is missing of the Services of this namespace that an HTTPRoute leads to."""
+    """Yield the Services and ports of an HTTPRoute, in its own namespace, that do not exist."""
     for rule in thing.get("spec", "rules", default=[]):
         for each in rule.get("backendRefs") or []:
             if each.get("kind", "Service") == "Service" and "namespace" not in each:
@@ -37,7 +37,7 @@ def route(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def reached(world: World, thing: Object, name: Any, key: str, wanted: Any) -> Iterator[Finding]:
-    """Yield a finding if a Service is not there, or none of its ports has this name or number."""
+    """Yield a finding if a Service does not exist, or lacks a port of this name or number."""
     yield from world.reference(thing, "Service", name, "backend")
     found = world.find("Service", str(name), thing.namespace)
     if found and wanted not in [each.get(key) for each in found.get("spec", "ports", default=[])]:

@@ -1,4 +1,4 @@
-"""What every check is given: the repository, its declarations, and what its overlays render to."""
+"""The input of every check: a repository, its declarations, and its rendered overlays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gitops.repository import Overlay, Repository
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """An overlay that rendered, its objects, and where they come from."""
+    """An overlay that renders: its objects, and the sources they come from."""
 
     overlay: Overlay
     yaml: str
@@ -43,7 +43,7 @@ class Rendered:
 
     @property
     def has_digests(self) -> bool:
-        """Whether a digest is named anywhere in what it is made from."""
+        """Whether its sources name a digest anywhere."""
         return "sha256:" in self.sources.text
 
     def finding(

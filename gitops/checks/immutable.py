@@ -36,7 +36,7 @@ HINT = "give the object another name, or delete it in the cluster when this is a
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield each immutable field that is another one at the base revision."""
+    """Yield each immutable field that has changed since the base revision."""
     if context.base is None:
         context.skipped["immutable"] = "no --base REF to compare with"
         return
@@ -62,10 +62,10 @@ def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
             old = before.get(identity(each))
             for field in FIELDS.get(each.kind, ()) if old else ():
                 if old and old.get(*field.split(".")) != each.get(*field.split(".")):
-                    message = f"{each.title}: {field} is not what it was at {context.base}"
+                    message = f"{each.title}: {field} has changed since {context.base}"
                     yield rendered.finding("immutable", message, each, hint=HINT)
 
 
 def identity(each: Object) -> tuple[str, ...]:
-    """Return what makes it the same object for a cluster."""
+    """Return what identifies an object in a cluster."""
     return each.group, each.kind, each.namespace, each.name

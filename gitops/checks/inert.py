@@ -1,4 +1,4 @@
-"""Overrides that change nothing: taken away, each overlay renders to the same as before."""
+"""Overrides that change nothing: without them, every overlay renders to the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gitops.render import Answer, Job
 from gitops.repository import Overlay
 
 Users = dict[Override, list[Overlay]]
-HINT = "take it away, or mend what it is meant to match"
+HINT = "remove it, or correct what it is meant to match"
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def collect(context: Context) -> Users:
 
 
 def unchanging(context: Context, among: Users) -> Users:
-    """Return those without which every overlay renders to the same.
+    """Return the overrides without which every overlay renders to the same.
 
     Each is tried in one overlay first: most change that one, and need no other rendering.
     """
@@ -88,7 +88,7 @@ def is_certain(context: Context, each: Override) -> bool:
 
 
 def without_effect(context: Context, among: Users, before: dict[Overlay, str]) -> set[Override]:
-    """Return those without which each of the given overlays renders to the same."""
+    """Return the overrides without which each of the given overlays renders to the same."""
     pairs = [(each, overlay) for each, overlays in among.items() for overlay in overlays]
     jobs = [Job(overlay.folder, edited(overlay, each), digest=True) for each, overlay in pairs]
     answers = context.renderer.render(jobs)
@@ -112,7 +112,7 @@ def digests(context: Context) -> dict[Overlay, str]:
 
 
 def dropped_digests(context: Context, among: Users) -> Iterator[Finding]:
-    """Yield each new tag that takes the digest away which its image has without it."""
+    """Yield each new tag that drops the digest that its image has without it."""
     pairs = [
         (each, overlay)
         for each, overlays in among.items()
@@ -126,12 +126,12 @@ def dropped_digests(context: Context, among: Users) -> Iterator[Finding]:
     for (each, overlay), answer in zip(pairs, answers, strict=True):
         lost = images(answer) - images(context.answers[overlay])
         if any("@" in image for image in lost):
-            message = f"{each.what} takes the digest away that the image has without it"
+            message = f"{each.what} drops the digest that the image would have without it"
             hint = "a new tag alone drops the digest: give the new digest too"
             yield Finding(each.file, each.line, "inert", message, (overlay.name,), hint)
 
 
 def images(answer: Answer) -> set[str]:
-    """Return the images that a rendering runs."""
+    """Return the images of a rendering."""
     objects = [Object(data) for data in answer.objects]
     return {str(container.get("image")) for each in objects for container in each.containers()}

@@ -1,4 +1,4 @@
-"""JSON patches whose operations are not what RFC 6902 describes; kustomize takes some of them."""
+"""JSON patches with operations that violate RFC 6902; kustomize accepts some of them."""
 
 from __future__ import annotations
 

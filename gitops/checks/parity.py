@@ -1,4 +1,4 @@
-"""Parity: overlays of one base have the same objects and keys, or say why they do not."""
+"""Parity: overlays of one base have the same objects and keys; differences are declared."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from gitops.config import Entry
 from gitops.findings import Finding
 from gitops.objects import Object
 
-HINT = "if it is meant, declare it under `parity` in gitops.yaml, with the reason"
+HINT = "if it is intended, declare it under `parity` in gitops.yaml, with the reason"
 Having = dict[str, dict[str, tuple[Rendered, Object]]]  # what: overlay: where
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield what some overlays of a family have and others have not."""
+    """Yield the objects and keys that only some overlays of a family have."""
     for family in families(context.applied):
         names = [each.overlay.name for each in family]
         found = holdings(family)
@@ -31,7 +31,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def families(rendered: list[Rendered]) -> list[list[Rendered]]:
-    """Return the groups of overlays that stand side by side and share a base or a component."""
+    """Return the groups of sibling overlays that share a base or a component."""
     groups: list[list[Rendered]] = []
     for each in rendered:
         for group in groups:
@@ -44,7 +44,7 @@ def families(rendered: list[Rendered]) -> list[list[Rendered]]:
 
 
 def side_by_side(one: Rendered, other: Rendered) -> bool:
-    """Tell whether two overlays are folders of the same folder."""
+    """Tell whether two overlays are in the same folder."""
     return one.overlay.folder.parent == other.overlay.folder.parent
 
 
@@ -68,7 +68,7 @@ def holdings(family: list[Rendered]) -> Having:
 
 
 def common_name(thing: Object, rendered: Rendered) -> str:
-    """Return a name without what makes it the name of one environment."""
+    """Return a name without the prefix or suffix of its environment."""
     name = thing.plain_name
     top = rendered.overlay.top.data
     name = name.removeprefix(str(top.get("namePrefix", "")))
@@ -86,7 +86,7 @@ def declared(context: Context, what: str, family: list[Rendered], having: set[st
 
 
 def meant(entry: Entry, family: list[Rendered]) -> set[str]:
-    """Return the overlays of a family that a declaration means."""
+    """Return the overlays of a family that a declaration names."""
     return {
         each.overlay.name
         for each in family

@@ -1,4 +1,4 @@
-"""Images: a digest where the overlay's tier needs one, a tag that says something everywhere."""
+"""Images: a digest where the overlay needs one, and nowhere the tag `latest`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gitops.objects import Object
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield each image that is not pinned as its overlay needs it."""
+    """Yield each image that lacks the tag or digest that its overlay needs."""
     for rendered in context.rendered:
         folder = context.repository.relative(rendered.overlay.folder)
         strict = not is_tag_enough(context.config, folder)
@@ -34,11 +34,11 @@ def wrong(image: str, *, strict: bool) -> str:
     """Return what is wrong with an image, or an empty text."""
     _, tag, digest = split(image)
     if not image:
-        return "no image: a patch may have named a container that is not there"
+        return "no image: perhaps a patch names a container that does not exist"
     if tag == "latest":
-        return f"{image}: `latest` is another image tomorrow"
+        return f"{image}: the tag `latest` may be another image tomorrow"
     if digest and not DIGEST.fullmatch(digest):
-        return f"{image}: a digest is sha256: and 64 hexadecimal digits"
+        return f"{image}: the digest must be sha256: and 64 hexadecimal digits"
     if not tag and not digest:
         return f"{image}: neither a tag nor a digest"
     if strict and not digest:

@@ -1,4 +1,4 @@
-"""References by name: each leads to an object, a key or a port that is there."""
+"""References by name: to objects, keys and ports that exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield each reference that leads nowhere."""
+    """Yield each reference to something that does not exist."""
     for rendered in context.rendered:
         world = World(context, rendered)
         for each in rendered.objects:
@@ -35,7 +35,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def pod(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield what is missing of what a workload's pods refer to."""
+    """Yield what the pods of a workload refer to and does not exist."""
     spec = dig(thing.template, "spec", default={})
     account = spec.get("serviceAccountName")
     if account != "default":
@@ -57,7 +57,7 @@ def pod(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def volume_sources(world: World, thing: Object, volume: dict[str, Any]) -> Iterator[Finding]:
-    """Yield what is missing of what a volume is made from."""
+    """Yield the sources of a volume that do not exist."""
     where = f"volume {volume.get('name')}"
     sources = [(volume, key, kind, field) for key, kind, field in VOLUMES]
     for each in dig(volume, "projected", "sources", default=[]):
@@ -74,7 +74,7 @@ def volume_sources(world: World, thing: Object, volume: dict[str, Any]) -> Itera
 def container_references(
     world: World, thing: Object, container: dict[str, Any]
 ) -> Iterator[Finding]:
-    """Yield what is missing of what a container's environment, probes and hooks refer to."""
+    """Yield what the environment, probes and hooks of a container refer to and does not exist."""
     where = f"container {container.get('name')}"
     for source in container.get("envFrom") or []:
         for key, kind in ENVIRONMENT:
@@ -92,7 +92,7 @@ def container_references(
 
 
 def handler_ports(world: World, thing: Object, container: dict[str, Any]) -> Iterator[Finding]:
-    """Yield each named port of a probe or hook that the container has not."""
+    """Yield each named port of a probe or hook that the container lacks."""
     where = f"container {container.get('name')}"
     handlers = [container.get(f"{each}Probe") for each in ("startup", "readiness", "liveness")]
     handlers += [dig(container, "lifecycle", each) for each in ("preStop", "postStart")]
@@ -101,11 +101,11 @@ def handler_ports(world: World, thing: Object, container: dict[str, Any]) -> Ite
         for how in ("httpGet", "tcpSocket"):
             port = dig(handler, how, "port")
             if isinstance(port, str) and not port.isdigit() and port not in names:
-                yield world.finding(thing, f"{where}: it has no port {port}", port)
+                yield world.finding(thing, f"{where}: the container has no port {port}", port)
 
 
 def resources(world: World, thing: Object, container: dict[str, Any]) -> Iterator[Finding]:
-    """Yield each resource asked for that no node has: only others' names have a domain."""
+    """Yield each requested resource that no node has; an extended resource has a domain."""
     for section in ("requests", "limits"):
         for name in dig(container, "resources", section, default={}):
             if not ("/" in name or name.startswith("hugepages-") or name in RESOURCES):
@@ -116,7 +116,7 @@ def resources(world: World, thing: Object, container: dict[str, Any]) -> Iterato
 def its_key(
     world: World, thing: Object, kind: str, name: Any, key: Any, where: str
 ) -> Iterator[Finding]:
-    """Yield a finding if an object that is here has no such key."""
+    """Yield a finding if a rendered object lacks a key."""
     found = world.find(kind, str(name), thing.namespace)
     sections = ("data", "stringData", "binaryData")
     if found and key not in {each for part in sections for each in found.get(part, default={})}:
@@ -124,7 +124,7 @@ def its_key(
 
 
 def autoscaler(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield a finding if what is scaled is not there, or is of another version."""
+    """Yield a finding if the target of an autoscaler is missing, or has another API version."""
     target = thing.get("spec", "scaleTargetRef", default={})
     kind, name = str(target.get("kind")), str(target.get("name"))
     found = world.find(kind, name, thing.namespace)
@@ -141,13 +141,13 @@ def autoscaler(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def stateful(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield a finding if a StatefulSet's Service is not there."""
+    """Yield a finding if the Service of a StatefulSet does not exist."""
     name = thing.get("spec", "serviceName")
     yield from world.reference(thing, "Service", name, "serviceName")
 
 
 def binding(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield what is missing of a role binding's role and accounts."""
+    """Yield the role and accounts of a role binding that do not exist."""
     role = thing.data.get("roleRef") or {}
     if not (role.get("kind") == "ClusterRole" and is_builtin(str(role.get("name")))):
         yield from world.reference(thing, str(role.get("kind")), role.get("name"), "roleRef")
@@ -161,13 +161,13 @@ def binding(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def admission(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield a finding if the policy that is bound is not there: an API server admits all then."""
+    """Yield a finding if the policy of a binding does not exist: the API server would admit all."""
     name = thing.get("spec", "policyName")
     yield from world.reference(thing, "ValidatingAdmissionPolicy", name, "policyName")
 
 
 def is_builtin(role: str) -> bool:
-    """Tell whether every cluster has a ClusterRole."""
+    """Tell whether a ClusterRole is built in."""
     return role in ("admin", "cluster-admin", "edit", "view") or role.startswith("system:")
 
 

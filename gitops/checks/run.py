@@ -1,4 +1,4 @@
-"""Runs the checks, each once, and leaves out what is declared to be meant."""
+"""Run the checks, without the findings that gitops.yaml accepts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gitops.checks.context import Context
 from gitops.findings import Finding, merged, place
 
 Check = Callable[[Context], Iterator[Finding]]
-# By the rule that each finds; the cheap ones first.
+# By rule, in the order in which they run: the cheap ones first.
 CHECKS: dict[str, tuple[Check, ...]] = {
     "render": (render.check,),
     "patch": (operations.check,),
@@ -39,21 +39,21 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 def run(
     context: Context,
     rules: Iterable[str] = tuple(CHECKS),
-    tell: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> list[Finding]:
-    """Return the findings of some rules, in the order of files and lines."""
+    """Return the findings of some rules by file and line; `report` is called with the progress."""
     rules = set(rules)
-    tell(f"rendering {len(context.repository.overlays)} overlays")
+    report(f"rendering {len(context.repository.overlays)} overlays")
     found = list(render.check(context))
     with ThreadPoolExecutor(max_workers=1) as pool:
         # kubeconform is another process: it works while the others render.
         validated = pool.submit(list, schema.check(context)) if "schema" in rules else None
         for rule, checks in CHECKS.items():
             if rule in rules - {"render", "schema"}:
-                tell(f"looking for: {rule}")
+                report(f"checking: {rule}")
                 found += [finding for check in checks for finding in check(context)]
         if validated:
-            tell("looking for: schema")
+            report("checking: schema")
             found += validated.result()
     own = [without_variants(context, each) for each in merged(found)]
     kept = [each for each in own if not is_accepted(context, each)]
@@ -68,7 +68,7 @@ def without_variants(context: Context, finding: Finding) -> Finding:
 
 
 def is_accepted(context: Context, finding: Finding) -> bool:
-    """Tell whether a finding is declared to be meant."""
+    """Tell whether gitops.yaml accepts a finding."""
     file = place(finding.file, context.root)
     for each in context.config.accepted:
         if each.rule == finding.rule and each.file in ("", file) and each.what in finding.message:
@@ -78,9 +78,9 @@ def is_accepted(context: Context, finding: Finding) -> bool:
 
 
 def stale(context: Context, rules: set[str]) -> Iterator[Finding]:
-    """Yield the declarations of gitops.yaml that nothing needs any more."""
+    """Yield the declarations of gitops.yaml that no check has needed."""
     if any(answer.error for answer in context.answers.values()):
-        return  # what an overlay that does not render would have needed is not known
+        return  # an overlay that does not render may need any of them
     config = context.config
     entries = config.parity if "parity" in rules else []
     entries = entries + (config.external if "dangling" in rules else [])
@@ -88,5 +88,5 @@ def stale(context: Context, rules: set[str]) -> Iterator[Finding]:
     entries += [e for e in config.accepted if e.rule in rules and e.rule not in context.skipped]
     for each in entries:
         if not each.used:
-            message = f"{each.what}: declared, and nothing needs it any more"
-            yield Finding(config.file, each.line, "configuration", message, (), "take it away")
+            message = f"{each.what}: declared, but no longer needed"
+            yield Finding(config.file, each.line, "configuration", message, (), "remove it")

@@ -1,4 +1,4 @@
-"""Selectors: each selects something, and each port it speaks of is one of what it selects."""
+"""Selectors: each selects something, and the ports that go with it exist there."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def here(world: World, thing: Object) -> list[Object]:
 
 
 def nothing(world: World, thing: Object, where: str, selector: Selector) -> Iterator[Finding]:
-    """Yield that a selector selects nothing, unless such pods are declared to be elsewhere."""
-    said = words(selector)
-    if not world.is_external(f"Pods/{said}"):
-        yield world.finding(thing, f"{where} selects nothing: {said}", odd(world, selector))
+    """Yield a finding for a selector that selects nothing, unless such pods are external."""
+    labels_text = words(selector)
+    if not world.is_external(f"Pods/{labels_text}"):
+        yield world.finding(thing, f"{where} selects nothing: {labels_text}", odd(world, selector))
 
 
 def odd(world: World, selector: Selector) -> str:
@@ -77,7 +77,7 @@ def affinity_terms(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def service(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield that a Service selects no pods, or leads to a port that they do not name."""
+    """Yield what is wrong with a Service: it selects no pods, or they lack the target port."""
     wanted = thing.get("spec", "selector", default={})
     if not wanted:
         return
@@ -93,14 +93,14 @@ def service(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def budget(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield that a PodDisruptionBudget protects nothing."""
+    """Yield a finding for a PodDisruptionBudget that protects no pods."""
     selector = thing.get("spec", "selector", default={})
     if selector and not select(here(world, thing), selector):
         yield from nothing(world, thing, "selector", selector)
 
 
 def policy(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield what a NetworkPolicy is about, allows, or names, and is not there."""
+    """Yield the selectors of a NetworkPolicy that select nothing, and its unknown ports."""
     selector = thing.get("spec", "podSelector", default={})
     found = select(here(world, thing), selector)
     if selector and not found:
@@ -117,7 +117,7 @@ def policy(world: World, thing: Object) -> Iterator[Finding]:
             for port in rule.get("ports") or []:
                 name = port.get("port")
                 if isinstance(name, str) and to and not any(name in ports(e) for e in to):
-                    message = f"{direction}: no pod it is about has a port {name}"
+                    message = f"{direction}: no pod that it applies to has a port {name}"
                     yield world.finding(thing, message, name)
 
 

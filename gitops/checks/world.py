@@ -1,4 +1,4 @@
-"""What a reference may lead to: the objects of an overlay, and what is declared to be elsewhere."""
+"""What a reference may name: the objects of an overlay, and what gitops.yaml declares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gitops.checks.context import Context, Rendered
 from gitops.findings import Finding
 from gitops.objects import Object, dig
 
-HINT = "mend the name; or declare what the cluster has by itself under `external` in gitops.yaml"
+HINT = "correct the name, or declare what the cluster has already under `external` in gitops.yaml"
 # Kinds whose controllers make a Secret, and where they say its name.
 SECRET_MAKERS = {
     "ExternalSecret": ("spec", "target", "name"),
@@ -21,7 +21,7 @@ SECRET_MAKERS = {
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """One overlay, in which names are looked up."""
+    """An overlay, in which references are resolved."""
 
     context: Context
     rendered: Rendered
@@ -34,17 +34,17 @@ class World:
         return None
 
     def is_there(self, kind: str, name: str, namespace: str) -> bool:
-        """Tell whether a name leads to something: here, made by a controller, or declared."""
+        """Tell whether a name exists: rendered, made by a controller, or declared external."""
         if self.find(kind, name, namespace) or (kind == "Secret" and self._is_made(name)):
             return True
         return self.is_external(f"{kind}/{name}")
 
     def is_external(self, what: str) -> bool:
-        """Tell whether something is declared to be in the cluster."""
+        """Tell whether something is declared to exist in the cluster already."""
         return self.context.config.is_external(what, self.rendered.overlay.environment)
 
     def reference(self, thing: Object, kind: str, name: Any, where: str) -> Iterator[Finding]:
-        """Yield a finding if a name leads nowhere."""
+        """Yield a finding if nothing has the name that a reference gives."""
         if name and not self.is_there(kind, str(name), thing.namespace):
             yield self.finding(thing, f"{where}: there is no {kind} {name}", name)
 
@@ -63,11 +63,11 @@ class World:
 def shaped(
     finder: Callable[[World, Object], Iterator[Finding]], world: World, thing: Object
 ) -> Iterator[Finding]:
-    """Yield what a finder finds; an object of another shape than its kind has is a finding too."""
+    """Yield what a finder finds, or a finding if the object is malformed for its kind."""
     try:
         yield from finder(world, thing)
     except (AttributeError, TypeError, ValueError):
-        yield world.finding(thing, f"it does not have the shape of a {thing.kind}", None)
+        yield world.finding(thing, f"it is not a well-formed {thing.kind}", None)
 
 
 def ports(template: Object, *, named: bool = True) -> set[Any]:

@@ -1,4 +1,4 @@
-"""`gitops declare`: the ledger is told what git declares."""
+"""`gitops declare`: send what git declares to the ledger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gitops.declarations import Change, Statement, web_address
+from gitops.declarations import Change, Declarations, web_address
 from gitops.errors import GitopsError
 from gitops.ledger import connect, option
 from gitops.output import Output, bold, faint, green, red
@@ -27,7 +27,7 @@ from gitops.revision import Clone
     help="Where this repository is on the web, if not where it was cloned from.",
 )
 @click.option("--allow-dirty", is_flag=True, help="Declare what is not committed, too.")
-@click.option("--dry-run", is_flag=True, help="Show what would change and tell the ledger nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def declare(
@@ -54,47 +54,49 @@ def declare(
         python -m gitops declare k8s --repository https://git.example.com/acme/gitops
     """  # noqa: D301 - \b is for click: what follows is not wrapped
     if not url:
-        raise GitopsError("no ledger to tell: say --ledger URL")
+        raise GitopsError("no ledger: use --ledger URL")
     output = Output(as_json=as_json)
     clone, repository = Clone.of(path), Repository.open(path)
     clone.demand_history("since when a release is declared")
     refused = [] if allow_dirty else uncommitted(clone, repository)
-    said = Statement.of(repository, clone, address or web_address(clone.origin()))
+    declared = Declarations.of(repository, clone, address or web_address(clone.origin()))
     ledger = connect(url)
-    known = said.known(ledger)
-    changes = list(said.changes(known))
-    tells = not (refused or dry_run)
-    if tells:
-        output.progress("telling the ledger")
-        refused += said.tell(ledger, known)
+    known = declared.known(ledger)
+    changes = list(declared.changes(known))
+    sends = not (refused or dry_run)
+    if sends:
+        output.progress("sending to the ledger")
+        refused += declared.send(ledger, known)
     output.document(
         {
-            "repository": said.repository,
-            "path": said.path,
-            "commit": said.commit,
-            "told": tells,
+            "repository": declared.repository,
+            "path": declared.path,
+            "commit": declared.commit,
+            "told": sends,
             "changes": [each.document() for each in changes],
             "refused": refused,
-            "notes": said.notes,
+            "notes": declared.notes,
         }
     )
-    output.say(bold(f"{said.repository} {said.path} at {said.commit[:12]}".replace("  ", " ")))
+    output.say(
+        bold(f"{declared.repository} {declared.path} at {declared.commit[:12]}".replace("  ", " "))
+    )
     for change in changes:
         output.say(line(change))
-    for note in said.notes:
+    for note in declared.notes:
         output.say(faint(f"{note}: nothing is declared"))
     for reason in refused:
         output.say(red(f"refused: {reason}"))
     if not (refused or changes):
-        output.say("the ledger has it already")
+        output.say("the ledger is up to date")
     command.exit(1 if refused else 0)
 
 
 def uncommitted(clone: Clone, repository: Repository) -> list[str]:
-    """Return why files are not to be declared: they are not as they were committed."""
+    """Return a reason for each file with uncommitted changes not to be declared."""
     files = {pin.file for each in repository.overlays for pin in pins(repository, each).values()}
     return [
-        f"{repository.relative(file)} has changes: commit them first, or say --allow-dirty"
+        f"{repository.relative(file)} has uncommitted changes: commit them, or use --allow-dirty"
         for file in sorted(files)
         if clone.is_dirty(file)
     ]

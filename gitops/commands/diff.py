@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gitops.diff.lines import document, headline, of_object, said
+from gitops.diff.lines import document, headline, of_object, sides_in_brief
 from gitops.diff.markdown import Report, comment
 from gitops.diff.objects import OverlayDiff
 from gitops.diff.run import compared
@@ -96,8 +96,8 @@ def show(output: Output, report: Report) -> None:
         for group, found in groupby(entries, key=lambda entry: entry.group):
             output.say(f"  {group}")
             for entry in found:
-                told = said(entry)
-                output.say(f"    {entry.what}" + (f": {told[0]} → {told[1]}" if told else ""))
+                both = sides_in_brief(entry)
+                output.say(f"    {entry.what}" + (f": {both[0]} → {both[1]}" if both else ""))
         output.say()
     for overlay, _ in report.overlays:
         show_objects(output, overlay)

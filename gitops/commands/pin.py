@@ -60,7 +60,9 @@ def pin(
     chosen, new = pins.choose(repository, environment, image), Release(tag, digest)
     found = Judgement()
     if clone.is_dirty(chosen.file):
-        found.reasons.append(f"{repository.relative(chosen.file)} has changes: commit them first")
+        found.reasons.append(
+            f"{repository.relative(chosen.file)} has uncommitted changes: commit them first"
+        )
     if new != chosen.release:
         verify_signature(found, f"{chosen.name}@{digest}", Config.read(repository.root))
     title = f"Release {chosen.service} {tag} to {environment}"

@@ -1,4 +1,4 @@
-"""`gitops promote`: one digest goes on to the next environment, if it may."""
+"""`gitops promote`: copy the release of one environment to the next, if it is fit."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def promote(
         python -m gitops promote k8s --from staging --to prod --soak 12h
     """  # noqa: D301 - \b is for click: what follows is not wrapped
     if not url and not without_ledger:
-        raise GitopsError("no ledger to ask: say --ledger URL, or --without-ledger")
+        raise GitopsError("no ledger to ask: use --ledger URL, or --without-ledger")
     output = Output(as_json=as_json)
     clone, repository = Clone.of(path), Repository.open(path)
     config = Config.read(repository.root)
@@ -87,7 +87,9 @@ def promote(
     found = Judgement()
     for pin in (here, there):
         if clone.is_dirty(pin.file):
-            found.reasons.append(f"{repository.relative(pin.file)} has changes: commit them first")
+            found.reasons.append(
+                f"{repository.relative(pin.file)} has uncommitted changes: commit them first"
+            )
     if not here.release.is_pinned:
         found.reasons.append(f"{source} pins {here.release}: a digest is needed")
     elif here.release != there.release:
@@ -96,7 +98,7 @@ def promote(
             known = service or here.service
             ask_ledger(found, connect(url), here, known, (source, target), soaked, accepted)
         else:
-            found.notes.append("no ledger was asked whether it is healthy")
+            found.notes.append("its health was not checked: no ledger was asked")
         verify_signature(found, f"{here.name}@{here.release.digest}", config)
         if found.commits and not found.changes:
             found.changes = list(clone.between(*found.commits))
@@ -107,7 +109,7 @@ def promote(
 
 
 def finish(command: click.Context, output: Output, proposal: Proposal, dry_run: bool) -> None:
-    """Change the file if nothing speaks against it, and tell all about it."""
+    """Write the change unless it is refused, and print all about it."""
     same = proposal.release == proposal.pin.release
     changed = not (proposal.judgement.reasons or dry_run or same)
     output.document(proposal.document(changed=changed))
@@ -117,7 +119,7 @@ def finish(command: click.Context, output: Output, proposal: Proposal, dry_run: 
             output.say(f"  - {reason}")
         command.exit(1)
     if same:
-        output.say(f"{proposal.path} has {proposal.release} already")
+        output.say(f"{proposal.path} already has {proposal.release}")
         return
     for line in proposal.diff().splitlines():
         output.say({"+": green, "-": red}.get(line[:1], faint)(line))
@@ -128,4 +130,4 @@ def finish(command: click.Context, output: Output, proposal: Proposal, dry_run: 
     output.say()
     if changed:
         proposal.write()
-    output.say(f"{proposal.path} {'is changed: commit it' if changed else 'is left as it is'}")
+    output.say(f"{proposal.path} {'was changed: commit it' if changed else 'was not changed'}")

@@ -64,9 +64,11 @@ def rollback(
     ledger = connect(url) if url else None
     found = Judgement()
     if clone.is_dirty(pin.file):
-        found.reasons.append(f"{repository.relative(pin.file)} has changes: commit them first")
+        found.reasons.append(
+            f"{repository.relative(pin.file)} has uncommitted changes: commit them first"
+        )
     if ledger is None:
-        found.notes.append("no ledger was asked which release was good")
+        found.notes.append("no ledger was asked which releases were good")
     known = history.earlier(clone, pin)
     chosen, passed = history.choose(known, to) if to else None, list[str]()
     for each in [] if chosen else known:
@@ -80,9 +82,9 @@ def rollback(
         if not fault:
             chosen = each
             break
-        passed.append(f"passed over: {each.release}: {fault}")
+        passed.append(f"skipped {each.release}: {fault}")
     if chosen is None:
-        found.reasons += [*passed, "no earlier release is good: say which one with --to"]
+        found.reasons += [*passed, "no earlier release is known to be good: choose one with --to"]
     else:
         found.notes += [*passed, f"declared until {chosen.at:%Y-%m-%d} ({chosen.commit[:12]})"]
     release = chosen.release if chosen else pin.release

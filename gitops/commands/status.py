@@ -43,7 +43,7 @@ def status(
         python -m gitops status k8s --context k3d-slipway
     """  # noqa: D301 - \b is for click: what follows is not wrapped
     if not url and not context:
-        raise GitopsError("nobody to ask: say --ledger URL, or --context NAME, or both")
+        raise GitopsError("nothing to compare with: use --ledger URL, --context NAME, or both")
     output = Output(as_json=as_json)
     clone = Clone.of(path)
     clone.demand_history("since when a release is declared")
@@ -56,8 +56,8 @@ def status(
             each.environment,
             each.service,
             "nothing" if each.declared.is_free else str(each.declared),
-            told(each.ledger, asked=bool(url)),
-            told(each.cluster, asked=bool(context)),
+            column(each.ledger, asked=bool(url)),
+            column(each.cluster, asked=bool(context)),
             each.state,
         )
         for each in found
@@ -69,8 +69,8 @@ def status(
     command.exit(0 if all(each.state == "in-sync" for each in found) else 1)
 
 
-def told(seen: Seen | None, *, asked: bool) -> str:
-    """Return what was seen, as a column of the table."""
+def column(seen: Seen | None, *, asked: bool) -> str:
+    """Return what was seen as the text of a column."""
     if not asked:
         return "not asked"
     return (str(seen.release) if seen else "") or "nothing"

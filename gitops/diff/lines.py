@@ -1,4 +1,4 @@
-"""A difference as lines: `-` was, `+` is, and a blank is the same or says where."""
+"""A difference as lines: `-` for the old, `+` for the new, a blank for context."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST = 200  # characters of a value in the summary
 
 
 def of_object(each: ObjectDiff) -> list[str]:
-    """Return the lines of an object: what differs, or all of it if it comes or goes."""
+    """Return the lines of an object: its changes, or all of it if it is added or removed."""
     if each.state == "changed":
         return [line for change in each.changes for line in of_change(change)]
     sign = "+" if each.state == "added" else "-"
@@ -34,8 +34,8 @@ def of_change(change: Change) -> Iterator[str]:
             yield f"{sign} {change.path}: {written(value)}"
 
 
-def said(entry: Entry) -> tuple[str, str] | None:
-    """Return what a line of the summary says it was and is, clipped; None if it does not say."""
+def sides_in_brief(entry: Entry) -> tuple[str, str] | None:
+    """Return the old and the new value of a summary's line, clipped; None if it has none."""
     if entry.old is ABSENT and entry.new is ABSENT:
         return None
     if entry.group == "image":
@@ -86,6 +86,6 @@ def document(overlay: OverlayDiff, entries: list[Entry]) -> dict[str, object]:
 
 
 def sides(old: object, new: object) -> dict[str, object]:
-    """Return what was and is, each only if it was or is there."""
+    """Return the old and the new value, without one that is absent."""
     both = {"old": old, "new": new}
     return {side: shown(value) for side, value in both.items() if value is not ABSENT}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from gitops.diff.lines import headline, of_object, said
+from gitops.diff.lines import headline, of_object, sides_in_brief
 from gitops.diff.objects import OverlayDiff
 from gitops.diff.summary import Entry
 
@@ -58,8 +58,8 @@ def comment(report: Report) -> str:
             cut.append(f"{missing} of {len(overlay.objects)} objects of {code(overlay.name)}")
     if cut:
         rest = f" and more in {len(cut) - NAMED} other overlays" if len(cut) > NAMED else ""
-        told = f"{', '.join(cut[:NAMED])}{rest}"
-        parts += [f"**Cut**, to stay under {LIMIT:,} characters: {told}. `gitops diff` shows all."]
+        names = f"{', '.join(cut[:NAMED])}{rest}"
+        parts += [f"**Cut**, to stay under {LIMIT:,} characters: {names}. `gitops diff` shows all."]
     return "\n".join(parts) + "\n"
 
 
@@ -93,8 +93,8 @@ def details(overlay: OverlayDiff, left: int) -> tuple[list[str], int]:
 
 def line(entry: Entry) -> str:
     """Return a line of the summary."""
-    told = said(entry)
-    return f"{code(entry.what)}: {code(told[0])} → {code(told[1])}" if told else code(entry.what)
+    both = sides_in_brief(entry)
+    return f"{code(entry.what)}: {code(both[0])} → {code(both[1])}" if both else code(entry.what)
 
 
 def codes(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Overlays compared, object by object; hashes of generated names and Secret values are not seen."""
+"""Overlays compared, object by object, without generated hashes and Secret values."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def renamed(value: Any, names: dict[str, str]) -> Any:
 
 
 def hidden(data: dict[str, Any]) -> dict[str, Any]:
-    """Return an object whose values, if it is a Secret, cannot be seen."""
+    """Return an object with its values hidden if it is a Secret."""
     if data.get("kind") != "Secret":
         return data
     found = dict(data)

@@ -31,7 +31,7 @@ PRODUCTION = {"prod", "production", "live"}
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the summary: what it is about, and what it was and is, if that is told."""
+    """A line of the summary: what changed, with the old and the new value where they help."""
 
     group: str
     what: str
@@ -124,9 +124,9 @@ def brief(image: Any, other: Any) -> str:
     if image is ABSENT:
         return "none"
     name, tag, digest = split(str(image))
-    said = f"{tag or 'no tag'}, {digest[:19] or 'no digest'}"
+    text = f"{tag or 'no tag'}, {digest[:19] or 'no digest'}"
     renamed = other is ABSENT or split(str(other))[0] != name
-    return f"{name}, {said}" if renamed else said
+    return f"{name}, {text}" if renamed else text
 
 
 def production(overlays: Iterable[OverlayDiff]) -> list[str]:

@@ -33,7 +33,7 @@ class Hidden:
 
 ABSENT: Final = Absent()
 HIDDEN: Final = "(hidden)"
-# What tells the items of a list apart, in the order of preference.
+# The keys that may identify the items of a list, in the order of preference.
 KEYS = ("name", "mountPath", "containerPort", "port", "host", "path", "key", "type")
 
 Steps = tuple[str, ...]
@@ -103,23 +103,23 @@ def is_of_mappings(value: Any) -> bool:
 
 
 def tells_apart(key: str, items: list[dict[str, Any]]) -> bool:
-    """Tell whether each item of a list has another value of a key."""
+    """Tell whether a key identifies the items of a list."""
     values = [item.get(key) for item in items]
     scalars = all(isinstance(value, str | int) for value in values)
     return scalars and max(Counter(map(str, values)).values(), default=0) <= 1
 
 
 def spelled(steps: Steps) -> str:
-    """Return a path as a person would write it."""
-    said = ""
+    """Return a path in dotted notation, with list items in brackets."""
+    text = ""
     for step in steps:
         if step.startswith("["):
-            said += step
+            text += step
         elif "." in step or "/" in step:
-            said += f"[{step}]"
+            text += f"[{step}]"
         else:
-            said += f".{step}" if said else step
-    return said
+            text += f".{step}" if text else step
+    return text
 
 
 def shown(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The releases that an environment had, by the git history of the file that pins them."""
+"""The releases that an environment had, from the git history of the file that pins them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Earlier:
 
 
 def earlier(clone: Clone, pin: Pin) -> list[Earlier]:
-    """Return the releases that were pinned before the present one, newest first, each once.
+    """Return the releases that were pinned before the present one, newest first.
 
-    The commit of each is the last that declared it.
+    Each is in it once, with the last commit that declared it.
     """
     found: dict[Release, Earlier] = {}
     for each in pinned(clone, pin):
@@ -37,7 +37,7 @@ def earlier(clone: Clone, pin: Pin) -> list[Earlier]:
 
 
 def since(clone: Clone, pin: Pin) -> Earlier | None:
-    """Return the commit since which a pin says what it does now; None if no commit says it."""
+    """Return the commit since which a pin has its release; None if it is not committed."""
     found = None
     for each in pinned(clone, pin):
         if each is None or each.release != pin.release:
@@ -51,7 +51,7 @@ def pinned(clone: Clone, pin: Pin) -> Iterator[Earlier | None]:
     for commit, at, text in clone.versions(pin.file):
         try:
             entry = pins.find(nodes.compose(text, str(pin.file)), pin.image)
-        except GitopsError:  # it was no YAML once: nothing was declared by that
+        except GitopsError:  # the file was not YAML then: it declared nothing
             entry = None
         yield Earlier(pins.release(entry), commit, at) if entry is not None else None
 
@@ -59,14 +59,14 @@ def pinned(clone: Clone, pin: Pin) -> Iterator[Earlier | None]:
 def fault(
     each: Release, *, needs_digest: bool, ledger: Ledger | None, service: str, environment: str
 ) -> str:
-    """Return why a release is not one to go back to, or an empty text."""
+    """Return why a release is not fit to go back to, or an empty text."""
     if not each.is_pinned and (needs_digest or each.digest):
-        return "it names no digest"
+        return "it has no digest"
     if ledger is None:
         return ""
-    tried = list(seen(ledger, each, service, environment))
+    tried = list(deployments(ledger, each, service, environment))
     if not any(deployment["status"] == "succeeded" for deployment in tried):
-        return "the ledger has not seen it succeed"
+        return "the ledger has no successful deployment of it"
     if tried[0]["status"] == "failed":
         return "it failed when it was last deployed"
     ids = {deployment["id"] for deployment in tried}
@@ -76,7 +76,9 @@ def fault(
     return ""
 
 
-def seen(ledger: Ledger, each: Release, service: str, environment: str) -> Iterator[dict[str, Any]]:
+def deployments(
+    ledger: Ledger, each: Release, service: str, environment: str
+) -> Iterator[dict[str, Any]]:
     """Yield the deployments of a release in an environment, newest first."""
     query = {"service": service, "environment": environment}
     if each.tag:
@@ -88,9 +90,9 @@ def seen(ledger: Ledger, each: Release, service: str, environment: str) -> Itera
 
 
 def choose(known: list[Earlier], to: str) -> Earlier:
-    """Return the release of a version or digest. Raises GitopsError that lists what there was."""
+    """Return the release with a version or digest. Raises GitopsError with those there were."""
     for each in known:
         if to == each.release.tag or each.release.digest.startswith((to, f"sha256:{to}")):
             return each
     listed = ", ".join(str(each.release) for each in known) or "no other release"
-    raise GitopsError(f"{to} was never declared here; the history has {listed}")
+    raise GitopsError(f"{to} was never declared here; the git history has {listed}")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from gitops import cosign, programs
@@ -13,6 +14,7 @@ from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
 from gitops.pins import Pin
+from gitops.revision import Clone
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DEFAULT_SOAK = "30m"
@@ -20,7 +22,7 @@ DEFAULT_SOAK = "30m"
 
 @dataclass
 class Judgement:
-    """What was found out: reasons to refuse, what else is worth saying, and what it brings."""
+    """The result: reasons to refuse, notes, and the changes that the release brings."""
 
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -28,17 +30,23 @@ class Judgement:
     change_count: int = 0
     commits: tuple[str, str] | None = None  # of what runs now in the target, and of what would
 
+    def demand_committed(self, clone: Clone, file: Path) -> None:
+        """Add a reason to refuse if a file has uncommitted changes."""
+        if clone.is_dirty(file):
+            path = file.relative_to(clone.top)
+            self.reasons.append(f"{path} has uncommitted changes: commit them first")
+
 
 def duration(text: str) -> timedelta:
-    """Return a time such as 90s, 30m, 12h or 2d. Raises GitopsError for anything else."""
+    """Parse a duration such as 90s, 30m, 12h or 2d. Raises GitopsError for anything else."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if not found:
-        raise GitopsError(f"{text!r} is no time: write 90s, 30m, 12h or 2d")
+        raise GitopsError(f"{text!r} is not a duration: use 90s, 30m, 12h or 2d")
     return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 def brief(span: timedelta) -> str:
-    """Return a time as a person says it: in its two largest units, or in seconds."""
+    """Return a duration in its two largest units, or in seconds."""
     seconds = int(span.total_seconds())
     if span < timedelta(minutes=1):
         return f"{seconds} s"
@@ -55,7 +63,7 @@ def ask_ledger(
     soak: timedelta,
     accepted: Collection[str],
 ) -> None:
-    """Note what the ledger has against a promotion, and which changes that would bring."""
+    """Add what the ledger has against a promotion, and the changes that it would bring."""
     source, target = route
     cell = next(
         (
@@ -66,19 +74,19 @@ def ask_ledger(
         None,
     )
     if cell is None or cell["deployment_id"] is None:
-        found.reasons.append(f"the ledger knows of no {service} that runs in {source}")
+        found.reasons.append(f"the ledger has no deployment of {service} in {source}")
         return
     if not runs(cell, pin):
-        text = f"{source} runs {cell['version']} ({digest_of(cell)}), and git declares"
+        text = f"{source} runs {cell['version']} ({digest_of(cell)}), but git declares"
         found.reasons.append(f"{text} {pin.release}: wait until it is deployed")
         return
     item = waiting(ledger, service, route)
     if item is None:
-        found.notes.append(f"the ledger knows of nothing that waits to go to {target}")
+        found.notes.append(f"the ledger has no promotion pending to {target}")
     since = datetime.fromisoformat((item or {}).get("waiting_since") or cell["since"])
     waited = datetime.now(UTC) - since
     if waited < soak:
-        text = f"it has run in {source} for {brief(waited)} and needs {brief(soak)}"
+        text = f"it has run in {source} for {brief(waited)} of the {brief(soak)} required"
         found.reasons.append(text)
     else:
         found.notes.append(f"it has run in {source} for {brief(waited)}")
@@ -96,7 +104,7 @@ def ask_ledger(
 
 
 def waiting(ledger: Ledger, service: str, route: tuple[str, str]) -> dict[str, Any] | None:
-    """Return what the ledger says of a promotion; None if the target runs it, or is not known."""
+    """Return the pending promotion of a service; None if the target has it, or is unknown."""
     source, target = route
     if all(each["name"] != target for each in ledger.items("environments")):
         return None
@@ -105,14 +113,14 @@ def waiting(ledger: Ledger, service: str, route: tuple[str, str]) -> dict[str, A
 
 
 def runs(cell: dict[str, Any], pin: Pin) -> bool:
-    """Tell whether what was seen running is what git pins: by digest if that is known."""
+    """Tell whether the ledger saw what git pins running: by digest if known, else by tag."""
     if cell["image_digest"] and pin.release.digest:
         return bool(cell["image_digest"] == pin.release.digest)
     return bool(cell["version"] == pin.release.tag)
 
 
 def digest_of(cell: dict[str, Any]) -> str:
-    """Return the digest that was seen, short enough to read."""
+    """Return the start of the digest that the ledger saw."""
     return str(cell["image_digest"])[:19] if cell["image_digest"] else "digest not known"
 
 
@@ -123,7 +131,7 @@ def incidents(ledger: Ledger, service: str, environment: str) -> Iterator[dict[s
 
 
 def verify_signature(found: Judgement, image: str, config: Config) -> None:
-    """Note whether an image, by digest, has the signature that gitops.yaml asks for."""
+    """Add whether an image, by digest, has the signature that gitops.yaml asks for."""
     wanted = config.promotion
     if "cosign-key" in wanted:
         whose = cosign.key_options(key_file(config, wanted["cosign-key"]))
@@ -131,7 +139,7 @@ def verify_signature(found: Judgement, image: str, config: Config) -> None:
         identity, issuer = pattern(wanted["cosign-identity"]), wanted["cosign-issuer"]
         whose = cosign.identity_options(identity, issuer, is_pattern=True)
     else:
-        found.notes.append("its signature is not looked at: gitops.yaml names no cosign-key")
+        found.notes.append("its signature is not verified: gitops.yaml names no signer")
         return
     hint = "gitops.yaml asks for a signature: `make .tools/cosign` builds it"
     program = programs.find("cosign", hint)

@@ -1,4 +1,4 @@
-"""What a change of a release is told as: the edit, and the text of a pull request."""
+"""A change of the release that an environment pins: the edit, and a pull request's text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_CHANGES = 30
 
 @dataclass(frozen=True)
 class Proposal:
-    """Another release for one environment, and why."""
+    """A new release for one environment, and why it may or may not have it."""
 
     title: str
     pin: Pin
@@ -50,7 +50,7 @@ class Proposal:
         return "\n".join(lines)
 
     def changes(self) -> Iterator[str]:
-        """Yield a line for each change that it brings; of many, the newest."""
+        """Yield a line for each change that it brings, at most MAX_CHANGES of the newest."""
         for each in self.judgement.changes[:MAX_CHANGES]:
             who = f", {each['author']}" if each.get("author") else ""
             yield f"- `{each['commit'][:12]}` {each.get('title') or 'no title'}{who}"

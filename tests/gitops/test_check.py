@@ -163,7 +163,7 @@ BROKEN: list[Case] = [
         "inert",
         DEV,
         6,
-        "takes the digest away",
+        "drops the digest",
     ),
     (
         "variants",
@@ -279,7 +279,7 @@ BROKEN: list[Case] = [
         "dangling",
         "base/deployment.yaml",
         25,
-        "it has no port htto",
+        "the container has no port htto",
     ),
     (
         "layered",
@@ -422,7 +422,7 @@ BROKEN: list[Case] = [
         "dangling",
         MORE,
         40,
-        "does not have the shape of a NetworkPolicy",
+        "is not a well-formed NetworkPolicy",
     ),
     # configuration
     (
@@ -433,7 +433,7 @@ BROKEN: list[Case] = [
         "configuration",
         "gitops.yaml",
         2,
-        "nothing needs it any more",
+        "no longer needed",
     ),
     ("layered", "gitops.yaml", "only: [dev]", "only: [prod]", "parity", DEV, 11, "DEBUG"),
 ]

@@ -51,7 +51,7 @@ def test_a_finding_is_exit_status_1_and_has_its_place(copy: Callable[[str], Path
             "line": 6,
             "message": "newTag 1.2.0 for image registry.example.com/shap changes nothing",
             "overlays": ["overlays/dev"],
-            "hint": "take it away, or mend what it is meant to match",
+            "hint": "remove it, or correct what it is meant to match",
         }
     ]
     code, text = call("check", root)
@@ -87,9 +87,9 @@ def test_what_is_not_understood_is_exit_status_2(argv: list[str], said: str) -> 
     ("text", "said"),
     [
         ("parity: [{what: x}]", "gitops.yaml:1: an entry of `parity` needs only and reason"),
-        ("partiy: []", "`partiy` is unknown"),
-        ("parity: {}", "gitops.yaml:1: a list is needed here"),
-        ("external:\n  - {what: '', reason: x}", "gitops.yaml:2: a text is needed here"),
+        ("partiy: []", "unknown key `partiy`"),
+        ("parity: {}", "gitops.yaml:1: expected a list"),
+        ("external:\n  - {what: '', reason: x}", "gitops.yaml:2: expected a text"),
         ("pins: [", "gitops.yaml:"),
     ],
 )

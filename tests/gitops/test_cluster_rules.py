@@ -39,7 +39,7 @@ def test_a_changed_immutable_field_is_found(
     file = committed / MORE
     file.write_text(file.read_text().replace(now, then))
     found = check(committed, "immutable", base="HEAD")
-    assert any(f"{said} is not what it was at HEAD" in each.message for each in found)
+    assert any(f"{said} has changed since HEAD" in each.message for each in found)
     assert {each.file for each in found} == {file}
 
 

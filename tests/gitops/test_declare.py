@@ -124,7 +124,7 @@ def test_what_changes_is_said_and_the_same_again_changes_nothing(
     ]
     before = ledger.send("GET", "declarations")
 
-    assert declare(root, ledger).output.endswith("\nthe ledger has it already\n")
+    assert declare(root, ledger).output.endswith("\nthe ledger is up to date\n")
     assert ledger.send("GET", "declarations") == before
 
     pin(root, "prod", "1.2.0", TWO)
@@ -161,7 +161,7 @@ def test_a_file_that_is_not_committed_is_refused_unless_told_so(root: Path, ledg
 
     code, said = declared(root, ledger)
     assert (code, said["told"]) == (1, False)
-    assert "overlays/prod/release/kustomization.yaml has changes" in said["refused"][0]
+    assert "overlays/prod/release/kustomization.yaml has uncommitted changes" in said["refused"][0]
     assert held(ledger) == {}
 
     assert declared(root, ledger, "--allow-dirty")[0] == 0
@@ -180,7 +180,7 @@ def test_a_commit_that_the_ledger_knows_a_later_one_of_is_told_so(
     result = declare(root, ledger)
 
     assert result.exit_code == 1
-    assert "prod: shop: the ledger was told of a later commit that declares 1.2.0" in result.output
+    assert "prod: shop: the ledger has the declaration of a later commit, 1.2.0" in result.output
     assert held(ledger)["prod"] == "1.2.0"
 
 

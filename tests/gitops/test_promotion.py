@@ -162,7 +162,7 @@ def test_what_is_not_deployed_yet_is_refused(root: Path, ledger: Served) -> None
 
 
 def test_what_the_ledger_never_saw_is_refused(root: Path, ledger: Served) -> None:
-    assert "knows of no cart" in refused(root, promote(root, ledger, "--service", "cart"))
+    assert "has no deployment of cart" in refused(root, promote(root, ledger, "--service", "cart"))
 
 
 def test_what_has_not_run_for_long_enough_is_refused(root: Path, ledger: Served) -> None:
@@ -235,7 +235,7 @@ def test_what_is_not_committed_is_refused(root: Path, ledger: Served, name: str)
     result = promote(root, ledger)
 
     assert (result.exit_code, file.read_text()) == (1, before)
-    assert f"overlays/{name}/release/kustomization.yaml has changes" in result.output
+    assert f"overlays/{name}/release/kustomization.yaml has uncommitted changes" in result.output
 
 
 def test_without_a_ledger_it_must_be_said(root: Path) -> None:
@@ -296,7 +296,7 @@ def test_an_identity_may_leave_the_tag_open() -> None:
 def test_without_cosign_a_signature_that_is_asked_for_is_not_taken_on_trust(
     root: Path, ledger: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "its signature is not looked at" in promote(root, ledger, "--dry-run").output
+    assert "its signature is not verified" in promote(root, ledger, "--dry-run").output
     write(root / "gitops.yaml", "promotion: {cosign-key: cosign.pub}\n")
     commit(root)
     before = texts(root)
@@ -412,7 +412,7 @@ def test_a_release_that_led_to_an_incident_is_passed_over(root: Path, ledger: Se
     result = rollback(root, ledger)
 
     assert release(root, "dev").read_text() == RELEASE.format(tag="1.1.0", digest=ONE)
-    assert "passed over: 1.2.0@sha256:222222222222: it led to an incident: No hats" in result.output
+    assert "skipped 1.2.0@sha256:222222222222: it led to an incident: No hats" in result.output
 
 
 def test_a_release_that_failed_is_passed_over(root: Path, ledger: Served) -> None:
@@ -432,13 +432,13 @@ def test_a_version_that_was_never_declared_is_an_error(root: Path) -> None:
     result = rollback(root, None, "--to", "9.9.9")
 
     assert result.exit_code == 2
-    assert "the history has 1.1.0@" in result.output
+    assert "the git history has 1.1.0@" in result.output
 
 
 def test_where_there_was_no_other_release_there_is_nothing_to_go_back_to(root: Path) -> None:
     result = run(root, "rollback", "--env", "prod")
 
-    assert "no earlier release is good" in refused(root, result)
+    assert "no earlier release is known to be good" in refused(root, result)
 
 
 def pin_release(root: Path, *argv: str) -> Result:
@@ -463,7 +463,7 @@ def test_pinning_the_same_again_changes_nothing(root: Path) -> None:
     result = pin_release(root, "--tag", "1.2.0", "--digest", TWO)
 
     assert result.exit_code == 0
-    assert "has 1.2.0@sha256:222222222222 already" in result.output
+    assert "already has 1.2.0@sha256:222222222222" in result.output
     assert texts(root) == before
 
 
@@ -504,4 +504,4 @@ def test_a_changed_file_is_not_pinned_over(root: Path) -> None:
     result = pin_release(root, "--tag", "1.3.0", "--digest", THREE)
 
     assert result.exit_code == 1
-    assert "has changes: commit them first" in result.output
+    assert "has uncommitted changes: commit them first" in result.output

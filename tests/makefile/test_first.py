@@ -78,7 +78,7 @@ LACKING = (
     ("propose", "say FROM= and TO="),
     ("prepare-release", "say VERSION="),
     ("declare", "no ledger to tell"),
-    ("deliver TAG=v1.2.3", "one file of a release/ should be changed, by `make pin`"),
+    ("deliver TAG=v1.2.3", "expected one changed file, in a release/ folder"),
     ("pin ENV=dev TAG=1.2.3 DIGEST=latest", "latest"),
 )
 UNINSTALLED = (("cluster", "k3d"), ("kubescape", "kubescape"), ("scan-overlays", "trivy"))

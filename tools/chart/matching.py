@@ -31,7 +31,7 @@ class Match:
         if name in OWN:
             return
         if value is ABSENT:
-            self.differences.append(f"{where}: is not there")
+            self.differences.append(f"{where}: is missing")
         elif self.values.setdefault(name, value) != value:
             other = json.dumps(self.values[name])
             self.differences.append(f"{where}: {json.dumps(value)}, and {other} elsewhere")
@@ -46,7 +46,7 @@ class Match:
             for number, (one, other) in enumerate(zip(pattern, actual, strict=True)):
                 self.node(one, other, f"{where}[{number}]")
         elif pattern is ABSENT or actual is ABSENT:
-            self.differences.append(f"{where}: is {'not there' if actual is ABSENT else 'added'}")
+            self.differences.append(f"{where}: is {'missing' if actual is ABSENT else 'added'}")
         elif pattern != actual:
             self.differences.append(f"{where}: {json.dumps(actual)}, not {json.dumps(pattern)}")
 

@@ -19,7 +19,7 @@ def same(rows: Rows) -> bool:
 
 
 def shape(value: Any) -> Hashable:
-    """Return what can be told of a value without looking into it."""
+    """Return the shape of a value: absent, a scalar, or a container that is not empty."""
     if value is ABSENT or not isinstance(value, dict | list):
         return "absent" if value is ABSENT else ("scalar", repr(value))
     return type(value).__name__ if value else ("scalar", repr(value))

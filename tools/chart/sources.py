@@ -82,9 +82,9 @@ def pattern(chosen: Chosen) -> Job:
     made = read(OVERLAY)
     made["images"] = [{"name": overlay.image_name(base()), "newName": "<image>"}]
     literals: list[str] = made["configMapGenerator"][0]["literals"]
-    said = {each.partition("=")[0] for each in literals}
+    present = {each.partition("=")[0] for each in literals}
     settings = overlay.find(base(), "ConfigMap")["data"]
-    literals += [f"{name}=<settings.{name}>" for name in settings if name not in said]
+    literals += [f"{name}=<settings.{name}>" for name in settings if name not in present]
     return job(made, chosen)
 
 

@@ -127,7 +127,7 @@ class Writer:
     def expression(self, name: str) -> str:
         """Return what a name stands for."""
         if name not in OWN and name not in self.defaults:
-            raise ToolError(f"tools/chart/schema.yaml does not say what the value {name} is")
+            raise ToolError(f"tools/chart/schema.yaml does not describe the value {name}")
         return OWN.get(name, f".Values.{name}")
 
     def scalar(self, name: str) -> str:

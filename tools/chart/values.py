@@ -34,11 +34,11 @@ def first(text: str) -> str:
 
 
 def sentence(setting: str) -> str:
-    """Return what .env.example says of a setting. Raises ToolError if it does not know it."""
+    """Return the description of a setting in .env.example. Raises ToolError if it has none."""
     text = SETTINGS.read_text(encoding="utf-8")
     found = re.search(rf"((?:^# [^\n=]*\n)+)^# {setting}=", text, re.MULTILINE)
     if not found:
-        raise ToolError(f"{SETTINGS.name} does not tell what {setting} is")
+        raise ToolError(f"{SETTINGS.name} does not describe {setting}")
     return first(found[1].replace("# ", ""))
 
 
@@ -108,7 +108,7 @@ def defaults() -> Tree:
     found = split_image(defaults_found())
     described = dict(leaves(schema()))
     if unknown := found.keys() - described.keys():
-        raise ToolError(f"tools/chart/schema.yaml says nothing of the value {min(unknown)}")
+        raise ToolError(f"tools/chart/schema.yaml does not describe the value {min(unknown)}")
     every = {name: found.get(name, each.get("default")) for name, each in described.items()}
     if unset := [name for name, value in every.items() if value is None]:
         raise ToolError(f"nothing in tools/chart/overlay names the value {unset[0]}")

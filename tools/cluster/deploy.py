@@ -74,7 +74,7 @@ def render(base: Path, image: dict[str, str], values: list[str]) -> str:
 
 
 def check_secret(kube: Kube, env: str, namespace: str) -> None:
-    """Make dev's Secrets when they are missing; elsewhere, that of the database is a ToolError."""
+    """Create the Secrets of dev if they are missing. Raises ToolError elsewhere."""
     if env == LOCAL:
         secret.ensure(kube, env)
     elif not secret.exists(kube, namespace):
@@ -87,9 +87,9 @@ def check_secret(kube: Kube, env: str, namespace: str) -> None:
 
 
 def roll_out(kube: Kube, namespace: str, manifests: str, timeout: int) -> None:
-    """Apply manifests and wait for what they start; a failure is explained, then raised.
+    """Apply manifests and wait for the rollouts, explaining a failed one before raising it.
 
-    Only what serves is tidied up: a failed rollout may still need what was there before it.
+    Leftovers are removed only after success: a failed rollout may still need them.
     """
     among = overlay.objects(manifests)
     databases = [each for each in among if each["kind"] == "StatefulSet"]
@@ -107,13 +107,13 @@ def roll_out(kube: Kube, namespace: str, manifests: str, timeout: int) -> None:
 
 
 def apply(kube: Kube, manifests: str) -> None:
-    """Apply manifests, showing what kubectl says of each object."""
+    """Apply manifests, showing the output of kubectl."""
     if not kube.show("apply", "--filename", "-", stdin=manifests):
-        raise ToolError("the cluster did not accept the manifests: kubectl says why above")
+        raise ToolError("the cluster rejected the manifests: see kubectl's output above")
 
 
 def summary(kube: Kube, namespace: str) -> str:
-    """Return what runs: the Deployment's image and its ready pods."""
+    """Return the image of the Deployment and the number of its ready pods."""
     spec = kube.get("deployment", overlay.NAME, "--namespace", namespace)["spec"]
     pods = kube.selected("pods", namespace, spec["selector"]["matchLabels"])
     staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]

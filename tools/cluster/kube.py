@@ -25,7 +25,7 @@ class Kube:
         return ["kubectl", "--context", self.context, *args]
 
     def run(self, *args: str, stdin: str | None = None) -> str:
-        """Return what kubectl prints; raises ToolError with its reason when it fails."""
+        """Return the output of kubectl. Raises ToolError with its reason when it fails."""
         done = run(self.argv(*args), stdin=stdin, missing=MISSING)
         if done.returncode:
             raise complain(done, f"kubectl {args[0]}")
@@ -43,7 +43,7 @@ class Kube:
         return found
 
     def show(self, *args: str, stdin: str | None = None) -> bool:
-        """Run kubectl with its output shown as it comes; return whether it succeeded."""
+        """Run kubectl with its output shown; return whether it succeeded."""
         sys.stdout.flush()
         done = subprocess.run(self.argv(*args), input=stdin, text=True, check=False)
         return done.returncode == 0

@@ -27,7 +27,8 @@ def port_forward(
     """Forward a free port of 127.0.0.1 to a target's port and give its base URL.
 
     kubectl chooses the port and is listening when it says so: there is no race and no sleep.
-    Raises ToolError when it ends early, with what it said, or is silent for `timeout` seconds.
+    Raises ToolError when kubectl ends early, with its output, or prints nothing for `timeout`
+    seconds.
     """
     argv = kube.argv(
         "--namespace", namespace, "port-forward", "--address", "127.0.0.1", target, f":{port}"
@@ -59,14 +60,14 @@ def _read(stream: IO[str] | None, lines: "queue.Queue[str | None]") -> None:
 
 
 def _first_port(lines: "queue.Queue[str | None]", target: str, timeout: float) -> int:
-    said = ""
+    output = ""
     while True:
         try:
             line = lines.get(timeout=timeout)
         except queue.Empty:
-            raise ToolError(f"port-forward to {target}: silent for {timeout:g} s") from None
+            raise ToolError(f"port-forward to {target}: no output for {timeout:g} s") from None
         if line is None:
-            raise ToolError(f"port-forward to {target}: {said.strip() or 'ended at once'}")
+            raise ToolError(f"port-forward to {target}: {output.strip() or 'exited immediately'}")
         if (port := local_port(line)) is not None:
             return port
-        said += line
+        output += line

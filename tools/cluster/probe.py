@@ -28,7 +28,7 @@ class Answer:
 
 
 def get(url: str, host: str | None = None, timeout: float = 5) -> Answer:
-    """Return the answer to a GET; raises ToolError when there is none."""
+    """Send a GET request. Raises ToolError if there is no answer."""
     request = urllib.request.Request(url, headers={"Host": host} if host else {})
     try:
         with OPENER.open(request, timeout=timeout) as response:
@@ -41,23 +41,23 @@ def get(url: str, host: str | None = None, timeout: float = 5) -> Answer:
 
 
 def until_ok(attempt: Callable[[], Answer], where: str, seconds: float) -> Answer:
-    """Repeat an attempt until its answer is 200; raises ToolError with the last one in the end."""
+    """Repeat an attempt until it returns 200. Raises ToolError with the last answer in the end."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             answer = attempt()
             if answer.status == 200:  # noqa: PLR2004 - HTTP's own number
                 return answer
-            said = f"{answer.status} {answer.body.strip()[:500]}"
+            reason = f"{answer.status} {answer.body.strip()[:500]}"
         except ToolError as error:
-            said = str(error)
+            reason = str(error)
         if time.monotonic() >= deadline:
-            raise ToolError(f"{where} is not ready after {seconds:g} s: {said}")
+            raise ToolError(f"{where} is not ready after {seconds:g} s: {reason}")
         time.sleep(0.5)
 
 
 def probe(kube: Kube, env: str, ingress_url: str, seconds: float) -> None:
-    """Print what /readyz answers on both ways; raises ToolError for the first that is not ready."""
+    """Print the answer of /readyz on both ways. Raises ToolError for the first not ready."""
     among = overlay.rendered(env)
     namespace = overlay.find(among, "Deployment")["metadata"]["namespace"]
     host = overlay.host(among)

@@ -1,4 +1,4 @@
-"""Removing what an earlier deployment applied and the manifests have no more.
+"""Remove what an earlier deployment applied and the manifests no longer have.
 
 `kubectl apply` adds and changes, but never removes.
 """
@@ -49,7 +49,7 @@ def prune(kube: Kube, namespace: str, applied: list[overlay.Object]) -> None:
         if each["kind"] in KEPT:
             what = f"{each['kind'].lower()} {each['metadata']['name']}"
             say(
-                f"left in {namespace}: {what}, which these manifests do not have. If nothing needs"
+                f"kept in {namespace}: {what}, which the manifests no longer have. If nothing needs"
                 f" it: kubectl --namespace {namespace} delete {what}"
             )
     unwanted = [each for each in found if each["kind"] not in KEPT]
@@ -59,13 +59,13 @@ def prune(kube: Kube, namespace: str, applied: list[overlay.Object]) -> None:
     # A finalizer, such as a cloud's on an Ingress, may take minutes: nothing depends on its end.
     options = ("--filename", "-", "--ignore-not-found", "--wait=false")
     if not kube.show("delete", *options, stdin=manifests):
-        raise ToolError(f"what is left over in {namespace} was not removed: kubectl says why above")
+        raise ToolError(f"leftovers in {namespace} were not removed: see kubectl's output above")
 
 
 def leftovers(kube: Kube, namespace: str, applied: list[overlay.Object]) -> list[overlay.Object]:
     """Return what was applied as a part of Slipway before, but not now.
 
-    A ConfigMap that a retained ReplicaSet refers to is none: `kubectl rollout undo` needs it.
+    Without ConfigMaps that a retained ReplicaSet refers to: `kubectl rollout undo` needs them.
     """
     wanted = {identity(each) for each in applied}
     found = [
@@ -86,13 +86,13 @@ def leftovers(kube: Kube, namespace: str, applied: list[overlay.Object]) -> list
 
 
 def is_of(namespace: str, found: overlay.Object) -> bool:
-    """Tell whether an object belongs to a namespace, be it in it or named after it."""
+    """Tell whether an object is in a namespace, or is the cluster's and named after it."""
     in_it = found["kind"] not in OF_CLUSTER
     return in_it or str(found["metadata"]["name"]).endswith(f".{namespace}")
 
 
 def kinds(kube: Kube) -> list[str]:
-    """Return those of the kinds that the cluster knows: custom resources may not be installed."""
+    """Return the kinds that the cluster has: custom resources may not be installed."""
     # Not kube.run: the exit status is 1 while any aggregated API, such as metrics, is down.
     done = run(kube.argv("api-resources", "--verbs", "delete", "--output", "name"))
     known = [kind for kind in KINDS if kind in done.stdout.split()]
@@ -102,7 +102,7 @@ def kinds(kube: Kube) -> list[str]:
 
 
 def identity(found: overlay.Object) -> tuple[str, str, str]:
-    """Return what tells an object from the others of its namespace, whatever version it is in."""
+    """Return what identifies an object in its namespace, in any version of its API."""
     group, slash, _ = found["apiVersion"].partition("/")
     return group if slash else "", found["kind"], found["metadata"]["name"]
 

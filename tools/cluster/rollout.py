@@ -1,4 +1,4 @@
-"""Waiting for a rollout, and giving up on one that cannot succeed."""
+"""Wait for a rollout, and give up on one that cannot succeed."""
 
 import subprocess
 import sys
@@ -15,8 +15,8 @@ RESTARTS = 3
 def wait(kube: Kube, namespace: str, what: str, timeout: int) -> None:
     """Wait for a rollout, showing its progress; explain a failed one before raising ToolError.
 
-    Kubernetes reports a failure after the progress deadline. A Deployment whose new pods crash
-    again and again is given up before that.
+    Kubernetes reports a failure after the progress deadline. A Deployment whose new pods keep
+    crashing is given up before that.
     """
     say(f"waiting for {what} in {namespace}, at most {timeout} s")
     sys.stdout.flush()
@@ -40,7 +40,7 @@ def wait(kube: Kube, namespace: str, what: str, timeout: int) -> None:
 
 
 def _still_running(process: subprocess.Popen[bytes]) -> bool:
-    """Give a process a second to end, and say whether it has not."""
+    """Wait a second for a process, and tell whether it is still running."""
     try:
         process.wait(timeout=1)
     except subprocess.TimeoutExpired:
@@ -49,7 +49,7 @@ def _still_running(process: subprocess.Popen[bytes]) -> bool:
 
 
 def crash(kube: Kube, namespace: str, what: str) -> str:
-    """Return which container of a Deployment's newest pods keeps ending, or nothing."""
+    """Return which container of a Deployment's newest pods keeps restarting, or nothing."""
     kind, _, name = what.partition("/")
     if kind != "deployment":
         return ""
@@ -61,7 +61,7 @@ def crash(kube: Kube, namespace: str, what: str) -> str:
         status = pod.get("status", {})
         for each in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
             if each["restartCount"] >= RESTARTS and not each.get("ready"):
-                return f"{each['name']} of pod {pod['metadata']['name']} keeps ending"
+                return f"{each['name']} of pod {pod['metadata']['name']} keeps restarting"
     return ""
 
 

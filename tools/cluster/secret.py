@@ -1,4 +1,4 @@
-"""Create the secrets of an environment once: its database password and its admin token.
+"""Create the Secrets of an environment once: its database password and its admin token.
 
 They are Secrets that are never in git.
 """
@@ -50,7 +50,7 @@ def create(kube: Kube, namespace: str, name: str, data: dict[str, str]) -> None:
     The values go to kubectl through stdin: no list of processes shows them.
     """
     if exists(kube, namespace, name):
-        say(f"secret {name}: exists in {namespace}, left as it is")
+        say(f"secret {name}: already exists in {namespace}, not changed")
         return
     manifest = {
         "apiVersion": "v1",

@@ -1,6 +1,6 @@
-"""A branch that is pushed and proposed, as gh is logged in.
+"""Push a branch and open its pull request, with the credentials of gh.
 
-Each step first asks what is there, so that a run that failed at any point is completed by the next.
+Each step first looks at the present state, so that the next run completes one that failed.
 """
 
 import json
@@ -67,14 +67,14 @@ def replace(root: Path, branch: str) -> None:
         # By their subjects: a clone may have too little history to tell what is new on a branch.
         theirs, ours = (git(root, "log", "-1", "--format=%s", each) for each in (left, "HEAD"))
         if theirs != ours:
-            why = f"the branch {branch} ends with {theirs!r}, which is somebody else's"
+            why = f"the branch {branch} ends with {theirs!r}, which is not ours"
             raise ToolError(f"{why}: delete the branch, then run this again")
     lease = f"--force-with-lease={reference}:{left}"
     git(root, "push", "--quiet", lease, "origin", f"HEAD:{reference}")
 
 
 def demand_same(root: Path, proposed: PullRequest) -> None:
-    """Raise ToolError if an open pull request brings something else than what is checked out."""
+    """Raise ToolError if an open pull request differs from what is checked out."""
     git(root, "fetch", "--quiet", "origin", proposed.commit)
     for file in git(root, "diff", "--name-only", "HEAD~1", "HEAD").splitlines():
         ours, theirs = (git(root, "show", f"{each}:{file}") for each in ("HEAD", proposed.commit))
@@ -107,6 +107,6 @@ def propose(root: Path, branch: str, title: str, body: str) -> None:
         check(root, branch, proposed.commit)
         return
     replace(root, branch)
-    told = ("--head", branch, "--title", title, "--body-file", "-")
-    say(gh("pr", "create", *told, stdin=body, cwd=root).strip())
+    options = ("--head", branch, "--title", title, "--body-file", "-")
+    say(gh("pr", "create", *options, stdin=body, cwd=root).strip())
     check(root, branch, git(root, "rev-parse", "HEAD"))

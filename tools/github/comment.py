@@ -65,7 +65,7 @@ def main() -> None:
     text = read(given.file)
     number = pull_request(given.repository, given.head_owner, given.head_branch, given.head_commit)
     if number is None:
-        say(f"no open pull request ends with {given.head_commit}: a newer run tells more")
+        say(f"no open pull request has the newest commit {given.head_commit}: no comment")
         return
     say(publish(given.repository, number, text))
 

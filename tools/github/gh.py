@@ -1,4 +1,4 @@
-"""GitHub's own command line, which holds the token: none passes through here."""
+"""GitHub's command line, which keeps the token: none passes through here."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def origin(root: Path = ROOT) -> str | None:
 def gh(*arguments: str, stdin: str | None = None, cwd: Path = ROOT) -> str:
     """Run `gh` for the origin and return what it prints.
 
-    Raises ToolError, with its words, when it fails.
+    Raises ToolError, with its reason, when it fails.
     """
     known = {"GH_REPO": repository} if (repository := origin(cwd)) else {}
     done = run(
@@ -40,11 +40,11 @@ def gh(*arguments: str, stdin: str | None = None, cwd: Path = ROOT) -> str:
 def get(path: str, key: str | None = None, **query: str) -> list[Any]:
     """Return the items of a list of GitHub's API, of every page; `key` is where a page has them."""
     fields = [part for each in query.items() for part in ("--raw-field", "=".join(each))]
-    said = gh("api", "--method", "GET", "--paginate", "--slurp", path, *fields)
-    return [item for page in json.loads(said) for item in (page[key] if key else page)]
+    pages = gh("api", "--method", "GET", "--paginate", "--slurp", path, *fields)
+    return [item for page in json.loads(pages) for item in (page[key] if key else page)]
 
 
 def send(method: str, path: str, body: Mapping[str, object]) -> Any:
     """Send a document to GitHub's API and return its answer, None if that has no content."""
-    said = gh("api", "--method", method, path, "--input", "-", stdin=json.dumps(body))
-    return json.loads(said) if said.strip() else None
+    answer = gh("api", "--method", method, path, "--input", "-", stdin=json.dumps(body))
+    return json.loads(answer) if answer.strip() else None

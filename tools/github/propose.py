@@ -16,16 +16,16 @@ def git(*arguments: str) -> str:
 
 
 def promote(source: str, target: str, *more: str) -> dict[str, Any]:
-    """Return what `gitops promote` says. Raises ToolError when it could not judge."""
+    """Return the JSON of `gitops promote`. Raises ToolError if it could not run."""
     argv = [sys.executable, "-m", "gitops", "promote", "k8s", "--from", source, "--to", target]
     done = run([*argv, "--json", *more], cwd=ROOT)
     try:
-        said: dict[str, Any] = json.loads(done.stdout)
+        answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         raise complain(done, "gitops promote") from None
-    if "error" in said:
-        raise ToolError(f"gitops promote: {said['error']}")
-    return said
+    if "error" in answer:
+        raise ToolError(f"gitops promote: {answer['error']}")
+    return answer
 
 
 def branch_of(target: str, release: dict[str, str]) -> str:
@@ -34,20 +34,20 @@ def branch_of(target: str, release: dict[str, str]) -> str:
 
 
 def text(proposal: dict[str, Any]) -> str:
-    """Return the body of the pull request: what the tool says of it, and the difference."""
+    """Return the body of the pull request: the text of the promotion, and the diff."""
     return f"{proposal['body']}\n\n```diff\n{proposal['diff']}\n```\n"
 
 
 def propose(source: str, target: str, proposal: dict[str, Any], name: str) -> None:
     """Commit the promotion on its branch, push that, and open the pull request.
 
-    Whatever fails, the clone is as it was afterwards.
+    If a step fails, the clone is restored.
     """
-    git("switch", "--force-create", name)  # it may be left of a push that failed
+    git("switch", "--force-create", name)  # a failed push may have left it
     try:
         promoted = promote(source, target)
         if not promoted["changed"]:
-            raise ToolError(f"{target} was left as it is: {'; '.join(promoted['refused'])}")
+            raise ToolError(f"{target} was not changed: {'; '.join(promoted['refused'])}")
         git("commit", "--message", proposal["title"], "--", proposal["file"])
         branch.propose(ROOT, name, proposal["title"], text(proposal))
     finally:
@@ -56,7 +56,7 @@ def propose(source: str, target: str, proposal: dict[str, Any], name: str) -> No
 
 
 def decided(proposal: dict[str, Any], name: str) -> str | None:
-    """Return what became of the pull request of a promotion, None if it is open or was never."""
+    """Return how the pull request of a promotion was decided; None if it is open or missing."""
     found = branch.pull_request(ROOT, name)
     if found is None or found.is_open:
         return None
@@ -83,7 +83,7 @@ def main() -> None:
             raise ToolError(refusal)
         say(refusal)
     elif proposal["from"] == proposal["to"]:
-        say(f"{given.target} declares {proposal['to']['tag']} already")
+        say(f"{given.target} already declares {proposal['to']['tag']}")
     elif given.if_ready and (decision := decided(proposal, name)):
         say(decision)
     else:

@@ -12,7 +12,7 @@ from tools.github.gh import send
 
 
 def encoded(path: Path) -> str:
-    """Return a SARIF file as the API wants it: compressed, as base64.
+    """Return a SARIF file as the API takes it: compressed, in base64.
 
     Its results get the file's name as their category: otherwise the second upload of a tool
     would replace its first.
@@ -28,7 +28,7 @@ def upload(path: Path, repository: str, commit: str, ref: str) -> None:
     try:
         sarif = encoded(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ToolError(f"{path} is no SARIF file: {error}") from None
+        raise ToolError(f"{path} is not a SARIF file: {error}") from None
     body = {"commit_sha": commit, "ref": ref, "sarif": sarif}
     send("POST", f"repos/{repository}/code-scanning/sarifs", body)
     say(f"{path}: uploaded")
@@ -42,7 +42,9 @@ def main() -> None:
     try:
         where = [os.environ[f"GITHUB_{name}"] for name in ("REPOSITORY", "SHA", "REF")]
     except KeyError as error:
-        raise ToolError(f"{error.args[0]} is not set: this is for a job of a workflow") from None
+        raise ToolError(
+            f"{error.args[0]} is not set: run this in a job of a GitHub workflow"
+        ) from None
     for each in given.files:
         upload(each, *where)
 

@@ -16,10 +16,10 @@ from tools.release.cosign import WORKFLOW
 
 
 def check(root: Path, tag: str, main_branch: str, owner: str) -> None:
-    """Raise ToolError that says why a tag may not be released."""
+    """Raise ToolError, with the reason, if a tag may not be released."""
     now = version.current(root)
     if tag != f"v{now}":
-        raise ToolError(f"the tag {tag} is not the version: pyproject.toml says {now}")
+        raise ToolError(f"the tag is {tag}, but the version in pyproject.toml is {now}")
     version.notes(root, now)
     clone = Clone(root)
     clone.demand_clean()
@@ -30,7 +30,9 @@ def check(root: Path, tag: str, main_branch: str, owner: str) -> None:
     if clone.git("merge-base", tagged, clone.commit(main_branch)) != tagged:
         raise ToolError(f"{tag} ({tagged[:12]}) is not on {main_branch}: merge it first, then tag")
     if (named := project.owner(root)) != owner.lower():
-        raise ToolError(f"the overlays pull the image of {named}, not of {owner}: make init OWNER=")
+        raise ToolError(
+            f"the overlays use the image of {named}, but {owner} publishes: make init OWNER={owner}"
+        )
     demand_signer(root, os.environ.get("GITHUB_REPOSITORY"))
 
 

@@ -21,14 +21,14 @@ PROGRAM = ROOT / ".tools" / "cosign"
 ISSUER = "https://token.actions.githubusercontent.com"
 WORKFLOW = ".github/workflows/build-image.yaml"  # who signs: nothing else of the repository may
 TYPES = {".cdx.json": "cyclonedx", ".spdx.json": "spdxjson"}
-# cosign's own words for "no service": neither a log nor a certificate authority, and no roots.
+# How cosign is told to use no services: neither a log nor a certificate authority, and no roots.
 NO_SERVICES = ROOT / "tools" / "cosign" / "no-services.json"
 NO_ROOTS = ROOT / "tools" / "cosign" / "no-roots.json"
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key of one's own: a file, or where a key management service keeps it."""
+    """A key of one's own: a file, or the address of one in a key management service."""
 
     name: str
 
@@ -52,7 +52,7 @@ class Keyless:
     def signing(self) -> list[str]:
         """Return cosign's options: without any, it asks the workflow it runs in who that is."""
         if "ACTIONS_ID_TOKEN_REQUEST_TOKEN" not in os.environ:
-            raise ToolError("only a workflow of GitHub signs without a key: say COSIGN_KEY=")
+            raise ToolError("only a GitHub workflow can sign without a key: set COSIGN_KEY=")
         return []
 
     def verifying(self) -> list[str]:
@@ -76,7 +76,7 @@ def predicate(file: Path) -> str:
     for ending, kind in TYPES.items():
         if file.name.endswith(ending):
             return kind
-    raise ToolError(f"{file}: an SBOM ends in {' or '.join(TYPES)}")
+    raise ToolError(f"{file}: the name of an SBOM ends in {' or '.join(TYPES)}")
 
 
 def sign(image: str, signer: Signer, sboms: Sequence[Path]) -> None:

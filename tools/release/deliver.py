@@ -18,10 +18,10 @@ WAYS = ("pull-request", "push")
 
 
 def pinned(changed: list[str]) -> str:
-    """Return the one file that is changed. Raises ToolError if it is more than a release."""
+    """Return the one changed file. Raises ToolError unless it is that of a release."""
     if len(changed) != 1 or not Path(changed[0]).match(f"{OVERLAYS}/*/release/*"):
         found = ", ".join(changed) or "nothing"
-        raise ToolError(f"one file of a release/ should be changed, by `make pin`; it is {found}")
+        raise ToolError(f"expected one changed file, in a release/ folder, but found: {found}")
     return changed[0]
 
 
@@ -42,7 +42,7 @@ def deliver(root: Path, tag: str, way: str, main_branch: str) -> None:
     clone = Clone(root)
     changed = clone.git("diff", "--name-only", "HEAD").splitlines()
     if not changed and (environments := declaring(root, tag)):
-        say(f"{tag} is declared already: {', '.join(environments)}")
+        say(f"{tag} is already declared: {', '.join(environments)}")
         return
     file = pinned(changed)
     env = Path(file).parts[len(OVERLAYS.parts)]

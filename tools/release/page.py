@@ -10,7 +10,7 @@ from tools.release import notes
 
 
 def is_there(root: Path, tag: str) -> bool:
-    """Tell whether a tag has a page, if only a draft that a run that failed has left."""
+    """Tell whether a tag has a page, or a draft that a failed run has left."""
     listed = gh(
         "release", "list", "--limit", "1000", "--json", "tagName", "--jq", ".[].tagName", cwd=root
     )
@@ -19,22 +19,22 @@ def is_there(root: Path, tag: str) -> bool:
 
 def lacking(root: Path, tag: str, files: list[Path]) -> list[Path]:
     """Return the files to upload: what a published page has stays, as it may be immutable."""
-    said = json.loads(gh("release", "view", tag, "--json", "isDraft,assets", cwd=root))
-    names = {each["name"] for each in said["assets"]}
-    return files if said["isDraft"] else [each for each in files if each.name not in names]
+    page = json.loads(gh("release", "view", tag, "--json", "isDraft,assets", cwd=root))
+    names = {each["name"] for each in page["assets"]}
+    return files if page["isDraft"] else [each for each in files if each.name not in names]
 
 
 def publish(root: Path, tag: str, text: str, files: list[Path]) -> None:
     """Create the page of a tag, or give the one that is there this text and these files."""
-    told = ("--title", tag, "--notes-file", "-")
+    text_options = ("--title", tag, "--notes-file", "-")
     kind = ("--prerelease",) if "-" in tag else ()
     if is_there(root, tag):
         if missing := lacking(root, tag, files):
             gh("release", "upload", tag, "--clobber", *map(str, missing), cwd=root)
-        gh("release", "edit", tag, "--draft=false", *kind, *told, stdin=text, cwd=root)
-        say(f"{tag}: the page that was there is complete")
+        gh("release", "edit", tag, "--draft=false", *kind, *text_options, stdin=text, cwd=root)
+        say(f"{tag}: the existing page is complete")
     else:
-        named = (tag, "--verify-tag", *kind, *told, *map(str, files))
+        named = (tag, "--verify-tag", *kind, *text_options, *map(str, files))
         say(gh("release", "create", *named, stdin=text, cwd=root).strip())
 
 

@@ -16,8 +16,8 @@ from tools.release import version
 def prepare(root: Path, new: str, day: date) -> list[str]:
     """Write a version into the repository; return the files that changed.
 
-    Raises ToolError for what is no version, is tagged, or is not newer than all that are, for a
-    clone with changes, and if there is nothing to release.
+    Raises ToolError if it is not a version, is tagged, or is older than one that is, if the clone
+    has changes, and if there is nothing to release.
     """
     wanted = version.order(new)
     clone = Clone(root)
@@ -29,7 +29,7 @@ def prepare(root: Path, new: str, day: date) -> list[str]:
     if past and wanted < version.order(newest := max(past, key=version.order)):
         raise ToolError(f"{new} is older than {newest}, which is released")
     if wanted < version.order(now := version.current(root)):
-        raise ToolError(f"{new} is older than {now}, which pyproject.toml says")
+        raise ToolError(f"{new} is older than {now}, the version in pyproject.toml")
     clone.demand_clean()
     changelog = root / version.CHANGELOG
     old = changelog.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The version, wherever it is written, and the changelog's sections."""
+"""The version, in every file that has it, and the sections of the changelog."""
 
 import re
 from datetime import date
@@ -10,7 +10,7 @@ CHANGELOG = "CHANGELOG.md"
 UNRELEASED = "## Unreleased"
 # SemVer without build metadata, which no tag of an image can have (https://semver.org).
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9a-z]+(?:\.[0-9a-z]+)*))?")
-# Each file that says the version, and the line that says it.
+# Each file that has the version, and the line that it is in.
 PLACES = {
     "pyproject.toml": re.compile(r'(?m)^version = "(.+)"$'),
     "api/version.py": re.compile(r'(?m)^VERSION = "(.+)"$'),
@@ -19,30 +19,32 @@ PLACES = {
 
 
 def order(version: str) -> tuple[int, int, int, int, list[tuple[bool, int, str]]]:
-    """Return what versions are compared by: SemVer's precedence, in which 1.0.0-rc.1 < 1.0.0.
+    """Return the sort key of a version, by SemVer's precedence: 1.0.0-rc.1 < 1.0.0.
 
-    Raises ToolError for what is no version.
+    Raises ToolError if it is not a version.
     """
     found = VERSION.fullmatch(version)
     if not found:
-        raise ToolError(f"{version!r} is no version: write 1.2.3 or 1.2.3-rc.1")
+        raise ToolError(f"{version!r} is not a version: use 1.2.3 or 1.2.3-rc.1")
     pre = found[4].split(".") if found[4] else []
     parts = [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in pre]
     return int(found[1]), int(found[2]), int(found[3]), not pre, parts
 
 
 def current(root: Path) -> str:
-    """Return the version that every place says. Raises ToolError if they differ."""
-    said: dict[str, str] = {}
+    """Return the version of all the files. Raises ToolError if they differ."""
+    versions: dict[str, str] = {}
     for name, line in PLACES.items():
         found = line.findall((root / name).read_text(encoding="utf-8"))
         if len(found) != 1:
-            raise ToolError(f"{name} should say the version in one line, and does in {len(found)}")
-        said[name] = found[0]
-    if len(set(said.values())) != 1:
-        told = ", ".join(f"{name} says {version}" for name, version in said.items())
-        raise ToolError(f"the version is not the same everywhere: {told}")
-    return next(iter(said.values()))
+            raise ToolError(
+                f"{name} should have the version exactly once, but has it {len(found)} times"
+            )
+        versions[name] = found[0]
+    if len(set(versions.values())) != 1:
+        places = ", ".join(f"{name} has {version}" for name, version in versions.items())
+        raise ToolError(f"the version differs between files: {places}")
+    return next(iter(versions.values()))
 
 
 def tag(root: Path) -> str:
@@ -57,7 +59,7 @@ def replaced(root: Path, version: str) -> dict[Path, str]:
         old = (root / name).read_text(encoding="utf-8")
         match = line.search(old)
         if match is None:
-            raise ToolError(f"{name} does not say the version")
+            raise ToolError(f"{name} does not have the version")
         texts[root / name] = old[: match.start(1)] + version + old[match.end(1) :]
     return texts
 
@@ -75,7 +77,7 @@ def released(changelog: str, version: str, day: date) -> str:
     if not section(changelog, UNRELEASED):
         raise ToolError(f"{CHANGELOG} has nothing under {UNRELEASED!r} to release")
     if f"## {version} (" in changelog:
-        raise ToolError(f"{CHANGELOG} has a section of {version} already")
+        raise ToolError(f"{CHANGELOG} already has a section for {version}")
     return changelog.replace(UNRELEASED, f"{UNRELEASED}\n\n{heading(version, day)}", 1)
 
 
@@ -89,5 +91,5 @@ def notes(root: Path, version: str) -> str:
     """Return the changelog's section of a version. Raises ToolError if it has none."""
     found = section((root / CHANGELOG).read_text(encoding="utf-8"), f"## {version} (")
     if not found:
-        raise ToolError(f"{CHANGELOG} has no section of {version}: `make prepare-release` makes it")
+        raise ToolError(f"{CHANGELOG} has no section for {version}: `make prepare-release` adds it")
     return found

@@ -40,8 +40,8 @@ CHECKS: tuple[Callable[[], str], ...] = (
 def summary(found: Found, shipped: material.Material) -> str:
     """Return how many findings each overlay has, and the files together."""
     counts = Counter(finding.place.overlay for finding in found)
-    told = [f"{env} {counts[env]}" for env in shipped.overlays]
-    return f"{', '.join(told)}, files {counts['']} findings"
+    parts = [f"{env} {counts[env]}" for env in shipped.overlays]
+    return f"{', '.join(parts)}, files {counts['']} findings"
 
 
 def scan(scanners: Sequence[Scanner]) -> Found:
@@ -89,11 +89,11 @@ def main() -> None:
     running, left_out = split(required)
     unjudged = [each for scanner in left_out for each in exceptions.of(scanner, exemptions)]
     found = scan(running)
-    told = exceptions.faults(found, exemptions, datetime.now(UTC).date(), unjudged)
-    for line in told:
+    faults = exceptions.faults(found, exemptions, datetime.now(UTC).date(), unjudged)
+    for line in faults:
         say(f"  {line}")
-    if told:
-        raise ToolError(f"{len(told)} faults in what was scanned and its exceptions")
+    if faults:
+        raise ToolError(f"{len(faults)} findings and exceptions to fix")
     for check in CHECKS:
         say(check())
     judged = len(exemptions) - len(unjudged)

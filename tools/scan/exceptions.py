@@ -1,4 +1,4 @@
-"""k8s/exceptions.yaml: what may fail, why, who says so, and until when."""
+"""k8s/exceptions.yaml: which controls may fail, why, who owns that, and until when."""
 
 import re
 from collections.abc import Collection
@@ -47,8 +47,8 @@ def read(path: Path = EXCEPTIONS) -> list[Exemption]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return TypeAdapter(list[Exemption]).validate_python(content)
     except ValidationError as error:
-        told = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise ToolError(f"{path.name}: {'; '.join(told)}") from None
+        errors = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise ToolError(f"{path.name}: {'; '.join(errors)}") from None
     except (OSError, yaml.YAMLError) as error:
         raise ToolError(f"{path.name}: {error}") from None
 
@@ -64,25 +64,25 @@ def faults(
     today: date,
     unjudged: Collection[Exemption] = (),
 ) -> list[str]:
-    """Return a line for every finding that is not excused and every exception that must go.
+    """Return a line for each finding without an exception, and each exception to remove.
 
-    Those of a scanner that did not run are unjudged: they may excuse nothing, but not for ever.
+    The exceptions of a scanner that did not run are unjudged: only their dates are checked.
     """
     excused = {finding for each in exemptions for finding in each.findings()}
     lines = [
-        f"{finding.place} fails {finding.control}: {said}"
-        for finding, said in sorted(found.items())
+        f"{finding.place} fails {finding.control}: {message}"
+        for finding, message in sorted(found.items())
         if finding not in excused
     ]
     for each in exemptions:
         which = f"the exception of {each.control} for {each.object}"
         if each.expires < today:
-            lines.append(f"{which} expired on {each.expires}: ask {each.owner}, or mend it")
+            lines.append(f"{which} expired on {each.expires}: fix it, or ask {each.owner}")
         if each.expires > today + LONGEST:
-            lines.append(f"{which} holds until {each.expires}: a year is the longest")
+            lines.append(f"{which} expires on {each.expires}, more than a year ahead")
         if each not in unjudged:
             idle = sorted(each.findings() - found.keys())
-            lines += [f"{which} excuses nothing{where(finding)}: take it away" for finding in idle]
+            lines += [f"{which} excuses nothing{where(finding)}: remove it" for finding in idle]
     return lines
 
 

@@ -53,10 +53,10 @@ def score(env: str, text: str, minor: str) -> Report:
         for each in objects
         for result in each["checks"]
     ]
-    told = [
+    critical = [
         (Finding(place, result["check"]["id"]), comment["summary"])
         for place, result in checked
         if result["grade"] == CRITICAL and not result["skipped"]
         for comment in result["comments"]
     ]
-    return Report(gather(told), {place for place, _ in checked})
+    return Report(gather(critical), {place for place, _ in checked})

@@ -47,17 +47,17 @@ def prove() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "settings.py").write_text(f'TOKEN = "{token()}"\n', encoding="utf-8")
         if len(leaks("dir", folder)) != 1:
-            raise ToolError("gitleaks overlooks a token: that it finds nothing else says nothing")
+            raise ToolError("gitleaks missed the test token: its results cannot be trusted")
 
 
 def check(root: Path = ROOT) -> str:
-    """Return what was looked at. Raises ToolError that names the place of each secret.
+    """Return a line for the summary. Raises ToolError with the place of each secret.
 
-    So does a clone that lacks commits, or what is in them: nobody could say what is there.
+    It also raises for a shallow clone, or one that lacks objects: they could hold secrets.
     """
     prove()
     Clone(root).demand_history("what every commit holds")
     found = leaks("git", root) + leaks("git", root, "--pre-commit")
     if found:
-        raise ToolError(f"gitleaks: {'; '.join(found)}: withdraw it first, then take it out")
+        raise ToolError(f"gitleaks: {'; '.join(found)}: revoke each secret first, then remove it")
     return "gitleaks: no secret in any commit or change"

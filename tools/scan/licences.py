@@ -26,11 +26,11 @@ CARELESS = "Metadata-Version: 2.4\nName: careless\nVersion: 1\nLicense-Expressio
 
 def licence(package: Distribution) -> str:
     """Return what a package says its licence is, as an SPDX expression if it can be one."""
-    said = package.metadata.get_all
-    named = [each.rpartition(" :: ")[2] for each in said("Classifier", [])]
+    fields = package.metadata.get_all
+    named = [each.rpartition(" :: ")[2] for each in fields("Classifier", [])]
     known = " AND ".join(CLASSIFIERS[each] for each in named if each in CLASSIFIERS)
-    expression: list[str] = said("License-Expression", [])
-    return next(iter([*expression, *filter(None, [known]), *said("License", [])]), "none")
+    expression: list[str] = fields("License-Expression", [])
+    return next(iter([*expression, *filter(None, [known]), *fields("License", [])]), "none")
 
 
 def is_allowed(expression: str) -> bool:
@@ -43,8 +43,10 @@ def is_allowed(expression: str) -> bool:
 
 def faults(packages: Iterable[Distribution]) -> list[str]:
     """Return a line for each package whose licence is not among those allowed."""
-    said = {each.metadata["Name"]: licence(each) for each in packages}
-    return [f"{name} is licensed {terms}" for name, terms in said.items() if not is_allowed(terms)]
+    terms_of = {each.metadata["Name"]: licence(each) for each in packages}
+    return [
+        f"{name} is licensed {terms}" for name, terms in terms_of.items() if not is_allowed(terms)
+    ]
 
 
 def prove() -> None:
@@ -54,11 +56,11 @@ def prove() -> None:
         metadata.parent.mkdir()
         metadata.write_text(CARELESS, encoding="utf-8")
         if len(faults(distributions(path=[folder]))) != 1:
-            raise ToolError("licences: a careless package passes: that others do says nothing")
+            raise ToolError("licences: the test package is accepted: the results cannot be trusted")
 
 
 def check() -> str:
-    """Return what was looked at. Raises ToolError that names each package we must not ship."""
+    """Return a line for the summary. Raises ToolError with each package that we must not ship."""
     prove()
     names = needed((ROOT / "requirements.txt").read_text(encoding="utf-8"))
     try:

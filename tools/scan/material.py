@@ -52,7 +52,7 @@ class Material:
         return Material(self.overlays, kept)
 
     def unseen(self, seen: Collection[Place]) -> list[str]:
-        """Return the overlays and files in which nothing was looked at."""
+        """Return the overlays and files in which nothing was checked."""
         overlays = {each.overlay for each in seen}
         files = {each.object for each in seen if not each.overlay}
         return sorted((self.overlays.keys() - overlays) | (self.files.keys() - files))
@@ -120,7 +120,7 @@ class Tree:
 
 @contextmanager
 def tree(material: Material) -> Iterator[Tree]:
-    """Give the material as files, for as long as the block runs."""
+    """Provide the material as files, within a block."""
     with tempfile.TemporaryDirectory(prefix="scan-") as temporary:
         folder, home = Path(temporary, "tree"), Path(temporary, "home")
         home.mkdir()

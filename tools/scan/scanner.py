@@ -1,4 +1,4 @@
-"""What a scanner is: a module that tells what is wrong where, and that it looked."""
+"""The interface of a scanner: a module that reports findings, and what it has checked."""
 
 import re
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ class Finding:
     control: str
 
 
-Found = dict[Finding, str]  # with what the scanner says
+Found = dict[Finding, str]  # with the scanner's message
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a scanner found, and everything it looked at."""
+    """What a scanner found, and everything that it checked."""
 
     found: Found
     seen: set[Place]
@@ -43,26 +43,28 @@ class Scanner(Protocol):
         """Return its report; raise ToolError if it has none."""
 
 
-def gather(told: Iterable[tuple[Finding, str]]) -> Found:
-    """Return each finding once, with everything that was said of it."""
+def gather(findings: Iterable[tuple[Finding, str]]) -> Found:
+    """Return each finding once, with all its messages."""
     found: dict[Finding, dict[str, None]] = {}
-    for finding, said in told:
-        found.setdefault(finding, {})[said] = None
-    return {finding: "; ".join(said) for finding, said in found.items()}
+    for finding, message in findings:
+        found.setdefault(finding, {})[message] = None
+    return {finding: "; ".join(messages) for finding, messages in found.items()}
 
 
 def prove(scanner: Scanner, material: Material) -> Found:
-    """Return what a scanner finds, if in the same run it sees everything and rejects what it must.
+    """Return what a scanner finds, if in the same run it checks everything and rejects a fixture.
 
     A scanner that is misled by a setting, a version or a file it cannot read finds nothing, too.
     """
     given = (material | careless()).only(scanner.FILES)
     report = scanner.scan(given)
     if unseen := given.unseen(report.seen):
-        raise ToolError(f"{scanner.NAME} looked at nothing in {', '.join(unseen)}")
+        raise ToolError(f"{scanner.NAME} checked nothing in {', '.join(unseen)}")
     if passed := sorted(scanner.PROOF - report.found.keys()):
-        told = ", ".join(f"{each.control} in {each.place}" for each in passed)
-        raise ToolError(f"{scanner.NAME} does not find {told}: that it finds nothing says nothing")
+        missed = ", ".join(f"{each.control} in {each.place}" for each in passed)
+        raise ToolError(f"{scanner.NAME} missed {missed}: its results cannot be trusted")
     return {
-        finding: said for finding, said in report.found.items() if not is_careless(finding.place)
+        finding: message
+        for finding, message in report.found.items()
+        if not is_careless(finding.place)
     }

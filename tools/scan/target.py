@@ -1,4 +1,4 @@
-"""A scan that is a target of its own, and may want what a server does not give."""
+"""A scan that is a make target of its own, and needs something from a server."""
 
 import re
 
@@ -13,8 +13,8 @@ def attempt(target: str, unserved: re.Pattern[str], why: str) -> str:
     done = run(["make", target], cwd=ROOT)
     if not done.returncode:
         return ""
-    said = done.stdout + done.stderr
-    if unserved.search(said):
-        return f"{why}: `make {target}` tells more"
-    say(said.rstrip())
+    output = done.stdout + done.stderr
+    if unserved.search(output):
+        return f"{why}: run `make {target}` for details"
+    say(output.rstrip())
     raise ToolError(f"`make {target}` fails")

@@ -1,6 +1,6 @@
 """Trivy: every misconfiguration, of any severity, that its built-in checks see.
 
-No package registry has it, so a machine may be without it: then it is left out, and said to be.
+No package registry has it, so a machine may lack it: then it is left out, and a line says so.
 """
 
 import json
@@ -37,11 +37,11 @@ def program() -> Path | None:
 
 
 def absent() -> str:
-    """Return why it cannot run: there is none, or one with other checks."""
+    """Return why it cannot run: it is not installed, or another version."""
     get = f"put {VERSION} ({RELEASES}) on the PATH, or name it with TRIVY="
     found = program()
     if not found:
-        return f"there is no {os.environ.get('TRIVY') or NAME}: {get}"
+        return f"{os.environ.get('TRIVY') or NAME} is not installed: {get}"
     done = run([found, "version", "--format", "json"])
     try:
         version = json.loads(done.stdout)["Version"]
@@ -51,7 +51,7 @@ def absent() -> str:
 
 
 def scan(material: Material) -> Report:
-    """Return what fails, with no question to any server."""
+    """Return what fails, without a request to a server."""
     with tree(material) as files:
         done = files.run([program() or NAME, *ARGUMENTS], missing="install it")
     try:
@@ -60,12 +60,12 @@ def scan(material: Material) -> Report:
         raise complain(done, NAME) from None
 
 
-def read(said: str, places: dict[str, Place]) -> Report:
-    """Return the report that Trivy's JSON tells."""
-    results = json.loads(said).get("Results", [])
-    told = [
+def read(output: str, places: dict[str, Place]) -> Report:
+    """Parse the JSON that Trivy prints."""
+    results = json.loads(output).get("Results", [])
+    findings = [
         (Finding(places[each["Target"]], wrong["ID"]), wrong["Message"])
         for each in results
         for wrong in each.get("Misconfigurations", [])
     ]
-    return Report(gather(told), {places[each["Target"]] for each in results})
+    return Report(gather(findings), {places[each["Target"]] for each in results})

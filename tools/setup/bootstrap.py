@@ -28,7 +28,7 @@ def pip_commands(folder: Path, requirements: Path) -> list[list[list[str]]]:
 
 
 def install(folder: Path, requirements: Path) -> list[str]:
-    """Try each way until `FOLDER/bin/uv` exists; return what the failed ones said."""
+    """Try each way until `FOLDER/bin/uv` exists; return the errors of those that failed."""
     complaints: list[str] = []
     for commands in pip_commands(folder, requirements):
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,7 @@ CODE_OWNERS = Path(".github/CODEOWNERS")
 
 @dataclass(frozen=True)
 class Step:
-    """Something to do: where, what is there now, and how."""
+    """Something to do: where, the present state, and how."""
 
     place: str
     now: str
@@ -37,10 +37,10 @@ def ownership(root: Path) -> Iterator[Step]:
     """Yield what `make init` does."""
     if (owner := project.owner(root)) == project.UPSTREAM:
         place = f"image ghcr.io/{owner}/{project.NAME}"
-        yield Step(place, "is upstream's", "make init OWNER=")
+        yield Step(place, "belongs to upstream", "make init OWNER=")
     for env, host in project.hosts(root).items():
         if project.RESERVED.search(host):
-            yield Step(f"host of {env}", f"{host} is nobody's", "make init HOST=")
+            yield Step(f"host of {env}", f"{host} is a placeholder", "make init HOST=")
     if (file := root / CODE_OWNERS).is_file() and f"@{project.UPSTREAM}" in file.read_text("utf-8"):
         yield Step(str(CODE_OWNERS), f"asks @{project.UPSTREAM} for reviews", "make init OWNER=")
 
@@ -50,11 +50,11 @@ def environment(env: str, among: list[overlay.Object]) -> Iterator[Step]:
     file = f"k8s/overlays/{env}/kustomization.yaml"
     host = overlay.find(among, "ConfigMap")["data"].get("SLIPWAY_DATABASE_HOST", "")
     if project.RESERVED.search(host):
-        yield Step(file, f"the database {host} is nobody's", "set SLIPWAY_DATABASE_HOST")
+        yield Step(file, f"the database {host} is a placeholder", "set SLIPWAY_DATABASE_HOST")
     wide = sorted({cidr for cidr in ranges(among) if ipaddress.ip_network(cidr).prefixlen < SUBNET})
     if wide:
         file = f"k8s/overlays/{env}/networkpolicy.yaml"
-        yield Step(file, f"the way to the database is open to {', '.join(wide)}", "name its subnet")
+        yield Step(file, f"egress to the database is open to {', '.join(wide)}", "name its subnet")
     if any(UNRELEASED in str(each) for each in among):
         yield Step(f"k8s/overlays/{env}/release", "no release is promoted yet", "make promote")
 

@@ -16,7 +16,7 @@ from tools.command import ROOT, ToolError, exit_with, say
 DOWNLOADS = ROOT / "tools" / "downloads.toml"
 PROGRAMS = ROOT / ".tools" / "bin"
 TIMEOUT_S = 60
-TRIES = 3  # release servers refuse now and then; what comes is checked in any case
+TRIES = 3  # release servers fail now and then; the checksum is verified in any case
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def known(path: Path = DOWNLOADS) -> dict[str, Download]:
 
 
 def fetch(address: str) -> bytes:
-    """Return what is at an address. Raises ToolError when it cannot be had."""
+    """Download an address. Raises ToolError after TRIES failures."""
     for tries_left in reversed(range(TRIES)):
         try:
             with urllib.request.urlopen(address, timeout=TIMEOUT_S) as response:
@@ -58,7 +58,7 @@ def fetch(address: str) -> bytes:
 
 
 def unpack(name: str, content: bytes) -> bytes:
-    """Return the program out of an archive, or what is none as it is."""
+    """Return the program in an archive, or the content itself if it is not one."""
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
             member = archive.extractfile(name)
@@ -72,7 +72,7 @@ def unpack(name: str, content: bytes) -> bytes:
 def install(wanted: Download, folder: Path = PROGRAMS) -> None:
     """Put a program into a folder, unless its version is there already.
 
-    Raises ToolError, and leaves the folder as it is, when what came has another checksum.
+    Raises ToolError, and does not change the folder, if the download has another checksum.
     """
     program, stamp = folder / wanted.name, folder / f".{wanted.name}.sha256"
     if program.exists() and stamp.exists() and stamp.read_text() == wanted.sha256:
@@ -93,7 +93,7 @@ def install(wanted: Download, folder: Path = PROGRAMS) -> None:
 def choose(names: Sequence[str], offered: dict[str, Download]) -> list[Download]:
     """Return the downloads of those names, or all. Raises ToolError for an unknown one."""
     if unknown := sorted(set(names) - offered.keys()):
-        raise ToolError(f"no download of {', '.join(unknown)}: there is {', '.join(offered)}")
+        raise ToolError(f"unknown: {', '.join(unknown)}; known: {', '.join(offered)}")
     return [offered[name] for name in names or offered]
 
 
@@ -104,8 +104,8 @@ def main() -> None:
     chosen = choose(parser.parse_args().names, known())
     machine = (platform.system(), platform.machine())
     if machine != ("Linux", "x86_64"):
-        told = ", ".join(each.url.partition("/download/")[0] for each in chosen)
-        raise ToolError(f"these are programs for Linux on amd64, not {' '.join(machine)}: {told}")
+        pages = ", ".join(each.url.partition("/download/")[0] for each in chosen)
+        raise ToolError(f"these are programs for Linux on amd64, not {' '.join(machine)}: {pages}")
     for each in chosen:
         install(each)
 

@@ -1,7 +1,7 @@
 """Turn a fork into a repository of your own: whose image it ships, and under which names it serves.
 
 Every file below that names the present owner or hosts names the new ones; nothing else changes, so
-that saying the same again changes nothing. `make doctor` then tells what only you can fill in.
+that a second run changes nothing. `make doctor` then lists what only you can fill in.
 """
 
 import argparse
@@ -84,16 +84,16 @@ def lines(old: str, new: str) -> list[str]:
 def init(root: Path, owner: str | None, host: str | None) -> int:
     """Write the owner and the hosts into the repository; return how many files changed.
 
-    Raises ToolError for a name that cannot be one, and for a clone with changes.
+    Raises ToolError for an invalid name, and for a clone with changes.
     """
     rewrites: list[Rewrite] = []
     if owner is not None:
         if not OWNER.fullmatch(owner):
-            raise ToolError(f"OWNER={owner} is no name of a user or organisation of GitHub")
+            raise ToolError(f"OWNER={owner} is not a valid name of a GitHub user or organisation")
         rewrites.append(owned(project.owner(root), owner))
     if host is not None:
         if not HOST.fullmatch(host):
-            raise ToolError(f"HOST={host} is no host name: give that of prod, slipway.acme.org")
+            raise ToolError(f"HOST={host} is not a host name: give that of prod (slipway.acme.org)")
         rewrites.append(hosted(project.hosts(root), environments(host)))
     found = changes(root, rewrites)
     if found:
@@ -114,8 +114,10 @@ def main() -> None:
     if not given.owner and not given.host:
         parser.error("say --owner, --host or both")
     count = init(ROOT, given.owner or None, given.host or None)
-    told = f"{count} files changed: look at `git diff`, then commit" if count else "nothing to do"
-    say(f"{told}; `make doctor` tells what remains")
+    summary = (
+        f"{count} files changed: look at `git diff`, then commit" if count else "nothing to do"
+    )
+    say(f"{summary}; `make doctor` lists what remains")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def minors(folder: Path) -> list[str]:
     found = [re.fullmatch(r"v(\d+)\.(\d+)\.0-local-strict", path.name) for path in folder.iterdir()]
     numbers = sorted(((int(m[1]), int(m[2])) for m in found if m), reverse=True)
     if len(numbers) < MINORS:
-        raise ToolError(f"{PACKAGE} has the schemas of {len(numbers)} versions, not of {MINORS}")
+        raise ToolError(f"{PACKAGE} has schemas for {len(numbers)} versions, not {MINORS}")
     return [f"{major}.{minor}.0" for major, minor in numbers[:MINORS]]
 
 

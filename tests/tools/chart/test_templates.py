@@ -109,7 +109,7 @@ def test_values_stand_where_they_are_named() -> None:
 
 
 def test_a_name_that_is_no_value_is_an_error() -> None:
-    with pytest.raises(ToolError, match=r"schema\.yaml does not say what the value hots is"):
+    with pytest.raises(ToolError, match=r"schema\.yaml does not describe the value hots"):
         written({frozenset(): {"host": "<hots>"}}, host="h")
 
 

@@ -148,7 +148,7 @@ def test_every_setting_of_the_base_is_a_value() -> None:
 
 
 def test_a_setting_that_nothing_describes_is_an_error() -> None:
-    with pytest.raises(ToolError, match=r"\.env\.example does not tell what SLIPWAY_NEW is"):
+    with pytest.raises(ToolError, match=r"\.env\.example does not describe SLIPWAY_NEW"):
         values.sentence("SLIPWAY_NEW")
 
 
@@ -156,7 +156,7 @@ def test_a_value_without_a_description_is_an_error(monkeypatch: pytest.MonkeyPat
     found = {**values.defaults_found(), "ingress.path": "/"}
     monkeypatch.setattr(values, "defaults_found", lambda: found)
 
-    with pytest.raises(ToolError, match=r"schema\.yaml says nothing of the value ingress\.path"):
+    with pytest.raises(ToolError, match=r"schema\.yaml does not describe the value ingress\.path"):
         values.defaults.__wrapped__()
 
 

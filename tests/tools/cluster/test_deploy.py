@@ -275,7 +275,7 @@ def test_a_rollout_whose_pods_keep_ending_is_given_up(
     cluster.answer("rollout status deployment", stay=30)
     cluster.answer("pod-template-hash=hash2", crashed(restarts=3))
 
-    with pytest.raises(ToolError, match="api of pod slipway-2 keeps ending"):
+    with pytest.raises(ToolError, match="api of pod slipway-2 keeps restarting"):
         run(monkeypatch, "--env", "staging", "--image-name", NAME, "--digest", DIGEST)
     assert cluster.called("describe pod")
 
@@ -311,7 +311,7 @@ def test_refused_manifests_end_the_deployment(
     cluster: FakeKubectl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster.answer("apply --filename -", status=1)
-    with pytest.raises(ToolError, match="did not accept the manifests"):
+    with pytest.raises(ToolError, match="rejected the manifests"):
         run(monkeypatch, "--env", "prod", "--digest", DIGEST)
     assert not cluster.called("rollout")
 

@@ -59,7 +59,7 @@ def test_a_forward_that_ends_at_once_says_why(kubectl: FakeKubectl) -> None:
 def test_a_silent_forward_is_given_up(kubectl: FakeKubectl) -> None:
     kubectl.answer("port-forward", stay=60)
     with (
-        pytest.raises(ToolError, match=r"silent for 0\.2 s"),
+        pytest.raises(ToolError, match=r"no output for 0\.2 s"),
         port_forward(KUBE, "slipway-dev", "service/slipway", "http", timeout=0.2),
     ):
         pass

@@ -136,7 +136,7 @@ def test_what_holds_data_is_named_and_stays(
 def test_a_removal_that_is_refused_is_an_error(cluster: FakeKubectl) -> None:
     labelled(cluster, policy("slipway"))
     cluster.answer("delete --filename -", status=1)
-    with pytest.raises(ToolError, match="left over in slipway-dev was not removed"):
+    with pytest.raises(ToolError, match="leftovers in slipway-dev were not removed"):
         prune.prune(KUBE, NAMESPACE, [])
 
 

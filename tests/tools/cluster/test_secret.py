@@ -72,7 +72,7 @@ def test_an_existing_secret_is_left_as_it_is(
     (made,) = created(kubectl)
     assert made["metadata"] == {"name": "slipway-admin", "namespace": "slipway-dev"}
     said = capsys.readouterr().out
-    assert "secret slipway-database: exists in slipway-dev, left as it is" in said
+    assert "secret slipway-database: already exists in slipway-dev, not changed" in said
     assert "secret slipway-admin: created in slipway-dev" in said
 
 

@@ -33,7 +33,7 @@ def test_what_is_no_sarif_is_refused_before_anything_is_sent(
 ) -> None:
     (tmp_path / "image.sarif").write_text(text)
 
-    with pytest.raises(ToolError, match="is no SARIF file"):
+    with pytest.raises(ToolError, match="is not a SARIF file"):
         upload(tmp_path / "image.sarif", *WHERE)
     assert gh.calls == []
 

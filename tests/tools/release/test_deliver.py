@@ -109,7 +109,7 @@ def test_a_commit_that_somebody_has_pushed_meanwhile_is_kept(root: Path, forge: 
     fix = commit(theirs, "A person's fix")
     git(theirs, "push", "--quiet", "origin", "HEAD")
 
-    with pytest.raises(ToolError, match=r'ends with "A person\'s fix", which is somebody else'):
+    with pytest.raises(ToolError, match=r'ends with "A person\'s fix", which is not ours'):
         deliver(root, "v1.0.0", "pull-request", "main")
     assert git(root.with_name("origin"), "rev-parse", "release/dev-v1.0.0") == fix
 
@@ -121,7 +121,7 @@ def test_what_was_merged_is_delivered(
     deliver(new_clone(root), "v1.0.0", "pull-request", "main")
 
     assert forge.pulls == []
-    assert capsys.readouterr().out.endswith("v1.0.0 is declared already: dev\n")
+    assert capsys.readouterr().out.endswith("v1.0.0 is already declared: dev\n")
 
 
 def test_a_pull_request_with_another_digest_is_not_replaced(root: Path, forge: Forge) -> None:
@@ -145,7 +145,7 @@ def test_anything_beside_a_pin_is_not_delivered(root: Path) -> None:
     (root / "k8s/overlays/dev/host.yaml").write_text("mine\n", encoding="utf-8")
     git(root, "add", "--all")
     with pytest.raises(
-        ToolError, match=r"should be changed, by `make pin`; it is k8s/overlays/dev/"
+        ToolError, match=r"one changed file, in a release/ folder, but found: k8s/overlays/dev/"
     ):
         deliver(root, "v1.0.0", "push", "main")
     assert remote(root, "main") == PIN.format("0.9.0")

@@ -94,7 +94,7 @@ def test_a_file_that_is_no_sbom_is_refused_before_anything_is_signed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cosign, "PROGRAM", program(tmp_path, ""))
-    with pytest.raises(ToolError, match="an SBOM ends in"):
+    with pytest.raises(ToolError, match="name of an SBOM ends in"):
         cosign.sign(IMAGE, Key("k"), [Path("notes.json")])
     assert not (tmp_path / "calls").exists()
 

@@ -88,7 +88,7 @@ def test_the_first_release_may_have_the_version_that_is_there(root: Path) -> Non
 
 @pytest.mark.parametrize("new", ["0.2", "v0.2.0", "0.2.0+1", "00.2.0", "0.2.0-", "0.2.0-RC1", ""])
 def test_what_is_no_version_is_refused(root: Path, new: str) -> None:
-    refused(root, new, "is no version")
+    refused(root, new, "is not a version")
 
 
 def test_a_version_that_is_tagged_is_refused(root: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_version_older_than_a_tag_is_refused(root: Path, new: str) -> None:
 
 
 def test_a_version_older_than_the_present_one_is_refused(root: Path) -> None:
-    refused(root, "0.0.9", "0.0.9 is older than 0.1.0, which pyproject.toml says")
+    refused(root, "0.0.9", "0.0.9 is older than 0.1.0, the version in pyproject.toml")
 
 
 def test_a_clone_with_changes_is_refused(root: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_release_without_changes_is_refused(root: Path) -> None:
 
 def test_places_that_differ_are_named(root: Path) -> None:
     (root / "api/version.py").write_text('VERSION = "0.1.1"\n', encoding="utf-8")
-    refused(root, "0.2.0", r"pyproject.toml says 0.1.0, api/version.py says 0.1.1")
+    refused(root, "0.2.0", r"pyproject.toml has 0.1.0, api/version.py has 0.1.1")
 
 
 def test_versions_are_ordered_as_semver_says() -> None:
@@ -135,9 +135,7 @@ def test_a_tag_of_the_version_on_the_main_branch_may_be_released(root: Path) -> 
 def test_a_tag_that_is_not_the_version_may_not(root: Path) -> None:
     release(root, "0.2.0")
     git(root, "tag", "v0.3.0")
-    with pytest.raises(
-        ToolError, match=r"v0\.3\.0 is not the version: pyproject.toml says 0\.2\.0"
-    ):
+    with pytest.raises(ToolError, match=r"v0\.3\.0, but the version in pyproject.toml is 0\.2\.0"):
         check.check(root, "v0.3.0", "main", OWNER)
 
 
@@ -157,13 +155,13 @@ def test_another_commit_than_the_tagged_one_may_not(root: Path) -> None:
 
 def test_a_version_without_its_section_may_not(root: Path) -> None:
     git(root, "tag", "v0.1.0")
-    with pytest.raises(ToolError, match=r"CHANGELOG.md has no section of 0\.1\.0"):
+    with pytest.raises(ToolError, match=r"CHANGELOG.md has no section for 0\.1\.0"):
         check.check(root, "v0.1.0", "main", OWNER)
 
 
 def test_an_owner_that_the_overlays_do_not_pull_from_may_not(root: Path) -> None:
     tag = release(root, "0.2.0")
-    with pytest.raises(ToolError, match="the overlays pull the image of acme, not of other"):
+    with pytest.raises(ToolError, match="the overlays use the image of acme, but other publishes"):
         check.check(root, tag, "main", "other")
 
 

@@ -41,7 +41,7 @@ def test_a_finding_in_a_file_is_excused_by_the_path_alone() -> None:
         "Dockerfile fails DS-0026: no health check"
     ]
     assert faults({}, [excuse], TODAY) == [
-        "the exception of DS-0026 for Dockerfile excuses nothing: take it away"
+        "the exception of DS-0026 for Dockerfile excuses nothing: remove it"
     ]
 
 
@@ -49,7 +49,7 @@ def test_a_finding_in_a_file_is_excused_by_the_path_alone() -> None:
     ("changed", "reason"),
     [
         ({"expires": TODAY - timedelta(days=1)}, "expired on 2026-11-30: ask platform"),
-        ({"expires": TODAY + timedelta(days=367)}, "a year is the longest"),
+        ({"expires": TODAY + timedelta(days=367)}, "more than a year ahead"),
         ({"overlays": ["dev", "prod"]}, "excuses nothing in prod"),
     ],
 )

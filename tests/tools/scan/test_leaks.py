@@ -45,7 +45,7 @@ def test_a_secret_is_found_in_a_commit_after_it_was_taken_out(root: Path) -> Non
 @NEEDS_GITLEAKS
 def test_a_secret_is_found_before_it_is_committed(root: Path) -> None:
     write(root, leaks.token())
-    with pytest.raises(ToolError, match=r"settings\.py:1: github-pat: withdraw it first"):
+    with pytest.raises(ToolError, match=r"settings\.py:1: github-pat: revoke each secret first"):
         leaks.check(root)
 
 
@@ -94,7 +94,8 @@ def test_files_without_a_history_are_not_called_a_history_without_secrets(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("said", "why"), [("[]", "overlooks a token"), ("no such option", "gitleaks: no such option")]
+    ("said", "why"),
+    [("[]", "missed the test token"), ("no such option", "gitleaks: no such option")],
 )
 def test_a_gitleaks_that_finds_nothing_anywhere_is_not_believed(
     root: Path, monkeypatch: pytest.MonkeyPatch, said: str, why: str

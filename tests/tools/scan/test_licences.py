@@ -61,5 +61,5 @@ def test_a_check_that_lets_everything_pass_is_not_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(licences, "is_allowed", lambda _: True)
-    with pytest.raises(ToolError, match="a careless package passes"):
+    with pytest.raises(ToolError, match="the test package is accepted"):
         licences.check()

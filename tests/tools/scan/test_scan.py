@@ -69,14 +69,14 @@ def test_what_is_found_in_the_fixture_proves_the_scanner_and_is_no_finding() -> 
 
 
 def test_a_scanner_that_lets_the_fixture_pass_proves_nothing() -> None:
-    with pytest.raises(ToolError, match="fake does not find fake-1 in careless: Pod/careless"):
+    with pytest.raises(ToolError, match="fake missed fake-1 in careless: Pod/careless"):
         prove(Fake(found={WRONG: "bad"}), MATERIAL)
 
 
 @pytest.mark.parametrize("missed", [Place("dev", "Pod/x"), Place("", "Dockerfile")])
 def test_a_scanner_that_looked_at_nothing_somewhere_is_an_error(missed: Place) -> None:
     where = missed.overlay or missed.object
-    with pytest.raises(ToolError, match=f"fake looked at nothing in {where}$"):
+    with pytest.raises(ToolError, match=f"fake checked nothing in {where}$"):
         prove(Fake(seen=EVERYTHING - {missed}), MATERIAL)
 
 

@@ -45,7 +45,7 @@ def test_without_one_it_says_how_to_get_it(
     if named:
         monkeypatch.setenv("TRIVY", named)
     why = trivy.absent()
-    assert why.startswith(f"there is no {named or 'trivy'}: put {trivy.VERSION} (https://")
+    assert why.startswith(f"{named or 'trivy'} is not installed: put {trivy.VERSION} (https://")
 
 
 def test_another_version_has_other_checks_and_is_left_out(

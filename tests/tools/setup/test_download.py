@@ -71,7 +71,7 @@ def test_what_cannot_be_had_says_where_it_was_looked_for(tmp_path: Path) -> None
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
-    with pytest.raises(ToolError, match="no download of k3s: there is k3d, kubescape, trivy"):
+    with pytest.raises(ToolError, match="unknown: k3s; known: k3d, kubescape, trivy"):
         choose(["k3s"], known())
 
 

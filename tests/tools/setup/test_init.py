@@ -130,13 +130,13 @@ def test_a_host_is_changed_as_a_whole_in_manifests_only() -> None:
 
 @pytest.mark.parametrize("owner", ["a b", "-acme", "acme-", "a--b", "x" * 40, "acme/slipway", ""])
 def test_a_name_that_github_would_refuse_is_refused(tmp_path: Path, owner: str) -> None:
-    with pytest.raises(ToolError, match="no name of a user or organisation"):
+    with pytest.raises(ToolError, match="not a valid name of a GitHub user or organisation"):
         init.init(tmp_path, owner, None)
 
 
 @pytest.mark.parametrize("host", ["localhost", "10.0.0.1", "A.org", "https://a.org", "a_b.org", ""])
 def test_what_is_no_host_name_is_refused(tmp_path: Path, host: str) -> None:
-    with pytest.raises(ToolError, match="no host name"):
+    with pytest.raises(ToolError, match="is not a host name"):
         init.init(tmp_path, None, host)
 
 
@@ -191,9 +191,9 @@ def test_the_doctor_names_what_init_has_not_done(clone: Path) -> None:
     (clone / doctor.CODE_OWNERS).write_text("* @slipway/team\n", encoding="utf-8")
     commit(clone)
     assert steps(clone) == [
-        "image ghcr.io/slipway/slipway: is upstream's: make init OWNER=",
-        "host of prod: slipway.example.com is nobody's: make init HOST=",
-        "host of staging: slipway.staging.example.com is nobody's: make init HOST=",
+        "image ghcr.io/slipway/slipway: belongs to upstream: make init OWNER=",
+        "host of prod: slipway.example.com is a placeholder: make init HOST=",
+        "host of staging: slipway.staging.example.com is a placeholder: make init HOST=",
         ".github/CODEOWNERS: asks @slipway for reviews: make init OWNER=",
     ]
     init.init(clone, OWNER, HOST)
@@ -214,8 +214,8 @@ def test_the_doctor_names_what_an_overlay_lacks() -> None:
     lacking = an_overlay("slipway-prod.postgres.example.com", "10.0.0.0/8", "0")
     assert [str(step) for step in doctor.environment("prod", lacking)] == [
         "k8s/overlays/prod/kustomization.yaml: the database slipway-prod.postgres.example.com "
-        f"is nobody's: set {DATABASE}",
-        "k8s/overlays/prod/networkpolicy.yaml: the way to the database is open to 10.0.0.0/8: "
+        f"is a placeholder: set {DATABASE}",
+        "k8s/overlays/prod/networkpolicy.yaml: egress to the database is open to 10.0.0.0/8: "
         "name its subnet",
         "k8s/overlays/prod/release: no release is promoted yet: make promote",
     ]

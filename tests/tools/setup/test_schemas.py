@@ -20,7 +20,7 @@ def test_the_newest_versions_are_chosen_by_number(tmp_path: Path) -> None:
 
 
 def test_too_few_versions_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="0 versions, not of 4"):
+    with pytest.raises(ToolError, match="0 versions, not 4"):
         schemas.minors(tmp_path)
 
 
