@@ -1,1 +1,1 @@
-"""A command line for Kustomize repositories; what is deployed, it does not know."""
+"""A command line for any Kustomize repository."""

@@ -16,19 +16,19 @@ COMMANDS = ("check", "declare", "diff", "doctor", "pin", "promote", "rollback", 
 
 
 class Failed(click.ClickException):
-    """What a command needs is missing or cannot be read."""
+    """The error of a command that could not run."""
 
     exit_code = 2
 
 
 class Commands(click.Group):
-    """Commands that are imported when they are asked for: `check` need not wait for an HTTP client.
+    """Commands that are imported on demand: `check` need not wait for an HTTP client.
 
     https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names, in the order of the help."""
+        """Return the names of the commands, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002

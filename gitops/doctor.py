@@ -37,7 +37,7 @@ class Found:
 
     @property
     def is_well(self) -> bool:
-        """Whether it is installed, or need not be."""
+        """Whether it is installed or not required."""
         return self.version is not None or not self.required
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ def packages() -> Iterator[Found]:
 
 
 def inspect() -> list[Found]:
-    """Return what is known of Python, the packages and the programs."""
+    """Return the state of Python, the packages and the programs."""
     return [*packages(), *map(look, NEEDS)]
 
 

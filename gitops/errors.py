@@ -1,4 +1,4 @@
-"""The error that ends a command, or a tool that stands on this package."""
+"""The error that ends a command of this package, or a tool built on it."""
 
 
 class GitopsError(Exception):

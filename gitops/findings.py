@@ -45,7 +45,7 @@ class Finding:
 
 
 def place(file: Path, root: Path) -> str:
-    """Return a file's path as a person in `root` would write it."""
+    """Return the path of a file, relative to `root` if it is below that."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 

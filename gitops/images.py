@@ -29,7 +29,7 @@ def split(reference: str) -> Image:
 
 
 def pinned(reference: str) -> Image:
-    """Return the parts of a reference that has all of them, or raise GitopsError."""
+    """Return the parts of a reference. Raises GitopsError if one of them is missing."""
     image = split(reference)
     if not (image.name and TAG.fullmatch(image.tag) and DIGEST.fullmatch(image.digest)):
         raise GitopsError(f"{reference}: name the image as NAME:TAG@sha256:…")

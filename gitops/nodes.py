@@ -1,4 +1,4 @@
-"""YAML with positions: every value knows its line, and any entry can be taken away."""
+"""YAML with positions: every value knows its line, and any entry can be removed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Path_ = tuple[str | int, ...]
 
 
 class Constructor(SafeConstructor):
-    """Makes plain values; a timestamp stays the text it was, as it does in Kubernetes."""
+    """Constructs plain values; a timestamp stays a text, as in Kubernetes."""
 
 
 Constructor.add_constructor(
@@ -34,7 +34,7 @@ Constructor.add_constructor(
 
 
 def compose(text: str, where: str) -> list[Node]:
-    """Return the documents of a text; `where` names it in the GitopsError of what is no YAML."""
+    """Return the documents of a text. Raises GitopsError that names `where` for invalid YAML."""
     try:
         return [node for node in yaml.compose_all(text, Loader) if not is_null(node)]
     except yaml.YAMLError as error:
@@ -44,7 +44,7 @@ def compose(text: str, where: str) -> list[Node]:
 
 
 def read(file: Path) -> list[Node]:
-    """Return the documents of a file. Raises GitopsError for what cannot be read."""
+    """Return the documents of a file. Raises GitopsError if it cannot be read."""
     try:
         return compose(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
@@ -71,7 +71,7 @@ Writer.add_representer(str, _represent)
 
 
 def written(value: Any, *, flow: bool) -> str:
-    """Return a plain value as YAML text, in one line or as a block, its keys as they come."""
+    """Return a plain value as YAML text, in one line or as a block, without sorting its keys."""
     text = yaml.dump(
         *(value, None, Writer),
         default_flow_style=flow,
@@ -83,7 +83,7 @@ def written(value: Any, *, flow: bool) -> str:
 
 
 def is_null(node: Node | None) -> bool:
-    """Tell whether a node holds nothing."""
+    """Tell whether a node is missing or null."""
     return node is None or node.tag == "tag:yaml.org,2002:null"
 
 
@@ -125,7 +125,7 @@ def get(node: Node | None, *path: str | int) -> Node | None:
 
 
 def text(node: Node | None) -> str:
-    """Return the text of a scalar; nothing else has any."""
+    """Return the text of a scalar, and an empty text for any other node."""
     return str(node.value) if isinstance(node, ScalarNode) else ""
 
 

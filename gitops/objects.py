@@ -58,7 +58,7 @@ class Object:
 
     @property
     def title(self) -> str:
-        """Its kind and name, as messages say them."""
+        """Its kind and name, for messages."""
         return f"{self.kind} {self.plain_name}"
 
     def get(self, *path: str, default: Any = None) -> Any:
@@ -126,7 +126,7 @@ class Sources:
 
     @cached_property
     def text(self) -> str:
-        """Everything that the overlay is made from, comments included."""
+        """The text of all its sources, comments included."""
         folders = {each.folder for each in self._overlay.tree}
         files = {path for folder in folders for path in folder.iterdir() if path.is_file()}
         files |= {path for path, _ in self._documents}

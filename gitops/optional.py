@@ -45,7 +45,7 @@ def variants(repository: Repository, config: Config) -> Iterator[Overlay]:
 
 
 def including(repository: Repository, overlay: Overlay, component: Kustomization) -> Overlay:
-    """Return an overlay as it would be with one component more."""
+    """Return an overlay with one more component."""
     added = [part for part in repository.tree(component) if part not in overlay.tree]
     return replace(
         overlay,
@@ -57,7 +57,7 @@ def including(repository: Repository, overlay: Overlay, component: Kustomization
 
 
 def extended(top: Kustomization, component: Kustomization) -> MappingNode:
-    """Return the document of a kustomization with one component more."""
+    """Return the document of a kustomization with one more component."""
     entry = ScalarNode(TEXT, os.path.relpath(component.folder, top.folder))
     listed = nodes.get(top.node, "components")
     entries = list(listed.value) if isinstance(listed, SequenceNode) else []
@@ -86,5 +86,5 @@ def supports(overlay: Overlay, version: str) -> bool:
 
 
 def minor(version: str) -> tuple[int, ...]:
-    """Return the numbers of a minor version, to compare."""
+    """Return major and minor of a version, for comparison."""
     return tuple(int(part) for part in version.split(".")[:2])

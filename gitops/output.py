@@ -37,20 +37,20 @@ class Output:
 
 
 def bold(text: str) -> str:
-    """Return a text that stands out."""
+    """Return a text in bold."""
     return click.style(text, bold=True)
 
 
 def red(text: str) -> str:
-    """Return a text as something bad."""
+    """Return a text in bold red."""
     return click.style(text, fg="red", bold=True)
 
 
 def green(text: str) -> str:
-    """Return a text as something good."""
+    """Return a text in green."""
     return click.style(text, fg="green")
 
 
 def faint(text: str) -> str:
-    """Return a text that matters less."""
+    """Return a dimmed text."""
     return click.style(text, dim=True)

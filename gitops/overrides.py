@@ -1,4 +1,4 @@
-"""The overrides of a kustomization: every entry that is there to change something.
+"""The overrides of a kustomization: every entry that is meant to change something.
 
 An override can be removed: `edit` has the text of its file without it. Strategic-merge patches and
 generators that merge are split into their leaves, so that each value is tried by itself.
@@ -19,7 +19,7 @@ from gitops.repository import Kustomization, Repository
 
 @dataclass(frozen=True)
 class Override:
-    """One entry, where it is, and a file's text without it."""
+    """An entry, its place, and the text of its file without it."""
 
     what: str
     file: Path
@@ -63,7 +63,7 @@ def taken(each: Kustomization, path: Path_, what: str, at: Node | None = None) -
 
 
 def entries(each: Kustomization) -> Iterator[Override]:
-    """Yield what a kustomization says in its own file, patches left out."""
+    """Yield the overrides in a kustomization's own file, without patches."""
     for key in ("namespace", "namePrefix", "nameSuffix"):
         if nodes.get(each.node, key):
             yield taken(each, (key,), f"{key} {nodes.text(nodes.get(each.node, key))}")
@@ -78,7 +78,7 @@ def entries(each: Kustomization) -> Iterator[Override]:
 
 
 def mark(node: Node, path: Path_) -> tuple[str, str] | None:
-    """Return what an entry leaves in the rendering and nothing could put together by chance."""
+    """Return the text that an entry must leave in the rendering, if there is one to look for."""
     value = nodes.text(nodes.get(node, *path))
     if path[0] == "images" and path[-1] in ("newTag", "digest"):
         return "image", value
@@ -113,7 +113,7 @@ def image_parts(node: Node) -> Iterator[tuple[Path_, str]]:
 
 
 def label_parts(i: str | int, label: Node) -> Iterator[tuple[Path_, str]]:
-    """Yield the labels of an entry, and the places that it names for them."""
+    """Yield the labels of an entry, and the fields that it puts them into."""
     for name, value in nodes.items(nodes.get(label, "pairs")):
         yield ("labels", i, "pairs", name), f"label {name}={nodes.text(value)}"
     for j, spec in nodes.items(nodes.get(label, "fields")):
@@ -125,7 +125,7 @@ def label_parts(i: str | int, label: Node) -> Iterator[tuple[Path_, str]]:
 
 
 def generated(key: str, i: str | int, generator: Node) -> Iterator[tuple[Path_, str]]:
-    """Yield the sources of a generator that merges into what another one made."""
+    """Yield the sources of a generator that merges into another one's object."""
     name = nodes.text(nodes.get(generator, "name"))
     for source in ("literals", "files", "envs"):
         for j, value in nodes.items(nodes.get(generator, source)):
@@ -134,7 +134,7 @@ def generated(key: str, i: str | int, generator: Node) -> Iterator[tuple[Path_, 
 
 
 def patches(repository: Repository, each: Kustomization) -> Iterator[Patch]:
-    """Yield the patches of a kustomization, whichever way they are written."""
+    """Yield the patches of a kustomization, in each of the ways to write them."""
     for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
         for i, entry in nodes.items(nodes.get(each.node, key)):
             inline_at: Path_ = (key, i) if isinstance(entry, ScalarNode) else (key, i, "patch")
@@ -152,12 +152,12 @@ def patches(repository: Repository, each: Kustomization) -> Iterator[Patch]:
 
 
 def file_writer(file: Path) -> Callable[[list[Node]], tuple[Path, str]]:
-    """Return what writes the documents of a patch in a file."""
+    """Return the function that writes the documents of a patch in a file."""
     return lambda documents: (file, nodes.write(documents))
 
 
 def inline_patch(each: Kustomization, entry: Path_, at: Path_, text: str) -> Patch:
-    """Return a patch that stands inside the kustomization."""
+    """Return a patch that is written inside the kustomization."""
 
     def rewrite(documents: list[Node]) -> tuple[Path, str]:
         return each.file, nodes.write([nodes.replaced(each.node, at, nodes.write(documents))])
@@ -203,14 +203,14 @@ def described(document: Node, node: Node | None, path: Path_) -> str:
 
 
 def operations(document: Node) -> Iterator[Path_]:
-    """Yield the operations of a JSON patch; `test` asserts, and is not there to change anything."""
+    """Yield the operations of a JSON patch, without `test`, which changes nothing."""
     for i, each in nodes.items(document):
         if nodes.text(nodes.get(each, "op")) != "test":
             yield (i,)
 
 
 def values(document: Node, path: Path_ = ()) -> Iterator[Path_]:
-    """Yield the leaves of a strategic-merge patch: what it sets, not what it finds it by."""
+    """Yield the leaves of a strategic-merge patch, without what identifies its object."""
     for key, value in nodes.items(document):
         here = (*path, key)
         if here in IDENTITY or (key == "name" and path and isinstance(path[-1], int)):
@@ -234,7 +234,7 @@ def is_of_mappings(node: Node) -> bool:
 
 
 def only_identity(document: Node) -> bool:
-    """Tell whether a patch has nothing left but what it finds its object by."""
+    """Tell whether a patch has nothing left but what identifies its object."""
     if not isinstance(document, MappingNode):
         return False
     paths: set[Path_] = {(key,) for key, _ in nodes.items(document) if key != "metadata"}

@@ -57,7 +57,7 @@ class Pin:
         return self.image.rpartition("/")[2]
 
     def with_release(self, new: Release) -> str:
-        """Return the file's text with another release, and everything else as it was.
+        """Return the text of the file with another release, and everything else unchanged.
 
         Raises GitopsError for an entry that is written in one line.
         """

@@ -49,6 +49,6 @@ def run(
 
 
 def failure(done: subprocess.CompletedProcess[str], action: str) -> GitopsError:
-    """Return the error for a program that failed: the action, and the program's own words."""
+    """Return the error for a program that failed: the action, and the reason it printed."""
     reason = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
     return GitopsError(f"{action}: {reason.removeprefix('error: ').removeprefix('Error: ')}")

@@ -1,4 +1,4 @@
-"""Rendering, many times over: one process of the renderer answers every job of a command."""
+"""Many renderings by one process of the renderer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a folder renders to: bytes and objects, or the digest of them, or kustomize's error."""
+    """What a folder renders to: YAML and objects, or only their digest, or kustomize's error."""
 
     yaml: str = ""
     objects: tuple[dict[str, Any], ...] = ()

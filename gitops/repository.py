@@ -32,7 +32,7 @@ class Kustomization:
 
     @property
     def folder(self) -> Path:
-        """The folder it is the kustomization of."""
+        """The folder that it is in."""
         return self.file.parent
 
     @cached_property
@@ -84,7 +84,7 @@ class Overlay:
 
     @property
     def environment(self) -> str:
-        """The name of its folder, which says which environment it is."""
+        """The name of its folder, which is that of the environment."""
         return self.top.folder.name
 
     def is_named(self, name: str) -> bool:
@@ -162,5 +162,5 @@ class Repository:
                 pending += each.included()
 
     def relative(self, path: Path) -> str:
-        """Return a path as a person would write it, from the repository's folder."""
+        """Return a path relative to the repository's folder."""
         return os.path.relpath(path, self.root) if path != self.root else self.root.name

@@ -1,4 +1,4 @@
-"""What git declares, beside what the ledger last saw and what the cluster runs."""
+"""What git declares, beside the last deployment in the ledger and what the cluster runs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Row:
 def rows(
     repository: Repository, clone: Clone, ledger: Ledger | None, context: str | None
 ) -> Iterator[Row]:
-    """Yield a row for each image that an overlay pins itself."""
+    """Yield a row for each pin of an overlay."""
     cells = ledger.get("matrix")["cells"] if ledger else []
     objects = rendered(repository.overlays) if context else {}
     for overlay in repository.overlays:

@@ -1,1 +1,1 @@
-"""The command-line tools behind the Makefile, by purpose: a room each; what they share is here."""
+"""The command-line tools behind the Makefile: one package for each purpose, and what they share."""

@@ -27,7 +27,7 @@ def environments() -> list[str]:
 
 
 def add_env_argument(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the --env option, which takes the name of an overlay."""
+    """Add the option --env, which takes the name of an overlay, to a parser."""
     parser.add_argument("--env", required=True, choices=environments(), help="the overlay")
 
 
@@ -44,7 +44,7 @@ def render(folder: Path) -> str:
 
 
 def copy_with(component: str, env: str, folder: Path) -> Path:
-    """Copy k8s/ into a folder where an environment's overlay has one component more.
+    """Copy k8s/ into a folder, with one more component in an environment's overlay.
 
     Returns the path of that overlay, to render or to change.
     """
@@ -58,7 +58,7 @@ def copy_with(component: str, env: str, folder: Path) -> Path:
 
 
 def render_with(component: str, env: str) -> str:
-    """Render an environment's overlay as it would be with one component more."""
+    """Render an environment's overlay with one more component."""
     with tempfile.TemporaryDirectory() as folder:
         return render(copy_with(component, env, Path(folder)))
 
@@ -71,12 +71,12 @@ def objects(text: str) -> list[Object]:
 
 @cache
 def rendered(env: str) -> list[Object]:
-    """Return the objects of an environment's overlay: to read, they are rendered only once."""
+    """Return the objects of an environment's overlay, rendered once: do not change them."""
     return objects(render(OVERLAYS / env))
 
 
 def find(among: list[Object], kind: str, name: str = NAME) -> Object:
-    """Return the object of this kind and name; a generated name's hash does not count."""
+    """Return the object of a kind and name, with or without a generated hash."""
     for candidate in among:
         its_name = str(candidate["metadata"]["name"])
         if candidate["kind"] == kind and name in (its_name, without_hash(its_name)):

@@ -1,4 +1,4 @@
-"""Whose repository this is, as its own files say: the owner, and the host of each environment."""
+"""The identity of this repository, from its files: its owner, and the host of each environment."""
 
 import os
 import re
@@ -16,7 +16,7 @@ RESERVED = re.compile(r"\.(example|example\.(com|net|org)|invalid)\Z")  # RFC 26
 
 
 def owner(root: Path = ROOT) -> str:
-    """Return whom the image that the base names belongs to. Raises ToolError if it names none."""
+    """Return the owner of the image that the base names. Raises ToolError if it names none."""
     file = root / "k8s" / "base" / "deployment.yaml"
     found: set[str] = set(IMAGE.findall(file.read_text(encoding="utf-8")))
     if len(found) != 1:
@@ -25,12 +25,12 @@ def owner(root: Path = ROOT) -> str:
 
 
 def repository(root: Path = ROOT) -> str:
-    """Return the repository on GitHub: the one whose workflow runs this, else the owner's."""
+    """Return OWNER/NAME on GitHub: of the workflow that runs this, else of the image's owner."""
     return os.environ.get("GITHUB_REPOSITORY") or f"{owner(root)}/{NAME}"
 
 
 def hosts(root: Path = ROOT) -> dict[str, str]:
-    """Return the host name of each environment, as the patches of its Ingress say."""
+    """Return the host name of each environment, from the patches of its Ingress."""
     found: dict[str, str] = {}
     for file in sorted((root / "k8s" / "overlays").glob("*/host.yaml")):
         edits = yaml.safe_load(file.read_text(encoding="utf-8"))

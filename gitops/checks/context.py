@@ -69,7 +69,7 @@ class Context:
 
     @cached_property
     def variants(self) -> tuple[Overlay, ...]:
-        """The overlays with one component more, for each that none includes."""
+        """The overlays with one more component, for each component that no overlay includes."""
         return tuple(optional.variants(self.repository, self.config))
 
     @cached_property

@@ -50,7 +50,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
-    """Yield what differs between the overlays now and in a copy of the whole repository."""
+    """Yield the immutable fields that differ between the overlays and a copy of the repository."""
     then = {each: copy / each.overlay.folder.relative_to(top) for each in context.applied}
     # An overlay that is new has nothing in any cluster yet.
     there = [each for each in context.applied if then[each].is_dir()]

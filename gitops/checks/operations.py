@@ -33,7 +33,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def faults(patch: Patch, document: Node, overlay: str) -> Iterator[Finding]:
-    """Yield what is wrong with the operations of a JSON patch."""
+    """Yield the members of a JSON patch's operations that are missing or unknown."""
     for _, operation in nodes.items(document):
         name, path = (nodes.text(nodes.get(operation, key)) for key in ("op", "path"))
         given = {str(key) for key, _ in nodes.items(operation)}

@@ -22,5 +22,5 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def reason(error: str) -> str:
-    """Return kustomize's own words, in one line."""
+    """Return kustomize's error in one line, without the folders that led to it."""
     return " ".join(WRAPPED.sub("", error).split())

@@ -38,7 +38,7 @@ def nothing(world: World, thing: Object, where: str, selector: Selector) -> Iter
 
 
 def odd(world: World, selector: Selector) -> str:
-    """Return the value of a selector that no pod has, for its line; or any value of it."""
+    """Return a value of a selector that no pod has, to find its line; else any of its values."""
     labels = [each.pod_labels for each in world.rendered.objects if each.template]
     wanted = selector.get("matchLabels") or {}
     for key, value in wanted.items():
@@ -50,7 +50,7 @@ def odd(world: World, selector: Selector) -> str:
 
 
 def workload(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield the selectors of a workload that its own pods, or any others, do not meet."""
+    """Yield the selectors of a workload that match none of the pods that they should."""
     selector = thing.get("spec", "selector", default={})
     if thing.kind in OWNERS and not matches(selector, thing.pod_labels):
         message = f"selector does not select its own pods: {words(selector)}"
@@ -122,7 +122,7 @@ def policy(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def peer_pods(world: World, thing: Object, peer: dict[str, Any]) -> Iterator[Object]:
-    """Yield the workloads that a peer of a NetworkPolicy means, as far as they are rendered."""
+    """Yield the rendered workloads that a peer of a NetworkPolicy selects."""
     for each in world.rendered.objects:
         if not each.template or not matches(peer.get("podSelector") or {}, each.pod_labels):
             continue
@@ -134,7 +134,7 @@ def peer_pods(world: World, thing: Object, peer: dict[str, Any]) -> Iterator[Obj
 
 
 def joined(peer: dict[str, Any]) -> Selector:
-    """Return a peer's two selectors as one, to name it by."""
+    """Return the two selectors of a peer as one, for messages."""
     both = [peer.get(key) or {} for key in ("namespaceSelector", "podSelector")]
     return {
         "matchLabels": {k: v for each in both for k, v in (each.get("matchLabels") or {}).items()},
@@ -143,7 +143,7 @@ def joined(peer: dict[str, Any]) -> Selector:
 
 
 def monitor(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield that a ServiceMonitor selects no Service."""
+    """Yield a finding for a ServiceMonitor that selects no Service."""
     selector = thing.get("spec", "selector", default={})
     services = [each for each in world.rendered.objects if each.kind == "Service"]
     elsewhere = thing.get("spec", "namespaceSelector")

@@ -1,4 +1,4 @@
-"""`gitops check`: everything that can be known to be wrong without a cluster."""
+"""`gitops check`: find problems that need no cluster to be found."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def unchecked(context: Context) -> str:
 def show(
     output: Output, context: Context, found: list[Finding], path: Path, seconds: float
 ) -> None:
-    """Print the findings by rule, and what was not looked at."""
+    """Print the findings by rule, and what was not checked."""
     by_rule = sorted(found, key=lambda each: (list(RULES).index(each.rule), each))
     for rule, findings in groupby(by_rule, key=lambda each: each.rule):
         output.say(f"{bold(rule)}: {RULES[rule]}")
@@ -135,5 +135,5 @@ def show(
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number of things in words."""
+    """Return a number with its noun, in the plural if need be."""
     return f"{number} {noun}{'s' * (number != 1)}"

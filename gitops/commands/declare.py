@@ -39,7 +39,7 @@ def declare(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Tell the ledger which release each environment below PATH declares, and since which commit.
+    """Send which release each environment below PATH declares, and since which commit.
 
     Run it after each merge: then the ledger's matrix shows what is declared beside what runs, at
     any time. What the same folder declared before and does not any more is withdrawn; the same
@@ -103,6 +103,6 @@ def uncommitted(clone: Clone, repository: Repository) -> list[str]:
 
 
 def line(change: Change) -> str:
-    """Return a change as a person reads it."""
+    """Return a change as one line for people."""
     text = f"{change.environment}: {change.service}: {change.old or 'nothing'} → "
     return text + (green(str(change.new)) if change.new else red("nothing"))

@@ -1,4 +1,4 @@
-"""`gitops pin`: an environment gets the release that a pipeline has just published."""
+"""`gitops pin`: pin the release that a pipeline has just published."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pin(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Write a release into the first environment below PATH, from where promotions take it on.
+    """Pin a release in the first environment below PATH; promotions take it further.
 
     Only the entry of `images` changes; comments and order stay. It is refused unless the signature
     verifies, if gitops.yaml asks for one. The diff and the text for a pull request are printed;

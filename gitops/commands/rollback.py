@@ -1,4 +1,4 @@
-"""`gitops rollback`: an environment goes back to the last release that was good."""
+"""`gitops rollback`: pin the last good release of an environment."""
 
 from __future__ import annotations
 

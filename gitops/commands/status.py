@@ -1,4 +1,4 @@
-"""`gitops status`: whether what git declares is what runs."""
+"""`gitops status`: compare what git declares with what runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEAD = ("ENVIRONMENT", "SERVICE", "DECLARED", "LEDGER", "CLUSTER", "STATE")
 def status(
     command: click.Context, path: Path, url: str | None, context: str | None, as_json: bool
 ) -> None:
-    """Show what git declares for each environment below PATH, beside what was seen to run.
+    """Show what git declares for each environment below PATH, beside what runs there.
 
     The ledger is asked what it last saw succeed, the cluster what its workloads are told to run.
     An image is in-sync if all that was asked say the same; pending while another one is on its way,
@@ -82,5 +82,5 @@ def line(texts: tuple[str, ...], widths: list[int]) -> str:
 
 
 def colour(row: Row) -> Callable[[str], str]:
-    """Return how a row looks."""
+    """Return the colour of a row."""
     return {"in-sync": green, "drifted": red, "unknown": faint}.get(row.state, str)

@@ -78,7 +78,7 @@ def section(overlay: OverlayDiff, entries: list[Entry]) -> list[str]:
 
 
 def details(overlay: OverlayDiff, left: int) -> tuple[list[str], int]:
-    """Return the objects of an overlay that fit into so many characters, and how many do not."""
+    """Return as many objects of an overlay as fit into `left` characters, and how many do not."""
     around = ["<details><summary>Object by object</summary>", "", "</details>\n"]
     left -= sum(len(each) + 1 for each in around)
     found: list[str] = []

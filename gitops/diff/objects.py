@@ -41,7 +41,7 @@ class ObjectDiff:
 
     @property
     def title(self) -> str:
-        """Its kind and name; one that comes or goes has its namespace too."""
+        """Its kind and name, with the namespace if it is added or removed."""
         each = self.object
         if self.state == "changed":
             return f"{each.kind} {each.name.removesuffix(HASHED)}"
@@ -49,7 +49,7 @@ class ObjectDiff:
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """The parts of it that differ; all of them if it comes or goes."""
+        """The parts that differ; all of them if it is added or removed."""
         old, new = (each.data if each else ABSENT for each in (self.old, self.new))
         return tuple(compare(old, new))
 

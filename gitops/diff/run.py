@@ -1,4 +1,4 @@
-"""Renders every overlay of the working tree and of a revision, and compares the two."""
+"""Render every overlay of the working tree and of a revision, and compare them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gitops.revision import Clone
 
 
 def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDiff]:
-    """Return what differs, by the names of the overlays."""
+    """Return the overlays that differ."""
     with clone.unpacked(base) as copy, Renderer() as renderer:
         then = overlays_of(copy / repository.root.relative_to(clone.top), copy, base)
         if not then and not repository.overlays:
@@ -29,7 +29,7 @@ def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDif
 
 
 def overlays_of(folder: Path, copy: Path, base: str) -> list[tuple[str, Path]]:
-    """Return the overlays of a revision. Raises GitopsError for a kustomization that is no YAML."""
+    """Return the overlays of a revision. Raises GitopsError if a kustomization is not YAML."""
     try:
         return [(each.name, each.folder) for each in Repository.read(folder).overlays]
     except GitopsError as error:
@@ -37,6 +37,6 @@ def overlays_of(folder: Path, copy: Path, base: str) -> list[tuple[str, Path]]:
 
 
 def without(answer: Answer, copy: Path) -> Answer:
-    """Return an answer whose error does not name the folder of the copy."""
+    """Return an answer without the folder of the copy in its error."""
     error = answer.error.replace(f"{copy}/", "").replace(str(copy), ".")
     return Answer(answer.yaml, answer.objects, answer.digest, error)

@@ -1,4 +1,4 @@
-"""What a difference is about: the few lines that a reviewer decides from."""
+"""The summary of a difference: the few lines that a reviewer decides from."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def summary(overlay: OverlayDiff) -> list[Entry]:
 
 
 def of_object(each: ObjectDiff) -> Iterator[Entry]:
-    """Yield what a reviewer is to know of an object."""
+    """Yield the entries of the summary about an object."""
     if each.state != "changed":
         yield Entry("objects", f"{each.state} {each.title}")
         kind = kind_group(each.object)
@@ -107,12 +107,12 @@ def short(change: Change) -> str:
 
 
 def is_of_range(each: ObjectDiff, change: Change) -> bool:
-    """Tell whether a change is one of the range of a HorizontalPodAutoscaler."""
+    """Tell whether a change is in the replica range of a HorizontalPodAutoscaler."""
     return each.object.kind == "HorizontalPodAutoscaler" and change.steps in RANGE
 
 
 def replica_range(each: Object | None) -> str:
-    """Return from how many to how many pods a HorizontalPodAutoscaler goes."""
+    """Return the range of replicas of a HorizontalPodAutoscaler."""
     if each is None:
         return ""
     least = each.get("spec", "minReplicas", default=1)  # the API's own default
@@ -120,7 +120,7 @@ def replica_range(each: Object | None) -> str:
 
 
 def brief(image: Any, other: Any) -> str:
-    """Return an image's tag and digest, and its name where the other one's is not the same."""
+    """Return the tag and digest of an image, with its name if the other one's differs."""
     if image is ABSENT:
         return "none"
     name, tag, digest = split(str(image))

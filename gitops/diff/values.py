@@ -13,7 +13,7 @@ from gitops import nodes
 
 
 class Absent:
-    """There is no value, which is not the same as null."""
+    """The absence of a value, which is not null."""
 
     def __repr__(self) -> str:
         return "none"
@@ -49,7 +49,7 @@ class Change:
 
     @property
     def path(self) -> str:
-        """The path, as a person would write it."""
+        """The path in dotted notation."""
         return spelled(self.steps)
 
 
@@ -123,7 +123,7 @@ def spelled(steps: Steps) -> str:
 
 
 def shown(value: Any) -> Any:
-    """Return a value that anyone may see."""
+    """Return a value with hidden ones replaced."""
     if isinstance(value, Hidden):
         return HIDDEN
     if isinstance(value, dict):

@@ -1,1 +1,1 @@
-"""Releases on their way: promoted to the next environment, or taken back to an earlier one."""
+"""Releases: promoted to the next environment, or rolled back."""

@@ -47,7 +47,7 @@ def since(clone: Clone, pin: Pin) -> Earlier | None:
 
 
 def pinned(clone: Clone, pin: Pin) -> Iterator[Earlier | None]:
-    """Yield what each commit that changed a pin's file declared, newest first; None for nothing."""
+    """Yield the release at each commit that changed the file of a pin, newest first, or None."""
     for commit, at, text in clone.versions(pin.file):
         try:
             entry = pins.find(nodes.compose(text, str(pin.file)), pin.image)

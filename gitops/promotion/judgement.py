@@ -1,4 +1,4 @@
-"""Whether a release may go on: pinned, deployed, healthy for a while, and signed."""
+"""Whether a release may be promoted: pinned, deployed, healthy for long enough, and signed."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def verify_signature(found: Judgement, image: str, config: Config) -> None:
 
 
 def pattern(identity: str) -> str:
-    """Return an identity as a regular expression; `*` in it stands for anything, as for a tag."""
+    """Return an identity as a regular expression; `*` in it stands for anything."""
     return f"^{'.*'.join(map(re.escape, identity.split('*')))}$"
 
 

@@ -24,7 +24,7 @@ class Proposal:
     judgement: Judgement
 
     def diff(self) -> str:
-        """Return what changes in the file."""
+        """Return the diff of the file."""
         old = self.pin.file.read_text(encoding="utf-8").splitlines()
         new = self.pin.with_release(self.release).splitlines()
         return "\n".join(
@@ -32,7 +32,7 @@ class Proposal:
         )
 
     def write(self) -> None:
-        """Change the file, in one step: it has the old text or the new one."""
+        """Write the file atomically."""
         text = self.pin.with_release(self.release)
         beside = self.pin.file.with_name(f".{self.pin.file.name}.new")
         beside.write_text(text, encoding="utf-8")

@@ -28,7 +28,7 @@ WIDTH = 110
 
 
 def description() -> dict[str, Any]:
-    """Return what the chart says of itself."""
+    """Return the content of Chart.yaml."""
     number = version.current(ROOT)
     page = f"https://github.com/{project.owner()}/{project.NAME}"
     oldest = schemas.minors(schemas.source())[-1]

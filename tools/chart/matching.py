@@ -1,4 +1,4 @@
-"""What stands in the named places: a rendering with names held against one with values."""
+"""The values at the named places: a rendering with names, matched with one with values."""
 
 import json
 import re
@@ -14,7 +14,7 @@ ABSENT = object()
 
 
 def named(node: Any) -> str | None:
-    """Return the name that a node is, if it is one."""
+    """Return the name that a node consists of, if it does."""
     found = NAME.fullmatch(node) if isinstance(node, str) else None
     return found[1] if found else None
 
@@ -27,7 +27,7 @@ class Match:
     differences: list[str] = field(default_factory=list)
 
     def bind(self, name: str, value: Any, where: str) -> None:
-        """Note a value; two places must agree."""
+        """Record a value; all places of a name must agree."""
         if name in OWN:
             return
         if value is ABSENT:
@@ -37,7 +37,7 @@ class Match:
             self.differences.append(f"{where}: {json.dumps(value)}, and {other} elsewhere")
 
     def node(self, pattern: Any, actual: Any, where: str) -> None:
-        """Hold one node against another."""
+        """Match one node with another."""
         if name := named(pattern):
             self.bind(name, actual, where)
         elif isinstance(pattern, dict) and isinstance(actual, dict):
@@ -51,7 +51,7 @@ class Match:
             self.differences.append(f"{where}: {json.dumps(actual)}, not {json.dumps(pattern)}")
 
     def mapping(self, pattern: dict[str, Any], actual: dict[str, Any], where: str) -> None:
-        """Hold one map against another; all that a map has beside the pattern may be one value."""
+        """Match one map with another; what the pattern does not have may be one named value."""
         rest = {key: value for key, value in actual.items() if key not in pattern}
         for key, value in pattern.items():
             if name := named(key):
@@ -65,7 +65,7 @@ class Match:
 
 
 def match(pattern: Objects, actual: Objects, namespace: str) -> Match:
-    """Return what a rendering has in the named places of another, in which it has another name."""
+    """Return the values that a rendering has at the named places of another."""
     text = json.dumps(list(pattern.values())).replace(NAMESPACE, namespace)
     known = {(each["kind"], each["metadata"]["name"]): each for each in json.loads(text)}
     found = Match()

@@ -1,4 +1,4 @@
-"""What renderings have in one place, and which part makes the difference."""
+"""The values of all renderings at one place, and the part that makes them differ."""
 
 import json
 import math
@@ -14,7 +14,7 @@ Rows = dict[Chosen, Any]  # by the parts that a rendering has
 
 
 def same(rows: Rows) -> bool:
-    """Tell whether all renderings have the same."""
+    """Tell whether all renderings have the same value."""
     return len({json.dumps(value, default=repr) for value in rows.values()}) == 1
 
 
@@ -26,7 +26,7 @@ def shape(value: Any) -> Hashable:
 
 
 def entropy(values: list[Hashable]) -> float:
-    """Return how much is unknown of the values, in bits for all of them."""
+    """Return the entropy of the values, in bits for all of them."""
     return -sum(n * math.log2(n / len(values)) for n in Counter(values).values())
 
 
@@ -51,7 +51,7 @@ def split(rows: Rows, parts: list[str]) -> tuple[str, Rows, Rows]:
 
 
 def align(rows: Rows) -> list[Rows] | None:
-    """Return for each item of lists what the renderings have in its place; None if none fits."""
+    """Return the rows of each item of the lists, aligned; None if their orders conflict."""
     items = [item for each in rows.values() for item in each]
     if all(isinstance(item, dict) and "name" in item for item in items):
         keys = {chosen: [item["name"] for item in each] for chosen, each in rows.items()}

@@ -41,7 +41,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def value(component: str) -> str:
-    """Return what the chart calls a component: network-policy is networkPolicy."""
+    """Return the name of a component in the chart: network-policy is networkPolicy."""
     first, *others = component.split("-")
     return first + "".join(each.capitalize() for each in others)
 
@@ -53,21 +53,21 @@ def kustomizations(folder: Path) -> list[Path]:
 
 @cache
 def components() -> tuple[Part, ...]:
-    """Return the components of k8s/, which a switch each lets into the chart."""
+    """Return the components of k8s/, each with its switch in the chart."""
     folders = kustomizations(COMPONENTS)
     return tuple(Part(f.name, f, f".Values.components.{value(f.name)}") for f in folders)
 
 
 @cache
 def options() -> tuple[Part, ...]:
-    """Return what the chart has when a value is not empty."""
+    """Return the parts that the chart has when a value is not empty."""
     folders = kustomizations(HERE / "options")
     return tuple(Part(f.name, f, read(f)["metadata"]["annotations"]["when"]) for f in folders)
 
 
 @cache
 def parts() -> tuple[Part, ...]:
-    """Return all of them in the order in which they are applied: those that patch others last."""
+    """Return components and options in the order of application: those with patches last."""
     return tuple(sorted(options() + components(), key=lambda part: "patches" in read(part.folder)))
 
 

@@ -23,7 +23,7 @@ HEADER = "# Made from k8s/ by `make chart`: it is changed there.\n"
 
 
 class Dumper(yaml.SafeDumper):
-    """YAML as a person writes it."""
+    """A dumper that writes a text of several lines as a block."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         """Write several lines as several lines."""
@@ -43,7 +43,7 @@ def dump(value: Any) -> list[str]:
 
 
 def place(key: str) -> int:
-    """Return what the keys of a map are sorted by: what a thing is first, all entries last."""
+    """Return the sort key of a map's key: identity first, named entries last."""
     return FIRST.index(key) if key in FIRST else len(FIRST) + (named(key) is not None)
 
 
@@ -96,7 +96,7 @@ class Writer:
         return lines
 
     def choice(self, rows: Rows, write: Callable[[Rows], list[str]]) -> list[str]:
-        """Return what is written of the rows with a part, and of those without it, if both are."""
+        """Return the lines of the rows, under an `if` for a part where they differ."""
         if same(rows):
             return write(rows)
         part, with_it, without = split(rows, list(self.conditions))
@@ -125,13 +125,13 @@ class Writer:
         return [f"{pad}{lead} {first}", *(f"{pad}{line}".rstrip() for line in others)]
 
     def expression(self, name: str) -> str:
-        """Return what a name stands for."""
+        """Return the Helm expression of a name."""
         if name not in OWN and name not in self.defaults:
             raise ToolError(f"tools/chart/schema.yaml does not describe the value {name}")
         return OWN.get(name, f".Values.{name}")
 
     def scalar(self, name: str) -> str:
-        """Return what a name stands for, as one scalar of the type that it has by default."""
+        """Return the Helm expression of a name, as a scalar of the type of its default."""
         expression = self.expression(name)
         return (
             f"{expression} | quote" if isinstance(self.defaults.get(name, ""), str) else expression

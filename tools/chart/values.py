@@ -23,7 +23,7 @@ NAMESPACE = "slipway"  # of the base, which has none, while values are looked fo
 
 
 def first_sentence(component: Path) -> str:
-    """Return what a component's page says of it first."""
+    """Return the first sentence of a component's README."""
     text = (component / "README.md").read_text(encoding="utf-8").split("\n\n")[1]
     return first(re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", text))
 
@@ -70,7 +70,7 @@ def schema() -> Tree:
 
 
 def leaves(node: Tree, path: str = "") -> Iterator[tuple[str, Tree]]:
-    """Yield each value that has a sentence of its own, by its dotted name."""
+    """Yield each value that has a description, by its dotted name."""
     for name, each in node["properties"].items():
         where = f"{path}{name}"
         if "description" in each:
@@ -149,7 +149,7 @@ def of_overlay(env: str) -> Tree:
 
 
 def taken_by(env: str) -> list[str]:
-    """Return the components that an overlay takes."""
+    """Return the names of the components that an overlay includes."""
     folder = ROOT / overlay.OVERLAYS / env
     paths = [(folder / each).resolve() for each in sources.read(folder).get("components", [])]
     return [path.name for path in paths if path.parent == sources.COMPONENTS]

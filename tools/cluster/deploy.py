@@ -74,7 +74,7 @@ def render(base: Path, image: dict[str, str], values: list[str]) -> str:
 
 
 def check_secret(kube: Kube, env: str, namespace: str) -> None:
-    """Create the Secrets of dev if they are missing. Raises ToolError elsewhere."""
+    """Create missing Secrets in dev. Raises ToolError elsewhere if the database's is missing."""
     if env == LOCAL:
         secret.ensure(kube, env)
     elif not secret.exists(kube, namespace):

@@ -98,7 +98,7 @@ def explain(kube: Kube, namespace: str) -> None:
 
 
 def _logs(pod: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Give the containers that have a log, with kubectl's option for the one before a restart."""
+    """Yield the containers that have a log, with kubectl's option for the one before a restart."""
     status = pod.get("status", {})
     for each in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         if each["restartCount"]:

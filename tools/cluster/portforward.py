@@ -24,7 +24,7 @@ def local_port(line: str) -> int | None:
 def port_forward(
     kube: Kube, namespace: str, target: str, port: str, timeout: float = 20
 ) -> Iterator[str]:
-    """Forward a free port of 127.0.0.1 to a target's port and give its base URL.
+    """Forward a free port of 127.0.0.1 to a target's port, and provide its base URL.
 
     kubectl chooses the port and is listening when it says so: there is no race and no sleep.
     Raises ToolError when kubectl ends early, with its output, or prints nothing for `timeout`

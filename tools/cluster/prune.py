@@ -108,7 +108,7 @@ def identity(found: overlay.Object) -> tuple[str, str, str]:
 
 
 def configmaps(part: Any) -> Iterator[str]:
-    """Give the names of the ConfigMaps that a pod template refers to, wherever it does."""
+    """Yield the names of the ConfigMaps that a pod template refers to."""
     if isinstance(part, list):
         for each in part:
             yield from configmaps(each)

@@ -1,1 +1,1 @@
-"""What the workflows do on GitHub: each through `gh`, as a person would."""
+"""What the workflows do on GitHub, all through `gh`."""

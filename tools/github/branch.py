@@ -25,7 +25,7 @@ class PullRequest:
 
     @property
     def is_open(self) -> bool:
-        """Whether it waits for somebody to decide."""
+        """Whether it waits for a decision."""
         return self.state == "OPEN"
 
 
@@ -56,7 +56,7 @@ def push(root: Path, branch: str) -> None:
 
 
 def replace(root: Path, branch: str) -> None:
-    """Push what is checked out in place of what a run that failed has left on a branch.
+    """Push what is checked out in place of what a failed run has left on a branch.
 
     Raises ToolError if somebody has pushed another commit there.
     """
@@ -83,7 +83,7 @@ def demand_same(root: Path, proposed: PullRequest) -> None:
 
 
 def check(root: Path, branch: str, commit: str) -> None:
-    """Start the checks of a commit, unless they were started.
+    """Start the checks of a commit, unless they are started already.
 
     The runs that a pull request of GitHub's own token starts wait until somebody approves them;
     those started by name do not.

@@ -1,4 +1,4 @@
-"""Put a text that nobody vouches for on a pull request, as one comment that is kept up to date.
+"""Put an untrusted text on a pull request, as one comment that is kept up to date.
 
 The text and the names come from a run that anybody may have started. So the pull request is looked
 up by the commit that GitHub says was run, and the text is sent as data: nothing of it is run.
@@ -30,13 +30,13 @@ def read(path: Path) -> str:
 
 
 def pull_request(repository: str, owner: str, branch: str, commit: str) -> int | None:
-    """Return the number of the open pull request whose newest commit that is, if there is one."""
+    """Return the number of the open pull request with a newest commit, or None."""
     found = get(f"repos/{repository}/pulls", state="open", head=f"{owner}:{branch}")
     return next((each["number"] for each in found if each["head"]["sha"] == commit), None)
 
 
 def ours(comment: dict[str, Any]) -> bool:
-    """Tell whether a comment is the one to replace: anybody can write the same first line."""
+    """Tell whether a comment is the one to replace: others can write the same first line."""
     body: str = comment["body"]
     return comment["user"]["login"] == BOT and body.startswith(MARKER)
 

@@ -38,13 +38,13 @@ def gh(*arguments: str, stdin: str | None = None, cwd: Path = ROOT) -> str:
 
 
 def get(path: str, key: str | None = None, **query: str) -> list[Any]:
-    """Return the items of a list of GitHub's API, of every page; `key` is where a page has them."""
+    """Return the items of every page of a list of GitHub's API, below `key` if it is given."""
     fields = [part for each in query.items() for part in ("--raw-field", "=".join(each))]
     pages = gh("api", "--method", "GET", "--paginate", "--slurp", path, *fields)
     return [item for page in json.loads(pages) for item in (page[key] if key else page)]
 
 
 def send(method: str, path: str, body: Mapping[str, object]) -> Any:
-    """Send a document to GitHub's API and return its answer, None if that has no content."""
+    """Send a document to GitHub's API and return the answer, None without content."""
     answer = gh("api", "--method", method, path, "--input", "-", stdin=json.dumps(body))
     return json.loads(answer) if answer.strip() else None

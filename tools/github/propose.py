@@ -29,7 +29,7 @@ def promote(source: str, target: str, *more: str) -> dict[str, Any]:
 
 
 def branch_of(target: str, release: dict[str, str]) -> str:
-    """Return the name of the branch of a promotion: the same release has the same one."""
+    """Return the branch of a promotion: the same for the same release."""
     return f"promote/{target}-{release['digest'].removeprefix('sha256:')[:12]}"
 
 

@@ -1,4 +1,4 @@
-"""Give a repository on GitHub the rules and settings that its workflows and reviews rest on.
+"""Apply the rules and settings that the workflows and reviews need to a GitHub repository.
 
 What .github/rulesets/ and SETTINGS below say is set, nothing else is touched, and the same again
 changes nothing. It takes an administrator's `gh auth login`.
@@ -61,7 +61,7 @@ def apply_ruleset(repository: str, path: Path) -> None:
 
 
 def apply_environment(repository: str, name: str) -> None:
-    """Create an environment whose secrets are for jobs on the main branch alone, or make it so."""
+    """Create or change an environment, so that only jobs on the main branch see its secrets."""
     at = f"repos/{repository}/environments/{name}"
     send("PUT", at, {"deployment_branch_policy": BY_NAME})
     policies = f"{at}/deployment-branch-policies"
@@ -84,7 +84,7 @@ def apply_setting(repository: str, what: str, method: str, path: str, body: Body
 
 
 def steps(repository: str) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield everything that is to be set: what it is, and what sets it."""
+    """Yield each setting: its description, and the function that applies it."""
     for path in sorted(RULESETS.glob("*.json")):
         yield f"the ruleset {path.stem}", partial(apply_ruleset, repository, path)
     for name in ENVIRONMENTS:

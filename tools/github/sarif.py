@@ -24,7 +24,7 @@ def encoded(path: Path) -> str:
 
 
 def upload(path: Path, repository: str, commit: str, ref: str) -> None:
-    """Upload a file as what was found in a commit."""
+    """Upload a file as the results for a commit."""
     try:
         sarif = encoded(path)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,1 +1,1 @@
-"""What a release is made of: version, changelog, contents, signatures, and how to verify them."""
+"""The parts of a release: version, changelog, contents and signatures."""

@@ -37,7 +37,7 @@ def check(root: Path, tag: str, main_branch: str, owner: str) -> None:
 
 
 def demand_signer(root: Path, repository: str | None) -> None:
-    """Raise ToolError if the promotions ask for another workflow's signature than ours.
+    """Raise ToolError if gitops.yaml asks for the signature of another workflow than ours.
 
     Otherwise all would be published and signed before the first pin is refused.
     """

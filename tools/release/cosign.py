@@ -50,7 +50,7 @@ class Keyless:
     tag: str
 
     def signing(self) -> list[str]:
-        """Return cosign's options: without any, it asks the workflow it runs in who that is."""
+        """Return no options: cosign then takes the identity of the workflow that it runs in."""
         if "ACTIONS_ID_TOKEN_REQUEST_TOKEN" not in os.environ:
             raise ToolError("only a GitHub workflow can sign without a key: set COSIGN_KEY=")
         return []
@@ -65,14 +65,14 @@ Signer = Key | Keyless
 
 
 def demand_digest(image: str) -> None:
-    """Raise ToolError for an image by tag: what is signed must not be able to become another."""
+    """Raise ToolError for an image without a digest: a tag can be moved after it is signed."""
     name, _, digest = split(image)
     if not name or not DIGEST.fullmatch(digest):
         raise ToolError(f"{image}: name the image by digest, NAME@sha256:…")
 
 
 def predicate(file: Path) -> str:
-    """Return what cosign calls an SBOM of this kind."""
+    """Return the predicate type of an SBOM, by the ending of its name."""
     for ending, kind in TYPES.items():
         if file.name.endswith(ending):
             return kind
@@ -92,7 +92,7 @@ def sign(image: str, signer: Signer, sboms: Sequence[Path]) -> None:
 
 
 def verification(image: str, signer: Signer) -> dict[str, list[str]]:
-    """Return the commands that verify an image, each by what it verifies."""
+    """Return the commands that verify an image, by what each verifies."""
     whose = signer.verifying()
     return {
         "The signature": ["verify", *whose, image],
@@ -111,7 +111,7 @@ def verify(image: str, signer: Signer, *, contents: bool) -> None:
 
 
 def shown(argv: Sequence[str]) -> str:
-    """Return a command line as a person copies it: an option a line, then what it is about."""
+    """Return a command line to copy: one option on each line, and the image on the last."""
     *words, last = map(shlex.quote, argv)
     return " \\\n  ".join([*" ".join(words).replace(" --", "\n--").split("\n"), last])
 

@@ -1,4 +1,4 @@
-"""Bring the release that was just pinned in an environment to the main branch.
+"""Deliver the release that was just pinned in an environment to the main branch.
 
 DELIVERY says how: pull-request, for a person to merge; or push, where the branch's rules allow it.
 """

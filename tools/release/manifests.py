@@ -1,4 +1,4 @@
-"""Write what the overlays render to with a release's image, as one archive for the controllers.
+"""Write the rendered overlays with a release's image as one archive for the controllers.
 
 It has a folder an environment. In a registry it is the one layer of an artefact, which Argo CD and
 Flux each take as a source of manifests. The same manifests make the same bytes.
@@ -30,7 +30,7 @@ def rendered(image: str) -> dict[str, str]:
 
 
 def archive(texts: dict[str, str]) -> bytes:
-    """Return files as a compressed archive that says nothing of when and by whom it was made."""
+    """Return a reproducible archive of files: without times and owners."""
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=0) as compressed,

@@ -1,4 +1,4 @@
-"""Write what a release page says: the changelog's section, and how to verify each artefact."""
+"""Write the text of a release page: the changelog's section, and how to verify each artefact."""
 
 import argparse
 
@@ -38,7 +38,7 @@ def notes(
 
 
 def add_artefacts(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options that name what was published."""
+    """Add the options that name the published artefacts to a parser."""
     parser.add_argument("--image", metavar="NAME@sha256:…", required=True)
     parser.add_argument("--chart", metavar="NAME@sha256:…")
     parser.add_argument("--manifests", metavar="NAME@sha256:…")

@@ -1,4 +1,4 @@
-"""Publish the page of a release on GitHub, with its files, or complete the one that is there."""
+"""Publish the page of a release on GitHub, with its files, or complete an existing one."""
 
 import argparse
 import json
@@ -18,14 +18,14 @@ def is_there(root: Path, tag: str) -> bool:
 
 
 def lacking(root: Path, tag: str, files: list[Path]) -> list[Path]:
-    """Return the files to upload: what a published page has stays, as it may be immutable."""
+    """Return the files to upload: those of a published page stay, as it may be immutable."""
     page = json.loads(gh("release", "view", tag, "--json", "isDraft,assets", cwd=root))
     names = {each["name"] for each in page["assets"]}
     return files if page["isDraft"] else [each for each in files if each.name not in names]
 
 
 def publish(root: Path, tag: str, text: str, files: list[Path]) -> None:
-    """Create the page of a tag, or give the one that is there this text and these files."""
+    """Create the page of a tag, or update the existing one."""
     text_options = ("--title", tag, "--notes-file", "-")
     kind = ("--prerelease",) if "-" in tag else ()
     if is_there(root, tag):

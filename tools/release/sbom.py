@@ -1,4 +1,4 @@
-"""Write what is in an image as CycloneDX and as SPDX, with Trivy, which asks no server for it.
+"""Write the SBOM of an image as CycloneDX and SPDX, with Trivy, offline.
 
 A list that lacks a package of requirements.txt is refused: it would vouch for less than is there.
 """

@@ -82,7 +82,7 @@ def released(changelog: str, version: str, day: date) -> str:
 
 
 def section(changelog: str, start: str) -> str:
-    """Return what is under the first heading that starts like this; empty if nothing is."""
+    """Return the section under the first heading with a prefix; empty if there is none."""
     found = re.search(rf"(?ms)^{re.escape(start)}[^\n]*\n(.*?)(?=^## |\Z)", changelog)
     return found[1].strip() if found else ""
 

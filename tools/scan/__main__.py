@@ -38,7 +38,7 @@ CHECKS: tuple[Callable[[], str], ...] = (
 
 
 def summary(found: Found, shipped: material.Material) -> str:
-    """Return how many findings each overlay has, and the files together."""
+    """Return the number of findings of each overlay, and of all the files."""
     counts = Counter(finding.place.overlay for finding in found)
     parts = [f"{env} {counts[env]}" for env in shipped.overlays]
     return f"{', '.join(parts)}, files {counts['']} findings"

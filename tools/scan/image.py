@@ -1,4 +1,4 @@
-"""What `make save` wrote of the image: its packages, and what is known to be wrong in them."""
+"""The image that `make save` wrote: its packages, and their known vulnerabilities."""
 
 import re
 import tempfile
@@ -20,7 +20,7 @@ def absent() -> str:
 
 
 def contents() -> str:
-    """Return that Trivy lists every package of requirements.txt, in both formats of an SBOM.
+    """Return a line for the summary: the SBOMs list every package of requirements.txt.
 
     Raises ToolError that names each one that a list lacks.
     """
@@ -34,7 +34,7 @@ def contents() -> str:
 
 
 def vulnerabilities() -> str:
-    """Return that nothing which has a fix is HIGH or CRITICAL, if Trivy can have its database.
+    """Return a line for the summary: no vulnerability with a fix is HIGH or CRITICAL.
 
     Raises ToolError if something is.
     """

@@ -1,4 +1,4 @@
-"""kube-score: what it calls critical in an overlay."""
+"""kube-score: the critical findings in an overlay."""
 
 import json
 import re

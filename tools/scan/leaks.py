@@ -1,4 +1,4 @@
-"""Secrets in any commit, or in what is about to be one, by gitleaks."""
+"""Secrets in any commit or uncommitted change, by gitleaks."""
 
 import json
 import secrets
@@ -21,7 +21,7 @@ FOUND = 1  # its exit status when it has some
 
 
 def leaks(*argv: str | Path) -> list[str]:
-    """Return where gitleaks finds a secret, and of which kind."""
+    """Return the place and kind of each secret that gitleaks finds."""
     done = run([PROGRAM, *argv, *ARGUMENTS], missing="`make scan` builds it")
     try:
         # A commit that git cannot read is an error to gitleaks, and then "no leaks found".
@@ -37,7 +37,7 @@ def leaks(*argv: str | Path) -> list[str]:
 
 
 def token() -> str:
-    """Return what looks like a token of GitHub. It is made up: one in a file would be a finding."""
+    """Return a random text in the form of a GitHub token: one in this file would be a finding."""
     letters = string.ascii_letters + string.digits
     return "ghp_" + "".join(secrets.choice(letters) for _ in range(36))
 

@@ -1,4 +1,4 @@
-"""The licences of what the image installs: each one says under what terms we may ship it."""
+"""The licences of the packages in the image: each must allow us to ship it."""
 
 import re
 import tempfile
@@ -25,7 +25,7 @@ CARELESS = "Metadata-Version: 2.4\nName: careless\nVersion: 1\nLicense-Expressio
 
 
 def licence(package: Distribution) -> str:
-    """Return what a package says its licence is, as an SPDX expression if it can be one."""
+    """Return the licence that a package declares, as an SPDX expression if possible."""
     fields = package.metadata.get_all
     named = [each.rpartition(" :: ")[2] for each in fields("Classifier", [])]
     known = " AND ".join(CLASSIFIERS[each] for each in named if each in CLASSIFIERS)
@@ -34,7 +34,7 @@ def licence(package: Distribution) -> str:
 
 
 def is_allowed(expression: str) -> bool:
-    """Tell whether we may ship under these terms: all that are joined, one of each choice."""
+    """Tell whether we may ship under an SPDX expression: every `AND`, and one side of each `OR`."""
     return any(
         all(each.strip() in ALLOWED for each in re.split(r"\bAND\b", choice))
         for choice in re.split(r"\bOR\b", expression)
@@ -50,7 +50,7 @@ def faults(packages: Iterable[Distribution]) -> list[str]:
 
 
 def prove() -> None:
-    """Raise ToolError unless a package that nobody should ship is refused."""
+    """Raise ToolError unless the check refuses a test package."""
     with tempfile.TemporaryDirectory() as folder:
         metadata = Path(folder, "careless-1.dist-info", "METADATA")
         metadata.parent.mkdir()

@@ -58,7 +58,7 @@ class Material:
         return sorted((self.overlays.keys() - overlays) | (self.files.keys() - files))
 
     def write(self, folder: Path) -> dict[str, Place]:
-        """Write every object and file into a file of its own; return what is in which."""
+        """Write every object and file into a file of its own; return the place of each."""
         texts: dict[Place, str] = {}
         for env, text in self.overlays.items():
             for each in overlay.objects(text):
@@ -73,7 +73,7 @@ class Material:
 
 
 def name(manifest: overlay.Object) -> str:
-    """Return an object's kind and name, without the hash that changes with every setting."""
+    """Return the kind and name of an object, without a generated hash."""
     found = Object(manifest)
     return f"{found.kind}/{found.plain_name}"
 
@@ -104,7 +104,7 @@ def is_careless(place: Place) -> bool:
 
 @dataclass(frozen=True)
 class Tree:
-    """A folder with the material and nothing else, and what is in which file."""
+    """A folder with the material and nothing else, and the place of each file."""
 
     folder: Path
     home: Path
@@ -113,7 +113,7 @@ class Tree:
     def run(
         self, argv: Sequence[str | Path], *, missing: str, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a scanner in it, out of reach of configuration in the clone, home or environment."""
+        """Run a scanner in it, without configuration from the clone, home or environment."""
         env = {"PATH": os.environ["PATH"], "HOME": str(self.home)} | variables
         return run(argv, cwd=self.folder, env=env, missing=missing)
 

@@ -29,7 +29,7 @@ class Report:
 
 
 class Scanner(Protocol):
-    """What the module of each scanner has."""
+    """The names that the module of a scanner defines."""
 
     NAME: str
     CONTROLS: re.Pattern[str]  # what its ids look like, and no other scanner's do

@@ -1,1 +1,1 @@
-"""What makes a clone ready: programs, schemas, and the names of a fork."""
+"""What makes a clone ready: programs, schemas, and the names in a fork."""

@@ -1,4 +1,4 @@
-"""Install the pinned uv into a folder, with nothing but the Python that is there.
+"""Install the pinned uv into a folder, with nothing but the installed Python.
 
 Usage: python3 tools/setup/bootstrap.py FOLDER REQUIREMENTS
 

@@ -1,4 +1,4 @@
-"""Make the schemas of the custom resources that this repository holds, for kubeconform to read.
+"""Make kubeconform's schemas of the custom resources that this repository uses.
 
 They come from the operators' and controllers' own definitions, out of the modules of the versions
 named here. What is made is kept in git, so that validating needs no network: run this again when a
@@ -62,7 +62,7 @@ Schema = dict[str, Any]
 
 
 def strict(node: Any) -> Any:
-    """Return a schema that refuses unknown fields, without what nothing is validated by."""
+    """Return a schema that refuses unknown fields, without what validates nothing."""
     if isinstance(node, list):
         return [strict(each) for each in node]
     if not isinstance(node, dict):
@@ -81,7 +81,7 @@ def strict(node: Any) -> Any:
 
 
 def convert(definition: Schema, source: str) -> tuple[str, Schema]:
-    """Return the schema of the version that a definition stores, and its file's name."""
+    """Return the file name and the schema of the version that a definition stores."""
     spec = definition["spec"]
     (stored,) = [each for each in spec["versions"] if each["storage"]]
     group = spec["group"].partition(".")[0]
@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def write(module: str, path: Path) -> None:
-    """Write the schema that a module's definition has."""
+    """Write the schema of a module's definition."""
     definition = yaml.safe_load(path.read_text(encoding="utf-8"))
     if definition["kind"] != "CustomResourceDefinition":
         raise ToolError(f"{module}: {path} defines no custom resource")

@@ -34,7 +34,7 @@ class Step:
 
 
 def ownership(root: Path) -> Iterator[Step]:
-    """Yield what `make init` does."""
+    """Yield what remains for `make init`."""
     if (owner := project.owner(root)) == project.UPSTREAM:
         place = f"image ghcr.io/{owner}/{project.NAME}"
         yield Step(place, "belongs to upstream", "make init OWNER=")
@@ -46,7 +46,7 @@ def ownership(root: Path) -> Iterator[Step]:
 
 
 def environment(env: str, among: list[overlay.Object]) -> Iterator[Step]:
-    """Yield what an overlay has no value for yet: database, subnet, release."""
+    """Yield what an overlay still lacks: database, subnet, release."""
     file = f"k8s/overlays/{env}/kustomization.yaml"
     host = overlay.find(among, "ConfigMap")["data"].get("SLIPWAY_DATABASE_HOST", "")
     if project.RESERVED.search(host):
@@ -70,7 +70,7 @@ def ranges(among: list[overlay.Object]) -> Iterator[str]:
 
 
 def ledger() -> Iterator[Step]:
-    """Yield what `make promote` and `make status` need to ask a ledger."""
+    """Yield the variables that `make promote` and `make status` need to reach a ledger."""
     if not os.environ.get("LEDGER_URL"):
         yield Step("LEDGER_URL", "is not set: no ledger is asked", "docs/gitops.md")
     if not any(os.environ.get(name) for name in ("LEDGER_TOKEN", "LEDGER_TOKEN_FILE")):

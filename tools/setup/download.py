@@ -1,4 +1,4 @@
-"""Install programs that no package registry has, each only if it is what its checksum says."""
+"""Install programs that no package registry has, each verified by its checksum."""
 
 import argparse
 import hashlib
@@ -21,7 +21,7 @@ TRIES = 3  # release servers fail now and then; the checksum is verified in any 
 
 @dataclass(frozen=True)
 class Download:
-    """A program: the address of its release, and the SHA-256 of what is there."""
+    """A program: the address of its release, and the SHA-256 of the download."""
 
     name: str
     tag: str
@@ -40,7 +40,7 @@ class Download:
 
 
 def known(path: Path = DOWNLOADS) -> dict[str, Download]:
-    """Return what can be installed, by name."""
+    """Return the downloads by name."""
     content = tomllib.loads(path.read_text(encoding="utf-8"))
     return {name: Download(name, **entry) for name, entry in content.items()}
 

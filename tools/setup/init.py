@@ -1,4 +1,4 @@
-"""Turn a fork into a repository of your own: whose image it ships, and under which names it serves.
+"""Turn a fork into a repository of your own: its owner, and the hosts that it serves.
 
 Every file below that names the present owner or hosts names the new ones; nothing else changes, so
 that a second run changes nothing. `make doctor` then lists what only you can fill in.
@@ -25,13 +25,13 @@ Rewrite = Callable[[str, str], str]  # a path and its text
 
 
 def environments(host: str) -> dict[str, str]:
-    """Return each environment's host name, of that of prod: dev is on a laptop."""
+    """Return the host name of each environment, derived from that of prod; dev is on a laptop."""
     name, _, domain = host.partition(".")
     return {"dev": f"{name}.localhost", "staging": f"{name}.staging.{domain}", "prod": host}
 
 
 def owned(old: str, new: str) -> Rewrite:
-    """Return what replaces an owner in the names of images, repositories, pages and teams."""
+    """Return the rewrite of an owner in the names of images, repositories, pages and teams."""
     lower = new.lower()
     names = {
         rf"(?<=\bghcr\.io/){old}(?=/{project.NAME}\b)": lower,
@@ -48,7 +48,7 @@ def owned(old: str, new: str) -> Rewrite:
 
 
 def hosted(old: dict[str, str], new: dict[str, str]) -> Rewrite:
-    """Return what replaces the hosts in the manifests, all in one pass: one may contain another."""
+    """Return the rewrite of the hosts in the manifests, in one pass: one may contain another."""
     named = {name: new[env] for env, name in old.items() if env in new}
     any_of = "|".join(re.escape(name) for name in sorted(named, key=len, reverse=True))
     pattern = re.compile(rf"(?<![\w.-])({any_of})(?![\w-]|\.\w)")
@@ -76,7 +76,7 @@ def changes(root: Path, rewrites: list[Rewrite]) -> dict[str, tuple[str, str]]:
 
 
 def lines(old: str, new: str) -> list[str]:
-    """Return the lines that differ, as they were and as they are."""
+    """Return the lines that differ, old and new."""
     pairs = zip(old.splitlines(), new.splitlines(), strict=True)
     return [f"{a.strip()} -> {b.strip()}" for a, b in pairs if a != b]
 

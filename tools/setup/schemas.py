@@ -91,7 +91,7 @@ def self_contained(schema: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 def as_by_default(definitions: dict[str, Schema], version: str) -> dict[str, Schema]:
-    """Return a version's definitions without the fields whose feature gate is off by default."""
+    """Return the definitions of a version without fields whose feature gate is off by default."""
     major, minor, _ = map(int, version.split("."))
     for name, schema in definitions.items():
         for field, since in GATED.get(name.rpartition(".")[2], {}).items():
@@ -116,7 +116,7 @@ def write(folder: Path, into: Path, version: str) -> int:
 
 
 def ensure() -> list[str]:
-    """Make the schemas unless they are there, and return the Kubernetes versions they are of."""
+    """Make the schemas unless they exist, and return their Kubernetes versions."""
     folder = source()
     versions = minors(folder)
     stamp = f"{PACKAGE} {version(PACKAGE)}, format {FORMAT}, {' '.join(versions)}\n"
