@@ -86,7 +86,7 @@ def ask_ledger(
     since = datetime.fromisoformat((item or {}).get("waiting_since") or cell["since"])
     waited = datetime.now(UTC) - since
     if waited < soak:
-        text = f"it has run in {source} for {brief(waited)} of the {brief(soak)} required"
+        text = f"it has run in {source} for {brief(waited)}, and needs {brief(soak)}"
         found.reasons.append(text)
     else:
         found.notes.append(f"it has run in {source} for {brief(waited)}")

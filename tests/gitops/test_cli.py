@@ -86,7 +86,7 @@ def test_what_is_not_understood_is_exit_status_2(argv: list[str], said: str) -> 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("parity: [{what: x}]", "gitops.yaml:1: an entry of `parity` needs only and reason"),
+        ("parity: [{what: x}]", "gitops.yaml:1: an entry of `parity` lacks only and reason"),
         ("partiy: []", "unknown key `partiy`"),
         ("parity: {}", "gitops.yaml:1: expected a list"),
         ("external:\n  - {what: '', reason: x}", "gitops.yaml:2: expected a text"),

@@ -57,7 +57,7 @@ def test_an_overlay_that_is_new_has_nothing_to_keep(committed: Path, check: Chec
 
 
 def test_an_unknown_revision_is_an_error(committed: Path, check: Check) -> None:
-    with pytest.raises(Exception, match="--base nowhere"):
+    with pytest.raises(Exception, match="no revision 'nowhere'"):
         check(committed, "immutable", base="nowhere")
 
 

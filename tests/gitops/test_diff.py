@@ -275,7 +275,7 @@ def test_an_overlay_that_does_not_render_is_told_and_the_others_shown(
 def test_an_unknown_revision_is_exit_status_2(root: Path) -> None:
     result = CliRunner().invoke(cli, ["diff", str(root), "--base", "absent"])
     assert result.exit_code == 2
-    assert "--base absent: this clone has no such revision: `git fetch --tags`" in result.output
+    assert "this clone has no revision 'absent': `git fetch --tags`" in result.output
     argv = [sys.executable, "-m", "gitops", "diff", str(root), "--base", "-x", "--format", "json"]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2

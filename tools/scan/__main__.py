@@ -93,7 +93,7 @@ def main() -> None:
     for line in faults:
         say(f"  {line}")
     if faults:
-        raise ToolError(f"{len(faults)} findings and exceptions to fix")
+        raise ToolError(f"{len(faults)} faults: findings and exceptions to fix")
     for check in CHECKS:
         say(check())
     judged = len(exemptions) - len(unjudged)

@@ -56,7 +56,7 @@ def test_without_a_key_only_a_workflow_signs(
 ) -> None:
     monkeypatch.setattr(cosign, "PROGRAM", program(tmp_path, ""))
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", raising=False)
-    with pytest.raises(ToolError, match="say COSIGN_KEY="):
+    with pytest.raises(ToolError, match="set COSIGN_KEY="):
         cosign.sign(IMAGE, Keyless("acme/slipway", "v1.0.0"), [])
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "x")
     cosign.sign(IMAGE, Keyless("acme/slipway", "v1.0.0"), [])
@@ -179,5 +179,5 @@ def test_without_trivy_there_is_no_sbom_and_the_error_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRIVY", str(tmp_path / "missing"))
-    with pytest.raises(ToolError, match="no SBOM: there is no"):
+    with pytest.raises(ToolError, match=r"no SBOM: .* is not installed"):
         sbom.write(["slipway:1"], tmp_path / "sbom", "slipway-1")
