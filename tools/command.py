@@ -5,10 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gitops.errors import GitopsError as ToolError
-from gitops.programs import failure as complain
-from gitops.programs import run
+from gitops.programs import failure, run
 
-__all__ = ["ROOT", "ToolError", "complain", "exit_with", "run", "say"]
+__all__ = ["ROOT", "ToolError", "exit_with", "failure", "run", "say"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

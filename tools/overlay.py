@@ -11,7 +11,7 @@ import yaml
 
 from gitops.images import split
 from gitops.objects import without_hash
-from tools.command import ROOT, ToolError, complain, run
+from tools.command import ROOT, ToolError, failure, run
 
 OVERLAYS = Path("k8s/overlays")
 COMPONENTS = Path("k8s/components")
@@ -39,7 +39,7 @@ def render(folder: Path) -> str:
     kustomize = ROOT / ".tools" / "kustomize"
     done = run([kustomize, "build", ROOT / folder], missing="`make render ENV=dev` builds it")
     if done.returncode or done.stderr:
-        raise complain(done, str(folder))
+        raise failure(done, str(folder))
     return done.stdout
 
 

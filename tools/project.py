@@ -6,7 +6,6 @@ from pathlib import Path
 
 import yaml
 
-from gitops.revision import Clone
 from tools.command import ROOT, ToolError
 
 NAME = "slipway"  # of the image, whoever publishes it
@@ -37,8 +36,3 @@ def hosts(root: Path = ROOT) -> dict[str, str]:
         values = {each["path"]: each["value"] for each in edits}
         found[file.parent.name] = str(values["/spec/rules/0/host"])
     return found
-
-
-def git(*argv: str, root: Path = ROOT) -> str:
-    """Return what git says about the clone. Raises ToolError with its reason when it fails."""
-    return Clone(root).git(*argv)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tools.command import ToolError, complain, exit_with, run, say
+from tools.command import ToolError, exit_with, failure, run, say
 from tools.overlay import selector
 
 MISSING = "install kubectl, see https://kubernetes.io/docs/tasks/tools"
@@ -28,7 +28,7 @@ class Kube:
         """Return the output of kubectl. Raises ToolError with its reason when it fails."""
         done = run(self.argv(*args), stdin=stdin, missing=MISSING)
         if done.returncode:
-            raise complain(done, f"kubectl {args[0]}")
+            raise failure(done, f"kubectl {args[0]}")
         return done.stdout
 
     def get(self, *args: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tools import overlay
 from tools.cluster.kube import Kube
-from tools.command import ToolError, complain, run, say
+from tools.command import ToolError, failure, run, say
 
 PART_OF = {"app.kubernetes.io/part-of": overlay.NAME}
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -97,7 +97,7 @@ def kinds(kube: Kube) -> list[str]:
     done = run(kube.argv("api-resources", "--verbs", "delete", "--output", "name"))
     known = [kind for kind in KINDS if kind in done.stdout.split()]
     if not known:
-        raise complain(done, "kubectl api-resources")
+        raise failure(done, "kubectl api-resources")
     return known
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gitops.revision import Clone
-from tools.command import ROOT, complain, run
+from tools.command import ROOT, failure, run
 
 MISSING = "see https://cli.github.com"
 ON_GITHUB = re.compile(r"github\.com[/:](?P<repository>[^/]+/[^/]+?)(\.git)?/?$")
@@ -33,7 +33,7 @@ def gh(*arguments: str, stdin: str | None = None, cwd: Path = ROOT) -> str:
         ["gh", *arguments], stdin=stdin, cwd=cwd, env={**known, **os.environ}, missing=MISSING
     )
     if done.returncode:
-        raise complain(done, f"gh {' '.join(arguments[:2])}")
+        raise failure(done, f"gh {' '.join(arguments[:2])}")
     return done.stdout
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from gitops.revision import Clone
-from tools.command import ROOT, ToolError, complain, exit_with, run, say
+from tools.command import ROOT, ToolError, exit_with, failure, run, say
 from tools.github import branch
 
 
@@ -22,7 +22,7 @@ def promote(source: str, target: str, *more: str) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        raise complain(done, "gitops promote") from None
+        raise failure(done, "gitops promote") from None
     if "error" in answer:
         raise ToolError(f"gitops promote: {answer['error']}")
     return answer

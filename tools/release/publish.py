@@ -9,13 +9,13 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools import project
-from tools.command import ROOT, ToolError, complain, exit_with, run, say
+from gitops.images import DIGEST
+from gitops.revision import Clone
+from tools.command import ROOT, ToolError, exit_with, failure, run, say
 
 HELM, ORAS = ROOT / ".tools" / "helm", ROOT / ".tools" / "oras"
 BUILD = ROOT / ".build"
 PUSHED = re.compile(r"^Digest: *(sha256:[0-9a-f]{64})$", re.MULTILINE)
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 CONFIG = "application/vnd.cncf.flux.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
@@ -35,7 +35,7 @@ def chart(registry: str, version: str, *options: str) -> str:
     # Helm tells it on standard error.
     found = PUSHED.search(done.stdout + done.stderr)
     if done.returncode or not found:
-        raise complain(done, f"helm push to {registry}/charts")
+        raise failure(done, f"helm push to {registry}/charts")
     return found[1]
 
 
@@ -44,10 +44,11 @@ def manifests(registry: str, version: str, *options: str) -> str:
     archive = packed("manifests.tar.gz")
     (archive.parent / "config.json").write_text("{}\n", encoding="utf-8")
     target = f"{registry}/manifests/slipway:{version}"
-    made = datetime.fromtimestamp(int(project.git("log", "-1", "--format=%ct")), UTC)
+    clone = Clone(ROOT)
+    made = datetime.fromtimestamp(int(clone.git("log", "-1", "--format=%ct")), UTC)
     annotations = {
         "created": f"{made:%Y-%m-%dT%H:%M:%SZ}",
-        "revision": project.git("rev-parse", "HEAD"),
+        "revision": clone.commit("HEAD"),
     }
     argv: list[str | Path] = [
         ORAS,
@@ -62,7 +63,7 @@ def manifests(registry: str, version: str, *options: str) -> str:
     argv += ["--config", f"config.json:{CONFIG}", target, f"{archive.name}:{LAYER}"]
     done = run(argv, cwd=archive.parent)
     if done.returncode or not DIGEST.fullmatch(done.stdout.strip()):
-        raise complain(done, f"oras push to {target}")
+        raise failure(done, f"oras push to {target}")
     return done.stdout.strip()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools.command import ROOT, ToolError, complain, exit_with, run, say
+from tools.command import ROOT, ToolError, exit_with, failure, run, say
 from tools.scan import trivy
 
 FORMATS = {"cdx": "cyclonedx", "spdx": "spdx-json"}
@@ -57,7 +57,7 @@ def write(image: Sequence[str], folder: Path, name: str) -> list[Path]:
         argv = ["image", "--quiet", "--format", kind, *trivy.SILENT, "--output", str(file), *image]
         done = run([trivy.program() or trivy.NAME, *argv])
         if done.returncode:
-            raise complain(done, f"trivy: {image[-1]}")
+            raise failure(done, f"trivy: {image[-1]}")
         if lacking := wanted - names(json.loads(file.read_text(encoding="utf-8"))):
             file.unlink()
             raise ToolError(f"the SBOM of {image[-1]} lacks {', '.join(sorted(lacking))}")

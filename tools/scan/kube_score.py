@@ -3,7 +3,7 @@
 import json
 import re
 
-from tools.command import ROOT, complain, run
+from tools.command import ROOT, failure, run
 from tools.scan.material import Material, Place
 from tools.scan.scanner import Finding, Found, Report, gather
 from tools.setup import schemas
@@ -47,7 +47,7 @@ def score(env: str, text: str, minor: str) -> Report:
     try:
         objects = json.loads(done.stdout) or []
     except ValueError:
-        raise complain(done, NAME) from None
+        raise failure(done, NAME) from None
     checked = [
         (Place(env, f"{each['type_meta']['kind']}/{each['object_meta']['name']}"), result)
         for each in objects

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from gitops.revision import Clone
-from tools.command import ROOT, ToolError, complain, run
+from tools.command import ROOT, ToolError, failure, run
 
 PROGRAM = ROOT / ".tools" / "gitleaks"
 CONFIG = ROOT / "tools" / "gitleaks" / "gitleaks.toml"
@@ -26,14 +26,14 @@ def leaks(*argv: str | Path) -> list[str]:
     try:
         # A commit that git cannot read is an error to gitleaks, and then "no leaks found".
         if done.returncode > FOUND or done.stderr:
-            raise complain(done, "gitleaks")
+            raise failure(done, "gitleaks")
         return [
             f"{each['File']}:{each['StartLine']}: {each['RuleID']}"
             + f" in {each['Commit'][:12]}" * bool(each["Commit"])
             for each in json.loads(done.stdout)
         ]
     except ValueError:
-        raise complain(done, "gitleaks") from None
+        raise failure(done, "gitleaks") from None
 
 
 def token() -> str:

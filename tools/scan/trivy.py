@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tools.command import complain, run
+from tools.command import failure, run
 from tools.scan.material import Material, Place, tree
 from tools.scan.scanner import Finding, Report, gather
 from tools.setup import download
@@ -46,7 +46,7 @@ def absent() -> str:
     try:
         version = json.loads(done.stdout)["Version"]
     except (ValueError, KeyError):
-        raise complain(done, str(found)) from None
+        raise failure(done, str(found)) from None
     return "" if version == VERSION else f"{found} is version {version}: {get}"
 
 
@@ -57,7 +57,7 @@ def scan(material: Material) -> Report:
     try:
         return read(done.stdout, files.places)
     except ValueError:
-        raise complain(done, NAME) from None
+        raise failure(done, NAME) from None
 
 
 def read(output: str, places: dict[str, Place]) -> Report:

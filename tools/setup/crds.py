@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tools.command import ROOT, ToolError, complain, exit_with, run, say
+from tools.command import ROOT, ToolError, exit_with, failure, run, say
 
 FOLDER = ROOT / "tools" / "definitions"
 LOCATION = f"{FOLDER}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
@@ -99,7 +99,7 @@ def download(module: str) -> Path:
     try:
         return Path(json.loads(done.stdout)["Dir"])
     except (ValueError, KeyError):
-        raise complain(done, module) from None
+        raise failure(done, module) from None
 
 
 def generate(module: Path, into: Path) -> Path:
@@ -107,7 +107,7 @@ def generate(module: Path, into: Path) -> Path:
     argv = ["go", "run", GENERATOR, "crd", "paths=./...", f"output:crd:dir={into}"]
     done = run(argv, cwd=module, env={**os.environ, **GO}, missing="install Go")
     if done.returncode:
-        raise complain(done, str(module))
+        raise failure(done, str(module))
     return into
 
 
