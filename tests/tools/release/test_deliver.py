@@ -27,6 +27,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone with a remote, and a pin that is not committed."""
     folder, origin = tmp_path / "clone", tmp_path / "origin"
     (folder / FILE).parent.mkdir(parents=True)
+    overlay = (folder / FILE).parent.parent / "kustomization.yaml"
+    overlay.write_text("components: [release]\n", encoding="utf-8")
     pin(folder, "0.9.0")
     git(folder, "init", "--quiet", "--initial-branch", "main")
     commit(folder)
@@ -153,7 +155,7 @@ def test_anything_beside_a_pin_is_not_delivered(root: Path) -> None:
 
 def test_nothing_to_deliver_is_an_error(root: Path) -> None:
     git(root, "checkout", "--quiet", "--", FILE)
-    with pytest.raises(ToolError, match="it is nothing"):
+    with pytest.raises(ToolError, match="found: nothing"):
         deliver(root, "v1.0.0", "push", "main")
 
 

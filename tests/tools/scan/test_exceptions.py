@@ -48,7 +48,7 @@ def test_a_finding_in_a_file_is_excused_by_the_path_alone() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"expires": TODAY - timedelta(days=1)}, "expired on 2026-11-30: ask platform"),
+        ({"expires": TODAY - timedelta(days=1)}, "expired on 2026-11-30: fix it, or ask platform"),
         ({"expires": TODAY + timedelta(days=367)}, "more than a year ahead"),
         ({"overlays": ["dev", "prod"]}, "excuses nothing in prod"),
     ],

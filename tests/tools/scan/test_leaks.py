@@ -60,7 +60,7 @@ def test_a_shallow_clone_is_told_to_fetch_the_commits_that_nobody_has_looked_at(
     shallow = tmp_path_factory.mktemp("shallow")
     git(shallow, "clone", "--quiet", "--depth=1", root.as_uri(), ".")
 
-    with pytest.raises(ToolError, match=r"a part of the history: `git fetch --unshallow --tags`"):
+    with pytest.raises(ToolError, match=r"what every commit holds: `git fetch --unshallow --tags`"):
         leaks.check(shallow)
     git(shallow, "fetch", "--unshallow", "--tags")
     with pytest.raises(ToolError, match=r"settings\.py:1: github-pat in "):
