@@ -42,11 +42,11 @@ def declare(
     """Send which release each environment below PATH declares, and since which commit.
 
     Run it after each merge: then the ledger's matrix shows what is declared beside what runs, at
-    any time. What the same folder declared before and does not any more is withdrawn; the same
-    again changes nothing. A digest of zeros is a place kept free, and declares nothing.
+    any time. What the folder declared before and no longer does is withdrawn; a second run changes
+    nothing. A digest of zeros is a placeholder, and declares nothing.
 
-    Exit status: 0 the ledger has it, or would have; 1 files are not committed, or the ledger was
-    told of a later commit; 2 the command could not run.
+    Exit status: 0 the ledger has it, or would have; 1 files are not committed, or the ledger has
+    the declaration of a later commit; 2 the command could not run.
 
     \b
     Examples:

@@ -44,7 +44,7 @@ def pin(
 
     Only the entry of `images` changes; comments and order stay. It is refused unless the signature
     verifies, if gitops.yaml asks for one. The diff and the text for a pull request are printed;
-    committing is yours.
+    you commit.
 
     Exit status: 0 pinned, or the same already; 1 refused; 2 the command could not run.
 

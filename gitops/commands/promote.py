@@ -66,11 +66,11 @@ def promote(
     """Copy the release that one environment pins to the next one, below PATH.
 
     Only the entry of `images` of the target changes; comments and order stay. It is refused, with
-    every reason, unless the release is pinned by digest, and the ledger has seen it deployed, for
-    long enough, with nothing against it; and its signature verifies, if gitops.yaml asks for one.
-    The diff and the text for a pull request are printed; committing is yours.
+    every reason, unless the release is pinned by digest, has been deployed for long enough, with
+    nothing in the ledger against it, and its signature verifies, if gitops.yaml asks for one. The
+    diff and the text for a pull request are printed; you commit.
 
-    Exit status: 0 promoted, or the same already; 1 refused; 2 the command could not run.
+    Exit status: 0 promoted, or already the same; 1 refused; 2 the command could not run.
 
     \b
     Examples:

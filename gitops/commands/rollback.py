@@ -44,10 +44,10 @@ def rollback(
 ) -> None:
     """Pin the last good release that an environment below PATH had before.
 
-    What it had is in the git history of the file that pins it. Releases that the ledger saw fail
-    there, or lead to an incident, are passed over, and named; without --ledger the one before the
-    present one is taken. With --to it is the one you say. Only the entry of `images` changes. The
-    ledger calls the deployment that follows a rollback, since the environment had that release.
+    The candidates are in the git history of the file that pins it. Releases that failed there, or
+    led to an incident, by the ledger, are skipped with a note; without --ledger it is the release
+    before the present one, with --to the one you choose. Only the entry of `images` changes. The
+    ledger records the next deployment as a rollback, as the environment had that release before.
 
     Exit status: 0 changed; 1 there is nothing to go back to; 2 the command could not run.
 

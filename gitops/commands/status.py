@@ -30,10 +30,10 @@ def status(
 ) -> None:
     """Show what git declares for each environment below PATH, beside what runs there.
 
-    The ledger is asked what it last saw succeed, the cluster what its workloads are told to run.
-    An image is in-sync if all that was asked say the same; pending while another one is on its way,
-    or nothing was deployed since it was declared; drifted if something else runs; unknown if
-    nobody knows of it. A digest of zeros is a place kept free, and declares nothing.
+    The ledger has the last successful deployment, the cluster the images of its workloads. An image
+    is in-sync if they agree with git; pending while another one is being deployed, or if nothing
+    was deployed since it was declared; drifted if something else runs; unknown if neither has it.
+    A digest of zeros is a placeholder, and declares nothing.
 
     Exit status: 0 all are in-sync, 1 one is not, 2 the command could not run.
 
