@@ -1,0 +1,94 @@
+"""How many SQL statements an answer takes, on SQLite and on PostgreSQL; it must not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from api.database import Database
+from tests.api.events.payloads import GITHUB, argocd, event_of, flux, github
+
+Send = Callable[[FlaskClient], TestResponse]
+DEPLOYMENT = {"service": "checkout", "environment": "prod", "version": "1.4.2"}
+INCIDENT = {"service": "checkout", "environment": "prod", "title": "Payments are refused"}
+
+
+def post(path: str, body: dict[str, Any], **headers: str) -> Send:
+    """Return what sends a body to a path of the API."""
+    return lambda client: client.post(f"/api/v1/{path}", json=body, headers=headers)
+
+
+def from_github(state: str | None, number: int) -> Send:
+    """Return what sends an event of GitHub."""
+    body = github(state, number)
+    headers = {"X-GitHub-Event": event_of(body), "X-GitHub-Delivery": str(number)}
+    return lambda client: client.post(GITHUB, json=body, headers=headers)
+
+
+def metrics(client: FlaskClient) -> TestResponse:
+    """Ask for the DORA metrics."""
+    return client.get("/api/v1/metrics/dora?service=checkout&environment=prod")
+
+
+REPORT = post("deployments", DEPLOYMENT)
+RUNNING = post("deployments", {**DEPLOYMENT, "external_id": "4711", "status": "running"})
+SUCCEEDED = post("deployments", {**DEPLOYMENT, "external_id": "4711"})
+SYNCED = post("webhooks/argocd", argocd())
+RECONCILED = post("webhooks/flux", flux())
+BROKEN = post("incidents", {**INCIDENT, "external_id": "I-17"})
+
+# What happened before, what is sent, and how many statements that may take. What only one of the
+# databases needs is not counted: an advisory lock in PostgreSQL, BEGIN in SQLite.
+CASES: dict[str, tuple[list[Send], Send, int]] = {
+    "the first report": ([], REPORT, 13),
+    "a report of a known service": ([REPORT], REPORT, 10),
+    "a report with an id": ([REPORT], RUNNING, 11),
+    "a second report with that id": ([REPORT, RUNNING], SUCCEEDED, 12),
+    "github at first sight": ([], from_github("success", 3), 23),
+    "github, known": ([from_github(None, 1)], from_github("success", 3), 18),
+    "github, repeated": ([from_github("success", 3)], from_github("success", 3), 2),
+    "argocd at first sight": ([], SYNCED, 23),
+    "argocd, known": ([post("webhooks/argocd", argocd("Running"))], SYNCED, 18),
+    "argocd, repeated": ([SYNCED], SYNCED, 2),
+    "flux at first sight": ([], RECONCILED, 27),
+    "flux, repeated": ([RECONCILED], RECONCILED, 5),
+    "an incident": ([REPORT], BROKEN, 6),
+    "a second report of an incident": ([REPORT, BROKEN], BROKEN, 7),
+    "an incident without an id": ([REPORT], post("incidents", INCIDENT), 6),
+    "the metrics": ([REPORT, BROKEN], metrics, 14),
+}
+
+
+@contextmanager
+def executed(database: Database) -> Iterator[list[str]]:
+    """Collect the statements that are executed meanwhile."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN") and "pg_advisory_xact_lock" not in statement:
+            statements.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_answer_takes_no_more_statements_than_before(
+    client: FlaskClient, database: Database, case: str
+) -> None:
+    before, send, most = CASES[case]
+    for each in before:
+        assert each(client).status_code < 300
+
+    with executed(database) as statements:
+        response = send(client)
+
+    assert response.status_code in (200, 201, 202), response.text
+    assert len(statements) <= most, "\n".join(statements)
