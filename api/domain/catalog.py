@@ -14,7 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
 )
-from sqlalchemy import Connection, Select, Table, select, update
+from sqlalchemy import Connection, Select, Table, literal, select, union_all, update
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
@@ -98,11 +98,28 @@ class EnvironmentDescription(BaseModel):
         }
 
 
+def ids(
+    connection: Connection,
+    service_names: Iterable[str],
+    environment_names: Iterable[str],
+    created_at: datetime,
+) -> tuple[dict[str, UUID], dict[str, UUID]]:
+    """Return the ids of services and of environments, after creating those that are new."""
+    new: dict[Table, dict[str, dict[str, Any]]] = {
+        services: {name: {} for name in service_names},
+        environments: {name: _guessed(name) for name in environment_names},
+    }
+    known = _known(connection, new)
+    for table, rows in new.items():
+        known[table] |= _create(connection, table, rows, known[table], created_at)
+    return known[services], known[environments]
+
+
 def service_ids(
     connection: Connection, names: Iterable[str], created_at: datetime
 ) -> dict[str, UUID]:
     """Return the id of each service by name, creating those that do not exist."""
-    return _ids(connection, services, {name: {} for name in names}, created_at)
+    return ids(connection, names, (), created_at)[0]
 
 
 def environment_ids(
@@ -112,11 +129,7 @@ def environment_ids(
 
     The tier of a new one is guessed from its name.
     """
-    guessed = {
-        name: EnvironmentDescription(tier=TIERS.get(name, Tier.DEVELOPMENT)).ordered()
-        for name in names
-    }
-    return _ids(connection, environments, guessed, created_at)
+    return ids(connection, (), names, created_at)[1]
 
 
 # The order must be the same on every database.
@@ -178,25 +191,43 @@ def _describe(connection: Connection, table: Table, name: str, description: dict
     return False
 
 
-def _ids(
-    connection: Connection,
-    table: Table,
-    descriptions: Mapping[str, dict[str, Any]],
-    created_at: datetime,
-) -> dict[str, UUID]:
-    by_name = select(table.c.name, table.c.id).where(table.c.name.in_(descriptions))
-    found = _pairs(connection, by_name)
-    missing = sorted(descriptions.keys() - found.keys())
-    if missing:
-        rows = [
-            {"id": uuid7(), "name": name, "created_at": created_at, **descriptions[name]}
-            for name in missing
-        ]
-        # Another transaction may create the same one at the same time.
-        connection.execute(insert_new(connection, table), rows)
-        found = _pairs(connection, by_name)
+def _guessed(name: str) -> dict[str, Any]:
+    """Return what an environment is for, by its name."""
+    return EnvironmentDescription(tier=TIERS.get(name, Tier.DEVELOPMENT)).ordered()
+
+
+def _known(
+    connection: Connection, names: Mapping[Table, Iterable[str]]
+) -> dict[Table, dict[str, UUID]]:
+    """Return the ids of what each table has, by name: in one statement."""
+    found: dict[Table, dict[str, UUID]] = {table: {} for table in names}
+    by_name = {table.name: table for table in names}
+    asked = [
+        select(literal(table.name), table.c.name, table.c.id).where(table.c.name.in_(some))
+        for table, some in names.items()
+        if some
+    ]
+    for table_name, name, identifier in connection.execute(union_all(*asked)) if asked else ():
+        found[by_name[table_name]][name] = identifier
     return found
 
 
-def _pairs(connection: Connection, statement: Select[Any]) -> dict[str, UUID]:
-    return {name: identifier for name, identifier in connection.execute(statement)}  # noqa: C416
+def _create(
+    connection: Connection,
+    table: Table,
+    rows: Mapping[str, dict[str, Any]],
+    known: Mapping[str, UUID],
+    created_at: datetime,
+) -> dict[str, UUID]:
+    """Create what is missing; return the ids by name."""
+    missing = [
+        {"id": uuid7(), "name": name, "created_at": created_at, **rows[name]}
+        for name in sorted(rows.keys() - known.keys())
+    ]
+    if not missing:
+        return {}
+    statement = insert_new(connection, table).returning(table.c.name, table.c.id)
+    created = {name: identifier for name, identifier in connection.execute(statement, missing)}  # noqa: C416
+    # Two first sights at once are one.
+    others = {row["name"] for row in missing} - created.keys()
+    return created | _known(connection, {table: others})[table]

@@ -26,8 +26,9 @@ def hold(connection: Connection, places: Sequence[tuple[str, str]], at: datetime
     `places` are pairs of a service's and an environment's name; those that do not exist are created
     with `created_at = at`. Returns one cell for each place, in the same order.
     """
-    services = catalog.service_ids(connection, {service for service, _ in places}, at)
-    environments = catalog.environment_ids(connection, {name for _, name in places}, at)
+    services, environments = catalog.ids(
+        connection, {service for service, _ in places}, {name for _, name in places}, at
+    )
     cells = [Cell(services[service], environments[name]) for service, name in places]
     # Always in the same order, or two batches could deadlock.
     for cell in sorted(set(cells)):

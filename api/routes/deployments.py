@@ -12,10 +12,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api import metrics
 from api.database import database
 from api.domain import recording
-from api.domain.deployments import store, transitions
-from api.domain.deployments.evidence import reading
-from api.domain.deployments.evidence.statements import conflicts, witnesses
+from api.domain.deployments import nearby, store, transitions
 from api.domain.deployments.model import DeploymentChange, Kind, NewDeployment, Status
+from api.domain.deployments.statements import conflicts, witnesses
 from api.domain.deployments.store import Filters
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.types import Commit, ImageDigest, Link, Name, Version
@@ -155,7 +154,7 @@ def get_evidence(deployment_id: UUID) -> dict[str, Any]:
     with database().read() as connection:
         if store.find(connection, deployment_id) is None:
             abort(404, f"There is no deployment {deployment_id}.")
-        statements = reading.evidence_of(connection, deployment_id)
+        statements = nearby.evidence_of(connection, deployment_id)
     items = [statement._asdict() for statement in statements]
     return {"items": items, "conflicts": conflicts(witnesses(statements))}
 

@@ -136,6 +136,39 @@ def test_a_report_that_contradicts_is_refused_and_changes_nothing(
     assert client.get(URL).json == before
 
 
+def test_a_report_sent_again_without_a_time_leaves_the_end_alone(client: FlaskClient) -> None:
+    for _ in range(3):
+        json_of(client.post(URL, json={**ONE, "status": "succeeded"}))
+    ended = client.get(URL).json
+
+    json_of(client.post(URL, json={**ONE, "status": "failed"}))
+
+    assert client.get(URL).json == ended
+
+
+def test_the_first_actor_and_the_first_stated_kind_count(client: FlaskClient) -> None:
+    for actor, kind in (("ada", "hotfix"), ("grace", "rollout"), ("alan", "rollback")):
+        recorded = json_of(client.post(URL, json={**ONE, "actor": actor, "kind": kind}))
+
+    assert (recorded["actor"], recorded["kind"]) == ("ada", "hotfix")
+
+
+@pytest.mark.parametrize("before", [1, 2])
+def test_what_a_person_changed_stays_when_further_reports_come(
+    client: FlaskClient, before: int
+) -> None:
+    for _ in range(before):
+        first = json_of(client.post(URL, json={**ONE, **STORY[0]}))
+    change = {"status": "cancelled", "finished_at": "2026-03-01T12:05:00Z", "actor": "grace"}
+    changed = json_of(client.patch(f"{URL}/{first['id']}", json=change))
+
+    reported = json_of(client.post(URL, json={**ONE, **STORY[0], **STORY[3]}))
+
+    same = ("id", "created_at", "started_at", *change)
+    assert {name: reported[name] for name in same} == {name: changed[name] for name in same}
+    assert reported["image_digest"] == STORY[3]["image_digest"]
+
+
 def test_sources_have_ids_of_their_own(client: FlaskClient) -> None:
     for source in ("github", "argocd"):
         assert client.post(URL, json={**ONE, "source": source}).status_code == 201

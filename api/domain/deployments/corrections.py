@@ -1,4 +1,4 @@
-"""Corrections: what a person says of a deployment that events tell of stays, whatever they tell."""
+"""Corrections: what a person says of a deployment stays, whatever is stated of it later."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 from uuid_utils.compat import uuid7
 
+from api.domain.deployments import nearby
 from api.domain.kit.times import now
 from api.tables import evidence
 
@@ -16,17 +17,12 @@ from api.tables import evidence
 def note(
     connection: Connection, deployment_id: UUID, values: Mapping[str, Any], given: Collection[str]
 ) -> None:
-    """Keep which columns of a deployment somebody has changed, if there is evidence of it."""
-    lead = (
-        connection.execute(
-            select(evidence)
-            .where(evidence.c.deployment_id == deployment_id, evidence.c.correction.is_(False))
-            .order_by(evidence.c.id)
-            .limit(1)
-        )
-        .mappings()
-        .one_or_none()
-    )
+    """Keep which columns of a deployment somebody is about to change.
+
+    A deployment that nobody gave an external id cannot be reported again: its row is all there is.
+    """
+    known = nearby.statements_of(connection, deployment_id)
+    lead = next((each for each in known if each.external_id and not each.correction), None)
     if lead is None:
         return
     said = {name: values[name] for name in ("actor", "links") if name in given}
@@ -38,14 +34,15 @@ def note(
             "status": values["status"],
             "finished_at": finished_at and finished_at.isoformat(),
         }
-    row = {
-        **lead,
-        "id": uuid7(),
-        "event_id": None,
-        "sequence": None,
-        "correction": True,
-        "said": said,
-        "ended_at": lead["started_at"],
-        "created_at": now(),
-    }
-    connection.execute(insert(evidence), row)
+    correction = lead._replace(
+        id=uuid7(),
+        event_id=None,
+        sequence=None,
+        correction=True,
+        said=said,
+        ended_at=lead.started_at,
+        created_at=now(),
+        stored=False,
+    )
+    new = [each for each in (*known, correction) if not each.stored]
+    connection.execute(insert(evidence), [each.row(deployment_id) for each in new])

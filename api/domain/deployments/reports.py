@@ -1,8 +1,7 @@
 """Reports: what somebody says of a deployment becomes a record, in whatever order it is said.
 
-A source's reports with the same external id are about one deployment. They may come twice and out
-of order: each adds what was not known, and a status only goes forward (`transitions.LATER`). Two
-final statuses are settled by the one that finished later; finished at the same time, by the worse.
+A source's reports with the same external id are about one deployment. The first is its row; each
+further one is a statement beside that, and what they amount to is worked out by `statements`.
 """
 
 from __future__ import annotations
@@ -12,22 +11,19 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import kinds
-from api.domain.deployments.evidence import reading, store
-from api.domain.deployments.model import Kind, NewDeployment, Status
-from api.domain.deployments.transitions import LATER
+from api.domain.deployments import kinds, nearby, settling
+from api.domain.deployments.model import Kind, NewDeployment
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
 from api.domain.kit.types import united
 from api.tables import deployments
 
-WORSE = [Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
 # What two reports of one deployment cannot say differently.
 IDENTITY = ("service", "environment", "version", "image_digest", "commit", "config_revision")
 
@@ -93,39 +89,33 @@ def store_all(
         }
         for new, cell, identity in zip(batch, held, known_as, strict=True)
     ]
-    since: dict[Cell, datetime] = {}
-    recorded: list[tuple[UUID, bool]] = []
-    by_events = _told_by_events(connection, batch)
+    with_statements = _with_statements(connection, batch)
     inserted = _insert_new(
         connection,
-        [row for row in rows if (row["source"], row["external_id"]) not in by_events],
+        [row for row in rows if (row["source"], row["external_id"]) not in with_statements],
     )
+    since: dict[Cell, datetime] = {}
+    recorded: list[tuple[UUID, bool]] = []
     for new, cell, row in zip(batch, held, rows, strict=True):
-        if (new.source, new.external_id) in by_events:
-            (identifier,) = store.record(connection, [(new, None)], reported_at)
-            recorded.append((identifier, False))
-            continue
-        if row["id"] in inserted:
-            identifier, started_at, created = row["id"], row["started_at"], True
+        created = row["id"] in inserted
+        if created:
+            since[cell] = min(since.get(cell, row["started_at"]), row["started_at"])
         else:
-            identifier, started_at = _merge(connection, new, row)
-            created = False
-        recorded.append((identifier, created))
-        since[cell] = min(since.get(cell, started_at), started_at)
-    joined = store.join(connection, inserted)
+            row["id"] = settling.report(connection, new, cell, reported_at)
+        recorded.append((row["id"], created))
+    homes = settling.join(connection, inserted)
     return [
-        (
-            joined.get(identifier, identifier),
-            created and joined.get(identifier) in (None, identifier),
-        )
+        (homes.get(identifier, identifier), created and homes.get(identifier) in (None, identifier))
         for identifier, created in recorded
     ], since
 
 
-def _told_by_events(connection: Connection, batch: Sequence[NewDeployment]) -> set[tuple[str, str]]:
-    """Return the (source, external id) of the reports about what events tell of, too."""
+def _with_statements(
+    connection: Connection, batch: Sequence[NewDeployment]
+) -> set[tuple[str, str]]:
+    """Return the (source, external id) of those of which more than one report is known."""
     ids = [new.external_id for new in batch if new.external_id is not None]
-    return reading.known_keys(connection, [new.source for new in batch], ids) if ids else set()
+    return nearby.known_keys(connection, [new.source for new in batch], ids) if ids else set()
 
 
 def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[UUID]:
@@ -141,37 +131,6 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[U
     return set(connection.execute(statement, rows).scalars())
 
 
-def _merge(
-    connection: Connection, new: NewDeployment, row: dict[str, Any]
-) -> tuple[UUID, datetime]:
-    """Add a report to the deployment it is about; return its id and its earliest start."""
-    known = dict(
-        connection.execute(
-            select(deployments).where(
-                deployments.c.source == new.source, deployments.c.external_id == new.external_id
-            )
-        )
-        .mappings()
-        .one()
-    )
-    values = _agreed(known, row)
-    if new.status in LATER[Status(known["status"])] or _settles(known, new):
-        values |= {"status": row["status"], "finished_at": row["finished_at"]}
-    starts = [known["started_at"], values.get("finished_at"), new.started_at]
-    values["started_at"] = min(start for start in starts if start is not None)
-    connection.execute(update(deployments).where(deployments.c.id == known["id"]).values(values))
-    return known["id"], values["started_at"]
-
-
-def _agreed(known: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    """Return what a report adds to what is known. Raises ConflictError where they disagree."""
-    names = ("service_id", "environment_id", *IDENTITY[2:])
-    told = {name: row[name] for name in (*names, "actor", "stated_kind") if row[name] is not None}
-    check_identity(known, told, names)
-    missing = {name: value for name, value in told.items() if known[name] is None}
-    return {**missing, "links": united([*known["links"], *row["links"]])}
-
-
 def check_identity(
     known: Mapping[str, Any], told: Mapping[str, Any], names: Sequence[str] = IDENTITY
 ) -> None:
@@ -182,12 +141,3 @@ def check_identity(
                 f"The deployment {known['external_id']} of {known['source']} is known with another"
                 f" {name.removesuffix('_id')}."
             )
-
-
-def _settles(known: dict[str, Any], new: NewDeployment) -> bool:
-    """Say whether a final status, and when it was reached, replace another final one."""
-    before = Status(known["status"])
-    if not (before.terminal and new.status.terminal) or new.finished_at is None:
-        return False
-    had = (known["finished_at"], WORSE.index(before))
-    return had < (new.finished_at, WORSE.index(new.status))

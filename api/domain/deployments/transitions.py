@@ -56,8 +56,8 @@ def change(connection: Connection, deployment_id: UUID, changed: DeploymentChang
         _check_end(row, values["finished_at"])
     elif "finished_at" in values:
         raise ConflictError(f"A deployment that is {after} has no finished_at.")
-    connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(values))
     corrections.note(connection, deployment_id, values, changed.model_fields_set)
+    connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(values))
     cell = Cell(row["service_id"], row["environment_id"])
     kinds.review(connection, cell, row["started_at"])
 

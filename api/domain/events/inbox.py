@@ -17,7 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog
-from api.domain.deployments.evidence import store
+from api.domain.deployments import settling
 from api.domain.events import retraction, runs
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import ADAPTERS
@@ -98,11 +98,12 @@ def receive(connection: Connection, adapter: Adapter, event: Received, rules: Ru
             )
         ).one()
         return StoredEvent(id=known.id, outcome=Outcome(known.outcome), new=False)
-    outcome = _project(connection, row["id"], row["received_at"], meaning)
+    outcome, deployment_ids = _project(connection, row["id"], row["received_at"], meaning)
     if state is not None and (later := runs.later(connection, adapter.source, state)):
         _project_again(connection, later, rules)
+        deployment_ids = _deployments_of(connection, row["id"])
     if outcome is Outcome.PROJECTED:
-        outbox.announce(connection, _deployments_of(connection, row["id"]))
+        outbox.announce(connection, deployment_ids)
     return StoredEvent(id=row["id"], outcome=outcome, new=True)
 
 
@@ -134,7 +135,8 @@ def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) ->
         event = Received(row.headers, json.loads(row.body), row.body_digest)
         meaning = _meaning(connection, ADAPTERS[row.source], event, rules)
         _record_outcome(connection, event_id, meaning)
-        outcomes[_project(connection, event_id, row.received_at, meaning)] += 1
+        outcome, _ = _project(connection, event_id, row.received_at, meaning)
+        outcomes[outcome] += 1
     retraction.restore(connection, kept)
     return outcomes
 
@@ -176,13 +178,18 @@ def _meaning(connection: Connection, adapter: Adapter, event: Received, rules: R
     return meaning if state is None else runs.placed(connection, adapter.source, state, meaning)
 
 
-def _project(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> Outcome:
-    """Write what a stored event means; a failure is undone and recorded, and the event stays."""
+def _project(
+    connection: Connection, event_id: UUID, at: datetime, meaning: Meaning
+) -> tuple[Outcome, list[UUID]]:
+    """Write what a stored event means; return the outcome and the ids of its deployments.
+
+    A failure is undone and recorded, and the event stays.
+    """
     if meaning.outcome is not Outcome.PROJECTED:
-        return meaning.outcome
+        return meaning.outcome, []
     try:
         with connection.begin_nested():
-            _write(connection, event_id, at, meaning)
+            return meaning.outcome, _write(connection, event_id, at, meaning)
     except ConflictError as error:
         meaning = nothing(Outcome.FAILED, str(error))
     except (OperationalError, InterfaceError):
@@ -190,21 +197,21 @@ def _project(connection: Connection, event_id: UUID, at: datetime, meaning: Mean
     except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError) as error:
         log.exception("an event was not projected", event_id=str(event_id))
         meaning = nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
-    else:
-        return meaning.outcome
     _record_outcome(connection, event_id, meaning)
-    return meaning.outcome
+    return meaning.outcome, []
 
 
-def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> None:
-    """Write what an event means. Raises ConflictError."""
+def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> list[UUID]:
+    """Write what an event means; return the ids of its deployments. Raises ConflictError."""
+    deployment_ids: list[UUID] = []
     if meaning.deployments:
-        store.record(connection, meaning.deployments, at, event_id)
+        deployment_ids = sorted(set(settling.record(connection, meaning.deployments, at, event_id)))
     for incident in meaning.incidents:
         incident_reports.tell(connection, incident, at, event_id)
     if meaning.environments:
         names = {each.name for each in meaning.environments}
         catalog.environment_ids(connection, names, at)
+    return deployment_ids
 
 
 def _deployments_of(connection: Connection, event_id: UUID) -> list[UUID]:

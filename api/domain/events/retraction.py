@@ -10,11 +10,9 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import kinds
-from api.domain.deployments.evidence import reading
-from api.domain.deployments.evidence.reading import COLUMNS
-from api.domain.deployments.evidence.statements import Statement
-from api.domain.deployments.evidence.store import regroup
+from api.domain.deployments import kinds, nearby
+from api.domain.deployments.settling import regroup
+from api.domain.deployments.statements import Statement
 from api.domain.incidents import statements as incident_statements
 from api.tables import deployments, evidence, incidents
 from api.tables import incident_statements as said_of_incidents
@@ -40,8 +38,7 @@ def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
     )
     kept = Kept([], [(row[0], row[1]) for row in connection.execute(links)])
     for event_id in event_ids:
-        said = select(*COLUMNS).where(evidence.c.event_id == event_id)
-        for each in [Statement._make(row) for row in connection.execute(said)]:
+        for each in nearby.of_event(connection, event_id):
             kept.corrections.extend(_retract(connection, each))
         incident_statements.retract(connection, event_id)
     return kept
@@ -50,9 +47,9 @@ def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
 def restore(connection: Connection, kept: Kept) -> None:
     """Restore what people have stated about those deployments that exist again."""
     for each in kept.corrections:
-        known = reading.of_witness(connection, each)
+        known = nearby.of_witness(connection, each)
         if known:
-            regroup(connection, [*known, each])
+            regroup(connection, [*known, each._replace(stored=False)])
     for incident_id, deployment_id in kept.links:
         there = select(deployments.c.id).where(deployments.c.id == deployment_id)
         connection.execute(
@@ -67,9 +64,9 @@ def _retract(connection: Connection, statement: Statement) -> list[Statement]:
     cell = Cell(statement.service_id, statement.environment_id)
     cells.lock(connection, cell)
     connection.execute(delete(evidence).where(evidence.c.id == statement.id))
-    home = evidence.c.deployment_id == statement.deployment_id
-    said = select(*COLUMNS).where(home)
-    left = [Statement._make(row) for row in connection.execute(said)]
+    assert statement.deployment_id is not None  # noqa: S101 (it is stored)
+    found = nearby.statements_of(connection, statement.deployment_id)
+    left = [each for each in found if each.stored]
     said_of = {each.key for each in left if not each.correction}
     orphans = [each for each in left if each.key not in said_of]
     connection.execute(delete(evidence).where(evidence.c.id.in_([each.id for each in orphans])))

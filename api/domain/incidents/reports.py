@@ -42,15 +42,16 @@ def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bo
     reported_at = now()
     cell = _held_cell(connection, new, reported_at)
     _check_deployment(connection, cell, new.deployment_id)
+    timed = new.timed(reported_at)
     row = {
         "id": uuid7(),
         **cell._asdict(),
         "created_at": reported_at,
-        **new.timed(reported_at).model_dump(exclude={"service", "environment"}),
+        **timed.model_dump(exclude={"service", "environment"}),
     }
     row["links"] = united(row["links"])
     created = inserted(connection, table, row)
-    identifier = row["id"] if created else _add(connection, cell, row)
+    identifier = row["id"] if created else _add(connection, cell, timed, reported_at)
     if created:
         kinds.review(connection, cell, row["detected_at"])
     recorded = store.find(connection, identifier)
@@ -64,7 +65,8 @@ def tell(connection: Connection, new: NewIncident, at: datetime, event_id: UUID)
     Raises ConflictError for an incident that is known somewhere else.
     """
     cell = _held_cell(connection, new, at)
-    statements.tell(connection, cell, new, at, event_id)
+    statement = statements.of_report(new.timed(at), cell, at, event_id)
+    statements.add(connection, statement, statements.find(connection, Key.of(statement)))
 
 
 def hold(connection: Connection, incident_id: UUID) -> dict[str, Any] | None:
@@ -87,20 +89,20 @@ def change(connection: Connection, incident_id: UUID, changed: IncidentChange) -
     if not values:
         return
     found = connection.execute(select(table).where(table.c.id == incident_id))
-    known = found.mappings().one()
+    known = dict(found.mappings().one())
     cell = Cell(known["service_id"], known["environment_id"])
     _check_deployment(connection, cell, values.get("deployment_id"))
     resolved_at = values.get("resolved_at")
     if resolved_at is not None and resolved_at < known["detected_at"]:
         raise InvalidValueError("/resolved_at", "must not be before detected_at")
-    names = statements.corrected(known["corrected"], values)
-    row = {**values, "corrected": names}
-    connection.execute(update(table).where(table.c.id == incident_id).values(row))
-    key = Key(known["source"], known["external_id"])
-    if statements.has(connection, key):
-        statements.correct(connection, cell, key, values)
-    elif "resolved_at" in values:
-        kinds.review(connection, cell, known["detected_at"])
+    if known["external_id"] is None:  # nobody else tells of it: its row is all there is
+        values["corrected"] = statements.corrected(known["corrected"], values)
+        connection.execute(update(table).where(table.c.id == incident_id).values(values))
+        if "resolved_at" in values:
+            kinds.review(connection, cell, known["detected_at"])
+        return
+    deployment = {name: values[name] for name in ("deployment_id",) if name in values}
+    statements.add(connection, statements.of_correction(known, values), known, deployment)
 
 
 def _held_cell(connection: Connection, new: NewIncident, at: datetime) -> Cell:
@@ -109,30 +111,22 @@ def _held_cell(connection: Connection, new: NewIncident, at: datetime) -> Cell:
     return cell
 
 
-def _add(connection: Connection, cell: Cell, row: dict[str, Any]) -> UUID:
-    """Add a report to the incident it is about; return its id."""
-    key = Key(row["source"], row["external_id"])
-    same = (table.c.source == key.source, table.c.external_id == key.external_id)
-    known = dict(connection.execute(select(table).where(*same)).mappings().one())
-    for name in ("service_id", "environment_id", "deployment_id"):
-        told = (known[name], row[name])
-        if None not in told and told[0] != told[1] and name not in known["corrected"]:
+def _add(connection: Connection, cell: Cell, new: NewIncident, at: datetime) -> UUID:
+    """Add a further report to the incident it is about; return its id."""
+    statement = statements.of_report(new, cell, at)
+    known = statements.find(connection, Key.of(statement))
+    assert known is not None  # noqa: S101 (it could not be inserted again)
+    told = {**cell._asdict(), "deployment_id": new.deployment_id}
+    for name, value in told.items():
+        contradicts = None not in (known[name], value) and known[name] != value
+        if contradicts and name not in known["corrected"]:
             raise ConflictError(
                 f"The incident {known['external_id']} of {known['source']} is known with another"
                 f" {name.removesuffix('_id')}."
             )
-    values = {"deployment_id": known["deployment_id"] or row["deployment_id"]}
-    if "deployment_id" in known["corrected"]:
-        values.clear()
-    told_by_events = statements.has(connection, key)
-    if not told_by_events:
-        values |= statements.merged(known, row)
-    if values:
-        connection.execute(update(table).where(table.c.id == known["id"]).values(values))
-    if told_by_events:
-        return statements.report(connection, cell, key, row)
-    if any(values.get(name, known[name]) != known[name] for name in ("detected_at", "resolved_at")):
-        kinds.review(connection, cell, values["detected_at"])
+    missing = known["deployment_id"] is None and "deployment_id" not in known["corrected"]
+    deployment = {"deployment_id": new.deployment_id} if missing and new.deployment_id else {}
+    statements.add(connection, statement, known, deployment)
     identifier: UUID = known["id"]
     return identifier
 

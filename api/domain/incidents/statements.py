@@ -1,7 +1,7 @@
-"""Statements about incidents that events tell of: what each event, report and correction said.
+"""Statements about incidents: what each event, report and correction states.
 
-Such an incident is worked out anew from all of them whenever one is added or taken back, so that
-projecting the events again gives the same. One of which no event tells has no statements.
+An incident is worked out anew from all of them whenever one is added or taken back, so that
+projecting the events again gives the same. One that was reported once is nothing but its row.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import kinds
 from api.domain.incidents.model import NewIncident
-from api.domain.kit import ids
 from api.domain.kit.errors import ConflictError
+from api.domain.kit.ids import derived, following
 from api.domain.kit.times import now, parse_instant
 from api.domain.kit.types import united
 from api.tables import incident_statements as table
@@ -37,6 +37,11 @@ class Key(NamedTuple):
 
     source: str
     external_id: str
+
+    @classmethod
+    def of(cls, known: Statement) -> Key:
+        """Return what the incident of a statement is known by."""
+        return cls(known.source, known.external_id)
 
 
 class Statement(NamedTuple):
@@ -79,10 +84,7 @@ def settled(statements: Iterable[Statement]) -> dict[str, Any] | None:
     """Return what statements, in the order of their ids, amount to; None without a report."""
     known: dict[str, Any] | None = None
     for each in statements:
-        said = {
-            name: parse_instant(value) if value is not None and name in TIMES else value
-            for name, value in each.said.items()
-        }
+        said = _parsed(each)
         if known is None:
             first = {"id": each.id, "created_at": each.created_at, "corrected": []}
             known = None if each.correction else first | said
@@ -96,49 +98,56 @@ def settled(statements: Iterable[Statement]) -> dict[str, Any] | None:
     return known
 
 
-def tell(
-    connection: Connection, cell: Cell, new: NewIncident, at: datetime, event_id: UUID
-) -> None:
-    """Keep what an event says of an incident of a cell that is held.
-
-    Raises ConflictError for an incident that is known somewhere else.
-    """
-    assert new.external_id is not None  # noqa: S101 (an adapter gives one)
+def of_report(
+    new: NewIncident, cell: Cell, at: datetime, event_id: UUID | None = None
+) -> Statement:
+    """Return what a report that has its times and an external id states of an incident."""
+    assert new.external_id is not None  # noqa: S101 (others are reported once)
+    identifier = uuid7() if event_id is None else derived(event_id, new.source, new.external_id)
     key = Key(new.source, new.external_id)
-    if not has(connection, key):
-        _adopt(connection, key)
-    said = _said(new.timed(at).model_dump())
-    identifier = ids.derived(event_id, new.source, new.external_id)
-    _add(
-        connection,
-        Statement(identifier, event_id, *cell, *key, correction=False, said=said, created_at=at),
-    )
+    said = _said(new.model_dump())
+    return Statement(identifier, event_id, *cell, *key, correction=False, said=said, created_at=at)
 
 
-def has(connection: Connection, key: Key) -> bool:
-    """Say whether there are statements about an incident."""
-    found = select(table.c.id).where(*_of(key)).limit(1)
-    return connection.execute(found).first() is not None
-
-
-def report(connection: Connection, cell: Cell, key: Key, told: Mapping[str, Any]) -> UUID:
-    """Keep a report without an event of what events tell of, too; return the incident's id."""
-    said = _said(told)
-    identifier = _add(
-        connection,
-        Statement(uuid7(), None, *cell, *key, correction=False, said=said, created_at=now()),
-    )
-    assert identifier is not None  # noqa: S101 (this is a report of it)
-    return identifier
-
-
-def correct(connection: Connection, cell: Cell, key: Key, values: Mapping[str, Any]) -> None:
-    """Keep what a person says of an incident of which there are statements."""
+def of_correction(incident: Mapping[str, Any], values: Mapping[str, Any]) -> Statement:
+    """Return what a person states of an incident that has an external id."""
+    cell = Cell(incident["service_id"], incident["environment_id"])
+    key = Key(incident["source"], incident["external_id"])
     said = to_jsonable_python(dict(values))
-    _add(
-        connection,
-        Statement(uuid7(), None, *cell, *key, correction=True, said=said, created_at=now()),
-    )
+    return Statement(uuid7(), None, *cell, *key, correction=True, said=said, created_at=now())
+
+
+def add(
+    connection: Connection,
+    statement: Statement,
+    row: Mapping[str, Any] | None,
+    deployment: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a statement to those about an incident, and work it out anew.
+
+    `row` is the incident as it is, `deployment` has its new `deployment_id` if that changes. A
+    report that adds nothing to what was only reported is not kept. Raises ConflictError for an
+    incident that is known somewhere else.
+    """
+    cell, key = Cell(statement.service_id, statement.environment_id), Key.of(statement)
+    known = _known(connection, key)
+    new = [statement]
+    # An incident of which one report tells has no statement of its own: its row is that one.
+    if row is not None and all(each.correction for each in known):
+        new.insert(0, _of_incident(row))
+    others = [*known, *new[:-1]]
+    if any(Cell(each.service_id, each.environment_id) != cell for each in others):
+        raise ConflictError(
+            f"The incident {key.external_id} of {key.source} is known in another service or"
+            " environment."
+        )
+    if statement.event_id is None:
+        reported = not any(each.event_id for each in others)
+        if reported and not deployment and not _adds(statement, row):
+            return
+        new[-1] = statement._replace(id=following(each.id for each in others))
+    connection.execute(insert(table), [each._asdict() for each in new])
+    _settle(connection, cell, key, [*known, *new], row, deployment or {})
 
 
 def retract(connection: Connection, event_id: UUID) -> None:
@@ -148,7 +157,8 @@ def retract(connection: Connection, event_id: UUID) -> None:
         cell = Cell(each.service_id, each.environment_id)
         cells.lock(connection, cell)
         connection.execute(delete(table).where(table.c.id == each.id))
-        _settle(connection, cell, Key(each.source, each.external_id))
+        key = Key.of(each)
+        _settle(connection, cell, key, _known(connection, key), find(connection, key), {})
 
 
 def told_by(connection: Connection, event_id: UUID) -> list[UUID]:
@@ -160,61 +170,74 @@ def told_by(connection: Connection, event_id: UUID) -> list[UUID]:
     return list(connection.execute(found.order_by(incidents.c.id)).scalars())
 
 
-def _add(connection: Connection, statement: Statement) -> UUID | None:
-    """Add a statement, and work its incident out anew; return the id of that."""
-    cell = Cell(statement.service_id, statement.environment_id)
-    key = Key(statement.source, statement.external_id)
-    places = select(table.c.service_id, table.c.environment_id).where(*_of(key)).distinct()
-    if any(Cell(*place) != cell for place in connection.execute(places)):
-        raise ConflictError(
-            f"The incident {key.external_id} of {key.source} is known in another service or"
-            " environment."
-        )
-    connection.execute(insert(table), statement._asdict())
-    return _settle(connection, cell, key)
+def _adds(statement: Statement, row: Mapping[str, Any] | None) -> bool:
+    """Say whether a statement changes anything of an incident."""
+    if row is None or statement.correction:
+        return True
+    values = merged(row, _parsed(statement))
+    return any(row[name] != value for name, value in values.items())
 
 
-def _settle(connection: Connection, cell: Cell, key: Key) -> UUID | None:
-    """Work out an incident anew; return its id, or None if nobody tells of it any more."""
-    said = connection.execute(select(*COLUMNS).where(*_of(key)).order_by(table.c.id))
-    values = settled(map(Statement._make, said))
-    before = _row(connection, key)
+def _parsed(statement: Statement) -> dict[str, Any]:
+    return {
+        name: parse_instant(value) if value is not None and name in TIMES else value
+        for name, value in statement.said.items()
+    }
+
+
+def _settle(
+    connection: Connection,
+    cell: Cell,
+    key: Key,
+    statements: Iterable[Statement],
+    before: Mapping[str, Any] | None,
+    deployment: Mapping[str, Any],
+) -> None:
+    """Write what an incident amounts to; one of which nobody tells any more is gone."""
+    values = settled(sorted(statements, key=lambda each: each.id))
     same = (incidents.c.source == key.source, incidents.c.external_id == key.external_id)
     if values is None:
         connection.execute(delete(incidents).where(*same))
     elif before is None:
         connection.execute(insert(incidents), {**values, **cell._asdict(), **key._asdict()})
     else:
-        connection.execute(update(incidents).where(*same).values(values))
-    starts = [each["detected_at"] for each in (before, values) if each is not None]
-    if starts:
-        kinds.review(connection, cell, min(starts))
-    return None if values is None else values["id"]
+        connection.execute(update(incidents).where(*same).values({**values, **deployment}))
+    spans = [
+        (each["detected_at"], each["resolved_at"]) for each in (before, values) if each is not None
+    ]
+    if spans and (len(spans) == 1 or spans[0] != spans[1]):
+        kinds.review(connection, cell, min(detected_at for detected_at, _ in spans))
 
 
-def _adopt(connection: Connection, key: Key) -> None:
-    """Take an incident that was only reported so far for what its first report said."""
-    row = _row(connection, key)
-    if row is None:
-        return
-    cell = Cell(row["service_id"], row["environment_id"])
-    said = {**_said(row), "corrected": row["corrected"]}
-    first = Statement(
-        row["id"], None, *cell, *key, correction=False, said=said, created_at=row["created_at"]
-    )
-    connection.execute(insert(table), first._asdict())
-
-
-def _row(connection: Connection, key: Key) -> dict[str, Any] | None:
+def find(connection: Connection, key: Key) -> dict[str, Any] | None:
+    """Return the row of an incident, or None."""
     same = (incidents.c.source == key.source, incidents.c.external_id == key.external_id)
     row = connection.execute(select(incidents).where(*same)).mappings().one_or_none()
     return None if row is None else dict(row)
 
 
+def _known(connection: Connection, key: Key) -> list[Statement]:
+    found = select(*COLUMNS).where(
+        table.c.source == key.source, table.c.external_id == key.external_id
+    )
+    return [Statement._make(row) for row in connection.execute(found)]
+
+
+def _of_incident(row: Mapping[str, Any]) -> Statement:
+    """Return the only statement about an incident, which is nothing but its row."""
+    return Statement(
+        id=row["id"],
+        event_id=None,
+        service_id=row["service_id"],
+        environment_id=row["environment_id"],
+        source=row["source"],
+        external_id=row["external_id"],
+        correction=False,
+        said={**_said(row), "corrected": row["corrected"]},
+        created_at=row["created_at"],
+    )
+
+
 def _said(told: Mapping[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = to_jsonable_python({name: told[name] for name in SAID})
     return said | {"links": united(said["links"])}
-
-
-def _of(key: Key) -> tuple[Any, Any]:
-    return table.c.source == key.source, table.c.external_id == key.external_id

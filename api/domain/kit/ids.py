@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from uuid import UUID
+
+from uuid_utils.compat import uuid7
 
 
 def derived(identifier: UUID, *parts: str | None) -> UUID:
@@ -14,3 +17,8 @@ def derived(identifier: UUID, *parts: str | None) -> UUID:
     text = " ".join(map(str, (identifier, *parts)))
     rest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) & (2**62 - 1)
     return UUID(int=(identifier.int >> 64 << 64) | (0b10 << 62) | rest)
+
+
+def following(earlier: Iterable[UUID]) -> UUID:
+    """Return a new id that sorts after some others, though another machine's clock made them."""
+    return max([uuid7(), *(UUID(int=each.int + 1) for each in earlier)])

@@ -15,8 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from api.domain import catalog, cells
-from api.domain.cells import Cell
+from api.domain import cells
 from api.domain.deployments import kinds
 from api.domain.deployments.reports import IDENTITY, check_identity
 from api.domain.kit.errors import ConflictError
@@ -150,11 +149,7 @@ def _referred(entry: Entry, reference: str) -> Any:
 
 
 def _decide(connection: Connection, service: str, environment: str) -> None:
-    cell = Cell(
-        catalog.service_ids(connection, [service], now())[service],
-        catalog.environment_ids(connection, [environment], now())[environment],
-    )
-    cells.lock(connection, cell)
+    (cell,) = cells.hold(connection, [(service, environment)], now())
     kinds.review(connection, cell, BEGINNING)
 
 

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments.evidence import store
+from api.domain.deployments import settling
 from api.domain.events.cloudevents import BATCH, MAX_BATCH, STRUCTURED
 from tests.api.conftest import bearer, json_of, problem
 from tests.api.events.payloads import CLOUDEVENTS, cdevent
@@ -199,7 +199,7 @@ def test_a_database_that_is_down_is_503_and_keeps_nothing_of_a_batch(
     def fail(*_: object) -> None:
         raise OperationalError("", {}, Exception("gone"))
 
-    monkeypatch.setattr(store, "record", fail)
+    monkeypatch.setattr(settling, "record", fail)
     batch = [{**EVENT, "id": "2", "type": "com.example.other"}, EVENT]
     assert "Retry-After" in send(client, batch, BATCH).headers
     monkeypatch.undo()

@@ -19,8 +19,7 @@ from sqlalchemy import Connection, insert, select
 from uuid_utils.compat import uuid7
 
 from api.database import Database
-from api.domain.deployments import reports
-from api.domain.deployments.evidence import store
+from api.domain.deployments import reports, settling
 from api.domain.deployments.model import NewDeployment
 from api.domain.deployments.store import FIELDS
 from api.domain.kit.times import now
@@ -98,7 +97,7 @@ def tell(connection: Connection, facts: Sequence[Fact]) -> None:
             "outcome": "projected",
         }
         connection.execute(insert(events), row)
-        store.record(connection, [(report, number)], now(), event_id)
+        settling.record(connection, [(report, number)], now(), event_id)
 
 
 def told(connection: Connection) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
-from api.domain.deployments.evidence import store
+from api.domain.deployments import settling
 from tests.api.conftest import json_of, problem
 from tests.api.events.payloads import GITHUB, deliver, github
 
@@ -58,13 +58,13 @@ def test_what_is_not_ours_is_kept_and_says_so(client: FlaskClient) -> None:
 def test_a_projection_that_fails_keeps_the_event(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = store.record
+    real = settling.record
 
     def fail(connection: Any, *arguments: Any) -> None:
         real(connection, *arguments)
         raise ValueError("a fault of ours")
 
-    monkeypatch.setattr(store, "record", fail)
+    monkeypatch.setattr(settling, "record", fail)
     answer = deliver(client, github(), "a")
     assert (answer.status_code, json_of(answer)["outcome"]) == (202, "failed")
     assert items(client, "deployments") == []
@@ -82,7 +82,7 @@ def test_a_database_that_is_down_is_503_and_keeps_nothing(
     def fail(*_: object) -> None:
         raise OperationalError("", {}, Exception("gone"))
 
-    monkeypatch.setattr(store, "record", fail)
+    monkeypatch.setattr(settling, "record", fail)
     assert "Retry-After" in deliver(client, github(), "a").headers
     monkeypatch.undo()
 

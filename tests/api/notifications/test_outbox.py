@@ -11,7 +11,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from api.domain.deployments.evidence import store
+from api.domain.deployments import settling
 from tests.api.conftest import Record, json_of
 from tests.api.events.payloads import github
 from tests.api.notifications.conftest import Receiver, told
@@ -128,7 +128,7 @@ def test_what_is_not_stored_is_not_told(
     def fail(*_: object) -> None:
         raise ValueError("a fault of ours")
 
-    monkeypatch.setattr(store, "record", fail)
+    monkeypatch.setattr(settling, "record", fail)
     assert json_of(send(client, "a"))["outcome"] == "failed"
 
     assert bodies(client) == []

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import combinations
 
-from api.domain.deployments.evidence.statements import Statement, Witness
+from api.domain.deployments.statements import Statement, Witness
 
 WINDOW = timedelta(minutes=15)
 # A deployment may wait for an approval; what began longer before another one is not looked at.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
+from uuid_utils.compat import uuid7
 
-from api.domain.deployments.model import Status
+from api.domain.cells import Cell
+from api.domain.deployments.model import NewDeployment, Status
+from api.domain.kit.ids import derived
 from api.domain.kit.times import parse_instant
 from api.domain.kit.types import united
 
@@ -18,6 +21,8 @@ RANK = [Status.PENDING, Status.RUNNING, Status.SUCCEEDED, Status.CANCELLED, Stat
 # Who is believed where sources say different things of one deployment: first whoever was asked to
 # report it, then who sees the cluster, then who has started it.
 BELIEVED = ("argocd", "flux", "cloudevents", "github")
+FIRST = ("actor", "kind")
+PLAIN = ("version", "image_digest", "commit", "config_revision", "actor", "links")
 TOLD = ("version", "image_digest", "commit", "config_revision", "actor", "kind")
 
 
@@ -37,11 +42,76 @@ class Statement(NamedTuple):
     started_at: datetime
     ended_at: datetime
     created_at: datetime
+    # Whether it has a row of its own: a lone report is its deployment's row, see `of_deployment`.
+    stored: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
         """Return what tells its witness; a report without an external id is one of its own."""
         return self.source, self.external_id or f" {self.id}"
+
+    def row(self, deployment_id: UUID) -> dict[str, Any]:
+        """Return its row, as a part of a deployment."""
+        row = self._asdict() | {"deployment_id": deployment_id}
+        del row["stored"]
+        return row
+
+
+def of_report(
+    report: NewDeployment,
+    cell: Cell,
+    sequence: int | None,
+    at: datetime,
+    event_id: UUID | None = None,
+) -> Statement:
+    """Return what a report that has its times states; `at` is when it was received."""
+    assert report.started_at is not None  # noqa: S101 (it is timed)
+    finished_at = report.finished_at
+    derived_id = event_id and derived(event_id, report.source, report.external_id)
+    return Statement(
+        id=derived_id or uuid7(),
+        deployment_id=None,
+        event_id=event_id,
+        **cell._asdict(),
+        source=report.source,
+        external_id=report.external_id,
+        sequence=sequence,
+        correction=False,
+        said={
+            **(told := report.model_dump(include={*PLAIN, "kind", "status"}, mode="json")),
+            "links": united(told["links"]),
+            "started_at": report.started_at.isoformat(),
+            "finished_at": finished_at and finished_at.isoformat(),
+        },
+        started_at=report.started_at,
+        ended_at=finished_at or report.started_at,
+        created_at=at,
+    )
+
+
+def of_deployment(row: Mapping[str, Any]) -> Statement:
+    """Return the only statement about a deployment, which is nothing but its row."""
+    return Statement(
+        id=row["id"],
+        deployment_id=row["id"],
+        event_id=None,
+        service_id=row["service_id"],
+        environment_id=row["environment_id"],
+        source=row["source"],
+        external_id=row["external_id"],
+        sequence=None,
+        correction=False,
+        said={
+            **{name: row[name] for name in PLAIN},
+            "kind": row["stated_kind"],
+            "status": row["status"],
+            "started_at": row["started_at"].isoformat(),
+            "finished_at": row["finished_at"] and row["finished_at"].isoformat(),
+        },
+        started_at=row["started_at"],
+        ended_at=row["finished_at"] or row["started_at"],
+        created_at=row["created_at"],
+    )
 
 
 class Witness:
@@ -63,9 +133,15 @@ class Witness:
 
     @cached_property
     def told(self) -> dict[str, Any]:
-        """Return what it says: each field as its newest statement that has one."""
+        """Return what it says: each field as its newest statement that has one.
+
+        Of reports, the first one counts for who deployed and why.
+        """
         plain = [each for each in self.statements if not each.correction]
         told = {name: _first(each.said.get(name) for each in plain) for name in TOLD}
+        by_age = sorted(plain, key=lambda each: each.id)
+        reports = [each for each in by_age if each.event_id is None]
+        told |= {name: _first(each.said.get(name) for each in [*reports, *plain]) for name in FIRST}
         decisive = max(plain, key=_decisive)
         return told | {
             "status": decisive.said["status"],

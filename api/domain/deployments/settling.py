@@ -1,0 +1,204 @@
+"""Settling: statements are added, and the deployments that they amount to are worked out anew."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, insert, update
+
+from api.domain import cells
+from api.domain.cells import Cell
+from api.domain.deployments import correlation, kinds, nearby
+from api.domain.deployments.model import Kind, NewDeployment
+from api.domain.deployments.statements import (
+    Statement,
+    Witness,
+    of_report,
+    settled,
+    witnesses,
+)
+from api.domain.kit.errors import ConflictError
+from api.domain.kit.ids import following
+from api.tables import deployments, evidence, incidents
+
+IDENTITY = ("version", "image_digest", "commit", "config_revision")
+# The id of the deployment that each statement is part of, by its own.
+Homes = dict[UUID, UUID]
+
+
+def record(
+    connection: Connection,
+    reports: Sequence[tuple[NewDeployment, int | None]],
+    at: datetime,
+    event_id: UUID,
+) -> list[UUID]:
+    """Keep what an event states of some deployments; return their ids.
+
+    Raises ConflictError for a deployment that is known somewhere else.
+    """
+    places = [(report.service, report.environment) for report, _ in reports]
+    held = cells.hold(connection, places, at)
+    statements = [
+        of_report(report.timed(at), cell, sequence, at, event_id)
+        for (report, sequence), cell in zip(reports, held, strict=True)
+    ]
+    homes: Homes = {}
+    for each in statements:
+        homes |= _add(connection, each)
+    return [homes[each.id] for each in statements]
+
+
+def report(connection: Connection, new: NewDeployment, cell: Cell, at: datetime) -> UUID:
+    """Keep a further report of a deployment of a cell that is held; return the deployment's id.
+
+    Raises ConflictError for a report that contradicts another one of its source.
+    """
+    statement = of_report(new.timed(at), cell, None, at)
+    given = {name for name in ("started_at", "finished_at") if getattr(new, name) is not None}
+    return _add(connection, statement, given)[statement.id]
+
+
+def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
+    """Join deployments just reported with what events tell of the same rollouts.
+
+    Returns which statements are part of which deployment now, where that may have changed.
+    """
+    homes: Homes = {}
+    for each in nearby.near_events(connection, reported):
+        around = nearby.around(connection, [each])
+        if _has_event(around):
+            homes |= _settle(connection, around)
+    return homes
+
+
+def regroup(connection: Connection, seed: Sequence[Statement]) -> Homes:
+    """Work out anew which deployments some statements of one cell, and those around them, make."""
+    around = nearby.around(connection, seed)
+    if not _has_event(around):  # what was only reported is left as it was reported
+        keys = {each.key for each in seed}
+        around = [each for each in around if each.key in keys]
+    return _settle(connection, around)
+
+
+def _add(connection: Connection, new: Statement, given: Collection[str] = ()) -> Homes:
+    """Add a statement; return which statements are part of which deployment now.
+
+    `given` has the names of the times that a report gives; the others were filled in.
+    """
+    around = nearby.around(connection, [new])
+    others = [each for each in around if each.id != new.id]
+    known = [each for each in others if each.key == new.key]
+    _check(new, known)
+    kept = new
+    if known and new.event_id is None:
+        kept = _further(new, known, given)
+        same = next((each for each in known if each.said == kept.said), None)
+        if same and same.deployment_id:  # nothing is stated twice
+            return {new.id: same.deployment_id}
+    # Reports alone are left as they are reported.
+    beside = others if _has_event([*others, kept]) else known
+    homes = _settle(connection, [*beside, kept])
+    return homes | {new.id: homes[kept.id]}
+
+
+def _check(statement: Statement, known: Sequence[Statement]) -> None:
+    """Refuse what is known somewhere else, and a report that contradicts its source."""
+    name = f"The deployment {statement.external_id} of {statement.source} is known"
+    place = (statement.service_id, statement.environment_id)
+    if any((each.service_id, each.environment_id) != place for each in known):
+        raise ConflictError(f"{name} in another service or environment.")
+    for field in IDENTITY if statement.event_id is None else ():
+        if len({each.said.get(field) for each in (*known, statement)} - {None}) > 1:
+            raise ConflictError(f"{name} with another {field}.")
+
+
+def _further(statement: Statement, known: Sequence[Statement], given: Collection[str]) -> Statement:
+    """Return a report as it is kept beside others of its source: after them.
+
+    Without a time of its own it leaves the start that is known, or the end, alone.
+    """
+    witness = Witness(known)
+    reached = witness.told
+    end = {name: reached[name] for name in ("status", "finished_at")}
+    if "finished_at" in given or end["finished_at"] is None:
+        end, ended_at = {}, statement.ended_at
+    else:
+        ended_at = witness.ended_at
+    started_at = statement.started_at
+    if "started_at" not in given:
+        started_at = min(witness.started_at, ended_at)
+    said = statement.said | end | {"started_at": started_at.isoformat()}
+    return statement._replace(
+        id=following(each.id for each in known),
+        said=said,
+        started_at=started_at,
+        ended_at=ended_at if said["finished_at"] else started_at,
+    )
+
+
+def _has_event(statements: Iterable[Statement]) -> bool:
+    return any(each.event_id is not None for each in statements)
+
+
+def _settle(connection: Connection, around: Sequence[Statement]) -> Homes:
+    """Write the deployments that statements of one cell make, and which is part of which."""
+    found = witnesses(around)
+    together = correlation.groups(found) if _has_event(around) else [[each] for each in found]
+    kept = {min(each.id for each in group): group for group in together}
+    homes = {
+        statement.id: identifier
+        for identifier, group in kept.items()
+        for witness in group
+        for statement in witness.statements
+    }
+    before = {each.deployment_id for each in around if each.deployment_id is not None}
+    if before and len(before | kept.keys()) > 1:  # one may take the key that another one had
+        connection.execute(
+            update(deployments).where(deployments.c.id.in_(before)).values(external_id=None)
+        )
+    cell = Cell(around[0].service_id, around[0].environment_id)
+    for identifier, group in kept.items():
+        _write(connection, cell, identifier, group, known=identifier in before)
+    _keep(connection, around, homes)
+    _forget(connection, before - kept.keys(), around, homes)
+    kinds.review(connection, cell, min(each.started_at for each in around))
+    return homes
+
+
+def _write(
+    connection: Connection, cell: Cell, identifier: UUID, group: Sequence[Witness], *, known: bool
+) -> None:
+    values = settled(group)
+    if known:
+        values["kind"] = values["stated_kind"] or deployments.c.kind
+        statement = update(deployments).where(deployments.c.id == identifier)
+        connection.execute(statement.values(values))
+    else:
+        values["kind"] = values["stated_kind"] or Kind.ROLLOUT
+        connection.execute(insert(deployments), {"id": identifier, **cell._asdict(), **values})
+
+
+def _keep(connection: Connection, around: Sequence[Statement], homes: Homes) -> None:
+    new = [each.row(homes[each.id]) for each in around if not each.stored]
+    if new:
+        connection.execute(insert(evidence), new)
+    for each in around:
+        if each.stored and each.deployment_id != homes[each.id]:
+            moved = update(evidence).where(evidence.c.id == each.id)
+            connection.execute(moved.values(deployment_id=homes[each.id]))
+
+
+def _forget(
+    connection: Connection, gone: Iterable[UUID], around: Sequence[Statement], homes: Homes
+) -> None:
+    """Remove deployments that are part of others now; their incidents go with them."""
+    for identifier in gone:
+        heir = next(homes[each.id] for each in around if each.deployment_id == identifier)
+        connection.execute(
+            update(incidents)
+            .where(incidents.c.deployment_id == identifier)
+            .values(deployment_id=heir)
+        )
+        connection.execute(delete(deployments).where(deployments.c.id == identifier))
