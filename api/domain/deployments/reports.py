@@ -98,11 +98,11 @@ def store_all(
     recorded: list[tuple[UUID, bool]] = []
     for new, cell, row in zip(batch, held, rows, strict=True):
         created = row["id"] in inserted
-        if created:
-            since[cell] = min(since.get(cell, row["started_at"]), row["started_at"])
-        else:
-            row["id"] = settling.report(connection, new, cell, reported_at)
-        recorded.append((row["id"], created))
+        identifier, started_at = row["id"], row["started_at"]
+        if not created:
+            identifier, started_at = settling.report(connection, new, cell, reported_at)
+        since[cell] = min(since.get(cell, started_at), started_at)
+        recorded.append((identifier, created))
     homes = settling.join(connection, inserted)
     return [
         (homes.get(identifier, identifier), created and homes.get(identifier) in (None, identifier))

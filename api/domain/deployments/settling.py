@@ -45,19 +45,25 @@ def record(
         for (report, sequence), cell in zip(reports, held, strict=True)
     ]
     homes: Homes = {}
-    for each in statements:
-        homes |= _add(connection, each)
+    for cell, each in zip(held, statements, strict=True):
+        added, since = _add(connection, each)
+        homes |= added
+        kinds.review(connection, cell, since)
     return [homes[each.id] for each in statements]
 
 
-def report(connection: Connection, new: NewDeployment, cell: Cell, at: datetime) -> UUID:
-    """Keep a further report of a deployment of a cell that is held; return the deployment's id.
+def report(
+    connection: Connection, new: NewDeployment, cell: Cell, at: datetime
+) -> tuple[UUID, datetime]:
+    """Keep a further report of a deployment of a cell that is held.
 
-    Raises ConflictError for a report that contradicts another one of its source.
+    Returns the id of the deployment, and since when the kinds are to be decided. Raises
+    ConflictError for a report that contradicts another one of its source.
     """
     statement = of_report(new.timed(at), cell, None, at)
     given = {name for name in ("started_at", "finished_at") if getattr(new, name) is not None}
-    return _add(connection, statement, given)[statement.id]
+    homes, since = _add(connection, statement, given)
+    return homes[statement.id], since
 
 
 def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
@@ -70,6 +76,7 @@ def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
         around = nearby.around(connection, [each])
         if _has_event(around):
             homes |= _settle(connection, around)
+            _review(connection, around)
     return homes
 
 
@@ -79,28 +86,34 @@ def regroup(connection: Connection, seed: Sequence[Statement]) -> Homes:
     if not _has_event(around):  # what was only reported is left as it was reported
         keys = {each.key for each in seed}
         around = [each for each in around if each.key in keys]
-    return _settle(connection, around)
+    homes = _settle(connection, around)
+    _review(connection, around)
+    return homes
 
 
-def _add(connection: Connection, new: Statement, given: Collection[str] = ()) -> Homes:
-    """Add a statement; return which statements are part of which deployment now.
+def _add(
+    connection: Connection, new: Statement, given: Collection[str] = ()
+) -> tuple[Homes, datetime]:
+    """Add a statement, and leave the kinds to be decided.
 
+    Returns which statements are part of which deployment now, and since when to decide the kinds.
     `given` has the names of the times that a report gives; the others were filled in.
     """
     around = nearby.around(connection, [new])
     others = [each for each in around if each.id != new.id]
     known = [each for each in others if each.key == new.key]
     _check(new, known)
+    since = min(each.started_at for each in around)
     kept = new
     if known and new.event_id is None:
         kept = _further(new, known, given)
         same = next((each for each in known if each.said == kept.said), None)
         if same and same.deployment_id:  # nothing is stated twice
-            return {new.id: same.deployment_id}
+            return {new.id: same.deployment_id}, since
     # Reports alone are left as they are reported.
     beside = others if _has_event([*others, kept]) else known
     homes = _settle(connection, [*beside, kept])
-    return homes | {new.id: homes[kept.id]}
+    return homes | {new.id: homes[kept.id]}, since
 
 
 def _check(statement: Statement, known: Sequence[Statement]) -> None:
@@ -163,8 +176,12 @@ def _settle(connection: Connection, around: Sequence[Statement]) -> Homes:
         _write(connection, cell, identifier, group, known=identifier in before)
     _keep(connection, around, homes)
     _forget(connection, before - kept.keys(), around, homes)
-    kinds.review(connection, cell, min(each.started_at for each in around))
     return homes
+
+
+def _review(connection: Connection, around: Sequence[Statement]) -> None:
+    cell = Cell(around[0].service_id, around[0].environment_id)
+    kinds.review(connection, cell, min(each.started_at for each in around))
 
 
 def _write(
