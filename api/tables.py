@@ -242,7 +242,7 @@ events = Table(
     Index(None, "outcome", "received_at", "id"),
 )
 
-# What each event said of a deployment; and each report of one that events tell of, too.
+# The statements about each deployment that has more than one, or one of an event.
 evidence = Table(
     "evidence",
     metadata,
@@ -298,7 +298,7 @@ declarations = Table(
     Index(None, "environment_id", "declared_at", "id"),
 )
 
-# What each event said of an incident; and each report and correction of one that events tell of.
+# The statements about each incident that has more than one, or one of an event.
 incident_statements = Table(
     "incident_statements",
     metadata,

@@ -108,7 +108,10 @@ def test_what_is_no_entry_is_named_by_its_line(
     [
         ({"version": 2}, "#/version: "),
         ({"format": "other"}, "#/format: "),
-        ({"counts": {"deployment": 2}}, "#/counts: tells of 2 of deployment, but here are 1 of"),
+        (
+            {"counts": {"deployment": 2}},
+            "#/counts: announces 2 of deployment, but the file has 1 of",
+        ),
     ],
 )
 def test_a_header_must_fit(

@@ -1,4 +1,4 @@
-"""Correlation: which witnesses tell of the same rollout. Pure.
+"""Correlation: which witnesses describe the same rollout. Pure.
 
 The rule: two witnesses of different sources, in the same service and environment, whose spans from
 start to end come within `WINDOW` of each other, and who name the same image digest, version or
@@ -40,7 +40,7 @@ def groups(found: Sequence[Witness]) -> list[list[Witness]]:
 
 
 def same_rollout(one: Witness, other: Witness) -> bool:
-    """Say whether two witnesses may tell of the same rollout."""
+    """Return whether two witnesses may describe the same rollout."""
     near = (
         one.started_at - WINDOW <= other.ended_at
         and other.started_at - WINDOW <= one.ended_at

@@ -8,7 +8,7 @@ The definitions:
 - `hotfix`: neither, and begun while an incident was open there.
 - `rollout`: anything else, a second try of what failed included.
 
-They depend on the order of starts alone, never on the order in which reports came in, so a late
+They depend on the order of starts alone, never on the order in which reports arrived, so a late
 report decides anew what followed it. What the sender states is kept.
 """
 
@@ -38,14 +38,14 @@ from api.domain.deployments.model import Kind, Status
 from api.tables import deployments, incidents
 
 ATTEMPTED = (Status.SUCCEEDED, Status.FAILED)
-# So many deployments are decided by looking their past up; for more the whole past is read once.
+# Up to this many deployments, look up each one's past; beyond it, read the whole history once.
 FEW = 4
-# So many of a long past are held at a time.
+# How many deployments of a long history are in memory at a time.
 CHUNK = 1000
 
 
 class Attempt(NamedTuple):
-    """What a decision needs to know of a deployment."""
+    """The values of a deployment that decide kinds."""
 
     id: UUID
     started_at: datetime

@@ -1,6 +1,6 @@
-"""What was stated already: of a deployment, by a witness, and near in time.
+"""Look up statements: of a deployment, of a witness, and near in time.
 
-A deployment that only one report tells of has no statement of its own: its row is that statement.
+A deployment with one report has no row in `evidence`: its own row is that statement.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ COLUMNS = tuple(evidence.c[name] for name in Statement._fields if name != "store
 
 
 def statements_of(connection: Connection, deployment_id: UUID) -> list[Statement]:
-    """Return all that was stated of a deployment, in the order in which it was received."""
+    """Return the statements about a deployment in the order in which they were received."""
     found = _read(connection, deployments.c.id == deployment_id)
     return sorted(found, key=lambda each: each.id)
 
 
 def evidence_of(connection: Connection, deployment_id: UUID) -> list[Statement]:
-    """Return all that was stated of a deployment, or nothing if it was only reported."""
+    """Return the statements about a deployment; none if no event is among them."""
     found = statements_of(connection, deployment_id)
     return found if any(each.event_id is not None for each in found) else []
 
 
 def of_event(connection: Connection, event_id: UUID) -> list[Statement]:
-    """Return what an event has stated."""
+    """Return the statements of an event."""
     found = select(*COLUMNS).where(evidence.c.event_id == event_id)
     return [_stored(row) for row in connection.execute(found)]
 
 
 def known_keys(connection: Connection, sources: Iterable[str], ids: Iterable[str]) -> set[Any]:
-    """Return the (source, external id) that have statements; some others may be there, too."""
+    """Return the pairs of source and external id that have statements, and possibly others."""
     found = select(evidence.c.source, evidence.c.external_id).where(
         evidence.c.source.in_(set(sources)), evidence.c.external_id.in_(set(ids))
     )
@@ -49,34 +49,36 @@ def known_keys(connection: Connection, sources: Iterable[str], ids: Iterable[str
 
 
 def of_witness(connection: Connection, statement: Statement) -> list[Statement]:
-    """Return what the same witness has stated before."""
+    """Return the earlier statements of the same witness."""
     homes = _homes_by_key(statement)
     found = _read(connection, deployments.c.id.in_(union(*homes))) if homes else []
     return [each for each in found if each.key == statement.key]
 
 
 def near_events(connection: Connection, deployment_ids: Iterable[UUID]) -> list[Statement]:
-    """Return those of some deployments, each just reported, that events may tell of, too."""
-    told = select(evidence.c.id).where(
+    """Return the deployments, of those just reported, that an event may be about as well."""
+    events_near = select(evidence.c.id).where(
         evidence.c.service_id == deployments.c.service_id,
         evidence.c.environment_id == deployments.c.environment_id,
         evidence.c.started_at >= Earlier(deployments.c.started_at, LONGEST + WINDOW),
         evidence.c.event_id.is_not(None),
     )
-    found = select(deployments).where(deployments.c.id.in_(list(deployment_ids)), told.exists())
+    found = select(deployments).where(
+        deployments.c.id.in_(list(deployment_ids)), events_near.exists()
+    )
     rows = connection.execute(found).mappings()
     return [of_deployment(dict(row)) for row in rows]
 
 
 def around(connection: Connection, seed: Sequence[Statement]) -> list[Statement]:
-    """Return the statements that can matter to where these belong, these included."""
+    """Return all statements that decide which deployment these belong to, these included."""
     here = {each.id: each for each in seed}
     found: dict[UUID, Statement] = {}
     span = None
     while True:
         start, end = _span(here.values())
         if span is None or start < span[0] or span[1] < end:
-            # A little more than it takes, so that what is found there seldom asks for another look.
+            # Wider than needed, so that a second look is rarely necessary.
             span = start - WINDOW, end + WINDOW
             found = {each.id: each for each in _near(connection, list(here.values()), *span)}
             here = {each.id: found.get(each.id, each) for each in here.values()}
@@ -95,22 +97,22 @@ def _span(statements: Iterable[Statement]) -> tuple[datetime, datetime]:
 def _near(
     connection: Connection, here: Sequence[Statement], start: datetime, end: datetime
 ) -> list[Statement]:
-    """Return all that is stated of the deployments near in time, and of those stated already."""
+    """Return the statements about the deployments near in time, and about those already known."""
     cell = Cell(here[0].service_id, here[0].environment_id)
     by_key = {each.key: each for each in here}
-    # Not by its end: what a witness says at several times spans the time between.
+    # Not by the end: the statements of a witness span the time between them.
     in_span = [
         _in_span(cell, home, start, end) for home in (evidence.c.deployment_id, deployments.c.id)
     ]
-    if not any(each.event_id is not None for each in here):  # reports alone are not joined
+    if not any(each.event_id is not None for each in here):  # reports alone are never joined
         event = evidence.alias()
-        told = select(event.c.id).where(
+        events_near = select(event.c.id).where(
             event.c.service_id == cell.service_id,
             event.c.environment_id == cell.environment_id,
             event.c.started_at >= start - LONGEST,
             event.c.event_id.is_not(None),
         )
-        in_span = [each.where(told.exists()) for each in in_span]
+        in_span = [each.where(events_near.exists()) for each in in_span]
     known = {each.deployment_id for each in here} - {None}
     homes = union(
         *in_span,
@@ -131,7 +133,7 @@ def _in_span(cell: Cell, home: Column[Any], start: datetime, end: datetime) -> S
 
 
 def _homes_by_key(statement: Statement) -> list[Select[Any]]:
-    """Return how to find the deployments that a witness tells of, by its external id."""
+    """Return the selects that find the deployments of a witness by its external id."""
     if statement.external_id is None:
         return []
     return [
@@ -144,7 +146,7 @@ def _homes_by_key(statement: Statement) -> list[Select[Any]]:
 
 
 def _read(connection: Connection, condition: Any) -> list[Statement]:
-    """Return all that is stated of the deployments that meet a condition."""
+    """Return the statements about the deployments that meet a condition."""
     both = deployments.outerjoin(evidence, evidence.c.deployment_id == deployments.c.id)
     rows = connection.execute(
         select(*COLUMNS, *deployments.c).select_from(both).where(condition)
@@ -163,7 +165,7 @@ def _stored(row: Sequence[Any]) -> Statement:
 
 
 def _linked(candidates: Sequence[Statement], seed: Sequence[Statement]) -> dict[UUID, Statement]:
-    """Return the statements of all witnesses that are linked to these, directly or not."""
+    """Return the statements of all witnesses that are linked to these, directly or indirectly."""
     everyone = witnesses(candidates)
     keys = {each.key for each in seed}
     homes = {each.deployment_id for each in seed} - {None}

@@ -1,7 +1,7 @@
-"""Reports: what somebody says of a deployment becomes a record, in whatever order it is said.
+"""Reports: write deployments from reports, which may arrive in any order.
 
-A source's reports with the same external id are about one deployment. The first is its row; each
-further one is a statement beside that, and what they amount to is worked out by `statements`.
+Reports of one source with the same external id are about one deployment. The first becomes its row;
+each further one is a statement, and `statements` computes the deployment from all of them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from api.domain.kit.times import now
 from api.domain.kit.types import united
 from api.tables import deployments
 
-# What two reports of one deployment cannot say differently.
+# Two reports of one deployment must agree on these.
 IDENTITY = ("service", "environment", "version", "image_digest", "commit", "config_revision")
 
 
 class Identity(NamedTuple):
-    """What a deployment has been before it came here; None is decided here."""
+    """The id and the time of creation that an imported deployment keeps; None means new."""
 
     id: UUID | None = None
     created_at: datetime | None = None
@@ -38,7 +38,7 @@ class Identity(NamedTuple):
 def record(connection: Connection, new: NewDeployment) -> tuple[UUID, bool]:
     """Write a report; return the id of its deployment and whether this was the first report of it.
 
-    Raises ConflictError when an earlier report with the same external id said something else.
+    Raises ConflictError when an earlier report with the same external id contradicts it.
     """
     (recorded,) = _record_all(connection, [new])
     return recorded
@@ -64,10 +64,10 @@ def store_all(
     batch: Sequence[NewDeployment],
     identities: Sequence[Identity] | None = None,
 ) -> tuple[list[tuple[UUID, bool]], dict[Cell, datetime]]:
-    """Write several reports, and leave their kinds to be decided.
+    """Write several reports without deciding the kinds.
 
-    Returns the id of each deployment and whether this was the first report of it, and since when
-    each cell is to be reviewed. Raises ConflictError as `record` does.
+    Returns the id of each deployment and whether this was the first report of it, and for each cell
+    the time from which kinds must be decided. Raises ConflictError as `record` does.
     """
     reported_at = now()
     known_as = identities or [Identity()] * len(batch)
@@ -81,11 +81,11 @@ def store_all(
             "kind": new.kind or Kind.ROLLOUT,
             "stated_kind": new.kind,
             **(
-                told := new.timed(reported_at).model_dump(
+                stated := new.timed(reported_at).model_dump(
                     exclude={"service", "environment", "kind"}
                 )
             ),
-            "links": united(told["links"]),
+            "links": united(stated["links"]),
         }
         for new, cell, identity in zip(batch, held, known_as, strict=True)
     ]
@@ -113,7 +113,7 @@ def store_all(
 def _with_statements(
     connection: Connection, batch: Sequence[NewDeployment]
 ) -> set[tuple[str, str]]:
-    """Return the (source, external id) of those of which more than one report is known."""
+    """Return the pairs of source and external id that have more than one report."""
     ids = [new.external_id for new in batch if new.external_id is not None]
     return nearby.known_keys(connection, [new.source for new in batch], ids) if ids else set()
 
@@ -132,11 +132,11 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[U
 
 
 def check_identity(
-    known: Mapping[str, Any], told: Mapping[str, Any], names: Sequence[str] = IDENTITY
+    known: Mapping[str, Any], stated: Mapping[str, Any], names: Sequence[str] = IDENTITY
 ) -> None:
-    """Raise ConflictError where two reports of one deployment cannot both be true."""
+    """Raise ConflictError if two reports of one deployment contradict each other."""
     for name in names:
-        if told.get(name) is not None and known[name] not in (None, told[name]):
+        if stated.get(name) is not None and known[name] not in (None, stated[name]):
             raise ConflictError(
                 f"The deployment {known['external_id']} of {known['source']} is known with another"
                 f" {name.removesuffix('_id')}."

@@ -1,4 +1,4 @@
-"""Settling: statements are added, and the deployments that they amount to are worked out anew."""
+"""Settling: add statements, and compute anew the deployments that they add up to."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def record(
     at: datetime,
     event_id: UUID,
 ) -> list[UUID]:
-    """Keep what an event states of some deployments; return their ids.
+    """Store what an event states of some deployments; return their ids.
 
-    Raises ConflictError for a deployment that is known somewhere else.
+    Raises ConflictError for a deployment of another service or environment.
     """
     places = [(report.service, report.environment) for report, _ in reports]
     held = cells.hold(connection, places, at)
@@ -55,9 +55,9 @@ def record(
 def report(
     connection: Connection, new: NewDeployment, cell: Cell, at: datetime
 ) -> tuple[UUID, datetime]:
-    """Keep a further report of a deployment of a cell that is held.
+    """Store a further report of a deployment; its cell must be locked.
 
-    Returns the id of the deployment, and since when the kinds are to be decided. Raises
+    Returns the id of the deployment, and the time from which kinds must be decided again. Raises
     ConflictError for a report that contradicts another one of its source.
     """
     statement = of_report(new.timed(at), cell, None, at)
@@ -67,9 +67,9 @@ def report(
 
 
 def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
-    """Join deployments just reported with what events tell of the same rollouts.
+    """Join deployments just reported with events about the same rollouts.
 
-    Returns which statements are part of which deployment now, where that may have changed.
+    Returns the deployment of each statement for which it may have changed.
     """
     homes: Homes = {}
     for each in nearby.near_events(connection, reported):
@@ -81,9 +81,9 @@ def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
 
 
 def regroup(connection: Connection, seed: Sequence[Statement]) -> Homes:
-    """Work out anew which deployments some statements of one cell, and those around them, make."""
+    """Compute anew the deployments of some statements of one cell, and of those around them."""
     around = nearby.around(connection, seed)
-    if not _has_event(around):  # what was only reported is left as it was reported
+    if not _has_event(around):  # reports alone are never joined
         keys = {each.key for each in seed}
         around = [each for each in around if each.key in keys]
     homes = _settle(connection, around)
@@ -94,10 +94,10 @@ def regroup(connection: Connection, seed: Sequence[Statement]) -> Homes:
 def _add(
     connection: Connection, new: Statement, given: Collection[str] = ()
 ) -> tuple[Homes, datetime]:
-    """Add a statement, and leave the kinds to be decided.
+    """Add a statement without deciding the kinds.
 
-    Returns which statements are part of which deployment now, and since when to decide the kinds.
-    `given` has the names of the times that a report gives; the others were filled in.
+    Returns the deployment of each statement, and the time from which kinds must be decided.
+    `given` has the names of the times that the report has; the others were filled in.
     """
     around = nearby.around(connection, [new])
     others = [each for each in around if each.id != new.id]
@@ -108,16 +108,16 @@ def _add(
     if known and new.event_id is None:
         kept = _further(new, known, given)
         same = next((each for each in known if each.said == kept.said), None)
-        if same and same.deployment_id:  # nothing is stated twice
+        if same and same.deployment_id:  # the same statement is stored once
             return {new.id: same.deployment_id}, since
-    # Reports alone are left as they are reported.
+    # Reports alone are never joined.
     beside = others if _has_event([*others, kept]) else known
     homes = _settle(connection, [*beside, kept])
     return homes | {new.id: homes[kept.id]}, since
 
 
 def _check(statement: Statement, known: Sequence[Statement]) -> None:
-    """Refuse what is known somewhere else, and a report that contradicts its source."""
+    """Refuse a statement about another cell, and a report that contradicts its source."""
     name = f"The deployment {statement.external_id} of {statement.source} is known"
     place = (statement.service_id, statement.environment_id)
     if any((each.service_id, each.environment_id) != place for each in known):
@@ -128,12 +128,12 @@ def _check(statement: Statement, known: Sequence[Statement]) -> None:
 
 
 def _further(statement: Statement, known: Sequence[Statement], given: Collection[str]) -> Statement:
-    """Return a report as it is kept beside others of its source: after them.
+    """Return a report as it is stored after others of its source.
 
-    Without a time of its own it leaves the start that is known, or the end, alone.
+    A report without times of its own does not change the known start or end.
     """
     witness = Witness(known)
-    reached = witness.told
+    reached = witness.stated
     end = {name: reached[name] for name in ("status", "finished_at")}
     if "finished_at" in given or end["finished_at"] is None:
         end, ended_at = {}, statement.ended_at
@@ -156,7 +156,7 @@ def _has_event(statements: Iterable[Statement]) -> bool:
 
 
 def _settle(connection: Connection, around: Sequence[Statement]) -> Homes:
-    """Write the deployments that statements of one cell make, and which is part of which."""
+    """Write the deployments of one cell's statements; return the deployment of each statement."""
     found = witnesses(around)
     together = correlation.groups(found) if _has_event(around) else [[each] for each in found]
     kept = {min(each.id for each in group): group for group in together}
@@ -167,7 +167,7 @@ def _settle(connection: Connection, around: Sequence[Statement]) -> Homes:
         for statement in witness.statements
     }
     before = {each.deployment_id for each in around if each.deployment_id is not None}
-    if before and len(before | kept.keys()) > 1:  # one may take the key that another one had
+    if before and len(before | kept.keys()) > 1:  # one may take over the external id of another
         connection.execute(
             update(deployments).where(deployments.c.id.in_(before)).values(external_id=None)
         )
@@ -210,7 +210,7 @@ def _keep(connection: Connection, around: Sequence[Statement], homes: Homes) -> 
 def _forget(
     connection: Connection, gone: Iterable[UUID], around: Sequence[Statement], homes: Homes
 ) -> None:
-    """Remove deployments that are part of others now; their incidents go with them."""
+    """Delete deployments that became part of others; their incidents move along."""
     for identifier in gone:
         heir = next(homes[each.id] for each in around if each.deployment_id == identifier)
         connection.execute(

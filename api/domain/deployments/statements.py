@@ -1,4 +1,4 @@
-"""Statements about deployments, and what they amount to. Pure."""
+"""Statements about deployments, and the deployment that they add up to. Pure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from api.domain.kit.times import parse_instant
 from api.domain.kit.types import united
 
 RANK = [Status.PENDING, Status.RUNNING, Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
-# Who is believed where sources say different things of one deployment: first whoever was asked to
-# report it, then who sees the cluster, then who has started it.
-BELIEVED = ("argocd", "flux", "cloudevents", "github")
+# Which source decides where several contradict each other: first any that reports by the API, then
+# those that see the cluster, then those that start the rollout.
+PRECEDENCE = ("argocd", "flux", "cloudevents", "github")
+# Of several reports of one source, the first that states one of these decides.
 FIRST = ("actor", "kind")
 PLAIN = ("version", "image_digest", "commit", "config_revision", "actor", "links")
-TOLD = ("version", "image_digest", "commit", "config_revision", "actor", "kind")
+STATED = ("version", "image_digest", "commit", "config_revision", "actor", "kind")
 
 
 class Statement(NamedTuple):
-    """What one event or report says of a deployment; `said` is a NewDeployment in JSON."""
+    """What one event or report states of a deployment; `said` is a NewDeployment in JSON."""
 
     id: UUID
     deployment_id: UUID | None
@@ -47,7 +48,7 @@ class Statement(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Return what tells its witness; a report without an external id is one of its own."""
+        """Return the key of its witness; a report without an external id is a witness by itself."""
         return self.source, self.external_id or f" {self.id}"
 
     def row(self, deployment_id: UUID) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def of_report(
     at: datetime,
     event_id: UUID | None = None,
 ) -> Statement:
-    """Return what a report that has its times states; `at` is when it was received."""
+    """Return the statement of a report whose times are filled in; `at` is when it was received."""
     assert report.started_at is not None  # noqa: S101 (it is timed)
     finished_at = report.finished_at
     derived_id = event_id and derived(event_id, report.source, report.external_id)
@@ -78,8 +79,8 @@ def of_report(
         sequence=sequence,
         correction=False,
         said={
-            **(told := report.model_dump(include={*PLAIN, "kind", "status"}, mode="json")),
-            "links": united(told["links"]),
+            **(stated := report.model_dump(include={*PLAIN, "kind", "status"}, mode="json")),
+            "links": united(stated["links"]),
             "started_at": report.started_at.isoformat(),
             "finished_at": finished_at and finished_at.isoformat(),
         },
@@ -90,7 +91,7 @@ def of_report(
 
 
 def of_deployment(row: Mapping[str, Any]) -> Statement:
-    """Return the only statement about a deployment, which is nothing but its row."""
+    """Return the only statement about a deployment, made from its row."""
     return Statement(
         id=row["id"],
         deployment_id=row["id"],
@@ -115,10 +116,10 @@ def of_deployment(row: Mapping[str, Any]) -> Statement:
 
 
 class Witness:
-    """All that one source says of one deployment."""
+    """All statements of one source about one deployment."""
 
     def __init__(self, statements: Iterable[Statement]) -> None:
-        # The newest first; nothing in it depends on when it came.
+        # The newest first; the order in which they were received does not matter.
         self.statements = sorted(statements, key=_newest, reverse=True)
         self.key = self.statements[0].key
         self.id = min(each.id for each in self.statements)
@@ -127,23 +128,25 @@ class Witness:
 
     @property
     def rank(self) -> tuple[int, tuple[str, str]]:
-        """Return its place among those that are believed."""
+        """Return its place in the order of precedence."""
         source = self.key[0]
-        return BELIEVED.index(source) + 1 if source in BELIEVED else 0, self.key
+        return PRECEDENCE.index(source) + 1 if source in PRECEDENCE else 0, self.key
 
     @cached_property
-    def told(self) -> dict[str, Any]:
-        """Return what it says: each field as its newest statement that has one.
+    def stated(self) -> dict[str, Any]:
+        """Return the value of each field: that of the newest statement which has one.
 
-        Of reports, the first one counts for who deployed and why.
+        For the actor and the kind, the first report that has one decides.
         """
         plain = [each for each in self.statements if not each.correction]
-        told = {name: _first(each.said.get(name) for each in plain) for name in TOLD}
+        stated = {name: _first(each.said.get(name) for each in plain) for name in STATED}
         by_age = sorted(plain, key=lambda each: each.id)
         reports = [each for each in by_age if each.event_id is None]
-        told |= {name: _first(each.said.get(name) for each in [*reports, *plain]) for name in FIRST}
+        stated |= {
+            name: _first(each.said.get(name) for each in [*reports, *plain]) for name in FIRST
+        }
         decisive = max(plain, key=_decisive)
-        return told | {
+        return stated | {
             "status": decisive.said["status"],
             "finished_at": decisive.said["finished_at"],
             "links": [link for each in plain for link in each.said["links"]],
@@ -159,20 +162,20 @@ def witnesses(statements: Iterable[Statement]) -> list[Witness]:
 
 
 def settled(group: Sequence[Witness]) -> dict[str, Any]:
-    """Return the columns of the deployment that a group of witnesses tells of.
+    """Return the columns of the deployment that a group of witnesses describes.
 
-    Of each field, what the first witness in the order of `rank` says that says anything; the status
-    that was reached last, of two final ones at the same time the worse; the earliest start; every
-    link. What a person has corrected stays.
+    Each field is that of the first witness, in the order of `rank`, which has a value. The status
+    is the one reached last, and the worse of two final ones at the same time. The start is the
+    earliest, and every link is kept. A value that a person has corrected stays.
     """
     ordered = sorted(group, key=lambda each: each.rank)
-    told = {name: _first(each.told[name] for each in ordered) for name in TOLD}
-    decisive = max(ordered, key=_reached).told
-    values = told | {
+    stated = {name: _first(each.stated[name] for each in ordered) for name in STATED}
+    decisive = max(ordered, key=_reached).stated
+    values = stated | {
         "status": decisive["status"],
         "finished_at": _instant(decisive["finished_at"]),
         "started_at": min(each.started_at for each in ordered),
-        "links": united([link for each in ordered for link in each.told["links"]]),
+        "links": united([link for each in ordered for link in each.stated["links"]]),
         "source": ordered[0].key[0],
         "external_id": ordered[0].statements[0].external_id,
         "created_at": min(each.created_at for one in ordered for each in one.statements),
@@ -182,7 +185,7 @@ def settled(group: Sequence[Witness]) -> dict[str, Any]:
         said = dict(correction.said)
         if "status" in said:
             reached = Status(said.pop("status")), _instant(said.pop("finished_at"))
-            # That it has begun, say, is no news of one that has ended.
+            # An earlier status does not reopen a deployment that has ended.
             if RANK.index(reached[0]) > RANK.index(Status(values["status"])) or reached[1]:
                 values["status"], values["finished_at"] = reached
         values |= said
@@ -191,11 +194,11 @@ def settled(group: Sequence[Witness]) -> dict[str, Any]:
 
 
 def conflicts(group: Sequence[Witness]) -> list[str]:
-    """Return the names of the fields of which the witnesses say different things."""
+    """Return the names of the fields that the witnesses contradict each other about."""
     return [
         name
         for name in ("version", "image_digest", "commit", "config_revision", "status")
-        if len({each.told[name] for each in group} - {None}) > 1
+        if len({each.stated[name] for each in group} - {None}) > 1
     ]
 
 
@@ -204,9 +207,9 @@ def _newest(statement: Statement) -> tuple[int, tuple[str, int, int], bytes]:
 
 
 def _decisive(statement: Statement) -> tuple[str, int, int]:
-    """Return what a status is settled by: final ones last, by the time they were reached.
+    """Return the sort key of a status: final ones last, by the time they were reached.
 
-    Senders tell whole seconds, and two states may be reached in one: then their number decides.
+    Senders report whole seconds. Of two states in the same second, the sequence number decides.
     """
     if statement.correction:
         return "", 0, 0
@@ -219,9 +222,9 @@ def _number(statement: Statement) -> int:
 
 
 def _reached(witness: Witness) -> tuple[datetime, int]:
-    told = witness.told
-    rank = RANK.index(Status(told["status"]))
-    return _instant(told["finished_at"]) or datetime.min.replace(
+    stated = witness.stated
+    rank = RANK.index(Status(stated["status"]))
+    return _instant(stated["finished_at"]) or datetime.min.replace(
         tzinfo=witness.started_at.tzinfo
     ), rank
 

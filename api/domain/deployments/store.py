@@ -28,7 +28,7 @@ class Filters(TimeRange):
     version: Version | None = None
 
 
-# The columns of a deployment as it is told, in the order a person reads them.
+# The columns of a deployment in the API, in the order a person reads them.
 FIELDS = (
     deployments.c.id,
     services.c.name.label("service"),

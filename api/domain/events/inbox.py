@@ -207,7 +207,7 @@ def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meanin
     if meaning.deployments:
         deployment_ids = sorted(set(settling.record(connection, meaning.deployments, at, event_id)))
     for incident in meaning.incidents:
-        incident_reports.tell(connection, incident, at, event_id)
+        incident_reports.record_event(connection, incident, at, event_id)
     if meaning.environments:
         names = {each.name for each in meaning.environments}
         catalog.environment_ids(connection, names, at)

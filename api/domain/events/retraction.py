@@ -28,13 +28,15 @@ class Kept(NamedTuple):
 
 def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
     """Undo the projection of some events, as if they had never been received."""
-    told = select(said_of_incidents.c.id).where(
+    has_statement = select(said_of_incidents.c.id).where(
         said_of_incidents.c.source == incidents.c.source,
         said_of_incidents.c.external_id == incidents.c.external_id,
     )
     links = select(incidents.c.id, incidents.c.deployment_id).where(
         incidents.c.deployment_id.is_not(None),
-        or_(incidents.c.deployment_id.in_(select(evidence.c.deployment_id)), told.exists()),
+        or_(
+            incidents.c.deployment_id.in_(select(evidence.c.deployment_id)), has_statement.exists()
+        ),
     )
     kept = Kept([], [(row[0], row[1]) for row in connection.execute(links)])
     for event_id in event_ids:

@@ -16,14 +16,14 @@ from api.tables import deployments, incidents
 
 
 class Cause(StrEnum):
-    """How it is known which deployment an incident came from."""
+    """How the deployment that caused an incident is known."""
 
     STATED = "stated"
     INFERRED = "inferred"
 
 
 def inferred() -> Select[tuple[UUID]]:
-    """Select the deployment that the incident of the enclosing statement probably came from.
+    """Select the deployment that the incident of the enclosing statement was probably caused by.
 
     It is the latest in the same service and environment that finished, well or badly, at or before
     the detection and at most 72 hours before it; a resync brought nothing that could break. The

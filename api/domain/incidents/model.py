@@ -1,4 +1,4 @@
-"""Incidents: what a report of one says, how one is told, and how it is found."""
+"""Incidents: a report of one, a change of one, and the rules for both."""
 
 from __future__ import annotations
 

@@ -59,10 +59,10 @@ def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bo
     return recorded, created
 
 
-def tell(connection: Connection, new: NewIncident, at: datetime, event_id: UUID) -> None:
-    """Write what an event says of an incident, which has an external id.
+def record_event(connection: Connection, new: NewIncident, at: datetime, event_id: UUID) -> None:
+    """Write what an event reports of an incident, which has an external id.
 
-    Raises ConflictError for an incident that is known somewhere else.
+    Raises ConflictError for an incident of another service or environment.
     """
     cell = _held_cell(connection, new, at)
     statement = statements.of_report(new.timed(at), cell, at, event_id)
@@ -95,7 +95,7 @@ def change(connection: Connection, incident_id: UUID, changed: IncidentChange) -
     resolved_at = values.get("resolved_at")
     if resolved_at is not None and resolved_at < known["detected_at"]:
         raise InvalidValueError("/resolved_at", "must not be before detected_at")
-    if known["external_id"] is None:  # nobody else tells of it: its row is all there is
+    if known["external_id"] is None:  # it can have no further report: its row is enough
         values["corrected"] = statements.corrected(known["corrected"], values)
         connection.execute(update(table).where(table.c.id == incident_id).values(values))
         if "resolved_at" in values:
@@ -116,8 +116,8 @@ def _add(connection: Connection, cell: Cell, new: NewIncident, at: datetime) -> 
     statement = statements.of_report(new, cell, at)
     known = statements.find(connection, Key.of(statement))
     assert known is not None  # noqa: S101 (it could not be inserted again)
-    told = {**cell._asdict(), "deployment_id": new.deployment_id}
-    for name, value in told.items():
+    stated = {**cell._asdict(), "deployment_id": new.deployment_id}
+    for name, value in stated.items():
         contradicts = None not in (known[name], value) and known[name] != value
         if contradicts and name not in known["corrected"]:
             raise ConflictError(

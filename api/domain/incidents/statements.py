@@ -61,15 +61,15 @@ class Statement(NamedTuple):
 COLUMNS = tuple(table.c[name] for name in Statement._fields)
 
 
-def merged(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+def merged(known: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a report adds up to with what is known; what was corrected stays."""
-    ends = [end for end in (known["resolved_at"], told["resolved_at"]) if end is not None]
-    earliest = min(known, told, key=lambda each: (each["detected_at"], each["title"]))
+    ends = [end for end in (known["resolved_at"], report["resolved_at"]) if end is not None]
+    earliest = min(known, report, key=lambda each: (each["detected_at"], each["title"]))
     values = {
         "title": earliest["title"],
         "detected_at": earliest["detected_at"],
         "resolved_at": max(ends, default=None),
-        "links": united([*known["links"], *told["links"]]),
+        "links": united([*known["links"], *report["links"]]),
     }
     return {name: value for name, value in values.items() if name not in known["corrected"]}
 
@@ -101,7 +101,7 @@ def settled(statements: Iterable[Statement]) -> dict[str, Any] | None:
 def of_report(
     new: NewIncident, cell: Cell, at: datetime, event_id: UUID | None = None
 ) -> Statement:
-    """Return what a report that has its times and an external id states of an incident."""
+    """Return the statement of a report that has its times and an external id."""
     assert new.external_id is not None  # noqa: S101 (others are reported once)
     identifier = uuid7() if event_id is None else derived(event_id, new.source, new.external_id)
     key = Key(new.source, new.external_id)
@@ -110,7 +110,7 @@ def of_report(
 
 
 def of_correction(incident: Mapping[str, Any], values: Mapping[str, Any]) -> Statement:
-    """Return what a person states of an incident that has an external id."""
+    """Return the statement of a person's correction; the incident has an external id."""
     cell = Cell(incident["service_id"], incident["environment_id"])
     key = Key(incident["source"], incident["external_id"])
     said = to_jsonable_python(dict(values))
@@ -123,16 +123,16 @@ def add(
     row: Mapping[str, Any] | None,
     deployment: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a statement to those about an incident, and work it out anew.
+    """Add a statement about an incident, and compute the incident anew.
 
     `row` is the incident as it is, `deployment` has its new `deployment_id` if that changes. A
-    report that adds nothing to what was only reported is not kept. Raises ConflictError for an
-    incident that is known somewhere else.
+    report that changes nothing is not stored unless an event is about the incident, too. Raises
+    ConflictError for an incident of another service or environment.
     """
     cell, key = Cell(statement.service_id, statement.environment_id), Key.of(statement)
     known = _known(connection, key)
     new = [statement]
-    # An incident of which one report tells has no statement of its own: its row is that one.
+    # An incident with one report has no statement of its own: its row is that report.
     if row is not None and all(each.correction for each in known):
         new.insert(0, _of_incident(row))
     others = [*known, *new[:-1]]
@@ -151,7 +151,7 @@ def add(
 
 
 def retract(connection: Connection, event_id: UUID) -> None:
-    """Take back what an event has said of incidents, as if it had never come."""
+    """Remove the statements of an event about incidents, as if it had never been received."""
     found = connection.execute(select(*COLUMNS).where(table.c.event_id == event_id))
     for each in [Statement._make(row) for row in found]:
         cell = Cell(each.service_id, each.environment_id)
@@ -162,7 +162,7 @@ def retract(connection: Connection, event_id: UUID) -> None:
 
 
 def told_by(connection: Connection, event_id: UUID) -> list[UUID]:
-    """Return the ids of the incidents that an event tells of."""
+    """Return the ids of the incidents that an event is about."""
     same = and_(
         incidents.c.source == table.c.source, incidents.c.external_id == table.c.external_id
     )
@@ -171,7 +171,7 @@ def told_by(connection: Connection, event_id: UUID) -> list[UUID]:
 
 
 def _adds(statement: Statement, row: Mapping[str, Any] | None) -> bool:
-    """Say whether a statement changes anything of an incident."""
+    """Return whether a statement changes the incident."""
     if row is None or statement.correction:
         return True
     values = merged(row, _parsed(statement))
@@ -193,7 +193,7 @@ def _settle(
     before: Mapping[str, Any] | None,
     deployment: Mapping[str, Any],
 ) -> None:
-    """Write what an incident amounts to; one of which nobody tells any more is gone."""
+    """Write the incident that the statements add up to; without a report, delete it."""
     values = settled(sorted(statements, key=lambda each: each.id))
     same = (incidents.c.source == key.source, incidents.c.external_id == key.external_id)
     if values is None:
@@ -224,7 +224,7 @@ def _known(connection: Connection, key: Key) -> list[Statement]:
 
 
 def _of_incident(row: Mapping[str, Any]) -> Statement:
-    """Return the only statement about an incident, which is nothing but its row."""
+    """Return the only statement about an incident, made from its row."""
     return Statement(
         id=row["id"],
         event_id=None,
@@ -238,6 +238,6 @@ def _of_incident(row: Mapping[str, Any]) -> Statement:
     )
 
 
-def _said(told: Mapping[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = to_jsonable_python({name: told[name] for name in SAID})
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    said: dict[str, Any] = to_jsonable_python({name: values[name] for name in SAID})
     return said | {"links": united(said["links"])}

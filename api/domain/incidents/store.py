@@ -25,7 +25,7 @@ class Filters(TimeRange):
     ] = None
 
 
-# The columns of an incident as it is told, in the order a person reads them.
+# The columns of an incident in the API, in the order a person reads them.
 FIELDS = (
     incidents.c.id,
     services.c.name.label("service"),

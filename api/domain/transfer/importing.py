@@ -1,7 +1,6 @@
-"""Read lines into the ledger: first all are checked, then those it does not have are written.
+"""Import lines: check all of them, then write those that the ledger does not have.
 
-What is there already and says the same is left alone, so an import that was interrupted is simply
-begun again.
+An entry that the ledger already has is skipped, so an interrupted import is simply started again.
 """
 
 from __future__ import annotations
@@ -55,8 +54,9 @@ def check(file: BinaryIO, reading: Transaction, progress: Progress) -> None:
             counts[batch[0].entry.type] += len(batch)
     reader.raise_what_is_wrong()
     if reader.header is not None and Counter(reader.header.counts) != counts:
-        told = _counted(reader.header.counts)
-        reader.wrong(1, LineError(f"tells of {told}, but here are {_counted(counts)}", "#/counts"))
+        announced = _counted(reader.header.counts)
+        detail = f"announces {announced}, but the file has {_counted(counts)}"
+        reader.wrong(1, LineError(detail, "#/counts"))
     reader.raise_what_is_wrong()
 
 
@@ -92,7 +92,7 @@ def write(file: BinaryIO, writing: Transaction, progress: Progress) -> Outcome:
 def _compare(
     connection: Connection, batch: Batch, reader: Reader, seen: Seen | None = None
 ) -> list[Entry]:
-    """Return the entries that the ledger does not have; tell the reader what is wrong."""
+    """Return the entries that the ledger does not have; report faults to the reader."""
     known = Known(connection, [entry for _, entry in batch])
     missing = _missing(connection, batch)
     new: list[Entry] = []
@@ -109,7 +109,7 @@ def _compare(
 
 
 def _adds_to(row: Row | None, entry: Entry) -> bool:
-    """Say whether an entry tells the ledger anything. Raises LineError if it contradicts it."""
+    """Return whether an entry adds to the ledger. Raises LineError if it contradicts it."""
     if row is None:
         return True
     if isinstance(entry, DeploymentEntry) and entry.merges:

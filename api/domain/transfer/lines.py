@@ -1,7 +1,7 @@
-"""The lines of a moved ledger: what each type of them says, and how one is read and written.
+"""The lines of an exported ledger: the fields of each type.
 
-A line has the shape of what is POSTed, and `type`. Our own have `id` and `created_at` too; their
-`kind` is the one that was stated: the others follow from the history.
+A line has the shape of a POST body, and `type`. An export has `id` and `created_at` as well; its
+`kind` is the stated one, because a decided kind follows from the history.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FILLED = {"id", "created_at", "started_at", "finished_at", "tier", "promotion_or
 
 
 class Header(BaseModel):
-    """The first line: what the rest is."""
+    """The first line, which describes the others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -59,12 +59,12 @@ class Header(BaseModel):
 
 
 class Entry(BaseModel):
-    """Something the ledger has one of, by its id and by its key."""
+    """A record of the ledger, unique by its id and by its key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     KEY: ClassVar[tuple[str, ...]] = ("source", "external_id")
-    # What need not be the same for two of them to be the same.
+    # Two entries may differ in these and still be the same.
     INCIDENTAL: ClassVar[frozenset[str]] = frozenset({"type"})
 
     type: str
@@ -73,31 +73,31 @@ class Entry(BaseModel):
 
     @property
     def key(self) -> tuple[Any, ...] | None:
-        """Return what is there once beside the id, if it has that."""
+        """Return the key, which is unique beside the id, or None."""
         key = tuple(getattr(self, name) for name in self.KEY)
         return None if None in key else key
 
     @property
     def marks(self) -> set[tuple[Any, ...]]:
-        """Return all that only one of its type can have."""
+        """Return the id and the key, as far as it has them."""
         return {mark for mark in ((self.id,), self.key) if mark not in (None, (None,))}
 
-    def told(self) -> dict[str, Any]:
-        """Return what it says, without what is filled in."""
-        told = self.model_dump(include=self.model_fields_set - self.INCIDENTAL)
+    def stated(self) -> dict[str, Any]:
+        """Return the values that the line has, without those that are filled in."""
+        stated = self.model_dump(include=self.model_fields_set - self.INCIDENTAL)
         return {
-            name: value for name, value in told.items() if value is not None or name not in FILLED
+            name: value for name, value in stated.items() if value is not None or name not in FILLED
         }
 
     def differs_from(self, known: Mapping[str, Any]) -> list[str]:
-        """Return the names of what it says and the ledger says differently."""
-        return [name for name, value in self.told().items() if known[name] != value]
+        """Return the names of the values that differ from the ledger's."""
+        return [name for name, value in self.stated().items() if known[name] != value]
 
     def identified(self) -> Self:
-        """Return it with an id if it has neither id nor key: the same for the same line."""
+        """Return the entry with an id if it has neither id nor key: the same for the same line."""
         if self.id is not None or self.key is not None:
             return self
-        identifier = uuid5(NAMESPACE, self.type.encode() + to_json(self.told()))
+        identifier = uuid5(NAMESPACE, self.type.encode() + to_json(self.stated()))
         return self.model_copy(update={"id": identifier})
 
 
@@ -115,7 +115,7 @@ class ServiceEntry(Entry):
 
 
 class EnvironmentEntry(Entry):
-    """An environment; what it is for is told by its name unless it is said."""
+    """An environment; without a tier, its name decides."""
 
     KEY = ("name",)
     INCIDENTAL = frozenset({"type", "id", "created_at"})
@@ -197,7 +197,7 @@ class DeclarationEntry(Entry):
 
 
 class EventEntry(Entry):
-    """An event as it is stored; what it told of deployments has lines of its own."""
+    """An event as it is stored; its statements have lines of their own."""
 
     KEY = ("source", "delivery_id")
 
@@ -213,7 +213,7 @@ class EventEntry(Entry):
 
 
 class StatementEntry(Entry):
-    """What an event or a report said of a deployment; both must be known before."""
+    """A statement about a deployment; the deployment and the event have earlier lines."""
 
     KEY = ("id",)
 
@@ -233,7 +233,7 @@ class StatementEntry(Entry):
 
 
 class IncidentStatementEntry(Entry):
-    """What an event, a report or a correction said of an incident; the event must be known."""
+    """A statement about an incident; the event has an earlier line."""
 
     KEY = ("id",)
 
@@ -248,7 +248,7 @@ class IncidentStatementEntry(Entry):
     said: dict[str, Any]
 
 
-# In an order in which all that a line refers to came before it.
+# In this order a line refers to earlier ones only.
 ENTRIES: dict[str, type[Entry]] = {
     "service": ServiceEntry,
     "environment": EnvironmentEntry,

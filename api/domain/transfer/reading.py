@@ -15,7 +15,7 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 BATCH = 500
 MAX_FAULTS = 20
 
-# Is told how many bytes were read since it was told last.
+# Called with the number of bytes read since the last call.
 Progress = Callable[[int], object]
 
 
@@ -71,7 +71,7 @@ class Reader:
         self.header: Header | None = None
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the entries in batches of one type, in which nothing is there twice."""
+        """Yield the entries in batches of one type, in which no entry is duplicated."""
         batch: Batch = []
         marks: set[tuple[object, ...]] = set()
         for line, entry in self._entries():

@@ -76,7 +76,7 @@ class Seen:
                 "UPDATE seen SET said = ? WHERE mark = ?", (json.dumps(known | missing), mark)
             )
             return
-        different = [name for name in entry.told() if known[name] != said[name]]
+        different = [name for name in entry.stated() if known[name] != said[name]]
         if different:
             raise LineError(f"line {line} has another {', '.join(different)}")
 
