@@ -6,7 +6,7 @@ each further one is a statement, and `statements` computes the deployment from a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,13 +19,9 @@ from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import kinds, nearby, settling
 from api.domain.deployments.model import Kind, NewDeployment
-from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
 from api.domain.kit.types import united
 from api.tables import deployments
-
-# Two reports of one deployment must agree on these.
-IDENTITY = ("service", "environment", "version", "image_digest", "commit", "config_revision")
 
 
 class Identity(NamedTuple):
@@ -129,15 +125,3 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[U
         .returning(deployments.c.id)
     )
     return set(connection.execute(statement, rows).scalars())
-
-
-def check_identity(
-    known: Mapping[str, Any], stated: Mapping[str, Any], names: Sequence[str] = IDENTITY
-) -> None:
-    """Raise ConflictError if two reports of one deployment contradict each other."""
-    for name in names:
-        if stated.get(name) is not None and known[name] not in (None, stated[name]):
-            raise ConflictError(
-                f"The deployment {known['external_id']} of {known['source']} is known with another"
-                f" {name.removesuffix('_id')}."
-            )

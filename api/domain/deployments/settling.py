@@ -23,6 +23,7 @@ from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import following
 from api.tables import deployments, evidence, incidents
 
+# Two reports of one deployment must agree on these, and on its service and environment.
 IDENTITY = ("version", "image_digest", "commit", "config_revision")
 # The id of the deployment that each statement is part of, by its own.
 Homes = dict[UUID, UUID]

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, select
 
 from api.domain import cells
 from api.domain.deployments import kinds
-from api.domain.deployments.reports import IDENTITY, check_identity
-from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
+from api.domain.transfer import identity
+from api.domain.transfer.identity import IDENTITY
 from api.domain.transfer.inserting import insert_all
 from api.domain.transfer.lines import DeploymentEntry, Entry, IncidentEntry
 from api.domain.transfer.reading import Batch, LineError, Progress, Reader
@@ -113,10 +113,7 @@ def _adds_to(row: Row | None, entry: Entry) -> bool:
     if row is None:
         return True
     if isinstance(entry, DeploymentEntry) and entry.merges:
-        try:
-            check_identity(row, entry.model_dump(include=set(IDENTITY)))
-        except ConflictError as error:
-            raise LineError(str(error)) from error
+        identity.check(row, entry.model_dump(include=set(IDENTITY)))
         return bool(entry.differs_from(row))
     different = entry.differs_from(row)
     if different:

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from pydantic_core import to_json
 
-from api.domain.deployments.reports import IDENTITY, check_identity
-from api.domain.kit.errors import ConflictError
+from api.domain.transfer import identity
+from api.domain.transfer.identity import IDENTITY
 from api.domain.transfer.lines import DeploymentEntry, Entry
 from api.domain.transfer.reading import LineError
 
@@ -68,8 +68,8 @@ class Seen:
     ) -> None:
         if isinstance(entry, DeploymentEntry) and entry.merges:
             try:
-                check_identity(known, said)
-            except ConflictError as error:
+                identity.check(known, said)
+            except LineError as error:
                 raise LineError(f"does not agree with line {line}: {error}") from error
             missing = {name: said[name] for name in IDENTITY if known[name] is None}
             self._connection.execute(
