@@ -77,7 +77,7 @@ LACKING = (
     ("promote", "say FROM= and TO="),
     ("propose", "say FROM= and TO="),
     ("prepare-release", "say VERSION="),
-    ("declare", "no ledger to tell"),
+    ("declare", "no ledger: use --ledger URL"),
     ("deliver TAG=v1.2.3", "expected one changed file, in a release/ folder"),
     ("pin ENV=dev TAG=1.2.3 DIGEST=latest", "latest"),
 )
