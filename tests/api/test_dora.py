@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -156,6 +157,29 @@ def test_what_ran_is_blamed_for_a_rollback_not_what_came_after_its_target() -> N
     history = [deployment(number, f"v{number}", number) for number in (1, 2, 3)]
 
     assert blamed(*history, deployment(4, "v1", 4, kind=Kind.ROLLBACK)) == {3: 4}
+
+
+def instant(number: int, version: str, finished: float, **more: Any) -> Deployment:
+    """Return a deployment that is reported without a start: it takes no time."""
+    return deployment(number, version, finished, started_at=hour(finished), **more)
+
+
+@pytest.mark.parametrize("back_at", [2, 3])
+def test_a_rollback_without_a_duration_blames_what_ran_before_it(back_at: float) -> None:
+    history = [instant(1, "v1", 1), instant(2, "v2", 2)]
+    back = instant(3, "v1", back_at, kind=Kind.ROLLBACK)
+
+    assert blamed(*history, back) == {2: 3}
+    recovery = failures.recover(history[1], [], timelines.by_place([*history, back])[PROD])
+    assert recovery is not None
+    assert (recovery.by_deployment, recovery.seconds) == (back.id, (back_at - 2) * 3600)
+
+
+def test_what_finishes_when_a_rollback_starts_was_live() -> None:
+    history = [deployment(1, "v1", 1), deployment(2, "v2", 2)]
+    back = deployment(3, "v1", 3, kind=Kind.ROLLBACK, started_at=hour(2))
+
+    assert blamed(*history, back) == {2: 3}
 
 
 def test_going_back_to_what_runs_after_a_failure_blames_nothing_that_succeeded() -> None:

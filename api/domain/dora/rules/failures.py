@@ -68,8 +68,8 @@ def rolled_back(timelines: Mapping[Place, Timeline]) -> dict[UUID, Deployment]:
     found: dict[UUID, Deployment] = {}
     for timeline in timelines.values():
         for rollback in timeline.rollbacks:
-            live = timeline.latest_success(rollback.started_at)
-            if live is not None and live is not rollback and _leaves(timeline, live, rollback):
+            live = timeline.live_before(rollback)
+            if live is not None and _leaves(timeline, live, rollback):
                 found.setdefault(live.id, rollback)
     return found
 
@@ -85,7 +85,7 @@ def recover(
     controllers do so every few minutes.
     """
     since = max([failed.moment, *(first.incident.detected_at for first in attributions[:1])])
-    following = timeline.next_success(since)
+    following = timeline.next_success(failed, since)
     resolutions = [attribution.incident.resolved_at for attribution in attributions]
     resolved = max((at for at in resolutions if at is not None), default=None)
     if None in resolutions:

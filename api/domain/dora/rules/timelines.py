@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from api.domain.deployments.model import Kind
 from api.domain.dora.rules.records import Deployment, Place
@@ -15,7 +16,7 @@ class Timeline:
     """The deployments of a place that succeeded or failed, without resyncs."""
 
     def __init__(self, deployments: Iterable[Deployment]) -> None:
-        attempts = sorted(deployments, key=lambda attempt: (attempt.moment, attempt.id))
+        attempts = sorted(deployments, key=_order)
         self._attempts = _Track(attempts)
         self._successes = _Track([attempt for attempt in attempts if attempt.delivered])
         self._failures = _Track([attempt for attempt in attempts if not attempt.delivered])
@@ -27,13 +28,20 @@ class Timeline:
         """Return the last deployment that succeeded or failed up to a time, or None."""
         return self._attempts.latest(at)
 
-    def latest_success(self, at: datetime) -> Deployment | None:
-        """Return the last deployment that succeeded up to a time, which was live then, or None."""
-        return self._successes.latest(at)
+    def live_before(self, deployment: Deployment) -> Deployment | None:
+        """Return the last deployment that had succeeded when another one started, or None.
 
-    def next_success(self, after: datetime) -> Deployment | None:
-        """Return the first deployment that succeeded after a time, or None."""
-        return self._successes.next(after)
+        One that finished at the very start had succeeded. A deployment without a duration is not
+        before itself: at one instant, the order is that of the ids.
+        """
+        return self._successes.latest(deployment.started_at, before=deployment)
+
+    def next_success(self, failed: Deployment, after: datetime) -> Deployment | None:
+        """Return the first success after another deployment and after a time, or None.
+
+        At the instant in which the other one finished, the order is that of the ids.
+        """
+        return self._successes.next(after, beyond=failed)
 
     def failed_between(self, after: datetime, until: datetime) -> bool:
         """Return whether a deployment failed after a time, up to and including another."""
@@ -48,13 +56,21 @@ class _Track:
         self.deployments = deployments
         self._moments = [deployment.moment for deployment in deployments]
 
-    def latest(self, at: datetime) -> Deployment | None:
+    def latest(self, at: datetime, before: Deployment | None = None) -> Deployment | None:
         index = bisect_right(self._moments, at)
+        if before is not None:
+            index = min(index, bisect_left(self.deployments, _order(before), key=_order))
         return self.deployments[index - 1] if index else None
 
-    def next(self, after: datetime) -> Deployment | None:
+    def next(self, after: datetime, beyond: Deployment | None = None) -> Deployment | None:
         index = bisect_right(self._moments, after)
+        if beyond is not None and beyond.moment == after:
+            index = bisect_right(self.deployments, _order(beyond), key=_order)
         return self.deployments[index] if index < len(self.deployments) else None
+
+
+def _order(deployment: Deployment) -> tuple[datetime, UUID]:
+    return deployment.moment, deployment.id
 
 
 def by_place(deployments: Iterable[Deployment]) -> dict[Place, Timeline]:
