@@ -92,6 +92,7 @@ def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, 
             and_(newest.c.id.is_not(None), or_(newest.c.finished_at.is_(None), ended_later)).label(
                 "deploying"
             ),
+            newest.c.finished_at.label("last_finished_at"),
         )
         .select_from(
             _cells()
@@ -106,13 +107,18 @@ def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, 
 
 
 def state(
-    observed: Mapping[str, Any], declared: Mapping[str, Any] | None, *, deploying: bool
+    observed: Mapping[str, Any],
+    declared: Mapping[str, Any] | None,
+    *,
+    deploying: bool,
+    last_finished_at: datetime | None,
 ) -> SyncState:
     """Compare the running release with the declared one.
 
     A difference is PENDING while a deployment is in progress or none has finished since the
-    declaration, and DRIFTED otherwise. The state is UNKNOWN if nothing is declared, or nothing was
-    ever deployed.
+    declaration, whether it succeeded or not, and DRIFTED otherwise. The state is UNKNOWN if nothing
+    is declared, or nothing has ever succeeded. docs/api.md has a table of all combinations.
+    `last_finished_at` is the end of the deployment that started last, if it has ended.
     """
     if declared is None:
         return SyncState.UNKNOWN
@@ -122,7 +128,8 @@ def state(
         return SyncState.UNKNOWN
     if _agree(observed, declared):
         return SyncState.IN_SYNC
-    return SyncState.PENDING if declared["declared_at"] > observed["since"] else SyncState.DRIFTED
+    finished_at = max(observed["since"], last_finished_at or observed["since"])
+    return SyncState.PENDING if declared["declared_at"] > finished_at else SyncState.DRIFTED
 
 
 def _agree(observed: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
@@ -136,7 +143,12 @@ def _cell(row: RowMapping) -> dict[str, Any]:
     cell: dict[str, Any] = dict(row)
     declared = {name: cell.pop(f"declared_{name}") for name in _DECLARED}
     cell["declared"] = declared if declared["declared_at"] else None
-    cell["state"] = state(cell, cell["declared"], deploying=cell["deploying"])
+    cell["state"] = state(
+        cell,
+        cell["declared"],
+        deploying=cell["deploying"],
+        last_finished_at=cell.pop("last_finished_at"),
+    )
     return cell
 
 

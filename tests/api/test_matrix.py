@@ -232,3 +232,46 @@ def test_a_rollout_under_way_is_pending_until_it_has_ended(
 
     client.patch(f"/api/v1/deployments/{rollout['id']}", json={"status": "failed"})
     assert (cell(client)["deploying"], cell(client)["state"]) == (False, "in-sync")
+
+
+# Version 1 is declared at 10:00, then version 2 at 12:00. An attempt is of a version, ends at an
+# hour, and succeeded, failed, was cancelled, or is still running since then. docs/api.md has the
+# table.
+@pytest.mark.parametrize(
+    ("attempts", "state"),
+    [
+        ([], "unknown"),
+        ([("2", 13, "running")], "pending"),
+        ([("2", 13, "failed")], "unknown"),
+        ([("1", 11, "succeeded")], "pending"),
+        ([("1", 11, "succeeded"), ("2", 11.5, "failed")], "pending"),
+        ([("1", 11, "succeeded"), ("2", 13, "running")], "pending"),
+        ([("1", 11, "succeeded"), ("3", 13, "running")], "pending"),
+        ([("1", 11, "succeeded"), ("2", 13, "failed")], "drifted"),
+        ([("1", 11, "succeeded"), ("2", 13, "cancelled")], "drifted"),
+        ([("1", 11, "succeeded"), ("3", 13, "failed")], "drifted"),
+        ([("1", 11, "succeeded"), ("2", 13, "failed"), ("2", 14, "running")], "pending"),
+        ([("1", 11, "succeeded"), ("2", 13, "failed"), ("2", 14, "succeeded")], "in-sync"),
+        ([("1", 13, "succeeded")], "drifted"),
+        ([("3", 13, "succeeded")], "drifted"),
+        ([("3", 13, "succeeded"), ("2", 14, "running")], "pending"),
+        ([("2", 11, "succeeded")], "in-sync"),
+        ([("2", 13, "succeeded")], "in-sync"),
+        ([("2", 13, "succeeded"), ("3", 14, "failed")], "in-sync"),
+        ([("2", 13, "succeeded"), ("3", 14, "running")], "pending"),
+        ([("2", 13, "succeeded"), ("3", 14, "succeeded")], "drifted"),
+    ],
+)
+def test_the_state_follows_from_the_attempts_since_the_declaration(
+    client: FlaskClient, record: Record, attempts: list[tuple[str, float, str]], state: str
+) -> None:
+    declare(client, "2026-03-01T10:00:00Z", version="1")
+    declare(client, "2026-03-01T12:00:00Z", version="2")
+    for version, hour, status in attempts:
+        moment = (datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hour)).isoformat()
+        times = {"started_at": moment}
+        if status != "running":
+            times["finished_at"] = moment
+        record(version=version, status=status, **times)
+
+    assert cell(client)["state"] == state
