@@ -19,6 +19,7 @@ from api.domain.dora.query import Query
 from api.domain.dora.rules.explanations import Explanation, Explanations
 from api.domain.dora.rules.periods import Window
 from api.domain.kit.cursor import CursorError, Position
+from api.domain.kit.errors import InvalidValueError
 from api.http.problems import InvalidParameterError
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
@@ -57,7 +58,7 @@ def get_metrics(query: Query) -> Metrics:
     Each has its numerator and denominator, or a count, and the number of exclusions by reason. A
     ratio is null if its denominator is 0. docs/metrics.md has the definitions.
     """
-    with _turn(), database().read() as connection:
+    with _turn(), database().read() as connection, _known_names():
         return report.measure(connection, query)
 
 
@@ -77,7 +78,7 @@ def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict
     if position is not None:
         *after, since, until = position
         same_window = _during(query, since, until)
-    with _turn(), database().read() as connection:
+    with _turn(), database().read() as connection, _known_names():
         found = report.explanations(connection, same_window, query.limit + 1, after)
 
     def position_of(item: Explanation) -> Position:
@@ -100,6 +101,14 @@ def _turn() -> Iterator[None]:
         yield
     finally:
         TURN.release()
+
+
+@contextmanager
+def _known_names() -> Iterator[None]:
+    try:
+        yield
+    except InvalidValueError as error:
+        raise InvalidParameterError(error.pointer, error.detail) from error
 
 
 def _during(query: Query, since: Any, until: Any) -> Query:

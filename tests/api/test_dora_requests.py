@@ -64,11 +64,15 @@ def test_without_a_window_it_is_the_last_90_days(sqlite_client: FlaskClient) -> 
     assert len(told["overall"]["periods"]) == 1
 
 
-def test_who_is_asked_for_and_unknown_has_nothing(sqlite_client: FlaskClient) -> None:
-    told = json_of(sqlite_client.get(f"{URL}?service=nobody&environment=nowhere"))
+@pytest.mark.parametrize("path", [URL, f"{URL}/explain"])
+@pytest.mark.parametrize("parameter", ["service", "environment"])
+def test_a_name_that_does_not_exist_is_refused(
+    sqlite_client: FlaskClient, path: str, parameter: str
+) -> None:
+    document = problem(sqlite_client.get(f"{path}?{parameter}=nobody"), 422)
 
-    assert (told["services"], told["environments"]) == ([], [])
-    assert told["overall"]["periods"][0]["deployment_frequency"]["numerator"] == 0
+    detail = f"there is no {parameter} nobody"
+    assert document["errors"] == [{"parameter": parameter, "detail": detail}]
 
 
 def test_the_cursor_keeps_the_window_of_the_first_page(client: FlaskClient) -> None:

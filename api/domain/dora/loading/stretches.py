@@ -37,6 +37,7 @@ from api.domain.dora.query import Query
 from api.domain.dora.rules.periods import EARLIEST, Window
 from api.domain.dora.rules.records import Place
 from api.domain.incidents.model import INFERENCE_WINDOW
+from api.domain.kit.errors import InvalidValueError
 from api.tables import UtcDateTime, deployments, environments, incidents, services
 
 # The number of cells in one statement, with four values each.
@@ -76,7 +77,11 @@ class Stretch(NamedTuple):
 
 
 def scope(connection: Connection, query: Query) -> Scope:
-    """Return the services and environments of a query; those that do not exist are left out."""
+    """Return the services and environments of a query.
+
+    Raises InvalidValueError, with the name of the parameter, if there is no such service or
+    environment: a misspelt name must not look like a perfect score.
+    """
     chosen = select(environments.c.id, environments.c.name).order_by(environments.c.name)
     if query.environment is None:
         chosen = chosen.where(environments.c.tier == Tier.PRODUCTION)
@@ -86,9 +91,14 @@ def scope(connection: Connection, query: Query) -> Scope:
     if query.service is not None:
         named = named.where(services.c.name == query.service)
     found = {row.id: row.name for row in connection.execute(named)}
+    places = {row.id: row.name for row in connection.execute(chosen)}
+    if query.service is not None and not found:
+        raise InvalidValueError("service", f"there is no service {query.service}")
+    if query.environment is not None and not places:
+        raise InvalidValueError("environment", f"there is no environment {query.environment}")
     return Scope(
         services=found,
-        environments={row.id: row.name for row in connection.execute(chosen)},
+        environments=places,
         one_service=next(iter(found), None) if query.service is not None else None,
     )
 
