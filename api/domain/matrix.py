@@ -25,6 +25,7 @@ from sqlalchemy import (
 from api.domain.declarations.model import CONTENT
 from api.domain.declarations.store import latest, not_withdrawn
 from api.domain.deployments.model import Status
+from api.domain.kit import versions
 from api.domain.kit.sql import ByteOrder
 from api.tables import declarations, deployments, environments, services
 
@@ -136,7 +137,7 @@ def _agree(observed: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
     """Return whether two releases are the same: by digest if both have one, else by version."""
     if observed["image_digest"] and declared["image_digest"]:
         return bool(observed["image_digest"] == declared["image_digest"])
-    return bool(observed["version"] == declared["version"])
+    return versions.same(observed["version"], declared["version"])
 
 
 def _cell(row: RowMapping) -> dict[str, Any]:

@@ -55,6 +55,12 @@ def decided(*history: str, outages: tuple[kinds.Outage, ...] = ()) -> list[str]:
         (["1", "2", "1", "2"], "rollback"),
         # Back from what failed, though the version never stopped being the last success.
         (["1", "2!", "1"], "rollback"),
+        # The second try of a rollback that failed is one, too.
+        (["1", "2", "1!"], "rollback"),
+        (["1", "2", "1!", "1"], "rollback"),
+        # A tag of git and the tag of its image are one version.
+        (["v1", "1"], "resync"),
+        (["v1", "2", "1"], "rollback"),
         # What failed is tried again: that is no resync, and nothing is rolled back.
         (["1", "2!", "2"], "rollout"),
         (["1!", "1"], "rollout"),

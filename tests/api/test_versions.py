@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.domain.changes import versions
+from api.domain.kit.versions import same, spellings
 
 # The example of semver.org, section 11, and what follows it.
 IN_ORDER = [
@@ -53,3 +54,23 @@ def test_one_that_is_no_semver_makes_all_go_by_their_changes() -> None:
     order = versions.ordering({"1.0.0": BEGIN + timedelta(days=1), "2.0.0": BEGIN}, ["hotfix"])
 
     assert sorted(["1.0.0", "2.0.0"], key=lambda version: order(version) or ())[0] == "2.0.0"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("v1.2.3", "1.2.3", True),
+        ("v5", "5", True),
+        ("1.2.3", "1.2.3", True),
+        ("1.2.3", "1.2.4", False),
+        ("vision", "ision", False),
+        (None, None, True),
+        (None, "1", False),
+    ],
+)
+def test_a_leading_v_before_a_number_does_not_matter(
+    one: str | None, other: str | None, is_same: bool
+) -> None:
+    assert same(one, other) is is_same
+    if one and other:
+        assert (other in spellings(one)) is is_same

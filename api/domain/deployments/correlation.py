@@ -2,8 +2,9 @@
 
 The rule: two witnesses of different sources, in the same service and environment, whose spans from
 start to end come within `WINDOW` of each other, and who name the same image digest, version or
-commit (a commit may be abbreviated to 7 digits, and a version may be one). Of several that fit,
-those whose ends are closest go together; two deployments of one source are never one.
+commit. A commit may be abbreviated to 7 digits, a version may be or contain one, and a leading `v`
+of a version does not matter. Of several that fit, those whose ends are closest go together; two
+deployments of one source are never one.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from datetime import timedelta
 from itertools import combinations
 
 from api.domain.deployments.statements import Statement, Witness
+from api.domain.kit.versions import canonical
 
 WINDOW = timedelta(minutes=15)
 # A deployment may wait for an approval; what began longer before another one is not looked at.
 LONGEST = timedelta(hours=24)
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
+# What separates the parts of a tag such as `main-9fceb02-1700000000`.
+SEPARATOR = re.compile(r"[-_.+]")
 
 
 def groups(found: Sequence[Witness]) -> list[list[Witness]]:
@@ -51,7 +55,7 @@ def same_rollout(one: Witness, other: Witness) -> bool:
 
 def _named_alike(one: Witness, other: Witness) -> bool:
     here, there = one.statements, other.statements
-    if _said(here, "version") & _said(there, "version"):
+    if _versions(here) & _versions(there):
         return True
     if _said(here, "image_digest") & _said(there, "image_digest"):
         return True
@@ -66,9 +70,18 @@ def _said(statements: Iterable[Statement], name: str) -> set[str]:
     return {each.said[name] for each in statements if each.said.get(name)}
 
 
+def _versions(statements: Sequence[Statement]) -> set[str]:
+    return set(map(canonical, _said(statements, "version")))
+
+
 def _commits(statements: Sequence[Statement]) -> set[str]:
-    versions = {each for each in _said(statements, "version") if COMMIT.fullmatch(each)}
-    return _said(statements, "commit") | versions
+    """Return the commits, and those that the versions name: `9fceb02`, `sha-9fceb02`.
+
+    A part of digits only is a time or a number, not an abbreviated commit.
+    """
+    stated = _said(statements, "version")
+    parts = {part for version in stated for part in SEPARATOR.split(version) if not part.isdigit()}
+    return _said(statements, "commit") | set(filter(COMMIT.fullmatch, parts | stated))
 
 
 def _sources(group: Iterable[Witness]) -> set[str]:

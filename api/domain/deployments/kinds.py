@@ -3,10 +3,10 @@
 The definitions:
 
 - `resync`: the version, the image and the configuration that already ran, once more.
-- `rollback`: a version that ran before, though not the one deployed just before; or the same
-  version with a configuration it had before.
+- `rollback`: a version that ran before, though another one runs or was deployed just before; or the
+  same version with a configuration it had before. The second try of a failed rollback is one, too.
 - `hotfix`: neither, and begun while an incident was open there.
-- `rollout`: anything else, a second try of what failed included.
+- `rollout`: anything else, a second try of a failed rollout included.
 
 They depend on the order of starts alone, never on the order in which reports arrived, so a late
 report decides anew what followed it. What the sender states is kept.
@@ -35,6 +35,7 @@ from sqlalchemy import (
 
 from api.domain.cells import Cell
 from api.domain.deployments.model import Kind, Status
+from api.domain.kit import versions
 from api.tables import deployments, incidents
 
 ATTEMPTED = (Status.SUCCEEDED, Status.FAILED)
@@ -58,7 +59,9 @@ class Attempt(NamedTuple):
 
     def same_application(self, other: Attempt) -> bool:
         """Say whether the version is the same, and the image as far as both are known."""
-        return self.version == other.version and _agree(self.image_digest, other.image_digest)
+        return versions.same(self.version, other.version) and _agree(
+            self.image_digest, other.image_digest
+        )
 
     def same(self, other: Attempt) -> bool:
         """Say whether the configuration is the same too, as far as both are known."""
@@ -76,13 +79,13 @@ def decide(history: Iterable[Attempt], outages: Sequence[Outage]) -> Iterator[Ki
     previous: Attempt | None = None
     live: Attempt | None = None
     for attempt in history:
-        before = succeeded.get(attempt.version, {}).values()
+        before = succeeded.get(versions.canonical(attempt.version), {}).values()
         yield _kind(attempt, previous, live, before, outages)
         if attempt.status in ATTEMPTED:
             previous = attempt
         if attempt.status == Status.SUCCEEDED:
             live = attempt
-            known = succeeded.setdefault(attempt.version, {})
+            known = succeeded.setdefault(versions.canonical(attempt.version), {})
             known[attempt.image_digest, attempt.config_revision] = attempt
 
 
@@ -113,7 +116,7 @@ def _kind(
 ) -> Kind:
     if previous and live and previous.same(attempt) and live.same(attempt):
         return Kind.RESYNC
-    if previous and not previous.same_application(attempt):
+    if any(each and not each.same_application(attempt) for each in (previous, live)):
         if any(each.same_application(attempt) for each in before):
             return Kind.ROLLBACK
     elif attempt.config_revision and any(
@@ -161,7 +164,7 @@ def _relevant_past(connection: Connection, cell: Cell, attempt: Attempt) -> list
     """Return the few deployments before this one that can matter to the decision."""
     earlier = _of(cell).where(tuple_(*ORDER) < tuple_(attempt.started_at, attempt.id))
     success = deployments.c.status == Status.SUCCEEDED
-    same_version = and_(success, deployments.c.version == attempt.version)
+    same_version = and_(success, deployments.c.version.in_(versions.spellings(attempt.version)))
     conditions: list[ColumnElement[bool]] = [
         deployments.c.status.in_(ATTEMPTED),
         success,

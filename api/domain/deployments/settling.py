@@ -21,6 +21,7 @@ from api.domain.deployments.statements import (
 )
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import following
+from api.domain.kit.versions import canonical
 from api.tables import deployments, evidence, incidents
 
 # Two reports of one deployment must agree on these, and on its service and environment.
@@ -124,7 +125,8 @@ def _check(statement: Statement, known: Sequence[Statement]) -> None:
     if any((each.service_id, each.environment_id) != place for each in known):
         raise ConflictError(f"{name} in another service or environment.")
     for field in IDENTITY if statement.event_id is None else ():
-        if len({each.said.get(field) for each in (*known, statement)} - {None}) > 1:
+        values = {each.said.get(field) for each in (*known, statement)} - {None}
+        if len(set(map(canonical, values)) if field == "version" else values) > 1:
             raise ConflictError(f"{name} with another {field}.")
 
 

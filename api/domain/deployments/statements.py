@@ -16,6 +16,7 @@ from api.domain.deployments.model import NewDeployment, Status
 from api.domain.kit.ids import derived
 from api.domain.kit.times import parse_instant
 from api.domain.kit.types import united
+from api.domain.kit.versions import canonical
 
 RANK = [Status.PENDING, Status.RUNNING, Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
 # Which source decides where several contradict each other: first any that reports by the API, then
@@ -198,8 +199,13 @@ def conflicts(group: Sequence[Witness]) -> list[str]:
     return [
         name
         for name in ("version", "image_digest", "commit", "config_revision", "status")
-        if len({each.stated[name] for each in group} - {None}) > 1
+        if len(_distinct(name, group)) > 1
     ]
+
+
+def _distinct(name: str, group: Iterable[Witness]) -> set[Any]:
+    values = {each.stated[name] for each in group} - {None}
+    return set(map(canonical, values)) if name == "version" else values
 
 
 def _newest(statement: Statement) -> tuple[int, tuple[str, int, int], bytes]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from api.domain.dora.rules.records import Deployment, Incident, Place
 from api.domain.dora.rules.timelines import Timeline
 from api.domain.incidents.model import INFERENCE_WINDOW
+from api.domain.kit import versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ def _leaves(timeline: Timeline, live: Deployment, rollback: Deployment) -> bool:
     A rollback to the live release, after another deployment failed to replace it, does not: that
     failure is counted already, even if the rollback has a different configuration revision.
     """
-    if live.version != rollback.version or _differ(live.image_digest, rollback.image_digest):
+    if not versions.same(live.version, rollback.version) or _differ(
+        live.image_digest, rollback.image_digest
+    ):
         return True
     return _differ(live.config_revision, rollback.config_revision) and not timeline.failed_between(
         live.moment, rollback.started_at

@@ -11,6 +11,7 @@ from uuid import UUID
 from api.domain.changes.versions import KnownVersion, Precedence, ordering
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.records import Deployment, History
+from api.domain.kit.versions import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _of_service(
     precedence = ordering({version: changes.latest for version, changes in known.items()})
     ordered = sorted((precedence(version) or (), version) for version in known)
     order = [key for key, _ in ordered]
-    succeeded = set(before)
+    succeeded = set(map(canonical, before))
     high_water: Precedence | None = max(filter(None, map(precedence, before)), default=None)
     for deployment in sorted(successes, key=lambda success: (success.moment, success.id)):
         version, key = deployment.version, precedence(deployment.version)
@@ -73,9 +74,9 @@ def _of_service(
                 earlier_changes=0
                 if high_water
                 else sum(known[older].changes for _, older in ordered[:exact]),
-                new_version=version not in succeeded,
+                new_version=canonical(version) not in succeeded,
                 changes_known=exact < end,
             ),
         )
-        succeeded.add(version)
+        succeeded.add(canonical(version))
         high_water = max(filter(None, (high_water, key)), default=None)
