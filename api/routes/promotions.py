@@ -65,6 +65,7 @@ class PromotionBlocker(BaseModel):
         "deployment_running",
         "incident_open",
         "replaced_before",
+        "downgrade",
     ]
     detail: Annotated[str, Field(examples=["checkout 1.5.0 failed in staging."])]
     deployment_id: UUID | None

@@ -23,7 +23,13 @@ from gitops.repository import Repository
 from gitops.revision import Clone
 
 # What a ledger may have against a promotion, as its API names it.
-BLOCKERS = ("deployment_failed", "deployment_running", "incident_open", "replaced_before")
+BLOCKERS = (
+    "deployment_failed",
+    "deployment_running",
+    "incident_open",
+    "replaced_before",
+    "downgrade",
+)
 
 
 @click.command(short_help="Promote one digest to the next environment, if it may go on.")

@@ -152,9 +152,9 @@ def test_a_failure_after_it_is_in_the_way(client: FlaskClient, record: Record) -
 @pytest.mark.usefixtures("history")
 @pytest.mark.parametrize(
     ("environment", "resolved", "expected"),
-    [("dev", False, ["incident_open"]), ("dev", True, []), ("prod", False, [])],
+    [("dev", False, ["incident_open"]), ("dev", True, []), ("prod", False, ["incident_open"])],
 )
-def test_an_open_incident_upstream_is_in_the_way(
+def test_an_open_incident_in_either_environment_blocks(
     client: FlaskClient,
     database: Database,
     environment: str,
@@ -210,6 +210,41 @@ def test_another_build_of_the_same_version_is_not_what_was_rolled_back(
 
     (item,) = pending(client)
     assert (item["version"], reasons(item)) == ("1.2.0", [])
+
+
+@pytest.mark.usefixtures("history")
+def test_a_release_that_failed_downstream_is_blocked_until_another_try_succeeds(
+    client: FlaskClient, record: Record
+) -> None:
+    failed = record(
+        version="v1.2.0", image_digest=DIGEST, environment="prod", status="failed", **at(3)
+    )
+
+    (item,) = pending(client)
+    assert [(each["reason"], each["deployment_id"]) for each in item["blockers"]] == [
+        ("deployment_failed", failed["id"])
+    ]
+    record(version="1.2.0", image_digest=DIGEST, environment="prod", **at(4))
+    assert pending(client) == []
+
+
+def test_an_older_version_is_a_downgrade(client: FlaskClient, record: Record) -> None:
+    record(version="1.9.0", image_digest=DIGEST, **at(1))
+    newer = record(version="v1.10.0", image_digest=DIGEST[:-1] + "0", environment="prod", **at(2))
+
+    (item,) = pending(client)
+    assert [(each["reason"], each["deployment_id"]) for each in item["blockers"]] == [
+        ("downgrade", newer["id"])
+    ]
+
+
+def test_a_tag_of_git_and_a_tag_of_an_image_are_one_version(
+    client: FlaskClient, record: Record
+) -> None:
+    record(version="v1.2.3", **at(1))
+    record(version="1.2.3", environment="prod", **at(2))
+
+    assert pending(client) == []
 
 
 def test_without_a_digest_it_is_blocked(client: FlaskClient, record: Record) -> None:

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, func, literal, or_, select
 
+from api.domain.changes.versions import precedence
 from api.domain.deployments.model import Kind, Status
 from api.tables import deployments, incidents
 
@@ -23,6 +24,7 @@ class Candidate:
     upstream_id: UUID
     downstream: dict[str, Any] | None
     downstream_id: UUID
+    downstream_name: str
 
 
 class Blocker(NamedTuple):
@@ -47,7 +49,9 @@ class Facts:
     running_downstream: Newest
     # The last deployment of the same version downstream: it was replaced since.
     replaced_downstream: Newest
-    open_incidents_upstream: list[RowMapping]
+    # The last attempt of the same version downstream, well or badly.
+    last_attempt_downstream: Newest
+    open_incidents: list[RowMapping]
 
     def waiting_since(self, candidate: Candidate) -> datetime:
         """Return when the version arrived upstream."""
@@ -65,10 +69,22 @@ class Facts:
         if last["status"] == Status.FAILED:
             detail = f"{name} {last['version']} failed in {place}."
             yield Blocker("deployment_failed", detail, last["id"])
-        for incident in self.open_incidents_upstream:
-            if incident["service_id"] == candidate.id:
-                detail = f"{place}: {incident['title']}"
+        tried = self.last_attempt_downstream.get(candidate.id)
+        if tried and tried["status"] == Status.FAILED:
+            detail = f"{name} {tried['version']} failed in {candidate.downstream_name}."
+            yield Blocker("deployment_failed", detail, tried["id"])
+        names = {candidate.upstream_id: place, candidate.downstream_id: candidate.downstream_name}
+        for incident in self.open_incidents:
+            if incident["service_id"] == candidate.id and incident["environment_id"] in names:
+                detail = f"{names[incident['environment_id']]}: {incident['title']}"
                 yield Blocker("incident_open", detail, None, incident["id"])
+        if there := candidate.downstream:
+            old, new = precedence(there["version"]), precedence(here["version"])
+            if old and new and new < old:
+                detail = (
+                    f"{name} {here['version']} is older than {there['version']}, which it replaces."
+                )
+                yield Blocker("downgrade", detail, there["deployment_id"])
         if row := self.running_downstream.get(candidate.id):
             detail = f"{name} {row['version']} is being deployed."
             yield Blocker("deployment_running", detail, row["id"])
@@ -90,7 +106,7 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
                 each.c.environment_id == here.c.environment_id,
                 each.c.status == Status.SUCCEEDED,
                 each.c.kind != Kind.RESYNC,
-                each.c.version == here.c.version,
+                same_version(each, here),
             ]
         ),
         last_attempt_upstream=newest(
@@ -109,12 +125,25 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
             lambda each, here: [
                 each.c.environment_id == downstream_id,
                 each.c.status == Status.SUCCEEDED,
-                each.c.version == here.c.version,
+                same_version(each, here),
                 or_(here.c.image_digest.is_(None), each.c.image_digest == here.c.image_digest),
             ]
         ),
-        open_incidents_upstream=_open_incidents(connection, candidates),
+        last_attempt_downstream=newest(
+            lambda each, here: [
+                each.c.environment_id == downstream_id,
+                each.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
+                same_version(each, here),
+            ]
+        ),
+        open_incidents=_open_incidents(connection, candidates),
     )
+
+
+def same_version(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Return the condition that two rows have one version, with or without a leading `v`."""
+    plain = func.ltrim(other.c.version, "v")
+    return one.c.version.in_([other.c.version, plain, literal("v") + plain])
 
 
 def _newest(
@@ -145,10 +174,18 @@ def _newest(
 
 def _open_incidents(connection: Connection, candidates: Sequence[Candidate]) -> list[RowMapping]:
     statement = (
-        select(incidents.c.id, incidents.c.service_id, incidents.c.title)
+        select(
+            incidents.c.id, incidents.c.service_id, incidents.c.environment_id, incidents.c.title
+        )
         .where(
             incidents.c.service_id.in_([candidate.id for candidate in candidates]),
-            incidents.c.environment_id.in_({candidate.upstream_id for candidate in candidates}),
+            incidents.c.environment_id.in_(
+                {
+                    environment
+                    for candidate in candidates
+                    for environment in (candidate.upstream_id, candidate.downstream_id)
+                }
+            ),
             incidents.c.resolved_at.is_(None),
         )
         .order_by(incidents.c.detected_at, incidents.c.id)

@@ -14,6 +14,7 @@ from api.domain.declarations.model import SOURCE
 from api.domain.declarations.store import declared_for
 from api.domain.kit.sql import ByteOrder
 from api.domain.kit.times import this_minute
+from api.domain.kit.versions import same
 from api.domain.promotions.blockers import Candidate, Facts, facts
 from api.tables import changes, environments, services
 
@@ -64,7 +65,7 @@ def _waiting(
     for identifier, name in known:
         here, there = cells[upstream][name], cells[downstream].get(name)
         if there is None or _differs(here, there):
-            yield Candidate(identifier, here, ids[upstream], there, ids[downstream])
+            yield Candidate(identifier, here, ids[upstream], there, ids[downstream], downstream)
 
 
 def _item(candidate: Candidate, known: Facts) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def _place(declared: dict[str, Any] | None) -> dict[str, str] | None:
 
 def _differs(here: dict[str, Any], there: dict[str, Any]) -> bool:
     digests = {here["image_digest"], there["image_digest"]} - {None}
-    return bool(here["version"] != there["version"] or len(digests) > 1)
+    return bool(not same(here["version"], there["version"]) or len(digests) > 1)
 
 
 def _ids(names: Any) -> Select[Any]:
