@@ -125,7 +125,7 @@ def _check(statement: Statement, known: Sequence[Statement]) -> None:
     if any((each.service_id, each.environment_id) != place for each in known):
         raise ConflictError(f"{name} in another service or environment.")
     for field in IDENTITY if statement.event_id is None else ():
-        values = {each.said.get(field) for each in (*known, statement)} - {None}
+        values = {value for each in (*known, statement) if (value := each.said.get(field))}
         if len(set(map(canonical, values)) if field == "version" else values) > 1:
             raise ConflictError(f"{name} with another {field}.")
 

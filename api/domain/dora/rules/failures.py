@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from api.domain.deployments.model import Status
 from api.domain.dora.rules.records import Deployment, Incident, Place
 from api.domain.dora.rules.timelines import Timeline
 from api.domain.incidents.model import INFERENCE_WINDOW
@@ -90,6 +91,9 @@ def recover(
     resolutions = [attribution.incident.resolved_at for attribution in attributions]
     resolved = max((at for at in resolutions if at is not None), default=None)
     if None in resolutions:
+        resolved = None
+    # An incident that ended before the deployment failed did not end that failure.
+    if resolved is not None and failed.status == Status.FAILED and resolved < failed.moment:
         resolved = None
     if following is not None and (resolved is None or following.moment <= resolved):
         return Recovery(following.moment, _seconds(failed, following.moment), following.id)
