@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from api.domain.events.adapter import NotOursError, UnmappedError
-from api.domain.events.adapters.argocd.sync import Sync
+from api.domain.events.adapters.argocd.sync import Phase, Sync
 from api.domain.events.rules import LeftOutError, Mapper, Names
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -40,7 +40,9 @@ def deployed(sync: Sync, mapper: Mapper, *, final: bool) -> list[tuple[Names, Im
     what is still unclear. Raises NotOursError while it is unclear, UnmappedError if only a rule can
     settle it, and LeftOutError if the rules leave out every image.
     """
-    running = sync.running_images if sync.phase.ended else ()
+    if sync.phase.failed and sync.running_images and not sync.applied_images:
+        raise NotOursError("It is not known which images the failed sync has applied.")
+    running = sync.running_images if sync.phase is Phase.SUCCEEDED else ()
     if not sync.applied_images and not running:
         if sync.partial:
             raise NotOursError("Only some resources were synced, and none of them has an image.")

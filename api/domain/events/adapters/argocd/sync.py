@@ -23,6 +23,11 @@ class Phase(StrEnum):
         """Return whether the sync has ended, retries included."""
         return self not in (Phase.RUNNING, Phase.TERMINATING)
 
+    @property
+    def failed(self) -> bool:
+        """Return whether the sync has ended, and not as it should."""
+        return self in (Phase.FAILED, Phase.ERROR)
+
 
 @dataclass(frozen=True)
 class Sync:
