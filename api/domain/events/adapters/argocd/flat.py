@@ -57,7 +57,6 @@ def _application(body: Mapping[str, Any]) -> dict[str, Any]:
         )
     if phase in (Phase.RUNNING, Phase.TERMINATING):
         finished_at = None
-    images = field("images") or []
     initiated_by = {
         "username": field("user"),
         "automated": str(field("automated")).lower() == "true",
@@ -67,7 +66,7 @@ def _application(body: Mapping[str, Any]) -> dict[str, Any]:
         "spec": {"destination": {"namespace": field("namespace")}},
         "status": {
             "health": {"status": field("health")},
-            "summary": {"images": images if isinstance(images, list) else images.split()},
+            "summary": {"images": _images(field("images"))},
             "operationState": {
                 "phase": phase,
                 "startedAt": field("started"),
@@ -77,6 +76,17 @@ def _application(body: Mapping[str, Any]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _images(value: Any) -> Any:
+    """Return the images in a list, or in a text as Go prints one: `[a:1 b:2]`, or with commas."""
+    if not isinstance(value, str):
+        return value or []
+    return [
+        image.strip("\"'")
+        for image in re.split(r"[\s,]+", value.strip().removeprefix("[").removesuffix("]"))
+        if image.strip("\"'")
+    ]
 
 
 def _flattened(body: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
