@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -22,6 +22,9 @@ RANK = [Status.PENDING, Status.RUNNING, Status.SUCCEEDED, Status.CANCELLED, Stat
 # Which source decides where several contradict each other: first any that reports by the API, then
 # those that see the cluster, then those that start the rollout.
 PRECEDENCE = ("argocd", "flux", "cloudevents", "github")
+# These go on telling how healthy a deployment is: what they say so long after it was first settled
+# is about an incident.
+WATCHED = {"argocd": timedelta(hours=1)}
 # Of several reports of one source, the first that states one of these decides.
 FIRST = ("actor", "kind")
 PLAIN = ("version", "image_digest", "commit", "config_revision", "actor", "links")
@@ -125,7 +128,9 @@ class Witness:
         self.key = self.statements[0].key
         self.id = min(each.id for each in self.statements)
         self.started_at = min(each.started_at for each in self.statements)
-        self.ended_at = max(each.ended_at for each in self.statements)
+        # What came too late to tell of its status.
+        self.late = _late(self.statements)
+        self.ended_at = max(each.ended_at for each in self.statements if each.id not in self.late)
 
     @property
     def rank(self) -> tuple[int, tuple[str, str]]:
@@ -146,7 +151,7 @@ class Witness:
         stated |= {
             name: _first(each.said.get(name) for each in [*reports, *plain]) for name in FIRST
         }
-        decisive = max(plain, key=_decisive)
+        decisive = max((each for each in plain if each.id not in self.late), key=_decisive)
         return stated | {
             "status": decisive.said["status"],
             "finished_at": decisive.said["finished_at"],
@@ -206,6 +211,16 @@ def conflicts(group: Sequence[Witness]) -> list[str]:
 def _distinct(name: str, group: Iterable[Witness]) -> set[Any]:
     values = {each.stated[name] for each in group} - {None}
     return set(map(canonical, values)) if name == "version" else values
+
+
+def _late(statements: Sequence[Statement]) -> set[UUID]:
+    """Return the ids of a witness's statements that came when its deployment was long settled."""
+    watched = WATCHED.get(statements[0].source)
+    if watched is None:
+        return set()
+    final = [each for each in statements if not each.correction and each.said["finished_at"]]
+    settled_at = min((each.ended_at for each in final), default=None)
+    return {each.id for each in final if settled_at and each.ended_at > settled_at + watched}
 
 
 def _newest(statement: Statement) -> tuple[int, tuple[str, int, int], bytes]:

@@ -97,17 +97,115 @@ def test_health_from_before_the_sync_ended_is_not_looked_at() -> None:
     [
         ("2026-02-27T09:00:00Z", "2026-03-01T12:00:30Z"),  # it was healthy all the while
         ("2026-03-01T12:20:00Z", "2026-03-01T12:20:00Z"),
-        ("2026-03-03T12:00:00Z", "2026-03-01T12:00:30Z"),  # it recovered from something else
+        ("2026-03-01T14:20:00Z", "2026-03-01T14:20:00Z"),  # a canary
+        ("2026-03-09T12:00:00Z", "2026-03-01T12:00:30Z"),  # it recovered from something else
         (None, "2026-03-01T12:00:30Z"),
     ],
 )
-def test_a_deployment_ends_when_it_became_healthy_if_that_was_soon(
+def test_a_deployment_ends_when_it_became_healthy_if_the_sync_can_have_caused_it(
     changed_at: str | None, ended_at: str
 ) -> None:
     health = {"status": "Healthy", "lastTransitionTime": changed_at}
     ((report, _),) = meaning(argocd(status={"health": health})).deployments
 
     assert report.model_dump(mode="json")["finished_at"] == ended_at
+
+
+@pytest.mark.parametrize(
+    ("health", "status"),
+    [("Degraded", "succeeded"), ("Suspended", "succeeded"), ("Progressing", "running")],
+)
+def test_health_that_has_not_changed_since_before_the_sync_says_nothing_of_it(
+    health: str, status: str
+) -> None:
+    unchanged = {"status": health, "lastTransitionTime": "2026-03-01T11:59:59Z"}
+    ((report, _),) = meaning(argocd(status={"health": unchanged})).deployments
+
+    assert report.status == status
+
+
+def at_health(health: str, changed_at: str | None, version: str = "7") -> dict[str, Any]:
+    changed = {"status": health, "lastTransitionTime": changed_at}
+    return argocd(resource_version=version, status={"health": changed})
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(
+    ("said", "status", "ended_at"),
+    [
+        # What degrades long after it had settled is an incident; so is its recovery.
+        (
+            [
+                at_health("Healthy", "2026-03-01T12:00:40Z"),
+                at_health("Degraded", "2026-03-01T14:00:00Z"),
+                at_health("Healthy", "2026-03-01T14:10:00Z"),
+            ],
+            "succeeded",
+            "2026-03-01T12:00:40Z",
+        ),
+        # Soon after it, it is the deployment's.
+        (
+            [
+                at_health("Healthy", "2026-03-01T12:00:40Z"),
+                at_health("Degraded", "2026-03-01T12:30:00Z"),
+            ],
+            "failed",
+            "2026-03-01T12:30:00Z",
+        ),
+        # A canary is paused, and then promoted or aborted.
+        (
+            [
+                at_health("Suspended", "2026-03-01T12:00:40Z"),
+                at_health("Healthy", "2026-03-01T14:00:00Z"),
+                at_health("Degraded", "2026-03-03T14:00:00Z"),
+            ],
+            "succeeded",
+            "2026-03-01T14:00:00Z",
+        ),
+        (
+            [
+                at_health("Suspended", "2026-03-01T12:00:40Z"),
+                at_health("Degraded", "2026-03-01T14:00:00Z"),
+            ],
+            "failed",
+            "2026-03-01T14:00:00Z",
+        ),
+        # Without a time it may have degraded days later: a success holds, whatever is newer.
+        (
+            [at_health("Healthy", None, "8"), at_health("Degraded", None, "9")],
+            "succeeded",
+            "2026-03-01T12:00:30Z",
+        ),
+        ([at_health("Degraded", None)], "failed", "2026-03-01T12:00:30Z"),
+    ],
+)
+def test_a_deployment_is_what_its_health_settled_at(
+    client: FlaskClient,
+    said: list[dict[str, Any]],
+    status: str,
+    ended_at: str,
+    backwards: bool,
+) -> None:
+    for body in reversed(said) if backwards else said:
+        send(client, body)
+
+    (deployment,) = items(client, "deployments")
+    assert (deployment["status"], deployment["finished_at"]) == (status, ended_at)
+
+
+def test_what_comes_late_does_not_join_what_was_deployed_meanwhile(client: FlaskClient) -> None:
+    send(client, at_health("Healthy", "2026-03-01T12:00:40Z"))
+    deliver(
+        client,
+        github(ref="1.4.2", created_at="2026-03-01T20:00:00Z")
+        | {
+            "deployment_status": {"id": 1, "state": "success", "created_at": "2026-03-01T20:01:00Z"}
+        },
+        "a",
+    )
+    send(client, at_health("Degraded", "2026-03-01T20:30:00Z"))
+
+    assert [each["source"] for each in items(client, "deployments")] == ["github", "argocd"]
 
 
 @pytest.mark.parametrize(
@@ -198,8 +296,12 @@ def test_what_was_applied_comes_before_what_still_runs() -> None:
         (running(CHECKOUT, phase="Running"), "not_ours", "which images"),
         (running(CHECKOUT, "acme/checkout:1", health="Progressing"), "not_ours", "checkout:1.4.2"),
         (running(CHECKOUT, "acme/checkout:1"), "unmapped", "checkout:1.4.2"),
+        # What runs is what ran before a sync that has failed.
+        (running(CHECKOUT, phase="Failed"), "not_ours", "which images"),
+        (running(CHECKOUT, phase="Error"), "not_ours", "which images"),
         # Without images, it is the Application that is deployed.
         (running(), "projected", ""),
+        (running(phase="Failed"), "projected", ""),
         (running(health="Progressing"), "not_ours", "which images"),
         # What is no deployment.
         (
@@ -218,7 +320,7 @@ def test_what_was_applied_comes_before_what_still_runs() -> None:
             argocd(
                 health="Degraded",
                 status={
-                    "health": {"status": "Degraded", "lastTransitionTime": "2026-03-01T14:00:00Z"}
+                    "health": {"status": "Degraded", "lastTransitionTime": "2026-03-09T14:00:00Z"}
                 },
             ),
             "not_ours",

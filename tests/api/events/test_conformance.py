@@ -46,6 +46,27 @@ SYNCS = [
     argocd(minute=20, operation={"initiatedBy": {"username": "ada"}}),
     argocd(minute=30),
     healing(),
+    # Two days later.
+    *(
+        argocd(minute=30, status={"health": {"status": health, "lastTransitionTime": changed_at}})
+        for health, changed_at in (
+            ("Degraded", "2026-03-03T12:00:00Z"),
+            ("Healthy", "2026-03-03T12:10:00Z"),
+        )
+    ),
+    # Without the time of its health.
+    *(
+        argocd(minute=40, status={"health": {"status": health}})
+        for health in ("Healthy", "Degraded")
+    ),
+    # A canary that was aborted.
+    *(
+        argocd(minute=50, status={"health": {"status": health, "lastTransitionTime": changed_at}})
+        for health, changed_at in (
+            ("Suspended", "2026-03-01T12:50:40Z"),
+            ("Degraded", "2026-03-01T14:20:00Z"),
+        )
+    ),
     # Within a second.
     argocd(health="Degraded", minute=30, resource_version="8"),
     argocd(minute=30, resource_version="9"),

@@ -23,7 +23,7 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
     hidden = hides_whole_sync(sync)
     if hidden:
         sync = hidden_sync(sync)
-    status, finished_at = progress(sync)
+    status, finished_at, sequence = progress(sync)
     # The history does not have the images of a sync, and the running ones may be the old ones too.
     services = images.deployed(sync, mapper, final=status.terminal and not hidden)
     report = {
@@ -46,7 +46,7 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
                     "external_id": f"{sync.id}/{names.service}",
                 }
             ),
-            sync.sequence,
+            sequence,
         )
         for names, image in services
     ]

@@ -21,6 +21,12 @@ NAMES = {
     "namespace": ("namespace", "destinationnamespace", "appnamespace", "applicationnamespace"),
     "phase": ("phase", "operationphase", "operationstatephase", "operationstate", "syncphase"),
     "health": ("healthstatus", "health", "apphealth", "apphealthstatus", "applicationhealth"),
+    "healthchanged": (
+        "healthchangedat",
+        "healthlasttransitiontime",
+        "apphealthlasttransitiontime",
+        "applicationhealthlasttransitiontime",
+    ),
     "sync": ("syncstatus", "sync", "appsyncstatus", "applicationsyncstatus"),
     "started": ("startedat", "operationstartedat", "operationstatestartedat", "starttime"),
     "finished": ("finishedat", "operationfinishedat", "operationstatefinishedat", "endtime"),
@@ -65,7 +71,7 @@ def _application(body: Mapping[str, Any]) -> dict[str, Any]:
         "metadata": {"name": field("name"), "uid": field("uid"), "labels": {}},
         "spec": {"destination": {"namespace": field("namespace")}},
         "status": {
-            "health": {"status": field("health")},
+            "health": {"status": field("health"), "lastTransitionTime": field("healthchanged")},
             "summary": {"images": _images(field("images"))},
             "operationState": {
                 "phase": phase,

@@ -1,0 +1,126 @@
+"""What senders really have: each case is sent as its sender does, and adds up to what it should."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.domain.events.adapters import ADAPTERS
+from api.domain.events.signatures import sign
+from tests.api.conftest import NewApp, json_of
+from tests.api.events.payloads import SECRET
+from tests.api.events.test_inbox import items
+
+CASES = Path(__file__).parent / "cases"
+# Of each deployment, in the order of their starts: version, kind, status, and when it ended.
+EXPECTED: dict[str, list[tuple[str, str, str, str | None]]] = {
+    "01a-late-degraded-flat": [
+        ("1" * 40, "rollout", "succeeded", "2026-11-10T10:00:30Z"),
+        ("2" * 40, "rollout", "succeeded", "2026-11-20T10:00:30Z"),
+    ],
+    "02-degraded-before-the-sync": [
+        ("1.0.0", "rollout", "succeeded", "2026-11-20T10:00:40Z"),
+        ("1.1.0", "rollout", "succeeded", "2026-11-21T10:00:30Z"),
+        ("1.2.0", "rollout", "succeeded", "2026-11-22T10:00:30Z"),
+    ],
+    "03b-canary-aborted-after-90-minutes": [
+        ("1.1.0", "rollout", "failed", "2026-11-20T11:30:00Z"),
+    ],
+}
+
+
+class Case:
+    """A case: the rules of the ledger, and the requests that come to it."""
+
+    def __init__(self, name: str) -> None:
+        content = json.loads((CASES / f"{name}.json").read_text())
+        self.rules: str | None = content["rules"]
+        self.steps: list[dict[str, Any]] = content["steps"]
+
+    def send(self, client: FlaskClient, *, backwards: bool = False) -> list[TestResponse]:
+        """Send all steps, and return the answers in the order of the steps."""
+        steps = [*reversed(self.steps)] if backwards else self.steps
+        answers = [_send(client, step) for step in steps]
+        return answers[::-1] if backwards else answers
+
+
+def _send(client: FlaskClient, step: dict[str, Any]) -> TestResponse:
+    """Send a step; who signs needs no token."""
+    raw = json.dumps(step["body"]).encode()
+    headers = {"Content-Type": "application/json", **step.get("headers", {})}
+    source = step["path"].removeprefix("/api/v1/webhooks/")
+    signature = ADAPTERS[source].signature if source in ADAPTERS else None
+    if signature:
+        headers |= {signature: f"sha256={sign(SECRET, raw)}", "Authorization": ""}
+    return client.post(step["path"], data=raw, headers=headers)
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(request.param)
+
+
+@pytest.fixture
+def ledger(
+    case: Case, new_app: NewApp, tmp_path: Path, migrated_folder: Path, secret_file: Path
+) -> FlaskClient:
+    """Return a client of a ledger with the rules of the case."""
+    shutil.copytree(migrated_folder, tmp_path, dirs_exist_ok=True)
+    settings: dict[str, object] = {
+        "DATA_DIR": tmp_path,
+        "WEBHOOK_FLUX_SECRET_FILE": secret_file,
+        "WEBHOOK_GITHUB_SECRET_FILE": secret_file,
+    }
+    if case.rules is not None:
+        settings["EVENT_RULES_FILE"] = tmp_path / "rules.yaml"
+        (tmp_path / "rules.yaml").write_text(case.rules)
+    return new_app(**settings).test_client()
+
+
+def deployments(client: FlaskClient) -> list[dict[str, Any]]:
+    """Return the deployments, the one that began first at the start."""
+    return sorted(items(client, "deployments"), key=lambda each: each["started_at"])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(("case", "expected"), EXPECTED.items(), indirect=["case"])
+def test_a_case_adds_up_to_what_it_should(
+    case: Case,
+    ledger: FlaskClient,
+    expected: list[tuple[str, str, str, str | None]],
+    backwards: bool,
+) -> None:
+    assert all(answer.status_code < 300 for answer in case.send(ledger, backwards=backwards))
+
+    fields = ("version", "kind", "status", "finished_at")
+    assert [tuple(each[name] for name in fields) for each in deployments(ledger)] == expected
+
+
+@pytest.mark.parametrize("case", ["01a-late-degraded-flat"], indirect=True)
+def test_what_degrades_much_later_still_runs(case: Case, ledger: FlaskClient) -> None:
+    case.send(ledger)
+
+    (cell,) = json_of(ledger.get("/api/v1/matrix"))["cells"]
+    assert cell["version"] == "2" * 40
+
+
+@pytest.mark.parametrize("case", ["10-images-as-go-prints-them"], indirect=True)
+def test_images_as_go_prints_them(case: Case, ledger: FlaskClient) -> None:
+    case.send(ledger)
+
+    digest = "sha256:" + "4" * 64
+    told = [
+        (each["service"], each["version"], each["image_digest"]) for each in deployments(ledger)
+    ]
+    assert sorted(told, key=str) == [
+        ("redis", "7", None),
+        ("shop", "1.4.2", None),
+        ("shop", "1.4.2", None),
+        ("shop", digest.replace(":", "-"), digest),
+    ]
