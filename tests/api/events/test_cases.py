@@ -32,6 +32,10 @@ EXPECTED: dict[str, list[tuple[str, str, str, str | None]]] = {
     "03b-canary-aborted-after-90-minutes": [
         ("1.1.0", "rollout", "failed", "2026-11-20T11:30:00Z"),
     ],
+    "06-branch-like-a-tag": [
+        ("1" * 40, "rollout", "succeeded", "2026-11-20T10:01:00Z"),
+        ("2" * 40, "rollout", "succeeded", "2026-11-21T10:01:00Z"),
+    ],
 }
 
 

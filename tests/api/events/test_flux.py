@@ -75,6 +75,11 @@ def test_what_is_no_end_of_a_deployment_is_not_ours(reason: str) -> None:
         (f"1.4.2@sha256:{DIGEST}", "1.4.2"),
         (f"1.4.2/{DIGEST}", "1.4.2"),
         ("1.4.2", "1.4.2"),
+        (f"20261128@sha256:{DIGEST}", "20261128"),  # an artifact has no branches
+        (f"1.x@sha1:{COMMIT}", COMMIT),
+        (f"123-fix-login@sha1:{COMMIT}", COMMIT),
+        (f"20261128/{COMMIT}", COMMIT),
+        (f"refs/tags/20261128@sha1:{COMMIT}", "20261128"),
     ],
 )
 def test_the_version_is_the_tag_of_the_revision_or_its_commit(revision: str, version: str) -> None:

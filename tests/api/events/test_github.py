@@ -77,6 +77,12 @@ def test_what_is_not_a_deployment_says_why(
         ("refs/tags/release-9", {}, "release-9"),
         ("1.4.2", {"version": "2.0.0"}, "2.0.0"),
         ("main", "a text", COMMIT),
+        ("2026.11.28-rc.1", {}, "2026.11.28-rc.1"),
+        ("1.x", {}, COMMIT),
+        ("1.4", {}, COMMIT),
+        ("123-fix-login", {}, COMMIT),
+        ("20261128", {}, COMMIT),
+        ("refs/heads/1.4.2", {}, COMMIT),
     ],
 )
 def test_the_version_is_stated_or_the_tag_or_the_commit(

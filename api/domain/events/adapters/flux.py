@@ -25,6 +25,7 @@ from api.domain.events.adapter import (
     UnmappedError,
 )
 from api.domain.events.rules import Mapper, SourceRules, UnmappedNameError
+from api.domain.events.tags import tag_of
 from api.domain.kit.times import parse_instant
 
 REASONS = {
@@ -48,9 +49,11 @@ REASONS = {
 ANNOTATIONS = "event.toolkit.fluxcd.io/"
 # `main@sha1:…`, `main/…` (until v0.35), `1.2.0@sha256:…`, or a digest alone.
 REVISION = re.compile(
-    r"(?:(?P<name>.+?)[@/])?(?:(?:sha1:)?(?P<commit>[0-9a-f]{40})|(?:sha256:)?[0-9a-f]{64})"
+    r"(?:(?P<name>.+?)[@/])?"
+    r"(?:(?:sha1:)?(?P<commit>[0-9a-f]{40})|(?:sha256:)?(?P<digest>[0-9a-f]{64}))"
 )
-TAG = re.compile(r"refs/tags/(?P<named>.+)|v?\d.*")
+# An artifact has no branches; a tag without a number says nothing, as `latest` does not.
+ARTIFACT_TAG = re.compile(r"v?\d.*")
 # A duration as Go writes it. Less than a second counts as zero: the times are in seconds.
 TOOK = re.compile(
     r"(?:finished in|failed after) "
@@ -153,9 +156,12 @@ def _revision(metadata: dict[str, str]) -> dict[str, str | None]:
 
 def _parsed(revision: str) -> tuple[str | None, str | None]:
     match = REVISION.fullmatch(revision)
-    name = match["name"] or "" if match else revision
-    tag = TAG.fullmatch(name)
-    return (tag["named"] or name) if tag else None, match["commit"] if match else None
+    if match is None:
+        return tag_of(revision), None
+    name = match["name"] or ""
+    if match["digest"] and ARTIFACT_TAG.fullmatch(name):
+        return name, None
+    return tag_of(name), match["commit"]
 
 
 def _took(message: str) -> timedelta:

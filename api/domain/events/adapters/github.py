@@ -12,6 +12,7 @@ from typing import Any
 from api.domain.deployments.model import NewDeployment, Status
 from api.domain.events.adapter import Adapter, NotOursError, ObservedDeployment, Received
 from api.domain.events.rules import Mapper, SourceRules
+from api.domain.events.tags import tag_of
 
 STATES = {
     "pending": Status.PENDING,
@@ -61,10 +62,7 @@ def delivery_id(received: Received) -> str | None:
 
 def _fields(body: dict[str, Any]) -> dict[str, Any]:
     """Return the fields for templates: the body, and `tag` if the ref looks like one."""
-    ref = str(body["deployment"].get("ref") or "")
-    name = ref.removeprefix("refs/tags/")
-    is_tag = name != ref or name[:1].isdigit() or (name[:1] == "v" and name[1:2].isdigit())
-    return {**body, "tag": name if is_tag else None}
+    return {**body, "tag": tag_of(str(body["deployment"].get("ref") or ""))}
 
 
 def _links(status: dict[str, Any] | None) -> list[dict[str, str]]:
