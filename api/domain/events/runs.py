@@ -46,8 +46,8 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
         succeeded = first.where(KEY.contains(f" {SUCCEEDED} ", autoescape=True))
         known = connection.execute(succeeded).scalar()
     if known is not None:
-        reason = f"It repeats the deployment of this revision, reported at {_time(state, known)}."
-        return nothing(Outcome.NOT_OURS, reason)
+        # Not when: an event that comes late may be the first, and only its next one is looked at.
+        return nothing(Outcome.NOT_OURS, "It repeats the deployment of this revision.")
     identifier = f"{state.subject}/{_time(state, start or here)}"
     return meaning._replace(
         deployments=[
