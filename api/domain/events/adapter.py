@@ -7,7 +7,7 @@ An adapter knows neither HTTP nor the database, so a table of payloads tests it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from api.domain.deployments.model import NewDeployment
@@ -66,6 +66,8 @@ class State(NamedTuple):
     at: datetime
     succeeded: bool
     revision: str
+    # How long after a failure another one still repeats it; None if nothing else was tried between.
+    retried_for: timedelta | None = None
 
     @property
     def key(self) -> str:

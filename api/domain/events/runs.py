@@ -2,7 +2,8 @@
 
 Flux repeats at every interval that an object has reached its revision. The events of one object
 about one revision, by their own times and with none about another revision between them, are a
-run: one deployment, reported by its first success and by the first failure before that. Only the
+run: one deployment, reported by its first success and by the first failure before that. Helm tries
+only what has changed, so a failure long after the one before it is another run. Only the
 events are stored for it: their delivery ids sort by object and time. So the projection of an event
 depends on the set of stored events, and not on the order in which they arrived.
 """
@@ -10,11 +11,12 @@ depends on the set of stored events, and not on the order in which they arrived.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from api.domain.events.adapter import SUCCEEDED, State
+from api.domain.events.adapter import STAMP, SUCCEEDED, State
 from api.domain.events.interpret import Meaning, Outcome, nothing
 from api.tables import events
 
@@ -39,8 +41,12 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
         .order_by(KEY.desc())
         .limit(1)
     ).scalar()
-    first = (before if border is None else before.where(border < KEY)).order_by(KEY).limit(1)
+    run = (before if border is None else before.where(border < KEY)).limit(1)
+    first = run.order_by(KEY)
     start = connection.execute(first).scalar()
+    if start is not None and state.retried_for is not None:
+        last = connection.execute(run.order_by(KEY.desc())).scalar_one()
+        start = last if state.at - _at(state, last) <= state.retried_for else None
     known = start
     if state.succeeded:
         succeeded = first.where(KEY.contains(f" {SUCCEEDED} ", autoescape=True))
@@ -84,6 +90,10 @@ def _of(source: str, state: State) -> ColumnElement[bool]:
         KEY.between(f"{state.subject} 0", f"{state.subject} 9"),
         KEY.startswith(f"{state.subject} ", autoescape=True),
     )
+
+
+def _at(state: State, stored: str) -> datetime:
+    return datetime.strptime(_time(state, stored), STAMP).replace(tzinfo=UTC)
 
 
 def _time(state: State, stored: str) -> str:

@@ -32,9 +32,21 @@ EXPECTED: dict[str, list[tuple[str, str, str, str | None]]] = {
     "03b-canary-aborted-after-90-minutes": [
         ("1.1.0", "rollout", "failed", "2026-11-20T11:30:00Z"),
     ],
+    "04-helmrelease-values-only": [
+        ("1.16.0", "rollout", "succeeded", "2026-11-20T10:00:00Z"),
+        ("1.16.0", "rollout", "succeeded", "2026-11-21T10:00:00Z"),
+        ("1.16.0", "rollout", "failed", "2026-11-22T10:00:00Z"),
+        ("1.16.0", "rollout", "failed", "2026-11-22T12:00:00Z"),
+    ],
     "06-branch-like-a-tag": [
         ("1" * 40, "rollout", "succeeded", "2026-11-20T10:01:00Z"),
         ("2" * 40, "rollout", "succeeded", "2026-11-21T10:01:00Z"),
+    ],
+    "14-flux-monorepo": [
+        ("1.4.2", "rollout", "succeeded", "2026-11-20T10:00:00Z"),
+        ("1.4.2", "resync", "succeeded", "2026-11-21T10:00:00Z"),
+        ("1.4.2", "resync", "succeeded", "2026-11-22T10:00:00Z"),
+        ("1.4.2", "resync", "succeeded", "2026-11-23T10:00:00Z"),
     ],
 }
 

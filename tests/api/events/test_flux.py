@@ -104,10 +104,11 @@ def test_what_is_stated_goes_before_what_is_inferred() -> None:
     added = {"app-version": "1.4.2", "oci-digest": f"sha256:{DIGEST}"}
     chart = report(flux("UpgradeSucceeded", 0, "6.5.4", "HelmRelease", **added))
     assert (chart["version"], chart["image_digest"]) == ("1.4.2", None)
-    assert chart["config_revision"] == f"6.5.4@sha256:{DIGEST}"
+    assert chart["config_revision"] == f"6.5.4@sha256:{DIGEST}@2026-03-01T12:00:00Z"
 
     stated = report(flux(version="1.5.0", commit=f"sha1:{COMMIT}"))
     assert (stated["version"], stated["commit"]) == ("1.5.0", COMMIT)
+    assert stated["config_revision"] is None  # the commit is of many services
 
 
 def test_metadata_have_their_groups_or_not() -> None:

@@ -44,6 +44,9 @@ HISTORY = [
     flux("UpgradeSucceeded", 4, **HELM, environment="dev"),
     flux("UpgradeFailed", 5, **HELM, environment="dev"),
     flux("UpgradeFailed", 6, **HELM, environment="dev"),
+    flux("UpgradeFailed", 57, **HELM, environment="dev"),
+    flux("UpgradeFailed", 118, **HELM, environment="dev"),
+    flux("UpgradeFailed", 122, **HELM, environment="dev"),
     flux("RollbackSucceeded", 7, **HELM, environment="dev"),
 ]
 
@@ -84,6 +87,8 @@ def test_a_run_is_one_deployment_and_a_revision_that_returns_another_one(
         ("6.5.4", "succeeded", "12:04"),
         ("6.5.4", "failed", "12:05"),
         ("6.5.4", "succeeded", "12:07"),
+        ("6.5.4", "failed", "12:57"),
+        ("6.5.4", "failed", "13:58"),  # not a retry: too late for one
     ]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from api.domain.deployments.model import Kind, NewDeployment, Status
@@ -24,7 +24,7 @@ from api.domain.events.adapter import (
     State,
     UnmappedError,
 )
-from api.domain.events.rules import Mapper, SourceRules, UnmappedNameError
+from api.domain.events.rules import Mapper, Names, SourceRules, UnmappedNameError
 from api.domain.events.tags import tag_of
 from api.domain.kit.times import parse_instant
 
@@ -60,6 +60,9 @@ TOOK = re.compile(
     r"(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,2})m)?(?:(?P<seconds>\d{1,2}(?:\.\d+)?)s)?"
 )
 MAX_REVISION = 128
+# Helm-controller tries a failed action again after minutes, and names no values: what fails later
+# than that is another change.
+RETRIED_FOR = timedelta(hours=1)
 # Parts of a state's key: short enough for a delivery id, long enough for a digest.
 MAX_SUBJECT, MAX_STATE = 128, 64
 
@@ -84,7 +87,7 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
         {
             **names._asdict(),
             "commit": _parsed(metadata.get("commit", ""))[1],
-            "config_revision": _config_revision(metadata),
+            "config_revision": _deployed_revision(kind, finished_at, metadata, names, revision),
             "kind": Kind.ROLLBACK if reason.startswith("Rollback") else None,
             "status": status,
             "started_at": finished_at - _took(str(body.get("message"))),
@@ -106,10 +109,13 @@ def state(received: Received) -> State | None:
         at = parse_instant(body["timestamp"])
         if status is None or not revision:
             return None
-        if kind == "HelmRelease" and status is Status.SUCCEEDED:
+        succeeded, retried_for = status is Status.SUCCEEDED, None
+        if kind == "HelmRelease" and succeeded:
             # Sent once for each action: the values may differ even if the chart does not.
             revision = f"{revision} {at.isoformat()}"
-        return State(_subject(body), at, status is Status.SUCCEEDED, revision)
+        elif kind == "HelmRelease":
+            retried_for = RETRIED_FOR
+        return State(_subject(body), at, succeeded, revision, retried_for)
     except (KeyError, TypeError, AttributeError, ValueError):
         return None  # observations() reports what is wrong
 
@@ -145,6 +151,24 @@ def _config_revision(metadata: dict[str, str]) -> str:
     digest = metadata.get("oci-digest")
     revision = metadata.get("revision", "") + (f"@{digest}" if digest else "")
     return revision[-MAX_REVISION:]
+
+
+def _deployed_revision(
+    kind: str,
+    at: datetime,
+    metadata: dict[str, str],
+    names: Names,
+    revision: dict[str, str | None],
+) -> str | None:
+    """Return what tells this configuration from another one of the same version.
+
+    Helm acts only on a change, of values that it does not name: the time stands for them. A commit
+    to a repository of many services says nothing of one whose version is stated besides it.
+    """
+    if kind == "HelmRelease":
+        return f"{_config_revision(metadata)}@{at:%Y-%m-%dT%H:%M:%SZ}"[-MAX_REVISION:]
+    stated = names.version not in revision.values()
+    return None if stated else _config_revision(metadata)
 
 
 def _revision(metadata: dict[str, str]) -> dict[str, str | None]:
