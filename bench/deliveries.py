@@ -53,7 +53,8 @@ def flood(count: int, secret: str) -> Flood:
         room = wanted - len(deliveries)
         bodies, deployment = _deployment(chance, number, room)
         deliveries += [_delivery(chance, event, body, secret) for event, body in bodies]
-        told[f"7/{number}"] = deployment
+        place = f"{deployment['service']}/{deployment['environment']}"
+        told[f"github.com/7/{number}/{place}"] = deployment
         if len(deliveries) == wanted:
             break
     duplicates = chance.choices(deliveries, k=count - wanted)

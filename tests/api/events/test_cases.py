@@ -42,6 +42,10 @@ EXPECTED: dict[str, list[tuple[str, str, str, str | None]]] = {
         ("1" * 40, "rollout", "succeeded", "2026-11-20T10:01:00Z"),
         ("2" * 40, "rollout", "succeeded", "2026-11-21T10:01:00Z"),
     ],
+    "07-status-moves-environment": [
+        ("9" * 40, "rollout", "succeeded", "2026-11-20T10:01:00Z"),
+        ("9" * 40, "rollout", "succeeded", "2026-11-20T10:30:00Z"),
+    ],
     "14-flux-monorepo": [
         ("1.4.2", "rollout", "succeeded", "2026-11-20T10:00:00Z"),
         ("1.4.2", "resync", "succeeded", "2026-11-21T10:00:00Z"),
@@ -101,7 +105,10 @@ def ledger(
 
 def deployments(client: FlaskClient) -> list[dict[str, Any]]:
     """Return the deployments, the one that began first at the start."""
-    return sorted(items(client, "deployments"), key=lambda each: each["started_at"])
+    return sorted(
+        items(client, "deployments"),
+        key=lambda each: (each["started_at"], each["finished_at"] or ""),
+    )
 
 
 @pytest.mark.parametrize("backwards", [False, True])
@@ -124,6 +131,16 @@ def test_what_degrades_much_later_still_runs(case: Case, ledger: FlaskClient) ->
 
     (cell,) = json_of(ledger.get("/api/v1/matrix"))["cells"]
     assert cell["version"] == "2" * 40
+
+
+@pytest.mark.parametrize("case", ["07-status-moves-environment"], indirect=True)
+def test_a_status_moves_a_deployment_to_another_environment(
+    case: Case, ledger: FlaskClient
+) -> None:
+    case.send(ledger)
+
+    told = [(each["environment"], each["status"]) for each in deployments(ledger)]
+    assert told == [("staging", "succeeded"), ("production", "succeeded")]
 
 
 @pytest.mark.parametrize("case", ["10-images-as-go-prints-them"], indirect=True)

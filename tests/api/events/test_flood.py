@@ -18,6 +18,7 @@ STORED = Counter({each.id: 1 for each in SENT.deliveries if not each.forged})
 DEPLOYMENTS: list[dict[str, Any]] = [
     {"external_id": external_id, **told} for external_id, told in SENT.deployments.items()
 ]
+NAMED = DEPLOYMENTS[0]["external_id"]
 FIRST = SENT.deliveries[0]
 
 
@@ -60,12 +61,12 @@ def test_what_was_never_answered_may_be_stored_or_not() -> None:
         (STORED - Counter([FIRST.id]), DEPLOYMENTS, f"{FIRST.id} was acknowledged and is lost"),
         (STORED + Counter([FIRST.id]), DEPLOYMENTS, f"{FIRST.id} is stored 2 times"),
         (STORED + Counter(["x"]), DEPLOYMENTS, "x is stored and was never sent"),
-        (STORED, DEPLOYMENTS[1:], "the deployment 7/0 is missing"),
+        (STORED, DEPLOYMENTS[1:], f"the deployment {NAMED} is missing"),
         (STORED, [*DEPLOYMENTS, DEPLOYMENTS[0]], "deployments that are there twice: 1"),
         (
             STORED,
             [DEPLOYMENTS[0] | {"status": "cancelled"}, *DEPLOYMENTS[1:]],
-            "the deployment 7/0 has another status",
+            f"the deployment {NAMED} has another status",
         ),
         (STORED, [*DEPLOYMENTS, {"external_id": "7/x"}], "the deployment 7/x was made up"),
     ],

@@ -39,9 +39,36 @@ def test_each_state_is_one_of_ours(state: str | None, status: str) -> None:
 
     assert report.status == status
     assert report.commit == report.version == COMMIT
-    assert (report.source, report.external_id, report.actor) == ("github", "7/71", "ada")
+    assert report.external_id == "github.com/7/71/checkout/prod"
+    assert (report.source, report.actor) == ("github", "ada")
     assert sequence == (3 if state else 0)
     assert (report.finished_at is None) == (status in ("pending", "running"))
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ({}, "github.com"),
+        ({"html_url": "https://github.com/acme/checkout"}, "github.com"),
+        ({"url": "https://api.github.com/repos/acme/checkout"}, "github.com"),
+        ({"html_url": "https://git.example.com/acme/checkout"}, "git.example.com"),
+        ({"html_url": 7}, "github.com"),
+    ],
+)
+def test_two_hosts_may_have_the_same_numbers(address: dict[str, Any], host: str) -> None:
+    body = github()
+    body["repository"] |= address
+    ((report, _),) = meaning(body).deployments
+
+    assert report.external_id == f"{host}/7/71/checkout/prod"
+
+
+def test_a_status_may_move_a_deployment() -> None:
+    body = github(environment="staging")
+    body["deployment_status"]["environment"] = "production"
+    ((report, _),) = meaning(body).deployments
+
+    assert report.environment == "production"
 
 
 @pytest.mark.parametrize(

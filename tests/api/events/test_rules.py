@@ -48,7 +48,7 @@ def test_what_the_file_does_not_say_is_as_the_adapter_has_it(tmp_path: Path) -> 
     rules = create_app({"EVENT_RULES_FILE": file}).extensions["event_rules"]["github"]
 
     assert rules.service == "all-{repository.name}"
-    assert rules.environment == "{deployment.environment}"
+    assert rules.environment == "{deployment_status.environment|deployment.environment}"
 
 
 def test_a_template_takes_the_first_field_that_has_a_text() -> None:

@@ -6,6 +6,7 @@ statuses of a deployment are ordered by their ids, in whatever order they are de
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ STATES = {
     "failure": Status.FAILED,
     "error": Status.FAILED,
 }
+HOST = re.compile(r"https?://(?:api\.)?(?P<name>[a-z0-9.-]+)")
 # The deployment itself is older than all of its statuses.
 FIRST = 0
 
@@ -49,7 +51,9 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
             "actor": (deployment.get("creator") or {}).get("login"),
             "links": _links(status),
             "source": GITHUB.source,
-            "external_id": f"{repository['id']}/{deployment['id']}",
+            # A status may move a deployment, and the numbers are those of one host.
+            "external_id": f"{_host(repository)}/{repository['id']}/{deployment['id']}"
+            f"/{names.service}/{names.environment}",
         }
     )
     return [ObservedDeployment(report, status["id"] if status else FIRST)]
@@ -58,6 +62,12 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
 def delivery_id(received: Received) -> str | None:
     """Return the id of a delivery, which is the same when it is delivered again."""
     return received.headers.get("x-github-delivery")
+
+
+def _host(repository: dict[str, Any]) -> str:
+    """Return the host of a repository: a company may have several of its own."""
+    found = HOST.match(str(repository.get("html_url") or repository.get("url") or ""))
+    return found["name"] if found else "github.com"
 
 
 def _fields(body: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +89,7 @@ GITHUB = Adapter(
     headers=frozenset({"x-github-event", "x-github-delivery", "x-github-hook-id", "user-agent"}),
     rules=SourceRules(
         service="{repository.name}",
-        environment="{deployment.environment}",
+        environment="{deployment_status.environment|deployment.environment}",
         version="{deployment.payload.version|tag|deployment.sha}",
     ),
     delivery_id=delivery_id,
