@@ -25,6 +25,9 @@ PRECEDENCE = ("argocd", "flux", "cloudevents", "github")
 # These go on telling how healthy a deployment is: what they say so long after it was first settled
 # is about an incident.
 WATCHED = {"argocd": timedelta(hours=1)}
+# What an event says to be cancelled so long after a failure has failed all the same: somebody
+# tidies up.
+CANCELLABLE = timedelta(hours=1)
 # Of several reports of one source, the first that states one of these decides.
 FIRST = ("actor", "kind")
 PLAIN = ("version", "image_digest", "commit", "config_revision", "actor", "links")
@@ -139,6 +142,12 @@ class Witness:
         return PRECEDENCE.index(source) + 1 if source in PRECEDENCE else 0, self.key
 
     @cached_property
+    def decisive(self) -> Statement:
+        """Return the statement that decides the status."""
+        told = (each for each in self.statements if not each.correction)
+        return max((each for each in told if each.id not in self.late), key=_decisive)
+
+    @cached_property
     def stated(self) -> dict[str, Any]:
         """Return the value of each field: that of the newest statement which has one.
 
@@ -151,10 +160,9 @@ class Witness:
         stated |= {
             name: _first(each.said.get(name) for each in [*reports, *plain]) for name in FIRST
         }
-        decisive = max((each for each in plain if each.id not in self.late), key=_decisive)
         return stated | {
-            "status": decisive.said["status"],
-            "finished_at": decisive.said["finished_at"],
+            "status": self.decisive.said["status"],
+            "finished_at": self.decisive.said["finished_at"],
             "links": [link for each in plain for link in each.said["links"]],
         }
 
@@ -176,7 +184,7 @@ def settled(group: Sequence[Witness]) -> dict[str, Any]:
     """
     ordered = sorted(group, key=lambda each: each.rank)
     stated = {name: _first(each.stated[name] for each in ordered) for name in STATED}
-    decisive = max(ordered, key=_reached).stated
+    decisive = max(_deciding(ordered), key=_reached).stated
     values = stated | {
         "status": decisive["status"],
         "finished_at": _instant(decisive["finished_at"]),
@@ -213,14 +221,31 @@ def _distinct(name: str, group: Iterable[Witness]) -> set[Any]:
     return set(map(canonical, values)) if name == "version" else values
 
 
+def _deciding(group: Sequence[Witness]) -> Sequence[Witness]:
+    """Return the witnesses that decide the status: none cancelled what another saw succeed."""
+    if all(each.stated["status"] != Status.SUCCEEDED for each in group):
+        return group
+    return [each for each in group if not _cancels(each.decisive)]
+
+
 def _late(statements: Sequence[Statement]) -> set[UUID]:
     """Return the ids of a witness's statements that came when its deployment was long settled."""
-    watched = WATCHED.get(statements[0].source)
-    if watched is None:
-        return set()
     final = [each for each in statements if not each.correction and each.said["finished_at"]]
-    settled_at = min((each.ended_at for each in final), default=None)
-    return {each.id for each in final if settled_at and each.ended_at > settled_at + watched}
+    cancelled = [each for each in final if _cancels(each)]
+    run = [each for each in final if not _cancels(each)]
+    if not run:
+        return set()
+    settled_at = min(each.ended_at for each in run)
+    watched = WATCHED.get(statements[0].source)
+    late = [each for each in run if watched and each.ended_at > settled_at + watched]
+    succeeded = any(each.said["status"] == Status.SUCCEEDED for each in run)
+    late += [each for each in cancelled if succeeded or each.ended_at > settled_at + CANCELLABLE]
+    return {each.id for each in late}
+
+
+def _cancels(statement: Statement) -> bool:
+    """Say whether an event tells that a deployment is over without having succeeded or failed."""
+    return statement.event_id is not None and statement.said["status"] == Status.CANCELLED
 
 
 def _newest(statement: Statement) -> tuple[int, tuple[str, int, int], bytes]:

@@ -46,6 +46,9 @@ EXPECTED: dict[str, list[tuple[str, str, str, str | None]]] = {
         ("9" * 40, "rollout", "succeeded", "2026-11-20T10:01:00Z"),
         ("9" * 40, "rollout", "succeeded", "2026-11-20T10:30:00Z"),
     ],
+    "08-github-cancelled": [
+        ("9" * 40, "rollout", "cancelled", "2026-11-20T10:03:00Z"),
+    ],
     "14-flux-monorepo": [
         ("1.4.2", "rollout", "succeeded", "2026-11-20T10:00:00Z"),
         ("1.4.2", "resync", "succeeded", "2026-11-21T10:00:00Z"),

@@ -280,5 +280,5 @@ def test_a_rebuild_makes_the_same_ledger(
     for _ in range(2):
         result = app.test_cli_runner().invoke(args=["ledger", "rebuild"])
         assert result.exit_code == 0, result.output
-        assert "8 projected" in result.output
+        assert "10 projected" in result.output
         assert export(app) == before

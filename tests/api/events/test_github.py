@@ -11,7 +11,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.github import GITHUB
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
-from tests.api.events.payloads import COMMIT, deliver, event_of, github
+from tests.api.events.payloads import COMMIT, argocd, deliver, event_of, github
 from tests.api.events.test_inbox import items
 
 
@@ -32,6 +32,7 @@ def meaning(body: dict[str, Any], event: str | None = None, **rules: Any) -> Mea
         ("success", "succeeded"),
         ("failure", "failed"),
         ("error", "failed"),
+        ("inactive", "cancelled"),
     ],
 )
 def test_each_state_is_one_of_ours(state: str | None, status: str) -> None:
@@ -74,7 +75,6 @@ def test_a_status_may_move_a_deployment() -> None:
 @pytest.mark.parametrize(
     ("body", "event", "outcome", "reason"),
     [
-        (github("inactive"), None, "not_ours", "inactive"),
         ({"zen": "Design for failure."}, "ping", "not_ours", "ping"),
         (github(environment="???"), None, "unmapped", "environment"),
         (github("astonished"), None, "failed", "astonished"),
@@ -130,6 +130,46 @@ def test_rules_name_and_leave_out() -> None:
     assert (report.service, report.environment) == ("shop", "prod")
 
     assert meaning(github(environment="preview"), **rules).outcome is Outcome.NOT_OURS
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        (["in_progress", "success", "inactive"], "succeeded"),  # another one has replaced it
+        (["failure", "success", "inactive"], "succeeded"),
+        (["in_progress", "failure", "inactive"], "cancelled"),
+        (["waiting", "inactive"], "cancelled"),  # never approved
+    ],
+)
+def test_inactive_cancels_what_has_not_succeeded(
+    client: FlaskClient, states: list[str], status: str, backwards: bool
+) -> None:
+    bodies = [github(state, number) for number, state in enumerate(states, start=1)]
+    for number, body in enumerate(reversed(bodies) if backwards else bodies):
+        deliver(client, body, f"delivery {number}")
+
+    (deployment,) = items(client, "deployments")
+    assert deployment["status"] == status
+
+
+def test_what_is_tidied_up_later_has_failed_all_the_same(client: FlaskClient) -> None:
+    later = github("inactive", 4)
+    later["deployment_status"]["created_at"] = "2026-03-09T12:00:00Z"
+    deliver(client, github("failure", 3), "a")
+    deliver(client, later, "b")
+
+    (deployment,) = items(client, "deployments")
+    assert (deployment["status"], deployment["finished_at"]) == ("failed", "2026-03-01T12:03:00Z")
+
+
+def test_inactive_cancels_nothing_that_another_has_seen_succeed(client: FlaskClient) -> None:
+    deliver(client, github("in_progress", 1, ref="1.4.2"), "a")
+    deliver(client, github("inactive", 5, ref="1.4.2"), "b")
+    client.post("/api/v1/webhooks/argocd", json=argocd())
+
+    (deployment,) = items(client, "deployments")
+    assert (deployment["source"], deployment["status"]) == ("argocd", "succeeded")
 
 
 def test_what_has_failed_stays_so_until_a_second_try_has_ended(client: FlaskClient) -> None:

@@ -23,6 +23,8 @@ STATES = {
     "success": Status.SUCCEEDED,
     "failure": Status.FAILED,
     "error": Status.FAILED,
+    # Of what has succeeded it only says that another deployment has replaced it.
+    "inactive": Status.CANCELLED,
 }
 HOST = re.compile(r"https?://(?:api\.)?(?P<name>[a-z0-9.-]+)")
 # The deployment itself is older than all of its statuses.
@@ -37,8 +39,6 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
     body = received.body
     deployment, repository = body["deployment"], body["repository"]
     status = body["deployment_status"] if event == "deployment_status" else None
-    if status is not None and status["state"] == "inactive":
-        raise NotOursError("inactive: another deployment has replaced it")
     state = STATES[status["state"]] if status else Status.PENDING
     names = mapper.names(_fields(body))
     report = NewDeployment.model_validate(
