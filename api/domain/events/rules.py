@@ -5,14 +5,17 @@ A rules file is YAML, by source:
     github:
       service: "{repository.name}"
       environment: "{deployment.environment}"
-      environments: {production: prod, preview: null}
+      environments: {production: prod, "pr-*": null}
 
-`{a.b|c}` is the first of these fields that is not empty. The result of a template is turned into a
-valid name, and then looked up in `services` or `environments`: null leaves such events out.
+`{a.b|c}` is the first of these fields that is not empty; a field's own name may have dots. The
+result of a template is turned into a valid name, and then looked up in `services` or
+`environments`, whose keys are turned into names alike: null leaves such events out. In a key, `*`
+stands for any text; a key without one goes before, and then the longest.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +44,20 @@ def _check_template(template: str) -> str:
     return template
 
 
+def _check_table(table: dict[str, str | None]) -> dict[str, str | None]:
+    """Return a table by the names that are looked up in it. Raises ValueError for a useless key."""
+    made: dict[str, str | None] = {}
+    for key, name in table.items():
+        found = _pattern(key) if "*" in key else _slug(key)
+        if not found:
+            raise ValueError(f"{key!r} can never match: it is no name, nor a pattern of one")
+        if made.get(found, name) != name:
+            raise ValueError(f"{key!r} is {found} here, as another key is that says otherwise")
+        made[found] = name
+    return made
+
+
+Table = Annotated[dict[str, Name | None], AfterValidator(_check_table)]
 Template = Annotated[str, AfterValidator(_check_template)]
 
 
@@ -52,8 +69,8 @@ class SourceRules(BaseModel):
     service: Template | None = None
     environment: Template | None = None
     version: Template | None = None
-    services: dict[str, Name | None] = {}
-    environments: dict[str, Name | None] = {}
+    services: Table = {}
+    environments: Table = {}
 
 
 class Names(NamedTuple):
@@ -94,8 +111,7 @@ class Mapper(NamedTuple):
         made = _slug(self._filled(kind, fields))
         if not made:
             raise UnmappedNameError(f"The template for {kind} has an empty result.")
-        known: dict[str, str | None] = getattr(self.rules, f"{kind}s")
-        name = known.get(made, made)
+        name = _found(getattr(self.rules, f"{kind}s"), made)
         if name is None:
             raise LeftOutError(f"The rules leave out the {kind} {made}.")
         return name
@@ -156,21 +172,58 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
+def _found(table: Mapping[str, str | None], name: str) -> str | None:
+    """Return what a table has for a name; without an entry, the name itself."""
+    if name in table:
+        return table[name]
+    fitting = [key for key in table if "*" in key and _fits(key, name)]
+    return table[max(fitting, key=len)] if fitting else name
+
+
+def _pattern(key: str) -> str:
+    """Return a key with `*` as it is compared with names; empty if no name can be like it."""
+    made = re.sub(r"[^a-z0-9._*-]+", "-", key.lower())
+    return made if made.strip("._-") == made and len(made) <= NAME_LENGTH else ""
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is not None
+
+
 def _at(fields: Any, path: str) -> str:
-    """Return the text or the number at a path; empty if there is none."""
-    value = fields
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    """Return the text or the number at a path; empty if there is none.
+
+    A name on the path may have dots itself, as labels of Kubernetes have.
+    """
+    if not path:
+        usable = isinstance(fields, str | int) and not isinstance(fields, bool)
+        return str(fields) if usable else ""
+    if not isinstance(fields, Mapping):
         return ""
-    return str(value)
+    steps = path.split(".")
+    for count in range(1, len(steps) + 1):
+        name, rest = ".".join(steps[:count]), ".".join(steps[count:])
+        if name in fields and (value := _at(fields[name], rest)):
+            return value
+    return ""
 
 
 def _slug(text: str) -> str:
     made = re.sub(r"[^a-z0-9._-]+", "-", text.lower())
-    return made.strip("._-")[:NAME_LENGTH].rstrip("._-")
+    return _cut(made.strip("._-"), NAME_LENGTH).rstrip("._-")
 
 
 def _version(text: str) -> str:
     made = re.sub(r"[^A-Za-z0-9._+-]+", "-", text)
-    return re.sub(r"^[^A-Za-z0-9]+", "", made)[:VERSION_LENGTH]
+    return _cut(re.sub(r"^[^A-Za-z0-9]+", "", made), VERSION_LENGTH)
+
+
+def _cut(text: str, length: int) -> str:
+    """Return a text of at most this length; what is longer ends in a hash, so that it stays apart.
+
+    Two images whose names begin alike are two services.
+    """
+    if len(text) <= length:
+        return text
+    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{text[: length - len(mark) - 1]}-{mark}"

@@ -160,3 +160,13 @@ def test_images_as_go_prints_them(case: Case, ledger: FlaskClient) -> None:
         ("shop", "1.4.2", None),
         ("shop", digest.replace(":", "-"), digest),
     ]
+
+
+@pytest.mark.parametrize("case", ["12-rules-that-never-match"], indirect=True)
+def test_rules_match_what_their_writer_meant(case: Case, ledger: FlaskClient) -> None:
+    dry_run, _ = case.send(ledger)
+
+    (told,) = json_of(dry_run)["deployments"]
+    assert told["environment"] == "prod"
+    # Without the label that comes first in the rule.
+    assert [each["service"] for each in deployments(ledger)] == ["img"]

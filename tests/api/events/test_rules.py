@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.app import create_app
-from api.domain.events.rules import Mapper, SourceRules, UnmappedNameError
+from api.domain.events.rules import LeftOutError, Mapper, SourceRules, UnmappedNameError
 from api.settings import SettingsError
 
 
@@ -22,6 +22,9 @@ from api.settings import SettingsError
         ("github: {service: '{}'}", "is not a field path"),
         ("github: {service: ''}", "must not be empty"),
         ("github: {environments: {a: Not A Name}}", "github.environments.a"),
+        ("github: {environments: {'???': prod}}", "'???' can never match"),
+        ("github: {services: {'-*': null}}", "'-*' can never match"),
+        ("github: {environments: {Prod: prod, prod: live}}", "'prod' is prod here"),
         ("github: 5", "github:"),
     ],
 )
@@ -57,3 +60,56 @@ def test_a_template_takes_the_first_field_that_has_a_text() -> None:
     assert mapper.name("service", {"a": 1, "c": "", "d": 7, "e": "X y"}) == "7-x-y"
     with pytest.raises(UnmappedNameError, match="service"):
         mapper.name("service", {"d": True})
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        ("Production", "prod"),
+        ("production", "prod"),
+        ("prod/eu-1", "prod-eu"),
+        ("PR-101", None),
+        ("pr-demo", "demo"),  # who is named goes before a pattern
+        ("pr-eu-7", "eu"),  # and of two patterns, the longer
+        ("sprint", "sprint"),
+        ("canary-7-blue", "canary"),
+    ],
+)
+def test_a_table_is_looked_up_by_what_names_become(made: str, name: str | None) -> None:
+    table = {
+        "Production": "prod",
+        "prod/eu-1": "prod-eu",
+        "pr-*": None,
+        "pr-demo": "demo",
+        "PR-eu-*": "eu",
+        "canary-*-blue": "canary",
+    }
+    mapper = Mapper(SourceRules(environment="{name}", environments=table))
+
+    if name is None:
+        with pytest.raises(LeftOutError):
+            mapper.name("environment", {"name": made})
+    else:
+        assert mapper.name("environment", {"name": made}) == name
+
+
+def test_a_field_may_have_dots_in_its_name() -> None:
+    labels = {"app": "other", "app.kubernetes.io/name": "shop", "a.b": {"c.d": 7}}
+    mapper = Mapper(SourceRules(service="{labels.app.kubernetes.io/name|labels.app}"))
+
+    assert mapper.name("service", {"labels": labels}) == "shop"
+    assert mapper.name("service", {"labels": {"app": "other"}}) == "other"
+    nested = Mapper(SourceRules(service="{labels.a.b.c.d}"))
+    assert nested.name("service", {"labels": labels}) == "7"
+
+
+def test_long_names_that_begin_alike_stay_apart() -> None:
+    long = "an-image-whose-name-is-longer-than-a-name-of-the-ledger-can-be-"
+    mapper = Mapper(SourceRules(service="{a}", environment="prod", version="{v}"))
+    found = [mapper.names({"a": long + end, "v": "v" * 128 + end}) for end in ("blue", "green")]
+
+    assert len({each.service for each in found}) == len({each.version for each in found}) == 2
+    assert {len(each.service) for each in found} == {63}
+    assert {len(each.version) for each in found} == {128}
+    renamed = Mapper(SourceRules(service="{a}", services={f"{long}blue": "blue"}))
+    assert renamed.name("service", {"a": f"{long}blue"}) == "blue"
