@@ -13,11 +13,12 @@ from sqlalchemy import select
 from api import settings
 from api.database import Database
 from api.domain.events import signatures
+from api.domain.events.cloudevents import STRUCTURED
 from api.domain.events.redaction import REDACTED, redacted
 from api.settings import SettingsError
 from api.tables import events
 from tests.api.conftest import NewApp, bearer, json_of, problem
-from tests.api.events.payloads import GITHUB, OLD_SECRET, SECRET, github
+from tests.api.events.payloads import CLOUDEVENTS, GITHUB, OLD_SECRET, SECRET, cdevent, github
 from tests.api.test_metrics import samples
 
 RAW = json.dumps(github()).encode()
@@ -111,12 +112,63 @@ def test_a_secret_that_is_short_stops_the_service(tmp_path: Path) -> None:
         ({"a": "Authorization: Bearer abcdefghijkl"}, {"a": f"Authorization: Bearer {REDACTED}"}),
         ({"a": "ghp_" + "x" * 36}, {"a": REDACTED}),
         ({"tokens": 5, "sha": "00ff"}, {"tokens": 5, "sha": "00ff"}),
+        (
+            {"tokens": ["x", {"id": 5, "of": "y"}]},
+            {"tokens": [REDACTED, {"id": 5, "of": REDACTED}]},
+        ),
+        ({"a": "https://h/?access_token=x&b=1"}, {"a": f"https://h/?access_token={REDACTED}&b=1"}),
+        ({"a": "deploy --password='x y' now"}, {"a": f"deploy --password={REDACTED} now"}),
+        ({"a": '{"apiKey": "x", "b": 1}'}, {"a": f'{{"apiKey": {REDACTED}, "b": 1}}'}),
+        ({"a": "Basic dXNlcjpwYXNzd29yZA=="}, {"a": f"Basic {REDACTED}"}),
+        ({"a": "bearer 9f8e7d6c5b"}, {"a": f"bearer {REDACTED}"}),
+        ({"a": "eyJhbGciOiJI.eyJzdWIiOiIx.c2ln!"}, {"a": f"{REDACTED}!"}),
+        ({"a": "https://me:p@ss@example.com/x"}, {"a": f"https://{REDACTED}@example.com/x"}),
+        (
+            {"a": "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\n"},
+            {"a": f"{REDACTED}\n"},
+        ),
+        ({"name": "DB_PASSWORD", "value": "x"}, {"name": "DB_PASSWORD", "value": REDACTED}),
     ],
 )
 def test_secrets_are_taken_out(value: dict[str, Any], kept: dict[str, Any]) -> None:
     found = redacted(value)
     assert found | kept == found
     assert {"y", "x", "sha256=00"}.isdisjoint(map(str, found.values()))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tokens", "secretKey", "aws_secret_access_key", "accessKey", "AccessKeys", "pwd"),
+        *("passphrase", "passwords", "PASSWORD_2", "dbPass", "db-pass", "clientSecretValue"),
+        *("credentials", "AUTH", "basicAuth", "sshKey", "cookie", "params[token]"),
+    ],
+)
+def test_names_of_secrets(name: str) -> None:
+    assert redacted({name: "x"}) == {name: REDACTED}
+
+
+@pytest.mark.parametrize(
+    "name", ["tokenId", "secretName", "author", "compass", "design", "public_key", "key", "passed"]
+)
+def test_names_of_what_is_no_secret(name: str) -> None:
+    assert redacted({name: "x"}) == {name: "x"}
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Basic checkout is broken",
+        "Basic authentication fails",
+        "Bearer authentication-service is down",
+        "token expired, secret not found: wrong password",
+    ],
+)
+def test_a_sentence_is_no_credential(client: FlaskClient, title: str) -> None:
+    event = cdevent("incident.detected", description=title, service={"id": "shop"})
+    answer = client.post(f"{CLOUDEVENTS}/dry-run", json=event, headers={"Content-Type": STRUCTURED})
+
+    assert json_of(answer)["incidents"][0]["title"] == title
 
 
 def test_what_is_stored_has_no_secret(client: FlaskClient, database: Database) -> None:
