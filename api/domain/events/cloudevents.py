@@ -20,7 +20,9 @@ STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PREFIX = "ce-"
 MAX_BATCH = 100
-QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# What follows a quote that none closes is read once, too, and left as it is.
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)("?)')
+ESCAPED = re.compile(r"\\(.)")
 
 
 def _check_data(encoded: str) -> str:
@@ -92,7 +94,7 @@ def _attributes(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _header(name: str, value: str) -> str:
     """Return the value of a header, unquoted and decoded once (section 3.1.3.2)."""
-    plain = QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
+    plain = QUOTED.sub(lambda found: ESCAPED.sub(r"\1", found[1]) if found[2] else found[0], value)
     try:
         return unquote(plain.encode("ascii"), errors="strict")
     except UnicodeError as error:

@@ -29,6 +29,8 @@ from api.domain.kit.types import NAME_LENGTH, Name
 FIELD = re.compile(r"\{([^{}]*)\}")
 PATH = re.compile(r"[^\s.|{}]+(\.[^\s.|{}]+)*")
 VERSION_LENGTH = 128
+# Of a field; far more than a name or a version can be. Some fields are read for each image.
+FIELD_LENGTH = 1024
 
 
 def _check_template(template: str) -> str:
@@ -197,7 +199,7 @@ def _at(fields: Any, path: str) -> str:
     """
     if not path:
         usable = isinstance(fields, str | int) and not isinstance(fields, bool)
-        return str(fields) if usable else ""
+        return str(fields)[:FIELD_LENGTH] if usable else ""
     if not isinstance(fields, Mapping):
         return ""
     steps = path.split(".")

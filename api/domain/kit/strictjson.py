@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
-SURROGATE = re.compile(r"\\u[dD][89A-Fa-f]")
+ESCAPED_SURROGATE = re.compile(r"\\u[dD][89A-Fa-f]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+# The last step to a place, and the steps before it: a pointer to each place would copy a long name
+# for everything below it.
+type Steps = tuple[Steps, str] | None
 
 
 class AmbiguousJsonError(ValueError):
@@ -47,8 +51,9 @@ def loads(text: str) -> Any:
 
     value = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse_constant)
     # The pointer of a fault is known only after everything has been parsed.
-    if duplicated or SURROGATE.search(text):
-        for fault in _faults(value, ""):
+    if duplicated or ESCAPED_SURROGATE.search(text):
+        fault = _first_fault(value, None)
+        if fault is not None:
             raise fault
     return value
 
@@ -62,23 +67,30 @@ def _first_duplicate(keys: Iterable[str]) -> str:
     raise AssertionError("no key is duplicated")
 
 
-def _faults(value: Any, pointer: str) -> Iterator[AmbiguousJsonError]:
+def _first_fault(value: Any, steps: Steps) -> AmbiguousJsonError | None:
     if isinstance(value, _Duplicated):
         detail = f"the key {json.dumps(value.key[:100])} is duplicated"
-        yield AmbiguousJsonError(_below(pointer, value.key), detail)
+        return AmbiguousJsonError(_pointer((steps, value.key)), detail)
+    if isinstance(value, str) and SURROGATE.search(value):
+        return AmbiguousJsonError(_pointer(steps), "half of a surrogate pair is not a character")
+    members: Iterable[tuple[str, Any]] = ()
     if isinstance(value, dict):
-        for key, member in value.items():
-            yield from _faults(key, pointer)
-            yield from _faults(member, _below(pointer, key))
+        members = value.items()
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _faults(item, _below(pointer, str(index)))
-    elif isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
-        yield AmbiguousJsonError(pointer, "half of a surrogate pair is not a character")
+        members = ((str(index), item) for index, item in enumerate(value))
+    for name, member in members:
+        fault = _first_fault(name, steps) or _first_fault(member, (steps, name))
+        if fault is not None:
+            return fault
+    return None
 
 
-def _below(pointer: str, step: str) -> str:
-    return f"{pointer}/{step.replace('~', '~0').replace('/', '~1')}"
+def _pointer(steps: Steps) -> str:
+    found = []
+    while steps is not None:
+        steps, step = steps
+        found.append("/" + step.replace("~", "~0").replace("/", "~1"))
+    return "".join(reversed(found))
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -8,7 +8,7 @@ and the names of its groups are part of it: `app.name`, `app_name` and `appName`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from api.domain.events.adapter import UnmappedError
@@ -35,6 +35,8 @@ NAMES = {
     "automated": ("automated", "initiatedbyautomated"),
     "images": ("images", "image", "summaryimages"),
 }
+TIMESTAMP, STATUS = "timestamp", "status"
+MAX_NAME = max(len(name) for names in (*NAMES.values(), (TIMESTAMP, STATUS)) for name in names)
 
 
 def parse(body: Mapping[str, Any]) -> Sync:
@@ -48,13 +50,14 @@ def parse(body: Mapping[str, Any]) -> Sync:
 
 def _application(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return an Application in its own shape with the fields of a body."""
-    given = dict(_flattened(body))
+    given: dict[str, Any] = {}
+    _flatten(body, "", given)
 
     def field(kind: str) -> Any:
         return next((given[name] for name in NAMES[kind] if name in given), None)
 
-    finished_at = field("finished") or given.get("timestamp")
-    phase = field("phase") or (given.get("status") if given.get("status") in Phase else None)
+    finished_at = field("finished") or given.get(TIMESTAMP)
+    phase = field("phase") or (given.get(STATUS) if given.get(STATUS) in Phase else None)
     if phase is None and field("sync") == "Synced" and finished_at:
         phase = Phase.SUCCEEDED
     if field("name") is None or phase is None:
@@ -95,10 +98,12 @@ def _images(value: Any) -> Any:
     ]
 
 
-def _flattened(body: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(body: Mapping[str, Any], group: str, into: dict[str, Any]) -> None:
     for name, value in body.items():
         path = group + re.sub(r"[^a-z0-9]", "", name.lower())
+        if len(path) > MAX_NAME:  # none of NAMES, nor is what is below it
+            continue
         if isinstance(value, dict):
-            yield from _flattened(value, path)
+            _flatten(value, path, into)
         elif value is not None and value not in MISSING:
-            yield path, value
+            into[path] = value

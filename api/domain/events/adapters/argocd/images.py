@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from api.domain.events.adapter import NotOursError, UnmappedError
 from api.domain.events.adapters.argocd.sync import Phase, Sync
 from api.domain.events.rules import LeftOutError, Mapper, Names
 
+# More than any Application has, and few enough to be recorded in one transaction.
+MAX_IMAGES = 1000
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -38,7 +41,8 @@ def deployed(sync: Sync, mapper: Mapper, *, final: bool) -> list[tuple[Names, Im
     The images of the applied resources come first, then the running ones: while pods are being
     replaced, these are the old and the new. `final` means that no further notification will settle
     what is still unclear. Raises NotOursError while it is unclear, UnmappedError if only a rule can
-    settle it, and LeftOutError if the rules leave out every image.
+    settle it or if there are more than MAX_IMAGES, and LeftOutError if the rules leave out every
+    image.
     """
     if sync.phase.failed and sync.running_images and not sync.applied_images:
         raise NotOursError("It is not known which images the failed sync has applied.")
@@ -66,10 +70,14 @@ def deployed(sync: Sync, mapper: Mapper, *, final: bool) -> list[tuple[Names, Im
 def _by_service(
     references: Iterable[str], sync: Sync, mapper: Mapper, left_out: list[LeftOutError]
 ) -> Iterable[tuple[Names, Sequence[Image]]]:
+    different = sorted(set(references))
+    if len(different) > MAX_IMAGES:
+        raise UnmappedError(f"The Application has more than {MAX_IMAGES} images.")
     found: dict[str, tuple[Names, list[Image]]] = {}
-    for image in map(parse, sorted(set(references))):
+    fields = dict(sync.fields)
+    for image in map(parse, different):
         try:
-            names = mapper.names({**sync.fields, "image": image._asdict()})
+            names = mapper.names(ChainMap[str, Any]({"image": image._asdict()}, fields))
         except LeftOutError as error:
             left_out.append(error)
             continue
