@@ -19,6 +19,7 @@ HEADER = {
 }
 
 
+CONDITIONS = {"REQUEST_METHOD", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"}
 NOT_MODIFIED = {"description": "It has not changed since the ETag in If-None-Match."}
 ETAG = {"description": "Changes whenever the response does.", "schema": {"type": "string"}}
 
@@ -33,7 +34,10 @@ def _tag(response: Response) -> Response:
         response.add_etag()
         # Only the client may cache it, and must revalidate it each time.
         response.headers.setdefault("Cache-Control", "private, no-cache")
-        response.make_conditional(request)
+        # There is no time of a last modification, so conditions on it are ignored (section 13.1.3).
+        response.make_conditional(
+            {name: request.environ[name] for name in CONDITIONS & request.environ.keys()}
+        )
     return response
 
 

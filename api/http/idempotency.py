@@ -127,7 +127,8 @@ def _key_hash() -> str:
 
 def _body_hash() -> str:
     """Hash the query string and the body of the request."""
-    return hashlib.sha256(request.query_string + b"\n" + request.get_data()).hexdigest()
+    body: bytes = request.raw_body()  # type: ignore[attr-defined]
+    return hashlib.sha256(request.query_string + b"\n" + body).hexdigest()
 
 
 def _answer(response: Response, body_hash: str) -> Answer:

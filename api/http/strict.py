@@ -7,7 +7,12 @@ from typing import Any
 
 from apiflask import APIFlask, abort
 from flask import Request, current_app, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 
 from api.domain.kit import strictjson
 from api.domain.kit.strictjson import AmbiguousJsonError
@@ -48,13 +53,20 @@ class StrictRequest(Request):
         return body
 
     def raw_body(self, *, cache: bool = True) -> bytes:
-        """Return the body's bytes. Raises RequestEntityTooLarge."""
+        """Return the body's bytes.
+
+        Raises RequestEntityTooLarge, and BadRequest if the server cannot tell where the body ends.
+        """
         limit = self.max_content_length or 0
         too_large = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
         try:
             body = self.get_data(cache=cache)
         except RequestEntityTooLarge as error:
             raise too_large from error
+        except HTTPException:
+            raise
+        except Exception as error:  # each server has its own, such as Gunicorn's InvalidChunkSize
+            raise BadRequest("The body cannot be read: a chunk of it is malformed.") from error
         # Werkzeug silently truncates a chunked body at the limit.
         if self.content_length is None and len(body) >= limit:
             raise too_large

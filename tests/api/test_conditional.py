@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.api.conftest import Record, json_of, problem
@@ -25,6 +26,22 @@ def test_a_change_of_what_was_read_is_made_once(client: FlaskClient, record: Rec
     assert json_of(changed)["actor"] == "ada"
     assert "has changed" in str(problem(too_late, 412)["detail"])
     assert json_of(client.get(url))["actor"] == "ada"
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "yesterday",
+        "Mon, 01 Jan 10000 00:00:00 GMT",
+        "Mon, 01 Jan 99999999999 00:00:00 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Mon, 01 Jan 2999 00:00:00 GMT",
+    ],
+)
+def test_a_condition_on_a_time_is_ignored(client: FlaskClient, time: str) -> None:
+    """No answer has a time of its last modification."""
+    for name in ("If-Modified-Since", "If-Unmodified-Since", "If-Range"):
+        assert client.get("/api/v1/services", headers={name: time}).status_code == 200
 
 
 def test_any_state_will_do_for_a_star(client: FlaskClient, record: Record) -> None:

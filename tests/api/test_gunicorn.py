@@ -99,6 +99,26 @@ def test_a_header_of_10_kib_is_named_by_the_application(start: Start, tmp_path: 
     assert told["errors"][0]["header"] == "Idempotency-Key"
 
 
+def test_a_malformed_chunk_is_a_bad_request(start: Start, tmp_path: Path) -> None:
+    port = free_port()
+    token = tmp_path / "token"
+    token.write_text(ADMIN_TOKEN)
+    start("-b", f"127.0.0.1:{port}", SLIPWAY_ADMIN_TOKEN_FILE=str(token))
+    get(port, "/healthz")
+    head = [
+        "POST /api/v1/deployments HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        f"Authorization: Bearer {ADMIN_TOKEN}",
+        "Transfer-Encoding: chunked",
+    ]
+    for size in ("-5", "0x5", "5;", ""):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            sent = "\r\n".join([*head, "", size, "hello", "0", "", ""])
+            connection.sendall(sent.encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 400 "), size
+
+
 def test_it_stops_soon_though_a_connection_is_kept_alive(start: Start) -> None:
     port = free_port()
     process = start("-b", f"127.0.0.1:{port}")

@@ -8,6 +8,7 @@ import json
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize
 
 from api.app import create_app
 from api.domain.kit import strictjson
@@ -85,6 +86,20 @@ def test_a_chunked_body_over_one_mebibyte_is_too_large_and_not_cut(
     environ = {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(good + b" " * 1024 * 1024)}
 
     problem(sqlite_client.post(URL, headers=JSON, environ_overrides=environ), 413)
+
+
+@pytest.mark.parametrize("headers", [JSON, {**JSON, "Idempotency-Key": "a"}])
+def test_a_body_that_the_server_cannot_read_is_a_bad_request(
+    sqlite_client: FlaskClient, headers: dict[str, str]
+) -> None:
+    class Malformed(io.BytesIO):
+        def readinto(self, _: object) -> int:
+            raise InvalidChunkSize(b"-5")
+
+    environ = {"wsgi.input_terminated": True, "wsgi.input": Malformed()}
+    document = problem(sqlite_client.post(URL, headers=headers, environ_overrides=environ), 400)
+
+    assert "chunk" in str(document["detail"])
 
 
 def test_each_missing_value_is_named(sqlite_client: FlaskClient) -> None:
