@@ -1,4 +1,8 @@
-"""Conditional requests (RFC 9110, section 13): 304 for If-None-Match, 412 for If-Match."""
+"""Conditional requests (RFC 9110, section 13).
+
+A GET with If-None-Match is answered with 304 if nothing has changed, and a change whose If-Match or
+If-None-Match does not hold with 412.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,19 @@ from flask import Response, jsonify, request
 from pydantic import BaseModel
 from werkzeug.http import generate_etag
 
-HEADER = {
-    "name": "If-Match",
-    "in": "header",
-    "required": False,
-    "description": "Change it only if its ETag is still this one; otherwise the response is 412.",
-    "schema": {"type": "string"},
-}
-
+HEADERS = [
+    {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": f"{condition}; otherwise the response is 412.",
+        "schema": {"type": "string"},
+    }
+    for name, condition in (
+        ("If-Match", "Change it only if its ETag is still this one"),
+        ("If-None-Match", "Change it only if its ETag is not this one; `*`: only if it is new"),
+    )
+]
 
 CONDITIONS = {"REQUEST_METHOD", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"}
 NOT_MODIFIED = {"description": "It has not changed since the ETag in If-None-Match."}
@@ -42,16 +51,21 @@ def _tag(response: Response) -> Response:
 
 
 def check(current: dict[str, Any] | None, model: type[BaseModel]) -> None:
-    """Abort with 412 if the request's If-Match does not match the current resource.
+    """Abort with 412 if the request's If-Match or If-None-Match does not hold.
 
-    `current` is None if the resource does not exist, which matches no If-Match.
+    `current` is None if the resource does not exist, which has no ETag to match.
     """
-    if not request.if_match:
+    if not (request.if_match or request.if_none_match):
         return
     if current is None:
-        abort(HTTPStatus.PRECONDITION_FAILED, "It does not exist.")
+        if request.if_match:
+            abort(HTTPStatus.PRECONDITION_FAILED, "It does not exist.")
+        return
     response = jsonify(model.model_validate(current).model_dump(mode="json"))
-    if not request.if_match.contains(generate_etag(response.get_data())):
+    etag = generate_etag(response.get_data())
+    if request.if_none_match.contains_weak(etag):
+        abort(HTTPStatus.PRECONDITION_FAILED, "It exists already, as If-None-Match excludes.")
+    if request.if_match and not request.if_match.contains(etag):
         abort(
             HTTPStatus.PRECONDITION_FAILED,
             "It has changed since you read it: read it again, then decide.",

@@ -132,7 +132,7 @@ def _describe_operation(operation: dict[str, Any]) -> None:
             parameter["schema"]["format"] = "uuid"
     responses = operation["responses"]
     if str(int(HTTPStatus.PRECONDITION_FAILED)) in responses:
-        operation["parameters"].append(etags.HEADER)
+        operation["parameters"] += etags.HEADERS
     if "201" in responses and "200" in responses:  # the same resource, new or existing
         responses["200"]["content"] = responses["201"]["content"]
     expected = dict(DATABASE_ERRORS) if "Service" not in operation["tags"] else {}

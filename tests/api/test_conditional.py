@@ -50,6 +50,35 @@ def test_any_state_will_do_for_a_star(client: FlaskClient, record: Record) -> No
     assert client.patch(url, json={"actor": "ada"}, headers={"If-Match": "*"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("services/web", {}),
+        ("environments/prod", {"tier": "production"}),
+        (
+            "declarations/prod",
+            {
+                "services": {"web": {"version": "1.0"}},
+                "repository": "https://example.com/x",
+                "config_revision": "1",
+                "declared_at": "2026-03-01T12:00:00Z",
+            },
+        ),
+    ],
+)
+def test_what_exists_is_not_replaced_by_what_must_be_new(
+    client: FlaskClient, path: str, body: dict[str, object]
+) -> None:
+    url, new = f"/api/v1/{path}", {"If-None-Match": "*"}
+    assert client.put(url, json=body, headers=new).status_code == 201
+    etag = client.get(url).headers["ETag"]
+
+    for condition in (new, {"If-None-Match": etag}, {"If-None-Match": f'"x", W/{etag}'}):
+        problem(client.put(url, json=body, headers=condition), 412)
+    assert client.get(url).headers["ETag"] == etag
+    assert client.put(url, json=body, headers={"If-None-Match": '"x"'}).status_code == 200
+
+
 def test_a_parameter_twice_is_refused(client: FlaskClient) -> None:
     errors = problem(client.get("/api/v1/deployments?limit=1&limit=2"), 422)["errors"]
 

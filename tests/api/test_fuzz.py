@@ -82,7 +82,7 @@ def obey(case: Case[Any]) -> None:
     if case.path.endswith("/promotions/pending"):
         query |= {"from": "dev", "to": "prod"}
     case.query = query
-    for made_up in ("If-Match", "Idempotency-Key"):
+    for made_up in ("If-Match", "If-None-Match", "Idempotency-Key"):
         case.headers.pop(made_up, None)
     if case.path.startswith("/api/v1/cloudevents") and case.media_type == "application/json":
         case.headers.update(BINARY)
