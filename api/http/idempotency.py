@@ -21,7 +21,8 @@ from flask.typing import ResponseReturnValue
 from api.database import database
 from api.domain import answers
 from api.domain.answers import Answer
-from api.http.auth import API_PREFIX
+from api.domain.tokens import READ
+from api.http.auth import API_PREFIX, scopes_for
 from api.http.problems import InvalidHeaderError
 
 HEADER = "Idempotency-Key"
@@ -92,15 +93,32 @@ def describe(operation: dict[str, Any]) -> None:
         response["description"] = sentence + description
 
 
+def identified_by[View: Callable[..., Any]](
+    matches: Callable[[str], bool],
+) -> Callable[[View], View]:
+    """Let headers tell the requests for a route apart: those whose lower-case name `matches`."""
+
+    def mark(view: View) -> View:
+        view.identifies = matches  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 def answer_once(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
     """Return the stored response for the current request, or call the view and store its response.
 
-    The view writes in the transaction that stores the response; an exception rolls both back.
+    The view writes in the transaction that stores the response; an exception rolls both back. What
+    the scope `read` allows changes nothing, so that its response need not be stored.
     """
     rule = str(request.url_rule) if request.url_rule else ""
     if not applies(request.method, rule) or HEADER not in request.headers:
         return view()
-    key_hash, body_hash = _key_hash(), _body_hash()
+    key_hash = _key_hash()
+    route = current_app.view_functions[str(request.endpoint)]
+    if READ in scopes_for(route, request.method):
+        return view()
+    body_hash = _request_hash(getattr(route, "identifies", lambda _: False))
     in_flight: InFlight = current_app.extensions["idempotency"]
     with in_flight.claim(key_hash), database().write() as connection:
         if not answers.lock(connection, key_hash):
@@ -125,10 +143,14 @@ def _key_hash() -> str:
     return hashlib.sha256(scope.encode()).hexdigest()
 
 
-def _body_hash() -> str:
-    """Hash the query string and the body of the request."""
+def _request_hash(identifies: Callable[[str], bool]) -> str:
+    """Hash the query string, the body, and the headers that identify the request."""
     body: bytes = request.raw_body()  # type: ignore[attr-defined]
-    return hashlib.sha256(request.query_string + b"\n" + body).hexdigest()
+    found = hashlib.sha256(request.query_string + b"\n" + body)
+    for name, value in sorted((name.lower(), value) for name, value in request.headers.items()):
+        if identifies(name):
+            found.update(f"\n{name}: {value}".encode())
+    return found.hexdigest()
 
 
 def _answer(response: Response, body_hash: str) -> Answer:

@@ -12,10 +12,17 @@ from api.database import database
 from api.domain.events import cloudevents, inbox
 from api.domain.events.adapter import Received
 from api.domain.events.adapters.cdevents import CLOUDEVENTS
-from api.domain.events.cloudevents import BATCH, MAX_BATCH, STRUCTURED, CloudEvent, HeaderError
+from api.domain.events.cloudevents import (
+    BATCH,
+    MAX_BATCH,
+    PREFIX,
+    STRUCTURED,
+    CloudEvent,
+    HeaderError,
+)
 from api.domain.events.interpret import Outcome
 from api.domain.tokens import READ
-from api.http import auth, openapi
+from api.http import auth, idempotency, openapi
 from api.http.problems import MAX_FAULTS, InvalidHeaderError, faults
 from api.routes.webhooks import DryRun, Headers, Receipt, dry_run_of, location, received
 
@@ -73,6 +80,7 @@ Bodies = openapi.accepts({STRUCTURED: CloudEvent, BATCH: CloudEventBatch, BINARY
 
 @bp.post("")
 @auth.require(SCOPE)
+@idempotency.identified_by(lambda name: name.startswith(PREFIX) or name == "content-type")
 @Bodies
 @bp.output(
     EventsReceipt, status_code=202, description="Stored; at least one event of a batch is new."

@@ -22,7 +22,7 @@ from api.domain.events.adapters import WEBHOOKS
 from api.domain.events.interpret import Outcome, interpret
 from api.domain.kit.types import Commit, ImageDigest, Line, Name, Version
 from api.domain.tokens import READ
-from api.http import auth
+from api.http import auth, idempotency
 
 bp = APIBlueprint(
     "webhooks",
@@ -147,6 +147,8 @@ def _add(adapter: Adapter) -> None:
         )
     )
     receive = auth.require(f"ingest:{adapter.source}")(receive)
+    headers = adapter.headers - {"user-agent"}
+    receive = idempotency.identified_by(headers.__contains__)(receive)
     if adapter.signature is not None:
         receive = auth.signed_by(adapter.source, adapter.signature)(receive)
     bp.add_url_rule(url, f"receive_{adapter.source}", receive, methods=["POST"])

@@ -23,7 +23,7 @@ from api.database import Database
 from api.domain import answers as domain
 from api.domain.deployments import reports
 from api.domain.kit.times import now
-from api.tables import answers, deployments, services
+from api.tables import answers, deployments, events, services
 from tests.api.conftest import NewApp, Record, json_of, problem
 
 URL = "/api/v1/deployments"
@@ -106,6 +106,37 @@ def test_a_key_is_up_to_255_printable_characters(
     assert refused["errors"] == [{"header": "Idempotency-Key", "detail": detail}]
     assert count(database) == 0
     assert send(client, "x" * 255).status_code == 201
+
+
+def cloud_event(client: FlaskClient, path: str = "", **attributes: str) -> TestResponse:
+    told = {"specversion": "1.0", "id": "1", "source": "/ci", "type": "com.example", **attributes}
+    headers = {f"ce-{name}": value for name, value in told.items()}
+    url = f"/api/v1/cloudevents{path}"
+    return client.post(url, json={}, headers={"Idempotency-Key": "a", **headers})
+
+
+def test_another_event_in_the_headers_is_another_request(
+    client: FlaskClient, database: Database
+) -> None:
+    github = {"Idempotency-Key": "a", "X-GitHub-Delivery": "1"}
+    for other in ({"id": "2"}, {"type": "com.example.other"}, {"extension": "x"}):
+        assert cloud_event(client).status_code == 204
+        problem(cloud_event(client, **other), 422)
+    for agent in ("one", "another"):
+        sent = {**github, "User-Agent": agent}
+        assert client.post("/api/v1/webhooks/github", json={}, headers=sent).status_code == 204
+    sent = {**github, "X-GitHub-Delivery": "2"}
+    problem(client.post("/api/v1/webhooks/github", json={}, headers=sent), 422)
+
+    assert count(database, events) == 2
+
+
+def test_a_dry_run_stores_nothing(client: FlaskClient, database: Database) -> None:
+    for identifier in ("1", "2"):
+        assert not replayed(cloud_event(client, "/dry-run", id=identifier))
+
+    assert count(database, answers) == 0
+    problem(client.post("/api/v1/cloudevents/dry-run", headers={"Idempotency-Key": ""}), 422)
 
 
 def new_token(client: FlaskClient, name: str) -> str:
