@@ -24,7 +24,6 @@ from urllib3.exceptions import HTTPError
 from api.database import Database
 from api.domain.kit.times import now
 from api.domain.notifications import addresses, deliveries
-from api.domain.notifications.addresses import RefusedError
 from api.domain.notifications.deliveries import DeliveryState, Leased
 from api.version import VERSION
 
@@ -95,7 +94,7 @@ class Notifier:
         """Send once; return the failure, if any, and whether retrying is pointless."""
         try:
             status = send(leased, self._private_hosts)
-        except (RefusedError, HTTPError, OSError) as error:
+        except (ValueError, HTTPError, OSError) as error:  # no URL may end the process
             return _reason(error), False
         if 200 <= status < 300:  # noqa: PLR2004
             return None, False

@@ -7,6 +7,7 @@ connection is made to a checked one, so that DNS rebinding does not help.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Collection
 from ipaddress import IPv6Network, ip_address
@@ -17,6 +18,10 @@ TRANSLATED = [
     IPv6Network(net) for net in ("::ffff:0:0/96", "64:ff9b::/96", "2001::/32", "2002::/16")
 ]
 MAX_URL = 2048
+# A name that can be resolved (RFC 1123, section 2.1), with the underscores that some networks have.
+LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+HOST_NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*\.?")
+MAX_HOST = 253
 
 
 class RefusedError(ValueError):
@@ -35,6 +40,10 @@ def parse(url: str, private_hosts: Collection[str]) -> SplitResult:
         raise RefusedError("must be a URL") from error
     if not url.isascii() or not url.isprintable() or " " in url or not host:
         raise RefusedError("must be a URL of printable ASCII characters")
+    if not _is_address(host) and (len(host) > MAX_HOST or not HOST_NAME.fullmatch(host)):
+        raise RefusedError(
+            "must have a host name with labels of 1 to 63 letters, digits or hyphens"
+        )
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise RefusedError("must not have a user name, a password or a fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
@@ -78,6 +87,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _may_be_public(host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event, Thread
@@ -21,7 +22,7 @@ from api.database import Database
 from api.domain.kit.times import now
 from api.domain.notifications import deliveries as domain
 from api.notifier import Notifier, signed
-from api.tables import deliveries
+from api.tables import deliveries, subscriptions
 from tests.api.conftest import Record, json_of, problem
 from tests.api.notifications.conftest import INSIDE, Receiver, told
 
@@ -137,6 +138,35 @@ def test_a_receiver_that_is_gone_is_not_asked_again(
     problem(client.post(f"/api/v1/deliveries/{dead['id']}/retry"), 409)
     nowhere = "01a2063f-66af-738f-a00c-f46db3662472"
     problem(client.post(f"/api/v1/deliveries/{nowhere}/retry"), 404)
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize("url", ["https://hooks..example.com/x", "https://[::1/", "x"])
+def test_a_stored_url_that_cannot_be_used_fails_like_any_other(
+    client: FlaskClient, database: Database, record: Record, notifier: Notifier, url: str
+) -> None:
+    with database.write() as connection:
+        connection.execute(update(subscriptions).values(url=url))
+    record()
+    assert drain(notifier) == 1
+
+    (waiting,) = told(client)
+    assert waiting["state"] == "waiting"
+    assert waiting["failure"].startswith("must ")
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_name_that_cannot_be_looked_up_is_a_failure(
+    client: FlaskClient, record: Record, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def getaddrinfo(*_: object, **__: object) -> None:
+        raise UnicodeError("label empty or too long")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    record()
+    notifier.deliver_one()
+
+    assert told(client)[0]["failure"] == "label empty or too long"
 
 
 @pytest.mark.usefixtures("secret")

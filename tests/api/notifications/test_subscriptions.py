@@ -76,6 +76,12 @@ def test_only_an_admin_may(client: FlaskClient, scope: str) -> None:
         "https://0.0.0.0/",
         "https://224.0.0.1/",
         "chat.example.com",
+        "https://hooks..example.com/x",
+        "https://.example.com/",
+        f"https://{'a' * 64}.example.com/",
+        f"https://{'a.' * 130}example.com/",
+        "https://hooks-.example.com/",
+        "https://hooks%00.example.com/",
     ],
 )
 def test_a_url_where_nothing_may_be_sent_is_refused(client: FlaskClient, url: str) -> None:
