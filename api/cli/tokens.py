@@ -17,6 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from api.cli.failure import Failure, failing
 from api.database import database
 from api.domain import tokens as domain
+from api.domain.events.adapters import ADAPTERS
+from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.times import now
 from api.domain.kit.types import Name
 from api.domain.tokens import NewToken, Scope
@@ -82,6 +84,10 @@ def create(name: str, scopes: tuple[str, ...], expires_in: timedelta | None) -> 
     Standard output contains only the token. Names need not be unique, so that a new token can take
     over before the old one is revoked.
     """
+    try:
+        domain.check_sources(scopes, ADAPTERS)
+    except InvalidValueError as error:
+        raise click.BadParameter(error.detail, param_hint="'--scope'") from error
     expires_at = None if expires_in is None else now() + expires_in
     new = NewToken(name=name, scopes=list(scopes), expires_at=expires_at)
     with failing("the token was not created"), database().write() as connection:

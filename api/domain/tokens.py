@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,12 +22,14 @@ from sqlalchemy import Connection, Select, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
+from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.pages import Order
 from api.domain.kit.times import FutureTime, now
 from api.domain.kit.types import Name
 from api.tables import tokens
 
 READ, WRITE, ADMIN = "read", "write", "admin"
+INGEST = "ingest:"
 TEXT = re.compile(r"slw_(?P<id>[0-9a-f]{32})_(?P<secret>[A-Za-z0-9_-]{43})", re.ASCII)
 # Compared when the id is unknown, so that the response time does not reveal which ids exist.
 NO_HASH = "0" * 64
@@ -109,6 +112,14 @@ class InvalidTokenError(Exception):
 # The columns that are shown: all but the hash.
 FIELDS = tuple(column for column in tokens.c if column is not tokens.c.secret_hash)
 ORDER: Order = {"created_at": tokens.c.created_at, "id": tokens.c.id}
+
+
+def check_sources(scopes: Iterable[str], sources: Collection[str]) -> None:
+    """Check that the scopes for events name known sources. Raises InvalidValueError."""
+    for scope in scopes:
+        if scope.startswith(INGEST) and scope.removeprefix(INGEST) not in sources:
+            known = ", ".join(sorted(sources))
+            raise InvalidValueError("/scopes", f"{scope} is for no source; the sources are {known}")
 
 
 def create(connection: Connection, new: NewToken) -> tuple[dict[str, Any], str]:

@@ -11,9 +11,12 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
 from api.domain import tokens as domain
+from api.domain.events.adapters import ADAPTERS
+from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.types import Name
 from api.domain.tokens import NewToken, Scope
 from api.http import auth
+from api.http.problems import InvalidBodyError
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -65,6 +68,10 @@ class TokenPage(BaseModel):
 @bp.doc(operation_id="createToken", summary="Create a token")
 def create_token(new: NewToken) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a token; only this response shows its text."""
+    try:
+        domain.check_sources(new.scopes, ADAPTERS)
+    except InvalidValueError as error:
+        raise InvalidBodyError(error.pointer, error.detail) from error
     with database().write() as connection:
         created, text = domain.create(connection, new)
     location = url_for(".get_token", token_id=created["id"])

@@ -101,6 +101,10 @@ def sensible(value: Any) -> Any:
     }
     if told.get("expires_at"):
         told["expires_at"] = FUTURE
+    if "scopes" in told:  # each source exists
+        told["scopes"] = [
+            scope.partition(":")[0].replace("ingest", "ingest:github") for scope in told["scopes"]
+        ]
     if {"url", "types"} <= told.keys():
         told["url"] = "https://chat.example.com/hooks/releases"
     if told.get("status") in OPEN:

@@ -70,6 +70,7 @@ def test_an_expiry_is_told_in_utc(client: FlaskClient) -> None:
         ({"scopes": ["ingest:"]}, "#/scopes/0"),
         ({"scopes": ["ingest:Git Hub"]}, "#/scopes/0"),
         ({"scopes": ["read\n"]}, "#/scopes/0"),
+        ({"scopes": ["ingest:argo-cd"]}, "#/scopes"),
         ({"scopes": ["read"] * 21}, "#/scopes"),
         ({"expires_at": (now() - timedelta(seconds=1)).isoformat()}, "#/expires_at"),
         ({"expires_at": "soon"}, "#/expires_at"),
@@ -86,6 +87,15 @@ def test_a_fault_is_pointed_at_and_nothing_is_stored(
     assert [error["pointer"] for error in errors] == [pointer]
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(tokens)) == 0
+
+
+def test_an_unknown_source_is_told_the_known_ones(client: FlaskClient) -> None:
+    body = {"name": "ci", "scopes": ["ingest:flux", "ingest:argo-cd"]}
+    errors = problem(client.post(URL, json=body), 422)["errors"]
+
+    sources = "argocd, cloudevents, flux, github"
+    detail = f"ingest:argo-cd is for no source; the sources are {sources}"
+    assert errors == [{"pointer": "#/scopes", "detail": detail}]
 
 
 def test_the_list_has_pages_and_no_secret(client: FlaskClient) -> None:
