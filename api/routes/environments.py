@@ -92,8 +92,11 @@ def put_environment(
     The promotion order defaults to that of the tier.
     """
     with database().write() as connection:
-        etags.check(catalog.find_environment(connection, name.name), Environment)
+        before = catalog.find_environment(connection, name.name)
+        etags.check(before, Environment)
         created = catalog.describe_environment(connection, name.name, description)
         described = catalog.find_environment(connection, name.name)
+        if before is None and not created:  # somebody else has created it since
+            etags.check(described, Environment)
     location = url_for(".get_environment", name=name.name)
     return described or {}, 201 if created else 200, {"Location": location}

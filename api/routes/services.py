@@ -84,8 +84,11 @@ def put_service(
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a service, or replace its description; fields that are left out become null."""
     with database().write() as connection:
-        etags.check(catalog.find_service(connection, name.name), Service)
+        before = catalog.find_service(connection, name.name)
+        etags.check(before, Service)
         created = catalog.describe_service(connection, name.name, description)
         described = catalog.find_service(connection, name.name)
+        if before is None and not created:  # somebody else has created it since
+            etags.check(described, Service)
     location = url_for(".get_service", name=name.name)
     return described or {}, 201 if created else 200, {"Location": location}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from api.domain import catalog
 from tests.api.conftest import Record, json_of, problem
 
 
@@ -77,6 +78,33 @@ def test_what_exists_is_not_replaced_by_what_must_be_new(
         problem(client.put(url, json=body, headers=condition), 412)
     assert client.get(url).headers["ETag"] == etag
     assert client.put(url, json=body, headers={"If-None-Match": '"x"'}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "find", "body"),
+    [
+        ("services/web", "find_service", {"owner": "late"}),
+        ("environments/prod", "find_environment", {"tier": "staging"}),
+    ],
+)
+def test_of_two_that_create_at_once_one_is_refused(
+    client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    find: str,
+    body: dict[str, object],
+) -> None:
+    url, real, looked = f"/api/v1/{path}", getattr(catalog, find), []
+
+    def unseen_at_first(*arguments: object) -> object:
+        looked.append(arguments)
+        return None if len(looked) == 1 else real(*arguments)
+
+    first = json_of(client.put(url, json={"tier": "production"} if "prod" in path else {}))
+    monkeypatch.setattr(catalog, find, unseen_at_first)
+    problem(client.put(url, json=body, headers={"If-None-Match": "*"}), 412)
+
+    assert json_of(client.get(url)) == first
 
 
 def test_a_parameter_twice_is_refused(client: FlaskClient) -> None:
