@@ -72,15 +72,18 @@ def test_every_operation_is_tried_by_the_profile_in_force(request: pytest.Fixtur
 def obey(case: Case[Any]) -> None:
     """Bring valid data within the rules that a JSON schema has no words for.
 
-    Times are past, expiries to come, ends come after beginnings, environments exist; cursors,
-    ETags, keys, ids of deployments and base64 are none that were made up, nor is where to send
-    notifications. An event in binary mode has its attributes in headers.
+    Times are past, expiries to come, ends come after beginnings, services and environments exist;
+    cursors, ETags, keys, ids of deployments and base64 are none that were made up, nor is where to
+    send notifications. An event in binary mode has its attributes in headers.
     """
     query = dict(case.query or {})
     query.pop("cursor", None)
     query |= {name: LATER if name == "to" else PAST for name in TIMES & query.keys()}
     if case.path.endswith("/promotions/pending"):
         query |= {"from": "dev", "to": "prod"}
+    if case.path.startswith("/api/v1/metrics/dora"):
+        known = {"service": "checkout", "environment": "prod"}
+        query |= {name: known[name] for name in known.keys() & query.keys()}
     case.query = query
     for made_up in ("If-Match", "If-None-Match", "Idempotency-Key"):
         case.headers.pop(made_up, None)
