@@ -120,4 +120,5 @@ def list_pending(query: PromotionQuery) -> dict[str, list[dict[str, Any]]]:
         for parameter, name in (("from", query.upstream), ("to", query.downstream)):
             if name in missing:
                 raise InvalidParameterError(parameter, f"there is no environment {name}")
-        return {"items": domain.pending(connection, query.upstream, query.downstream)}
+        items = domain.pending(connection, query.upstream, query.downstream)
+        return {"items": domain.with_folders(connection, query.downstream, items)}

@@ -33,15 +33,17 @@ def pending(
     """
     candidates = list(_waiting(connection, upstream, downstream, service))
     known = facts(connection, candidates)
-    declared = {each["service"]: each for each in declared_for(connection, downstream)}
     return [
-        {
-            **_item(candidate, known),
-            **_changes(connection, candidate),
-            "declared_in": _place(declared.get(candidate.upstream["service"])),
-        }
-        for candidate in candidates
+        {**_item(candidate, known), **_changes(connection, candidate)} for candidate in candidates
     ]
+
+
+def with_folders(
+    connection: Connection, downstream: str, items: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return pending promotions, each with the folder that declares it for `downstream`."""
+    declared = {each["service"]: each for each in declared_for(connection, downstream)}
+    return [{**item, "declared_in": _place(declared.get(item["service"]))} for item in items]
 
 
 def unknown(connection: Connection, names: set[str]) -> set[str]:
