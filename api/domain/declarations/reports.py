@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog
 from api.domain.declarations.model import CONTENT, RELEASE, SOURCE, Declaration, NewDeclarations
 from api.domain.declarations.store import declared_for
+from api.domain.kit.sql import insert_into
 from api.domain.kit.times import now
 from api.tables import declarations
 
@@ -44,8 +44,7 @@ def store(connection: Connection, new: Sequence[Declaration]) -> None:
         }
         for declaration in new
     ]
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(declarations)
+    statement = insert_into(connection, declarations)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["service_id", "environment_id", "declared_at"],

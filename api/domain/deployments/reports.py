@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 from uuid_utils.compat import uuid7
 
 from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import kinds, nearby, settling
 from api.domain.deployments.model import Kind, NewDeployment
+from api.domain.kit.sql import insert_into
 from api.domain.kit.times import now
 from api.domain.kit.types import united
 from api.tables import deployments
@@ -118,9 +118,8 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[U
     """Insert each deployment unless its external id is known; return the ids that were inserted."""
     if not rows:
         return set()
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = (
-        dialect.insert(deployments)
+        insert_into(connection, deployments)
         .on_conflict_do_nothing(index_elements=["source", "external_id"])
         .returning(deployments.c.id)
     )

@@ -25,11 +25,17 @@ def lock(connection: Connection, key: int) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(key & MAX_KEY)))
 
 
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT of the connection's dialect, which can say what to do on a conflict."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement: postgresql.Insert | sqlite.Insert = dialect.insert(table)
+    return statement
+
+
 def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT that skips rows that violate a unique constraint."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     # Without this option, rowcount may be unknown after an INSERT.
-    statement: postgresql.Insert | sqlite.Insert = dialect.insert(table).on_conflict_do_nothing()
+    statement = insert_into(connection, table).on_conflict_do_nothing()
     return statement.execution_options(preserve_rowcount=True)
 
 
