@@ -14,8 +14,8 @@ from api.database import database
 from api.domain import recording
 from api.domain.deployments import nearby, store, transitions
 from api.domain.deployments.model import DeploymentChange, Kind, NewDeployment, Status
-from api.domain.deployments.statements import conflicts, witnesses
 from api.domain.deployments.store import Filters
+from api.domain.deployments.witnesses import conflicts, witnesses
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.types import Commit, ImageDigest, Link, Name, Version
 from api.http import etags

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import combinations
 
-from api.domain.deployments.statements import Statement, Witness
+from api.domain.deployments.statements import Statement
+from api.domain.deployments.witnesses import Witness
 from api.domain.kit.versions import canonical
 
 WINDOW = timedelta(minutes=15)

@@ -15,7 +15,8 @@ from sqlalchemy import Column, Connection, Select, select, union
 from api.domain.cells import Cell
 from api.domain.deployments import correlation
 from api.domain.deployments.correlation import LONGEST, WINDOW
-from api.domain.deployments.statements import Statement, Witness, of_deployment, witnesses
+from api.domain.deployments.statements import Statement, of_deployment
+from api.domain.deployments.witnesses import Witness, witnesses
 from api.domain.kit.sql import Earlier
 from api.tables import deployments, evidence
 

@@ -1,7 +1,7 @@
 """Reports: write deployments from reports, which may arrive in any order.
 
 Reports of one source with the same external id are about one deployment. The first becomes its row;
-each further one is a statement, and `statements` computes the deployment from all of them.
+each further one is a statement, and `witnesses` computes the deployment from all of them.
 """
 
 from __future__ import annotations

@@ -12,13 +12,8 @@ from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import correlation, kinds, nearby
 from api.domain.deployments.model import Kind, NewDeployment
-from api.domain.deployments.statements import (
-    Statement,
-    Witness,
-    of_report,
-    settled,
-    witnesses,
-)
+from api.domain.deployments.statements import Statement, of_report
+from api.domain.deployments.witnesses import Witness, settled, witnesses
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import following
 from api.domain.kit.versions import canonical

@@ -1,0 +1,192 @@
+"""Witnesses: the statements of each source, and the deployment that they add up to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from api.domain.deployments.model import Status
+from api.domain.deployments.statements import Statement
+from api.domain.kit.times import parse_instant
+from api.domain.kit.types import united
+from api.domain.kit.versions import canonical
+
+RANK = [Status.PENDING, Status.RUNNING, Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
+# Which source decides where several contradict each other: first any that reports by the API, then
+# those that see the cluster, then those that start the rollout.
+PRECEDENCE = ("argocd", "flux", "cloudevents", "github")
+# These go on telling how healthy a deployment is: what they say so long after it was first settled
+# is about an incident.
+WATCHED = {"argocd": timedelta(hours=1)}
+# What an event says to be cancelled so long after a failure has failed all the same: somebody
+# tidies up.
+CANCELLABLE = timedelta(hours=1)
+# Of several reports of one source, the first that states one of these decides.
+FIRST = ("actor", "kind")
+STATED = ("version", "image_digest", "commit", "config_revision", "actor", "kind")
+
+
+class Witness:
+    """All statements of one source about one deployment."""
+
+    def __init__(self, statements: Iterable[Statement]) -> None:
+        # The newest first; the order in which they were received does not matter.
+        self.statements = sorted(statements, key=_newest, reverse=True)
+        self.key = self.statements[0].key
+        self.id = min(each.id for each in self.statements)
+        self.started_at = min(each.started_at for each in self.statements)
+        # What came too late to tell of its status.
+        self.late = _late(self.statements)
+        self.ended_at = max(each.ended_at for each in self.statements if each.id not in self.late)
+
+    @property
+    def rank(self) -> tuple[int, tuple[str, str]]:
+        """Return its place in the order of precedence."""
+        source = self.key[0]
+        return PRECEDENCE.index(source) + 1 if source in PRECEDENCE else 0, self.key
+
+    @cached_property
+    def decisive(self) -> Statement:
+        """Return the statement that decides the status."""
+        told = (each for each in self.statements if not each.correction)
+        return max((each for each in told if each.id not in self.late), key=_decisive)
+
+    @cached_property
+    def stated(self) -> dict[str, Any]:
+        """Return the value of each field: that of the newest statement which has one.
+
+        For the actor and the kind, the first report that has one decides.
+        """
+        plain = [each for each in self.statements if not each.correction]
+        stated = {name: _first(each.said.get(name) for each in plain) for name in STATED}
+        by_age = sorted(plain, key=lambda each: each.id)
+        reports = [each for each in by_age if each.event_id is None]
+        stated |= {
+            name: _first(each.said.get(name) for each in [*reports, *plain]) for name in FIRST
+        }
+        return stated | {
+            "status": self.decisive.said["status"],
+            "finished_at": self.decisive.said["finished_at"],
+            "links": [link for each in plain for link in each.said["links"]],
+        }
+
+
+def witnesses(statements: Iterable[Statement]) -> list[Witness]:
+    """Return the witnesses of some statements, in the order of their keys."""
+    by_key: dict[tuple[str, str], list[Statement]] = {}
+    for each in statements:
+        by_key.setdefault(each.key, []).append(each)
+    return [Witness(by_key[key]) for key in sorted(by_key)]
+
+
+def settled(group: Sequence[Witness]) -> dict[str, Any]:
+    """Return the columns of the deployment that a group of witnesses describes.
+
+    Each field is that of the first witness, in the order of `rank`, which has a value. The status
+    is the one reached last, and the worse of two final ones at the same time. The start is the
+    earliest, and every link is kept. A value that a person has corrected stays.
+    """
+    ordered = sorted(group, key=lambda each: each.rank)
+    stated = {name: _first(each.stated[name] for each in ordered) for name in STATED}
+    decisive = max(_deciding(ordered), key=_reached).stated
+    values = stated | {
+        "status": decisive["status"],
+        "finished_at": _instant(decisive["finished_at"]),
+        "started_at": min(each.started_at for each in ordered),
+        "links": united([link for each in ordered for link in each.stated["links"]]),
+        "source": ordered[0].key[0],
+        "external_id": ordered[0].statements[0].external_id,
+        "created_at": min(each.created_at for one in ordered for each in one.statements),
+    }
+    corrections = [each for one in ordered for each in one.statements if each.correction]
+    for correction in sorted(corrections, key=lambda each: each.id):
+        said = dict(correction.said)
+        if "status" in said:
+            reached = Status(said.pop("status")), _instant(said.pop("finished_at"))
+            # An earlier status does not reopen a deployment that has ended.
+            if RANK.index(reached[0]) > RANK.index(Status(values["status"])) or reached[1]:
+                values["status"], values["finished_at"] = reached
+        values |= said
+    values["stated_kind"] = values.pop("kind")
+    return values
+
+
+def conflicts(group: Sequence[Witness]) -> list[str]:
+    """Return the names of the fields that the witnesses contradict each other about."""
+    return [
+        name
+        for name in ("version", "image_digest", "commit", "config_revision", "status")
+        if len(_distinct(name, group)) > 1
+    ]
+
+
+def _distinct(name: str, group: Iterable[Witness]) -> set[Any]:
+    values = {each.stated[name] for each in group} - {None}
+    return set(map(canonical, values)) if name == "version" else values
+
+
+def _deciding(group: Sequence[Witness]) -> Sequence[Witness]:
+    """Return the witnesses that decide the status: none cancelled what another saw succeed."""
+    if all(each.stated["status"] != Status.SUCCEEDED for each in group):
+        return group
+    return [each for each in group if not _cancels(each.decisive)]
+
+
+def _late(statements: Sequence[Statement]) -> set[UUID]:
+    """Return the ids of a witness's statements that came when its deployment was long settled."""
+    final = [each for each in statements if not each.correction and each.said["finished_at"]]
+    cancelled = [each for each in final if _cancels(each)]
+    run = [each for each in final if not _cancels(each)]
+    if not run:
+        return set()
+    settled_at = min(each.ended_at for each in run)
+    watched = WATCHED.get(statements[0].source)
+    late = [each for each in run if watched and each.ended_at > settled_at + watched]
+    succeeded = any(each.said["status"] == Status.SUCCEEDED for each in run)
+    late += [each for each in cancelled if succeeded or each.ended_at > settled_at + CANCELLABLE]
+    return {each.id for each in late}
+
+
+def _cancels(statement: Statement) -> bool:
+    """Say whether an event tells that a deployment is over without having succeeded or failed."""
+    return statement.event_id is not None and statement.said["status"] == Status.CANCELLED
+
+
+def _newest(statement: Statement) -> tuple[int, tuple[str, int, int], bytes]:
+    return _number(statement), _decisive(statement), to_json(statement.said)
+
+
+def _decisive(statement: Statement) -> tuple[str, int, int]:
+    """Return the sort key of a status: final ones last, by the time they were reached.
+
+    Senders report whole seconds. Of two states in the same second, the sequence number decides.
+    """
+    if statement.correction:
+        return "", 0, 0
+    rank = RANK.index(Status(statement.said["status"]))
+    return statement.said["finished_at"] or "", _number(statement), rank
+
+
+def _number(statement: Statement) -> int:
+    return -1 if statement.sequence is None else statement.sequence
+
+
+def _reached(witness: Witness) -> tuple[datetime, int]:
+    stated = witness.stated
+    rank = RANK.index(Status(stated["status"]))
+    return _instant(stated["finished_at"]) or datetime.min.replace(
+        tzinfo=witness.started_at.tzinfo
+    ), rank
+
+
+def _first(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _instant(text: Any) -> datetime | None:
+    return None if text is None else parse_instant(text)
