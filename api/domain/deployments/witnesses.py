@@ -20,11 +20,11 @@ RANK = [Status.PENDING, Status.RUNNING, Status.SUCCEEDED, Status.CANCELLED, Stat
 # Which source decides where several contradict each other: first any that reports by the API, then
 # those that see the cluster, then those that start the rollout.
 PRECEDENCE = ("argocd", "flux", "cloudevents", "github")
-# These go on telling how healthy a deployment is: what they say so long after it was first settled
-# is about an incident.
+# These sources go on reporting the health of a deployment: what they state this long after it was
+# first settled is about an incident.
 WATCHED = {"argocd": timedelta(hours=1)}
-# What an event says to be cancelled so long after a failure has failed all the same: somebody
-# tidies up.
+# A deployment that an event cancels this long after its failure has failed all the same: somebody
+# is cleaning up.
 CANCELLABLE = timedelta(hours=1)
 # Of several reports of one source, the first that states one of these decides.
 FIRST = ("actor", "kind")
@@ -40,7 +40,7 @@ class Witness:
         self.key = self.statements[0].key
         self.id = min(each.id for each in self.statements)
         self.started_at = min(each.started_at for each in self.statements)
-        # What came too late to tell of its status.
+        # The ids of those that came too late to decide its status.
         self.late = _late(self.statements)
         self.ended_at = max(each.ended_at for each in self.statements if each.id not in self.late)
 
@@ -53,8 +53,8 @@ class Witness:
     @cached_property
     def decisive(self) -> Statement:
         """Return the statement that decides the status."""
-        told = (each for each in self.statements if not each.correction)
-        return max((each for each in told if each.id not in self.late), key=_decisive)
+        plain = (each for each in self.statements if not each.correction)
+        return max((each for each in plain if each.id not in self.late), key=_decisive)
 
     @cached_property
     def stated(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _late(statements: Sequence[Statement]) -> set[UUID]:
 
 
 def _cancels(statement: Statement) -> bool:
-    """Say whether an event tells that a deployment is over without having succeeded or failed."""
+    """Return whether an event states that a deployment ended without success or failure."""
     return statement.event_id is not None and statement.said["status"] == Status.CANCELLED
 
 
