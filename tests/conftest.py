@@ -8,7 +8,6 @@ import os
 for name in [name for name in os.environ if name.startswith("SLIPWAY_")]:
     del os.environ[name]
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,8 @@ from hypothesis import HealthCheck, settings
 from api.database import open_engine
 from api.migrate import upgrade
 from api.settings import load
-from tests.postgresql import Lender, Server, find_programs
+from tests import postgresql, sqlite
+from tests.postgresql import Server, find_programs
 
 # The same examples each time, so that a change is judged by what it changed; `long` looks for new
 # ones. Fixtures may be shared: an example that needs an empty ledger does not use them. Neither is
@@ -69,11 +69,17 @@ def migrated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def lender(postgresql_server: Server) -> Lender:
+def sqlite_lender(migrated_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> sqlite.Lender:
+    """Lend copies of the embedded database."""
+    return sqlite.Lender(migrated_folder, tmp_path_factory.mktemp("lent"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_lender(postgresql_server: Server) -> postgresql.Lender:
     """Migrate a database of the server once, and lend copies of it."""
     made = postgresql_server.new_database()
     migrate(made)
-    return Lender(postgresql_server, str(made["DATABASE_NAME"]))
+    return postgresql.Lender(postgresql_server, str(made["DATABASE_NAME"]))
 
 
 def migrate(place: dict[str, object]) -> None:
@@ -83,29 +89,21 @@ def migrate(place: dict[str, object]) -> None:
     engine.dispose()
 
 
-def lent(
-    request: pytest.FixtureRequest, folder: Path, *, migrated: bool
-) -> Iterator[dict[str, object]]:
-    """Give the settings of a database of the kind that a fixture is for, and take it back."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, object]]:
+    """Return the settings of a database of its own for this test, on each kind, without tables."""
     if request.param == "sqlite":
-        if migrated:
-            shutil.copytree(request.getfixturevalue("migrated_folder"), folder)
-        yield {"DATA_DIR": folder}
+        yield {"DATA_DIR": tmp_path / "data"}
         return
-    lender: Lender | Server = request.getfixturevalue("lender" if migrated else "postgresql_server")
-    with lender.lend() as made:
+    server: Server = request.getfixturevalue("postgresql_server")
+    with server.lend() as made:
         yield made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, object]]:
-    """Return the settings of a database of its own for this test, on each kind, without tables."""
-    yield from lent(request, tmp_path / "data", migrated=False)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def migrated_database(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[dict[str, object]]:
+def migrated_database(request: pytest.FixtureRequest) -> Iterator[dict[str, object]]:
     """Return the settings of a database of its own for this test, on each kind, with its tables."""
-    yield from lent(request, tmp_path / "data", migrated=True)
+    lender: sqlite.Lender | postgresql.Lender
+    lender = request.getfixturevalue(f"{request.param}_lender")
+    with lender.lend() as made:
+        yield made

@@ -113,9 +113,10 @@ DEFINED = """
         UNION ALL SELECT pg_db_role_setting::text FROM pg_db_role_setting
     ) AS defined
 """
+# Who is idle holds nothing, and may be an application that is kept for the next borrower.
 DISCONNECT = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
 """
 
 

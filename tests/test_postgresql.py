@@ -11,9 +11,9 @@ COUNTS = "SELECT (SELECT count(*) FROM services), (SELECT version_num FROM alemb
 
 
 @pytest.fixture
-def own(postgresql_server: Server, lender: Lender) -> Lender:
+def own(postgresql_server: Server, postgresql_lender: Lender) -> Lender:
     """Lend databases of this test's own."""
-    return Lender(postgresql_server, lender.template)
+    return Lender(postgresql_server, postgresql_lender.template)
 
 
 def test_what_a_borrower_wrote_is_gone(own: Lender) -> None:

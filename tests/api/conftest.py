@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api import logs
 from api.app import create_app
 from api.database import Database
+from tests import sqlite
 
 Record = Callable[..., dict[str, Any]]
 NewApp = Callable[..., APIFlask]
@@ -50,13 +53,75 @@ def new_app(tmp_path: Path) -> Iterator[NewApp]:
 
     yield new_app
     for app in made:
-        app.extensions["database_probe"].close()
-        app.extensions["database"].close()
+        close(app)
+
+
+def close(app: APIFlask) -> None:
+    """End an application's connections."""
+    app.extensions["database_probe"].close()
+    app.extensions["database"].close()
+
+
+class Apps:
+    """Keeps the application of each database that is lent, for those who borrow it later.
+
+    To make one costs as much as ten requests. It is not kept if a test has changed it.
+    """
+
+    def __init__(self, admin_token: Path) -> None:
+        self.admin_token = admin_token
+        self.kept: dict[str, APIFlask] = {}
+
+    @contextmanager
+    def lend(self, place: dict[str, object]) -> Iterator[APIFlask]:
+        """Lend the application of a database."""
+        app = self.kept.pop(str(place), None) or self._make(place)
+        for limiter in app.extensions["limiter"]:
+            limiter.reset()
+        dictConfig(logs.configuration(app.extensions["settings"]))
+        before = self._state(app)
+        yield app
+        if self._state(app) == before:
+            self.kept[str(place)] = app
+        else:
+            close(app)
+
+    def close(self) -> None:
+        """End all connections."""
+        for app in self.kept.values():
+            close(app)
+
+    def _make(self, place: dict[str, object]) -> APIFlask:
+        app = create_app({"ADMIN_TOKEN_FILE": self.admin_token, **place})
+        app.test_client_class = AdminClient
+        return app
+
+    def _state(self, app: APIFlask) -> tuple[object, ...]:
+        """Return what a test may have changed."""
+        routes = len(list(app.url_map.iter_rules()))
+        return routes, dict(app.config), dict(app.extensions)
+
+
+@pytest.fixture(scope="session")
+def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
+    """Keep applications as long as the session lasts."""
+    admin_token = tmp_path_factory.mktemp("admin") / "token"
+    admin_token.write_text(ADMIN_TOKEN)
+    apps = Apps(admin_token)
+    yield apps
+    apps.close()
 
 
 @pytest.fixture
-def app(new_app: NewApp, migrated_database: dict[str, object]) -> APIFlask:
+def app(apps: Apps, migrated_database: dict[str, object]) -> Iterator[APIFlask]:
     """Return an application on a migrated database."""
+    with apps.lend(migrated_database) as app:
+        yield app
+
+
+@pytest.fixture
+def own_app(new_app: NewApp, migrated_database: dict[str, object]) -> APIFlask:
+    """Return an application that nobody had before, for a test that adds a route or counts."""
     return new_app(**migrated_database)
 
 
@@ -91,10 +156,10 @@ def record(client: FlaskClient) -> Record:
 
 
 @pytest.fixture
-def sqlite_client(new_app: NewApp, tmp_path: Path, migrated_folder: Path) -> FlaskClient:
+def sqlite_client(apps: Apps, sqlite_lender: sqlite.Lender) -> Iterator[FlaskClient]:
     """Return an admin's client of an application whose database does not matter to the test."""
-    shutil.copytree(migrated_folder, tmp_path, dirs_exist_ok=True)
-    return new_app(DATA_DIR=tmp_path).test_client()
+    with sqlite_lender.lend() as place, apps.lend(place) as app:
+        yield app.test_client()
 
 
 def json_of(response: TestResponse) -> dict[str, Any]:

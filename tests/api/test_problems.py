@@ -149,25 +149,23 @@ def test_a_database_that_is_gone_means_come_back_later() -> None:
     assert response.headers["Retry-After"] == "5"
 
 
-def test_a_fault_of_our_own_tells_no_details(sqlite_client: FlaskClient) -> None:
-    app = sqlite_client.application
-    assert isinstance(app, APIFlask)
+def test_a_fault_of_our_own_tells_no_details(own_app: APIFlask) -> None:
+    app = own_app
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
     @app.get("/broken")
     def broken() -> None:
         raise RuntimeError("the password is hunter2")
 
-    response = sqlite_client.get("/broken")
+    response = app.test_client().get("/broken")
 
     problem(response, 500)
     assert "hunter2" not in response.text
 
 
-def test_a_faulty_statement_is_a_fault_of_our_own(sqlite_client: FlaskClient) -> None:
+def test_a_faulty_statement_is_a_fault_of_our_own(own_app: APIFlask) -> None:
     """Only what is about the connection invites to try again."""
-    app = sqlite_client.application
-    assert isinstance(app, APIFlask)
+    app = own_app
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
     @app.get("/faulty")
@@ -175,7 +173,7 @@ def test_a_faulty_statement_is_a_fault_of_our_own(sqlite_client: FlaskClient) ->
         with app.extensions["database"].read() as connection:
             connection.exec_driver_sql("INSERT INTO services (id) VALUES (NULL)")
 
-    problem(sqlite_client.get("/faulty"), 500)
+    problem(app.test_client().get("/faulty"), 500)
 
 
 def test_a_duplicate_among_very_many_keys_is_found_in_linear_time() -> None:
