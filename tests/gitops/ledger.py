@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ class QuietHandler(WSGIRequestHandler):
         pass
 
 
+@cache
+def client() -> httpx.Client:
+    """Return what sends: to make one reads all certificates, which takes longer than a test."""
+    return httpx.Client(timeout=60)
+
+
 @dataclass(frozen=True)
 class Served:
     """A ledger at a URL."""
@@ -32,8 +39,8 @@ class Served:
 
     def send(self, method: str, path: str, **document: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        answer = httpx.request(
-            method, f"{self.url}/api/v1/{path}", json=document, headers=headers, timeout=60
+        answer = client().request(
+            method, f"{self.url}/api/v1/{path}", json=document, headers=headers
         )
         assert answer.is_success, answer.text
         found: dict[str, Any] = answer.json()
@@ -51,7 +58,7 @@ def served(folder: Path) -> Iterator[Served]:
     token.write_text(TOKEN)
     app = create_app({"DATA_DIR": folder, "ADMIN_TOKEN_FILE": token, "LOG_LEVEL": "error"})
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield Served(f"http://127.0.0.1:{server.port}")
