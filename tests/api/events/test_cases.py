@@ -38,6 +38,9 @@ EXPECTED: dict[str, list[tuple[str, str, str, str | None]]] = {
         ("1.16.0", "rollout", "failed", "2026-11-22T10:00:00Z"),
         ("1.16.0", "rollout", "failed", "2026-11-22T12:00:00Z"),
     ],
+    "05-v-prefix": [
+        ("1.2.3", "rollout", "succeeded", "2026-11-20T10:01:00Z"),
+    ],
     "06-branch-like-a-tag": [
         ("1" * 40, "rollout", "succeeded", "2026-11-20T10:01:00Z"),
         ("2" * 40, "rollout", "succeeded", "2026-11-21T10:01:00Z"),
@@ -170,3 +173,13 @@ def test_rules_match_what_their_writer_meant(case: Case, ledger: FlaskClient) ->
     assert told["environment"] == "prod"
     # Without the label that comes first in the rule.
     assert [each["service"] for each in deployments(ledger)] == ["img"]
+
+
+@pytest.mark.parametrize("case", ["16-incident-title-redacted"], indirect=True)
+def test_a_title_that_only_sounds_like_a_credential_is_told(
+    case: Case, ledger: FlaskClient
+) -> None:
+    (dry_run,) = case.send(ledger)
+
+    (told,) = json_of(dry_run)["incidents"]
+    assert told["title"] == "Basic checkout is broken"
