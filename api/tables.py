@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
-REQUIRED_REVISION = "0006"
+REQUIRED_REVISION = "0007"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -284,6 +284,8 @@ declarations = Table(
     Column("repository", String(512), nullable=False),
     Column("path", String(255), nullable=False),
     Column("declared_at", UtcDateTime, nullable=False),
+    # The time of the report whose statement it follows from; NULL if it stands for itself.
+    Column("reported_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     # The declared release at a given time: the latest declaration for a service and environment.
     Index(
@@ -296,6 +298,58 @@ declarations = Table(
     Index(None, "declared_at", "id"),
     Index(None, "service_id", "declared_at", "id"),
     Index(None, "environment_id", "declared_at", "id"),
+)
+
+# When a folder of a repository reported what it declares for an environment.
+declaration_reports = Table(
+    "declaration_reports",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("repository", String(512), nullable=False),
+    Column("path", String(255), nullable=False),
+    Column("declared_at", UtcDateTime, nullable=False),
+    Column("config_revision", String(128), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(
+        "uq_declaration_reports_environment_id_folder",
+        "environment_id",
+        "repository",
+        "path",
+        "declared_at",
+        unique=True,
+    ),
+    Index(None, "environment_id", "declared_at"),
+)
+
+# What a report states of a service and the folder's report before it does not; with neither version
+# nor digest, the report leaves the service out.
+declaration_statements = Table(
+    "declaration_statements",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("repository", String(512), nullable=False),
+    Column("path", String(255), nullable=False),
+    Column("reported_at", UtcDateTime, nullable=False),
+    Column("version", String(128)),
+    Column("image_digest", String(71)),
+    # What it states of this service alone; NULL for what holds for the whole report.
+    Column("config_revision", String(128)),
+    Column("declared_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    # What a folder stated of a service up to a given time.
+    Index(
+        "uq_declaration_statements_service_id_environment_id_folder",
+        "service_id",
+        "environment_id",
+        "repository",
+        "path",
+        "reported_at",
+        unique=True,
+    ),
+    Index(None, "environment_id", "reported_at"),
 )
 
 # The statements about each incident that has more than one, or one of an event.

@@ -26,4 +26,4 @@ def record(connection: Connection, history: History) -> None:
         deployment_id = by_external_id[cause] if cause else None
         stated = incident.model_copy(update={"deployment_id": deployment_id})
         incident_reports.record(connection, stated)
-    declaration_reports.store(connection, history.declarations)
+    declaration_reports.store_all(connection, history.declarations)

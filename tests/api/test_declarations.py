@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from api.database import Database
+from api.domain.declarations import reports
+from api.domain.declarations.model import Declaration
 from tests.api.conftest import bearer, json_of, problem
 
 URL = "/api/v1/declarations"
@@ -142,9 +146,7 @@ def test_revisions_may_be_told_in_any_order(
     sqlite_client: FlaskClient, order: tuple[int, ...]
 ) -> None:
     for number in order:
-        put(sqlite_client, STATEMENTS[number])
-    # Nobody could know that this withdrew what was told only afterwards: the next pipeline says so.
-    now = put(sqlite_client, STATEMENTS[-1])
+        now = put(sqlite_client, STATEMENTS[number])
 
     assert now == {"checkout": "1.0"}
     assert facts(sqlite_client, "service=checkout") == [
@@ -155,11 +157,76 @@ def test_revisions_may_be_told_in_any_order(
     assert facts(sqlite_client, "service=web") == [("web", None, 4), ("web", "2.0", 2)]
 
 
-def test_of_one_moment_what_is_told_last_holds(client: FlaskClient) -> None:
-    put(client, statement(checkout="1.0"))
+def test_a_late_report_of_another_release_does_not_change_the_present(client: FlaskClient) -> None:
+    """What changes nothing is not forgotten."""
+    put(client, statement(1, checkout="1.0"))
+    put(client, statement(3, checkout="1.0"))
+
+    assert put(client, statement(2, checkout="1.1")) == {"checkout": "1.0"}
+    assert facts(client) == [("checkout", "1.0", 3), ("checkout", "1.1", 2), ("checkout", "1.0", 1)]
+    (cell,) = json_of(client.get("/api/v1/matrix"))["cells"]
+    assert cell["declared"]["config_revision"] == "0000003"
+
+
+def test_a_late_report_does_not_bring_back_what_was_left_out(client: FlaskClient) -> None:
+    put(client, statement(2, checkout="1.1"))
+
+    assert put(client, statement(1, checkout="1.0", web="2.0")) == {"checkout": "1.1"}
+    assert facts(client, "service=web") == [("web", None, 2), ("web", "2.0", 1)]
+
+
+def test_what_was_declared_before_there_were_reports_stays(
+    client: FlaskClient, database: Database
+) -> None:
+    """As a version before this one stored it, and still does during a rollout."""
+    with database.write() as connection:
+        reports.store_all(
+            connection,
+            [
+                Declaration(
+                    service=name,
+                    environment="prod",
+                    **dict.fromkeys(("version", "config_revision"), version),
+                    image_digest=None,
+                    repository=REPOSITORY,
+                    path="k8s",
+                    declared_at=datetime(2026, 3, day, 12, tzinfo=UTC),
+                )
+                for name, version, day in (("checkout", "1.0", 1), ("checkout", "1.2", 4))
+            ],
+        )
+
+    assert put(client, statement(2, checkout="1.1", web="2.0")) == {"checkout": "1.2", "web": "2.0"}
+    assert put(client, statement(5, web="2.0")) == {"web": "2.0"}
+    assert put(client, statement(3, checkout="1.1", web="2.1")) == {"web": "2.0"}
+    assert facts(client, "service=checkout") == [
+        ("checkout", None, 5),
+        ("checkout", "1.2", 4),
+        ("checkout", "1.1", 2),
+        ("checkout", "1.0", 1),
+    ]
+
+
+def test_a_report_that_is_corrected_replaces_itself(client: FlaskClient) -> None:
+    put(client, statement(checkout="1.0", web="2.0"))
 
     assert put(client, statement(checkout="1.1")) == {"checkout": "1.1"}
-    assert facts(client) == [("checkout", "1.1", 1)]
+    assert facts(client, "service=checkout") == [("checkout", "1.1", 1)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_revisions_of_one_instant_the_greater_holds(
+    client: FlaskClient, order: tuple[int, ...]
+) -> None:
+    told = [
+        {**statement(checkout="1.0", web="2.0"), "config_revision": "a"},
+        {**statement(checkout="1.1"), "config_revision": "b"},
+    ]
+    for number in order:
+        now = put(client, told[number])
+
+    assert now == {"checkout": "1.1"}
+    assert [each["config_revision"] for each in json_of(client.get(URL))["items"]] == ["b"]
 
 
 def test_only_what_was_read_last_is_replaced(client: FlaskClient) -> None:

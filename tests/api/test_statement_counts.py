@@ -36,6 +36,17 @@ def metrics(client: FlaskClient) -> TestResponse:
     return client.get("/api/v1/metrics/dora?service=checkout&environment=prod")
 
 
+def declare(day: int, **versions: str) -> Send:
+    """Return what reports the versions that are declared on a day."""
+    body = {
+        "repository": "https://git.example.com/acme/gitops",
+        "config_revision": f"r{day}",
+        "declared_at": f"2026-03-0{day}T12:00:00Z",
+        "services": {name: {"version": version} for name, version in versions.items()},
+    }
+    return lambda client: client.put("/api/v1/declarations/prod", json=body)
+
+
 REPORT = post("deployments", DEPLOYMENT)
 RUNNING = post("deployments", {**DEPLOYMENT, "external_id": "4711", "status": "running"})
 SUCCEEDED = post("deployments", {**DEPLOYMENT, "external_id": "4711"})
@@ -61,6 +72,11 @@ CASES: dict[str, tuple[list[Send], Send, int]] = {
     "an incident": ([REPORT], BROKEN, 5),
     "a second report of an incident": ([REPORT, BROKEN], BROKEN, 7),
     "an incident without an id": ([REPORT], post("incidents", INCIDENT), 5),
+    "declarations at first sight": ([], declare(1, a="1", b="1"), 19),
+    "declarations, one changed": ([declare(1, a="1", b="1")], declare(2, a="2", b="1"), 18),
+    "declarations, unchanged": ([declare(1, a="1", b="1")], declare(2, a="1", b="1"), 12),
+    "declarations, repeated": ([declare(1, a="1", b="1")], declare(1, a="1", b="1"), 12),
+    "declarations, late": ([declare(1, a="1"), declare(3, a="1")], declare(2, a="2"), 19),
     "the metrics": ([REPORT, BROKEN], metrics, 14),
 }
 

@@ -102,6 +102,8 @@ def full(app: APIFlask, database: Database, tmp_path: Path) -> APIFlask:
     with database.read() as connection:
         known = connection.exec_driver_sql("SELECT id FROM deployments LIMIT 1").scalar_one()
     tell(app)
+    declare(app, 12)
+    declare(app, 11, checkout={"version": "1.0"})
     incident = {**ENTRIES[5], "external_id": "I-2", "deployment_id": str(known)}
     imported(app, write(file, [{**incident, "resolved_at": None}]))
     return app
@@ -121,6 +123,17 @@ def tell(app: APIFlask) -> str:
     corrected = client.patch(f"/api/v1/incidents/{incident['id']}", json={"title": "No cards"})
     assert corrected.status_code == 200
     return url
+
+
+def declare(app: APIFlask, hour: int, **told: dict[str, Any]) -> dict[str, Any]:
+    """Report what is declared at an hour, 1.1 of checkout unless told otherwise."""
+    body = {
+        "repository": "https://x.org/y",
+        "config_revision": f"at-{hour}",
+        "declared_at": f"2026-03-05T{hour}:00:00Z",
+        "services": told or {"checkout": {"version": "1.1"}},
+    }
+    return json_of(app.test_client().put("/api/v1/declarations/eu", json=body))
 
 
 def incident_says(client: FlaskClient, what: str, number: int) -> TestResponse:
@@ -158,7 +171,8 @@ def test_an_export_that_is_imported_is_exported_alike(
 
     assert exported(embedded, second) == told
     assert first.read_bytes().partition(b"\n")[2] == second.read_bytes().partition(b"\n")[2]
-    last = "3 incidents, 2 declarations, 4 events, 4 statements, 2 incident statements"
+    last = "3 incidents, 4 declarations, 2 declaration reports, 2 declaration statements, 4 events"
+    last += ", 4 statements, 2 incident statements"
     assert added.endswith(f"{last}; already present: nothing\n")
 
 
@@ -221,6 +235,19 @@ def test_events_go_on_where_the_ledger_moved_to(
     assert (incident["resolved_at"], incident["title"]) == ("2026-03-02T12:02:00Z", "No cards")
 
 
+def test_a_late_report_is_ordered_where_the_ledger_moved_to(
+    full: APIFlask, embedded: APIFlask, tmp_path: Path
+) -> None:
+    declare(full, 14)
+    exported(full, tmp_path / "file")
+    imported(embedded, tmp_path / "file")
+
+    late = {"checkout": {"version": "2.0"}, "web": {"version": "1.0"}}
+    assert declare(embedded, 13, **late) == declare(full, 13, **late)
+    (declared,) = declare(embedded, 13, **late)["services"].values()
+    assert (declared["version"], declared["config_revision"]) == ("1.1", "at-14")
+
+
 def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
     header, *lines = exported(full, tmp_path / "file")
 
@@ -230,7 +257,13 @@ def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
     assert header["schema_revision"] == REQUIRED_REVISION
     assert header["counts"] == {name: types.count(name) for name in header["counts"]}
     order = ["service", "environment", "deployment", "change", "incident", "declaration"]
-    order += ["event", "statement", "incident_statement"]
+    order += [
+        "declaration_report",
+        "declaration_statement",
+        "event",
+        "statement",
+        "incident_statement",
+    ]
     assert types == sorted(types, key=order.index)
 
 

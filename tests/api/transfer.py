@@ -17,6 +17,8 @@ from api.domain.kit.times import now
 from api.tables import (
     answers,
     changes,
+    declaration_reports,
+    declaration_statements,
     declarations,
     deployments,
     environments,
@@ -32,6 +34,8 @@ TABLES = (
     evidence,
     incident_statements,
     events,
+    declaration_statements,
+    declaration_reports,
     declarations,
     incidents,
     changes,

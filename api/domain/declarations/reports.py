@@ -1,75 +1,99 @@
 """Recording of declarations: a report states everything a folder declares for one environment.
 
-Reports may arrive in any order: each adds declarations with their own times, so that a late report
-fills in the past and does not affect newer ones. Only a withdrawal needs the service to be known: a
-late report withdraws what had been declared by its time, the next report the rest.
+Reports may arrive in any order, and make the same declarations: what each one states is kept
+(`statements`), and where it matters, the declarations are made anew from that (`timeline`). Of two
+reports of a folder for the same instant, the one of the greater revision holds; of the same
+revision, the one that arrives last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
-from uuid_utils.compat import uuid7
 
 from api.domain import catalog
-from api.domain.declarations.model import CONTENT, RELEASE, SOURCE, Declaration, NewDeclarations
-from api.domain.declarations.store import declared_for
-from api.domain.kit.sql import insert_into
+from api.domain.declarations import statements, store, timeline
+from api.domain.declarations.model import CONTENT, Declaration, NewDeclarations
+from api.domain.declarations.timeline import LEFT_OUT, Report, Stated
 from api.domain.kit.times import now
-from api.tables import declarations
 
 
 def record(connection: Connection, environment: str, new: NewDeclarations) -> None:
     """Record a report for an environment, and withdraw the services that it leaves out."""
-    catalog.environment_ids(connection, [environment], now())
+    environment_id = catalog.environment_ids(connection, [environment], now())[environment]
     catalog.find_environment(connection, environment)  # locks it against concurrent reports
-    store(connection, list(_new_declarations(connection, environment, new)))
-
-
-def store(connection: Connection, new: Sequence[Declaration]) -> None:
-    """Insert declarations; one with the same cell and time replaces the one stored before."""
-    if not new:
+    report = Report(new.declared_at or now(), new.config_revision, new.repository, new.path)
+    same, following = statements.around(connection, environment_id, report)
+    if same is not None and same.config_revision > report.config_revision:
         return
-    created_at = now()
-    services = catalog.service_ids(connection, {row.service for row in new}, created_at)
-    environments = catalog.environment_ids(connection, {row.environment for row in new}, created_at)
+    ids = catalog.service_ids(connection, new.services, now())
+    known = statements.before(connection, environment_id, report)
+    current = store.declared(connection, environment_id, report.declared_at)
+    whole = dict.fromkeys(known, LEFT_OUT)
+    whole |= {ids[name]: Stated(**release.model_dump()) for name, release in new.services.items()}
+    changed = statements.insert_report(connection, environment_id, report, following, known, whole)
+    affected = {service for service, _ in changed}
+    affected |= {
+        service
+        for service in current.keys() | whole.keys()
+        if timeline.asserted(current.get(service), report, whole.get(service, LEFT_OUT))
+    }
+    if same is not None and same != report:
+        affected |= whole.keys()
+    if affected:
+        since = min([report.declared_at, *_own_times(changed)])
+        _decide(connection, environment_id, affected, since)
+
+
+def store_all(connection: Connection, new: Sequence[Declaration]) -> None:
+    """Store declarations that stand for themselves, without a report."""
+    services, environments = catalog.ids(
+        connection, {row.service for row in new}, {row.environment for row in new}, now()
+    )
     rows = [
         {
-            "id": uuid7(),
             "service_id": services[declaration.service],
             "environment_id": environments[declaration.environment],
             **{name: getattr(declaration, name) for name in (*CONTENT, "declared_at")},
-            "created_at": created_at,
+            "reported_at": None,
         }
         for declaration in new
     ]
-    statement = insert_into(connection, declarations)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["service_id", "environment_id", "declared_at"],
-            set_={name: statement.excluded[name] for name in CONTENT},
-        ),
-        rows,
-    )
+    store.insert(connection, rows)
 
 
-def _new_declarations(
-    connection: Connection, environment: str, new: NewDeclarations
-) -> Iterator[Declaration]:
-    declared_at = new.declared_at or now()
-    known = {row["service"]: row for row in declared_for(connection, environment, declared_at)}
-    whole = new.model_dump(include={"config_revision", *SOURCE})
-    undeclared = dict.fromkeys(RELEASE)
-    for service, release in new.services.items():
-        given = release.model_dump(exclude_none=True)
-        values = {**whole, **undeclared, **given}
-        before = known.pop(service, None)
-        # A field that the report leaves out, such as the time, does not make it a new declaration.
-        if not before or any(before[name] != values[name] for name in (*RELEASE, *SOURCE, *given)):
-            yield Declaration(
-                **{"declared_at": declared_at, **values}, service=service, environment=environment
-            )
-    for service, before in known.items():
-        if all(before[name] == whole[name] for name in SOURCE):
-            yield Declaration(service, environment, None, None, **whole, declared_at=declared_at)
+def _own_times(changed: Iterable[tuple[UUID, Stated]]) -> Iterator[datetime]:
+    yield from (stated.declared_at for _, stated in changed if stated.declared_at is not None)
+
+
+def _decide(
+    connection: Connection, environment_id: UUID, services: set[UUID], since: datetime
+) -> None:
+    """Make the declarations of some services from a time on, and store what differs."""
+    before = store.declared(connection, environment_id, since, operator.lt)
+    stored = store.declared_since(connection, environment_id, services, since)
+    told = statements.about(connection, environment_id, services)
+    reports = statements.reports_since(connection, environment_id, since)
+    gone: list[UUID] = []
+    rows: list[dict[str, Any]] = []
+    for service in sorted(services):
+        known = stored[service]
+        found = timeline.declarations(
+            before.get(service),
+            since,
+            [declared for _, declared in known if declared.reported_at is None],
+            told[service],
+            reports,
+        )
+        times = {declared.declared_at for declared in found}
+        gone += [each for each, declared in known if declared.declared_at not in times]
+        new = set(found).difference(declared for _, declared in known)
+        cell = {"service_id": service, "environment_id": environment_id}
+        rows += [{**cell, **declared._asdict()} for declared in new]
+    store.delete(connection, gone)
+    store.insert(connection, rows)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,14 +14,18 @@ from sqlalchemy import (
     Connection,
     ScalarSelect,
     Select,
+    bindparam,
     select,
     true,
 )
+from uuid_utils.compat import uuid7
 
 from api.domain import catalog
 from api.domain.declarations.model import CONTENT
+from api.domain.declarations.timeline import Declared
 from api.domain.kit.pages import Order, TimeRange
-from api.domain.kit.sql import ByteOrder
+from api.domain.kit.sql import ByteOrder, insert_into
+from api.domain.kit.times import now
 from api.domain.kit.types import (
     Name,
 )
@@ -41,6 +48,8 @@ FIELDS = (
     declarations.c.created_at,
 )
 
+_DECLARED = [declarations.c[name] for name in Declared._fields]
+
 ORDER: Order = {"declared_at": declarations.c.declared_at, "id": declarations.c.id}
 
 
@@ -57,8 +66,11 @@ def selected(filters: Filters) -> Select[Any]:
     )
 
 
-def latest(at: datetime | None = None) -> ScalarSelect[UUID]:
-    """Select the id of a cell's latest declaration, or of the latest up to `at`.
+def latest(
+    at: datetime | None = None,
+    until: Callable[[Any, datetime], ColumnElement[bool]] = operator.le,
+) -> ScalarSelect[UUID]:
+    """Select the id of a cell's latest declaration, or of the latest up to `at`, or before it.
 
     For use in a query on `services` and `environments`: one index lookup for each pair of them.
     """
@@ -68,7 +80,7 @@ def latest(at: datetime | None = None) -> ScalarSelect[UUID]:
         .where(
             earlier.c.service_id == services.c.id,
             earlier.c.environment_id == environments.c.id,
-            true() if at is None else earlier.c.declared_at <= at,
+            true() if at is None else until(earlier.c.declared_at, at),
         )
         .order_by(earlier.c.declared_at.desc())
         .limit(1)
@@ -113,3 +125,58 @@ def declared_for(
         .order_by(ByteOrder(services.c.name))
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def declared(
+    connection: Connection,
+    environment_id: UUID,
+    at: datetime,
+    until: Callable[[Any, datetime], ColumnElement[bool]] = operator.le,
+) -> dict[UUID, Declared]:
+    """Return what is declared for an environment up to a time, or before it, by service."""
+    rows = connection.execute(
+        select(services.c.id, *_DECLARED)
+        .select_from(
+            services.join(environments, environments.c.id == environment_id).join(
+                declarations, declarations.c.id == latest(at, until)
+            )
+        )
+        .where(not_withdrawn())
+    )
+    return {row[0]: Declared(*row[1:]) for row in rows}
+
+
+def declared_since(
+    connection: Connection, environment_id: UUID, service_ids: Collection[UUID], since: datetime
+) -> Mapping[UUID, list[tuple[UUID, Declared]]]:
+    """Return the declarations of services from a time on, with their ids; withdrawals too."""
+    found: dict[UUID, list[tuple[UUID, Declared]]] = defaultdict(list)
+    rows = connection.execute(
+        select(declarations.c.service_id, declarations.c.id, *_DECLARED)
+        .where(declarations.c.environment_id == environment_id)
+        .where(declarations.c.service_id.in_(service_ids), declarations.c.declared_at >= since)
+    )
+    for service_id, identifier, *values in rows:
+        found[service_id].append((identifier, Declared(*values)))
+    return found
+
+
+def insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert declarations; one with the same cell and time replaces the one stored before."""
+    if not rows:
+        return
+    statement = insert_into(connection, declarations)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["service_id", "environment_id", "declared_at"],
+            set_={name: statement.excluded[name] for name in (*CONTENT, "reported_at")},
+        ),
+        [{"id": uuid7(), **row, "created_at": now()} for row in rows],
+    )
+
+
+def delete(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Delete declarations by their ids."""
+    if ids:
+        statement = declarations.delete().where(declarations.c.id == bindparam("gone"))
+        connection.execute(statement, [{"gone": each} for each in ids])

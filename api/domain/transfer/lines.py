@@ -194,6 +194,39 @@ class DeclarationEntry(Entry):
     repository: RepositoryUrl
     path: Folder = ""
     declared_at: Time
+    reported_at: Time | None = None
+
+
+class DeclarationReportEntry(Entry):
+    """That a folder reported all that it declares for an environment."""
+
+    KEY = ("environment", "repository", "path", "declared_at")
+    INCIDENTAL = frozenset({"type", "id", "created_at"})
+
+    type: Literal["declaration_report"]
+    environment: Name
+    repository: RepositoryUrl
+    path: Folder
+    declared_at: Time
+    config_revision: ConfigRevision
+
+
+class DeclarationStatementEntry(Entry):
+    """What such a report states of a service, and the one before it does not."""
+
+    KEY = ("service", "environment", "repository", "path", "reported_at")
+    INCIDENTAL = frozenset({"type", "id", "created_at"})
+
+    type: Literal["declaration_statement"]
+    service: Name
+    environment: Name
+    repository: RepositoryUrl
+    path: Folder
+    reported_at: Time
+    version: Version | None = None
+    image_digest: ImageDigest | None = None
+    config_revision: ConfigRevision | None = None
+    declared_at: Time | None = None
 
 
 class EventEntry(Entry):
@@ -256,6 +289,8 @@ ENTRIES: dict[str, type[Entry]] = {
     "change": ChangeEntry,
     "incident": IncidentEntry,
     "declaration": DeclarationEntry,
+    "declaration_report": DeclarationReportEntry,
+    "declaration_statement": DeclarationStatementEntry,
     "event": EventEntry,
     "statement": StatementEntry,
     "incident_statement": IncidentStatementEntry,

@@ -10,6 +10,8 @@ from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Ta
 from api.domain.transfer.lines import ENTRIES, Entry
 from api.tables import (
     changes,
+    declaration_reports,
+    declaration_statements,
     declarations,
     deployments,
     environments,
@@ -29,6 +31,8 @@ TABLES = {
     "change": changes,
     "incident": incidents,
     "declaration": declarations,
+    "declaration_report": declaration_reports,
+    "declaration_statement": declaration_statements,
     "event": events,
     "statement": evidence,
     "incident_statement": incident_statements,
