@@ -17,16 +17,18 @@ from sqlalchemy import (
     ScalarSelect,
     and_,
     false,
+    not_,
     or_,
     select,
     true,
+    tuple_,
 )
 
 from api.domain.declarations.model import CONTENT
 from api.domain.declarations.store import latest, not_withdrawn
 from api.domain.deployments.model import Status
 from api.domain.kit import versions
-from api.domain.kit.sql import ByteOrder
+from api.domain.kit.sql import ByteOrder, same_version
 from api.tables import declarations, deployments, environments, services
 
 
@@ -46,9 +48,10 @@ _OBSERVED = (
     deployments.c.image_digest,
     deployments.c.commit,
     deployments.c.config_revision,
-    deployments.c.finished_at.label("since"),
     deployments.c.id.label("deployment_id"),
 )
+# The last successful deployment of another release than the one that runs.
+_replaced = deployments.alias("replaced")
 _DECLARED = (*CONTENT, "declared_at")
 _ORDER = (
     ByteOrder(services.c.name),
@@ -67,8 +70,12 @@ def running(
     order.
     """
     statement = (
-        select(_SERVICE, _ENVIRONMENT, *_OBSERVED)
-        .select_from(_cells().join(deployments, deployments.c.id == _last_success()))
+        select(_SERVICE, _ENVIRONMENT, *_OBSERVED, _live_since().label("since"))
+        .select_from(
+            _cells()
+            .join(deployments, deployments.c.id == _last_success())
+            .outerjoin(_replaced, _replaced.c.id == _last_of_another_release())
+        )
         .where(environments.c.name.in_(among))
         .where(true() if service is None else services.c.name == service)
         .order_by(*_ORDER)
@@ -89,6 +96,8 @@ def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, 
             _SERVICE,
             _ENVIRONMENT,
             *_OBSERVED,
+            _live_since().label("since"),
+            deployments.c.finished_at.label("succeeded_at"),
             *(_declared(declarations.c[name]) for name in _DECLARED),
             and_(newest.c.id.is_not(None), or_(newest.c.finished_at.is_(None), ended_later)).label(
                 "deploying"
@@ -98,6 +107,7 @@ def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, 
         .select_from(
             _cells()
             .outerjoin(deployments, deployments.c.id == _last_success(at))
+            .outerjoin(_replaced, _replaced.c.id == _last_of_another_release())
             .outerjoin(declarations, (declarations.c.id == latest(at)) & not_withdrawn())
             .outerjoin(newest, newest.c.id == _last_start(at))
         )
@@ -119,7 +129,7 @@ def state(
     A difference is PENDING while a deployment is in progress or none has finished since the
     declaration, whether it succeeded or not, and DRIFTED otherwise. The state is UNKNOWN if nothing
     is declared, or nothing has ever succeeded. docs/api.md has a table of all combinations.
-    `last_finished_at` is the end of the deployment that started last, if it has ended.
+    `last_finished_at` is when the last deployment ended, whether it succeeded or not.
     """
     if declared is None:
         return SyncState.UNKNOWN
@@ -129,8 +139,8 @@ def state(
         return SyncState.UNKNOWN
     if _agree(observed, declared):
         return SyncState.IN_SYNC
-    finished_at = max(observed["since"], last_finished_at or observed["since"])
-    return SyncState.PENDING if declared["declared_at"] > finished_at else SyncState.DRIFTED
+    newer = last_finished_at is None or declared["declared_at"] > last_finished_at
+    return SyncState.PENDING if newer else SyncState.DRIFTED
 
 
 def _agree(observed: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
@@ -144,11 +154,13 @@ def _cell(row: RowMapping) -> dict[str, Any]:
     cell: dict[str, Any] = dict(row)
     declared = {name: cell.pop(f"declared_{name}") for name in _DECLARED}
     cell["declared"] = declared if declared["declared_at"] else None
+    ended = [each for each in (cell.pop("succeeded_at"), cell["last_finished_at"]) if each]
+    cell["last_finished_at"] = max(ended) if ended and not cell["deploying"] else None
     cell["state"] = state(
         cell,
         cell["declared"],
         deploying=cell["deploying"],
-        last_finished_at=cell.pop("last_finished_at"),
+        last_finished_at=cell["last_finished_at"],
     )
     return cell
 
@@ -165,6 +177,38 @@ def _last_success(at: datetime | None = None) -> ScalarSelect[UUID]:
     """Select the id of the last successful deployment of a cell."""
     earlier = deployments.alias()
     return _last(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED)
+
+
+def _last_of_another_release() -> ScalarSelect[UUID]:
+    """Select the id of the last successful deployment of a cell before the release that runs."""
+    earlier = deployments.alias()
+    images = earlier.c.image_digest, deployments.c.image_digest
+    another = or_(
+        not_(same_version(earlier.c.version, deployments.c.version)),
+        and_(*(image.is_not(None) for image in images), images[0] != images[1]),
+    )
+    before = earlier.c.finished_at <= deployments.c.finished_at
+    succeeded = earlier.c.status == Status.SUCCEEDED
+    return _last(earlier, earlier.c.finished_at, None, succeeded, before, another)
+
+
+def _live_since() -> ScalarSelect[datetime]:
+    """Select when the running release first succeeded after another one: resyncs change nothing."""
+    first = deployments.alias()
+    order = (first.c.finished_at, first.c.id)
+    after = tuple_(*order) > tuple_(_replaced.c.finished_at, _replaced.c.id)
+    return (
+        select(first.c.finished_at)
+        .where(
+            first.c.service_id == deployments.c.service_id,
+            first.c.environment_id == deployments.c.environment_id,
+            first.c.status == Status.SUCCEEDED,
+            or_(_replaced.c.id.is_(None), after),
+        )
+        .order_by(*order)
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _last_start(at: datetime | None = None) -> ScalarSelect[UUID]:

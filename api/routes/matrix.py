@@ -57,11 +57,20 @@ class MatrixCell(BaseModel):
     image_digest: ImageDigest | None
     commit: Commit | None
     config_revision: str | None
-    since: Annotated[AwareDatetime | None, Field(description="When that deployment finished.")]
+    since: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="Since when this release runs: deploying it again does not make it younger."
+        ),
+    ]
     deployment_id: UUID | None
     declared: Declared | None
     deploying: Annotated[
         bool, Field(description="Whether the latest deployment is still in progress.")
+    ]
+    last_finished_at: Annotated[
+        AwareDatetime | None,
+        Field(description="When the last deployment ended; null while one is in progress."),
     ]
     state: Annotated[
         SyncState,

@@ -41,7 +41,7 @@ class Running(BaseModel):
     version: Version
     image_digest: ImageDigest | None
     commit: Commit | None
-    since: AwareDatetime
+    since: Annotated[AwareDatetime, Field(description="Since when this release runs there.")]
     deployment_id: UUID
 
 

@@ -84,9 +84,46 @@ def test_a_cell_tells_the_image_the_commit_and_since_when(
             "deployment_id": told["id"],
             "declared": None,
             "deploying": False,
+            "last_finished_at": told["finished_at"],
             "state": "unknown",
         }
     ]
+
+
+# Successes in one cell, a day apart, as version and digit of the digest; and the day since when the
+# last one's release runs.
+@pytest.mark.parametrize(
+    ("successes", "day"),
+    [
+        (["1"], 1),
+        (["1", "1", "1"], 1),
+        (["1", "v1", "1"], 1),
+        (["1", "2"], 2),
+        (["1", "2", "2"], 2),
+        (["1", "2", "1"], 3),
+        (["1", "2", "1", "1"], 3),
+        (["1 a", "1 a"], 1),
+        (["1 a", "1 b"], 2),
+        (["1 a", "1", "1 a"], 1),
+        (["1 a", "1 b", "1 b"], 2),
+    ],
+)
+def test_a_release_runs_since_it_replaced_another(
+    client: FlaskClient, record: Record, successes: list[str], day: int
+) -> None:
+    for number, success in enumerate(successes, 1):
+        version, _, digit = success.partition(" ")
+        digest = f"sha256:{digit * 64}" if digit else None
+        times = {"started_at": f"2026-03-{number:02}T11:00:00Z"}
+        times["finished_at"] = f"2026-03-{number:02}T12:00:00Z"
+        record(version=version, image_digest=digest, config_revision=f"r{number}", **times)
+        record(version="3", status="failed", finished_at=f"2026-03-{number:02}T12:30:00Z")
+
+    assert cell(client)["since"] == f"2026-03-{day:02}T12:00:00Z"
+    at = f"2026-03-{len(successes):02}T12:00:00Z"
+    assert json_of(client.get(URL, query_string={"at": at}))["cells"][0]["since"] == (
+        f"2026-03-{day:02}T12:00:00Z"
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, Table, func, select
+from sqlalchemy import ColumnElement, Connection, String, Table, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -42,6 +42,12 @@ def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqli
 def inserted(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
     """Insert a row unless it exists; return whether it was inserted."""
     return connection.execute(insert_new(connection, table), row).rowcount == 1
+
+
+def same_version(one: ColumnElement[str], other: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that two columns name one version, with or without a leading `v`."""
+    plain = func.ltrim(other, "v")
+    return one.in_([other, plain, literal("v") + plain])
 
 
 class ByteOrder(FunctionElement[str]):

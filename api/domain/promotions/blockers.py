@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, or_, select
 
 from api.domain.changes.versions import precedence
-from api.domain.deployments.model import Kind, Status
+from api.domain.deployments.model import Status
+from api.domain.kit.sql import same_version
 from api.tables import deployments, incidents
 
 
@@ -43,8 +43,6 @@ Newest = dict[UUID, RowMapping]
 class Facts:
     """What the ledger knows about all candidates, each by the service's id."""
 
-    # The deployment that brought the version upstream: applying it again does not make it younger.
-    arrived_upstream: Newest
     last_attempt_upstream: Newest
     running_downstream: Newest
     # The last deployment of the same version downstream: it was replaced since.
@@ -52,12 +50,6 @@ class Facts:
     # The last attempt of the same version downstream, well or badly.
     last_attempt_downstream: Newest
     open_incidents: list[RowMapping]
-
-    def waiting_since(self, candidate: Candidate) -> datetime:
-        """Return when the version arrived upstream."""
-        arrived = self.arrived_upstream.get(candidate.id)
-        since: datetime = arrived["finished_at"] if arrived else candidate.upstream["since"]
-        return since
 
     def blockers(self, candidate: Candidate) -> Iterator[Blocker]:
         """Yield each reason not to promote a candidate."""
@@ -101,14 +93,6 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
 
     downstream_id = candidates[0].downstream_id if candidates else None
     return Facts(
-        arrived_upstream=newest(
-            lambda each, here: [
-                each.c.environment_id == here.c.environment_id,
-                each.c.status == Status.SUCCEEDED,
-                each.c.kind != Kind.RESYNC,
-                same_version(each, here),
-            ]
-        ),
         last_attempt_upstream=newest(
             lambda each, here: [
                 each.c.environment_id == here.c.environment_id,
@@ -125,7 +109,7 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
             lambda each, here: [
                 each.c.environment_id == downstream_id,
                 each.c.status == Status.SUCCEEDED,
-                same_version(each, here),
+                same_version(each.c.version, here.c.version),
                 or_(here.c.image_digest.is_(None), each.c.image_digest == here.c.image_digest),
             ]
         ),
@@ -133,17 +117,11 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
             lambda each, here: [
                 each.c.environment_id == downstream_id,
                 each.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
-                same_version(each, here),
+                same_version(each.c.version, here.c.version),
             ]
         ),
         open_incidents=_open_incidents(connection, candidates),
     )
-
-
-def same_version(one: FromClause, other: FromClause) -> ColumnElement[bool]:
-    """Return the condition that two rows have one version, with or without a leading `v`."""
-    plain = func.ltrim(other.c.version, "v")
-    return one.c.version.in_([other.c.version, plain, literal("v") + plain])
 
 
 def _newest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -72,7 +73,7 @@ def _waiting(
 
 def _item(candidate: Candidate, known: Facts) -> dict[str, Any]:
     here = candidate.upstream
-    since = known.waiting_since(candidate)
+    since: datetime = here["since"]
     return {
         "service": here["service"],
         **_running(here),
