@@ -7,7 +7,7 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
 
-from gitops import nodes
+from gitops import nodes, versions
 from gitops.errors import GitopsError
 from gitops.repository import Overlay, Repository
 
@@ -31,6 +31,12 @@ class Release:
     def is_free(self) -> bool:
         """Whether its digest is zeros: a placeholder until the first release."""
         return bool(self.digest) and not self.digest.removeprefix("sha256:").strip("0")
+
+    def is_same(self, other: Release) -> bool:
+        """Return whether it is the same release: by digest if both have one, else by version."""
+        if self.digest and other.digest:
+            return self.digest == other.digest
+        return versions.same(self.tag, other.tag)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,14 +27,8 @@ class Seen:
     """A release that the ledger recorded or the cluster runs."""
 
     release: Release
-    since: datetime | None = None
+    finished_at: datetime | None = None  # when the last attempt ended, well or badly
     on_its_way: bool = False  # another one is being deployed
-
-    def is_of(self, declared: Release) -> bool:
-        """Tell whether it is the declared release: by digest if both have one, else by tag."""
-        if self.release.digest and declared.digest:
-            return self.release.digest == declared.digest
-        return self.release.tag == declared.tag
 
 
 @dataclass(frozen=True)
@@ -52,29 +46,31 @@ class Row:
     def state(self) -> str:
         """Return `in-sync`, `pending`, `drifted` or `unknown`.
 
-        What differs is pending while it is on its way, or while nothing was deployed since it was
-        declared; otherwise it has drifted. Where nothing is declared, nothing should run.
+        What differs is pending while it is on its way, or while no deployment has ended since it
+        was declared, well or badly; otherwise it has drifted. The ledger's matrix has the same
+        rule. Where nothing is declared, nothing should run.
         """
         seen = [each for each in (self.ledger, self.cluster) if each]
         if not seen:
             return "in-sync" if self.declared.is_free else "unknown"
-        others = [each for each in seen if not each.is_of(self.declared)]
+        others = [each for each in seen if not each.release.is_same(self.declared)]
         if not others:
             return "pending" if any(each.on_its_way for each in seen) else "in-sync"
-        since = self.ledger.since if self.ledger else None
+        finished_at = self.ledger.finished_at if self.ledger else None
         # What is not committed yet is newer than anything that was seen.
-        newer = since and (self.declared_at is None or self.declared_at > since)
+        newer = finished_at and (self.declared_at is None or self.declared_at > finished_at)
         return "pending" if newer or any(each.on_its_way for each in others) else "drifted"
 
     def document(self) -> dict[str, Any]:
         """Return the row for JSON."""
+        recorded = self.ledger.release if self.ledger else None
         return {
             "environment": self.environment,
             "service": self.service,
             "state": self.state,
             "declared": vars(self.declared),
             "declared_at": self.declared_at.isoformat() if self.declared_at else None,
-            "ledger": vars(self.ledger.release) if self.ledger and self.ledger.since else None,
+            "ledger": vars(recorded) if recorded and recorded.tag else None,
             "cluster": vars(self.cluster.release) if self.cluster else None,
         }
 
@@ -119,7 +115,10 @@ def recorded(cell: dict[str, Any]) -> Seen | None:
     if cell["deployment_id"] is None:  # declared, but never deployed
         return Seen(Release("", ""), on_its_way=True) if cell["deploying"] else None
     release = Release(cell["version"], cell["image_digest"] or "")
-    return Seen(release, datetime.fromisoformat(cell["since"]), cell["deploying"])
+    finished_at = cell["last_finished_at"]
+    return Seen(
+        release, datetime.fromisoformat(finished_at) if finished_at else None, cell["deploying"]
+    )
 
 
 def running(context: str, pin: Pin, objects: Iterable[Object]) -> Seen | None:

@@ -31,8 +31,9 @@ def status(
     """Show what git declares for each environment below PATH, beside what runs there.
 
     The ledger has the last successful deployment, the cluster the images of its workloads. An image
-    is in-sync if they agree with git; pending while another one is being deployed, or if nothing
-    was deployed since it was declared; drifted if something else runs; unknown if neither has it.
+    is in-sync if they agree with git; pending while another one is being deployed, or if no
+    deployment ended since it was declared; drifted if something else runs; unknown if neither has
+    it.
     A digest of zeros is a placeholder, and declares nothing.
 
     Exit status: 0 all are in-sync, 1 one is not, 2 the command could not run.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gitops import nodes, pins
+from gitops import nodes, pins, versions
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
 from gitops.pins import Pin, Release
@@ -32,8 +32,7 @@ def earlier(clone: Clone, pin: Pin) -> list[Earlier]:
     for each in pinned(clone, pin):
         if each:
             found.setdefault(each.release, each)
-    found.pop(pin.release, None)
-    return list(found.values())
+    return [each for each in found.values() if not each.release.is_same(pin.release)]
 
 
 def since(clone: Clone, pin: Pin) -> Earlier | None:
@@ -81,18 +80,29 @@ def deployments(
 ) -> Iterator[dict[str, Any]]:
     """Yield the deployments of a release in an environment, newest first."""
     query = {"service": service, "environment": environment}
-    if each.tag:
-        query["version"] = each.tag
-    for deployment in ledger.items("deployments", **query):
+    queries = [query | {"version": version} for version in versions.spellings(each.tag) if version]
+    found = [
+        deployment
+        for each in queries or [query]
+        for deployment in ledger.items("deployments", **each)
+    ]
+    for deployment in sorted(found, key=started, reverse=True):
         known = deployment["image_digest"]
         if not (known and each.digest) or known == each.digest:
             yield deployment
 
 
+def started(deployment: dict[str, Any]) -> tuple[datetime, str]:
+    """Return the sort key of a deployment in the ledger."""
+    return datetime.fromisoformat(deployment["started_at"]), deployment["id"]
+
+
 def choose(known: list[Earlier], to: str) -> Earlier:
     """Return the release with a version or digest. Raises GitopsError with those there were."""
     for each in known:
-        if to == each.release.tag or each.release.digest.startswith((to, f"sha256:{to}")):
+        if versions.same(to, each.release.tag) or each.release.digest.startswith(
+            (to, f"sha256:{to}")
+        ):
             return each
     listed = ", ".join(str(each.release) for each in known) or "no other release"
     raise GitopsError(f"{to} was never declared here; the git history has {listed}")

@@ -13,7 +13,7 @@ from gitops import cosign, programs
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
-from gitops.pins import Pin
+from gitops.pins import Pin, Release
 from gitops.revision import Clone
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -113,10 +113,8 @@ def waiting(ledger: Ledger, service: str, route: tuple[str, str]) -> dict[str, A
 
 
 def runs(cell: dict[str, Any], pin: Pin) -> bool:
-    """Tell whether the ledger saw what git pins running: by digest if known, else by tag."""
-    if cell["image_digest"] and pin.release.digest:
-        return bool(cell["image_digest"] == pin.release.digest)
-    return bool(cell["version"] == pin.release.tag)
+    """Tell whether the ledger saw what git pins running."""
+    return pin.release.is_same(Release(cell["version"], cell["image_digest"] or ""))
 
 
 def digest_of(cell: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from gitops import programs
 from gitops.cli import cli
+from gitops.pins import Release
 from gitops.promotion.judgement import brief, pattern
 from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served, served
@@ -421,6 +422,35 @@ def test_a_release_that_failed_is_passed_over(root: Path, ledger: Served) -> Non
 
     assert "it failed when it was last deployed" in rollback(root, ledger).output
     assert release(root, "dev").read_text() == RELEASE.format(tag="1.1.0", digest=ONE)
+
+
+def test_a_release_that_failed_under_its_tag_in_git_is_passed_over(
+    root: Path, ledger: Served
+) -> None:
+    ledger.deployed("dev", "v1.2.0", status="failed")
+    history_of(root, ledger)
+
+    assert "it failed when it was last deployed" in rollback(root, ledger).output
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("1.2.0", ONE), ("v1.2.0", ONE), True),
+        (("1.2.0", ONE), ("1.2.0", TWO), False),
+        (("1.2.0", ONE), ("9", ONE), True),
+        (("1.2.0", ONE), ("v1.2.0", ""), True),
+        (("v1.2.0", ""), ("1.2.0", ""), True),
+        (("1.2.0", ""), ("1.2.1", ""), False),
+        (("vault", ""), ("ault", ""), False),
+        (("", ONE), ("1.2.0", ""), False),
+    ],
+)
+def test_which_releases_are_the_same(
+    one: tuple[str, str], other: tuple[str, str], same: bool
+) -> None:
+    assert Release(*one).is_same(Release(*other)) is same
+    assert Release(*other).is_same(Release(*one)) is same
 
 
 def test_a_version_that_is_said_is_taken(root: Path) -> None:

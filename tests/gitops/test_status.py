@@ -117,12 +117,45 @@ def test_what_is_being_deployed_is_pending(root: Path, ledger: Served) -> None:
 
 
 @pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        ([("1.0.0", "succeeded", BEFORE), ("1.1.0", "failed", None)], "drifted"),
+        ([("1.0.0", "succeeded", BEFORE), ("1.1.0", "cancelled", None)], "drifted"),
+        ([("1.0.0", "succeeded", BEFORE), ("1.2.0", "failed", None)], "drifted"),
+        ([("1.0.0", "succeeded", BEFORE), ("1.0.0", "failed", BEFORE)], "pending"),
+        (
+            [("1.0.0", "succeeded", BEFORE), ("1.1.0", "failed", None), ("2", "running", None)],
+            "pending",
+        ),
+        ([("1.1.0", "failed", None)], "unknown"),
+        ([("1.1.0", "running", None)], "pending"),
+        ([("v1.1.0", "succeeded", None)], "in-sync"),
+        ([("v1.1.0", "succeeded", None), ("1.1.0", "failed", None)], "in-sync"),
+        ([("v1.1.0", "succeeded", None), ("1.1.0", "running", None)], "pending"),
+    ],
+)
+def test_it_says_what_the_matrix_says(
+    root: Path, ledger: Served, attempts: list[tuple[str, str, str | None]], expected: str
+) -> None:
+    asked = ("--ledger", ledger.url)
+    address = "https://git.example.com/acme/gitops"
+    declared = CliRunner().invoke(cli, ["declare", str(root), *asked, "--repository", address])
+    assert declared.exit_code == 0, declared.output
+    for version, status, finished_at in attempts:
+        ledger.deployed("prod", version, status=status, finished_at=finished_at)
+
+    (cell,) = ledger.send("GET", "matrix")["cells"]
+    assert (cell["state"], state(root, *asked)[1]) == (expected, expected)
+
+
+@pytest.mark.parametrize(
     ("image", "rollout", "expected"),
     [
         (f"mirror.example/shop:1.1.0@{ONE}", {}, (0, "in-sync")),
         (f"mirror.example/shop@{ONE}", {}, (0, "in-sync")),
         (f"registry.example/shop:1.1.0@{TWO}", {}, (1, "drifted")),
         ("registry.example/shop:1.1.0", {}, (0, "in-sync")),
+        ("registry.example/shop:v1.1.0", {}, (0, "in-sync")),
         (f"registry.example/shop@{ONE}", {"updatedReplicas": 1}, (1, "pending")),
         (f"registry.example/shop@{TWO}", {"observedGeneration": 1}, (1, "pending")),
     ],
