@@ -67,9 +67,12 @@ class Application(APIFlask):
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view, or return its stored response.
 
-        Wraps the view and the serialisation of its response, but not the error handling.
+        Wraps the view and the serialisation of its response, but not the error handling. A view
+        opens at most one transaction, which contains all its effects, so it can be called again.
         """
-        return idempotency.answer_once(super().dispatch_request)
+        view = super().dispatch_request
+        database: Database = self.extensions["database"]
+        return database.retrying(lambda: idempotency.answer_once(view))
 
 
 def event_rules(checked: Settings) -> dict[str, SourceRules]:

@@ -9,7 +9,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.database import Database, DatabaseUnusableError, open_engine
+from api.database import Database, is_read_only, open_engine
+from api.outages import Outage, UnavailableError, first_line
 from api.tables import REQUIRED_REVISION
 
 DEADLINE_S = 1.0
@@ -36,16 +37,18 @@ class DatabaseProbe:
     def check(self) -> str:
         """Return the revision of the schema.
 
-        Raises NotReadyError if the database does not answer in time, or if its schema is missing or
-        too old for this version. A newer schema is fine: the next release migrates the database
-        while this version still serves.
+        Raises NotReadyError if the database does not answer in time, cannot be used or accepts no
+        writes, or if its schema is missing or too old for this version. A newer schema is fine: the
+        next release migrates the database while this version still serves.
         """
         try:
             revision = self._ask().result(timeout=DEADLINE_S)
         except FutureTimeoutError as error:
             raise NotReadyError(f"the database did not answer within {DEADLINE_S:g} s") from error
-        except (SQLAlchemyError, DatabaseUnusableError, ValueError) as error:
-            reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+        except UnavailableError as error:
+            raise NotReadyError(str(error)) from error
+        except SQLAlchemyError as error:
+            reason = first_line(getattr(error, "orig", None) or error)
             raise NotReadyError(f"the database cannot be queried: {reason}") from error
         if revision is None:
             raise NotReadyError("the database has no schema yet: run `flask ledger migrate`")
@@ -82,6 +85,10 @@ class DatabaseProbe:
             else:
                 self._engine = open_engine(self._database.settings, connections=1)
         with self._engine.connect() as connection:
+            if is_read_only(connection):
+                connection.invalidate()
+                self._database.renew()
+                raise UnavailableError(Outage.READ_ONLY, "it is read-only, or a standby")
             known = self._engine.dialect.has_table(connection, "alembic_version")
             if not known:
                 return None

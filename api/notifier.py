@@ -17,14 +17,13 @@ from urllib.parse import SplitResult
 import structlog
 import urllib3
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from urllib3.exceptions import HTTPError
 
 from api.database import Database
 from api.domain.kit.times import now
 from api.domain.notifications import addresses, deliveries
 from api.domain.notifications.deliveries import DeliveryState, Leased
+from api.outages import UnavailableError
 from api.version import VERSION
 
 TIMEOUT = urllib3.Timeout(connect=5, read=10)
@@ -63,9 +62,8 @@ class Notifier:
         while not stopped.is_set():
             try:
                 busy = self.deliver_one()
-            except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-                reason = str(getattr(error, "orig", error)).strip()
-                log.warning("database unavailable", error=reason)
+            except UnavailableError as error:
+                log.warning("database unavailable", error=str(error))
                 busy = False
             if not busy:
                 stopped.wait(IDLE_S)

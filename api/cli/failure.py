@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from sqlalchemy.exc import DBAPIError
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
 
-from api.database import DatabaseUnusableError
+from api.outages import UnavailableError, first_line
 
 
 class Failure(click.ClickException):
@@ -21,15 +22,10 @@ class Failure(click.ClickException):
 
 @contextmanager
 def failing(what: str) -> Iterator[None]:
-    """Turn database errors into a Failure; `what` says what the command did not do."""
+    """Turn errors of the database and of files into a Failure; `what` says what was not done."""
     try:
         yield
-    except (DatabaseUnusableError, ValueError) as error:
-        raise Failure(str(error)) from error
-    except DBAPIError as error:
+    except (UnavailableError, CommandError, ValueError, OSError) as error:
         raise Failure(f"{what}: {first_line(error)}") from error
-
-
-def first_line(error: DBAPIError) -> str:
-    """Return the first line of the database's error message."""
-    return str(error.orig).strip().partition("\n")[0]
+    except SQLAlchemyError as error:
+        raise Failure(f"{what}: {first_line(getattr(error, 'orig', None) or error)}") from error

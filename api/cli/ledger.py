@@ -8,14 +8,14 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api import demo
-from api.cli.failure import failing, first_line
+from api.cli.failure import failing
 from api.database import Database, database, open_engine
 from api.domain.deployments import store
 from api.domain.kit.times import now
 from api.migrate import upgrade
+from api.outages import UnavailableError
 
 ledger = AppGroup("ledger", help="Manage the ledger's database.")
 
@@ -66,10 +66,10 @@ def _await(engine: Engine, seconds: float) -> None:
     while True:
         try:
             engine.connect().close()
-        except (OperationalError, InterfaceError) as error:
+        except UnavailableError as error:
             if time.monotonic() >= deadline:
                 raise
-            click.echo(f"waiting for the database: {first_line(error)}", err=True)
+            click.echo(f"waiting for the database: {error}", err=True)
             time.sleep(1)
         else:
             return

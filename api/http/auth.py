@@ -19,7 +19,6 @@ import structlog
 from apiflask import APIFlask, abort
 from flask import Response, current_app, g, request
 from prometheus_client import Counter
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.database import database
 from api.domain import tokens
@@ -28,6 +27,7 @@ from api.domain.kit.times import now
 from api.domain.tokens import ADMIN, READ, WRITE, Caller, InvalidTokenError, Refusal
 from api.http import rate_limits
 from api.logs import PROBES
+from api.outages import UnavailableError
 from api.settings import Settings
 
 API_PREFIX = "/api/v1"
@@ -206,10 +206,8 @@ def _store_use(who: Caller) -> None:
     try:
         with database().write(wait=False) as connection:
             tokens.store_use(connection, UUID(who.id), at)
-    except SQLAlchemyError as error:
-        log.info(
-            "the use of the token was not stored", error=str(getattr(error, "orig", error)).strip()
-        )
+    except UnavailableError as error:
+        log.info("the use of the token was not stored", error=str(error))
 
 
 def _authorize() -> None:

@@ -22,7 +22,7 @@ BODY_ERRORS = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The Content-Type is not application/json.",
 }
 QUERY_ERROR = {"description": "A parameter is unknown."}
-DATABASE_ERRORS = {HTTPStatus.SERVICE_UNAVAILABLE: "The database did not answer."}
+DATABASE_ERRORS = {HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot serve at the moment."}
 # Responses that any operation of the API may give.
 ACCESS_ERRORS = {
     HTTPStatus.UNAUTHORIZED: "The token is missing, invalid, expired or revoked.",

@@ -10,16 +10,17 @@ from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import request
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from api.logs import request_id
+from api.outages import UnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 # A large batch can have very many faults; only the first ones are reported.
 MAX_FAULTS = 20
 MAX_POINTER = 200
+# When to send a request again that an outage has failed.
+RETRY_AFTER_S = "5"
 
 # Clearer wordings of some of Pydantic's messages.
 MESSAGES = {
@@ -106,9 +107,7 @@ def init_app(app: APIFlask) -> None:
     app.error_processor(_from_api_error)
     # Replaces APIFlask's own handler, which drops the description.
     app.register_error_handler(HTTPException, _from_http_exception)
-    # Only connection errors: an error in a statement is a bug and remains a 500.
-    for unavailable in (OperationalError, InterfaceError, PoolTimeoutError):
-        app.register_error_handler(unavailable, _from_database_error)
+    app.register_error_handler(UnavailableError, _from_outage)
 
 
 def document(
@@ -147,15 +146,15 @@ def _from_http_exception(error: HTTPException) -> tuple[dict[str, Any], int, dic
     return document(status, error.description or HTTPStatus(status).description), status, headers
 
 
-def _from_database_error(error: SQLAlchemyError) -> tuple[dict[str, Any], int, dict[str, str]]:
+def _from_outage(error: UnavailableError) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Ask the caller to retry.
 
     The answer does not claim that nothing was stored: the connection may have been lost just after
-    the commit.
+    the commit. The log has the reason, which may name hosts and users.
     """
-    log.error("database unavailable", error=str(getattr(error, "orig", error)).strip())
-    detail = "The database did not answer; try again in a few seconds."
-    headers = {"Content-Type": MEDIA_TYPE, "Retry-After": "5"}
+    log.error("database unavailable", error=str(error))
+    detail = f"{error.outage.capitalize()}; try again in a few seconds."
+    headers = {"Content-Type": MEDIA_TYPE, "Retry-After": RETRY_AFTER_S}
     return document(HTTPStatus.SERVICE_UNAVAILABLE, detail), HTTPStatus.SERVICE_UNAVAILABLE, headers
 
 

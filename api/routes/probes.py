@@ -9,6 +9,7 @@ from flask import current_app, url_for
 from pydantic import BaseModel, Field
 
 from api.health import DatabaseProbe, NotReadyError
+from api.http.problems import RETRY_AFTER_S
 from api.version import VERSION
 
 bp = APIBlueprint("service", __name__, tag={"name": "Service", "description": "The ledger itself."})
@@ -69,7 +70,7 @@ def healthz() -> dict[str, str]:
 @bp.doc(
     operation_id="getReadiness",
     summary="Check whether the service can serve requests",
-    responses={503: "The database does not answer, or its schema is too old."},
+    responses={503: "The database cannot serve, accepts no writes, or its schema is too old."},
 )
 def readyz() -> dict[str, str]:
     """Answer 200 if the database answers and its schema is new enough, else 503 with the reason."""
@@ -77,5 +78,5 @@ def readyz() -> dict[str, str]:
     try:
         revision = probe.check()
     except NotReadyError as error:
-        abort(503, f"Not ready: {error}.")
+        abort(503, f"Not ready: {error}.", headers={"Retry-After": RETRY_AFTER_S})
     return {"status": "ready", "schema_revision": revision}

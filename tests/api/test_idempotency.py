@@ -16,13 +16,13 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table, func, insert, select, update
-from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from api.database import Database
 from api.domain import answers as domain
 from api.domain.deployments import reports
 from api.domain.kit.times import now
+from api.outages import Outage, UnavailableError
 from api.tables import answers, deployments, events, services
 from tests.api.conftest import NewApp, Record, json_of, problem
 
@@ -218,7 +218,7 @@ def test_a_crash_while_the_answer_is_stored_undoes_the_write(
     client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: Any) -> None:
-        raise OperationalError("INSERT", {}, Exception("the server closed the connection"))
+        raise UnavailableError(Outage.SILENT, "the server closed the connection")
 
     with monkeypatch.context() as broken:
         broken.setattr(domain, "store", crash)

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel
 from sqlalchemy import Connection, Select, select, update
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog
@@ -192,8 +192,6 @@ def _project(
             return meaning.outcome, _write(connection, event_id, at, meaning)
     except ConflictError as error:
         meaning = nothing(Outcome.FAILED, str(error))
-    except (OperationalError, InterfaceError):
-        raise  # the connection failed: the sender tries again
     except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError) as error:
         log.exception("an event was not projected", event_id=str(event_id))
         meaning = nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")

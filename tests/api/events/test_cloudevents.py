@@ -12,13 +12,13 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import settling
 from api.domain.events.cloudevents import BATCH, MAX_BATCH, STRUCTURED
+from api.outages import Outage, UnavailableError
 from tests.api.conftest import bearer, json_of, problem
 from tests.api.events.payloads import CLOUDEVENTS, cdevent
 from tests.api.events.test_inbox import items
@@ -197,7 +197,7 @@ def test_a_database_that_is_down_is_503_and_keeps_nothing_of_a_batch(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise OperationalError("", {}, Exception("gone"))
+        raise UnavailableError(Outage.SILENT, "gone")
 
     monkeypatch.setattr(settling, "record", fail)
     batch = [{**EVENT, "id": "2", "type": "com.example.other"}, EVENT]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy.exc import OperationalError
 
 from api.domain.deployments import settling
+from api.outages import Outage, UnavailableError
 from tests.api.conftest import json_of, problem
 from tests.api.events.payloads import GITHUB, deliver, github
 
@@ -80,7 +80,7 @@ def test_a_database_that_is_down_is_503_and_keeps_nothing(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise OperationalError("", {}, Exception("gone"))
+        raise UnavailableError(Outage.SILENT, "gone")
 
     monkeypatch.setattr(settling, "record", fail)
     assert "Retry-After" in deliver(client, github(), "a").headers

@@ -14,7 +14,6 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from prometheus_client import generate_latest
 from sqlalchemy import update
-from sqlalchemy.exc import OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from api import notifier as module
@@ -22,6 +21,7 @@ from api.database import Database
 from api.domain.kit.times import now
 from api.domain.notifications import deliveries as domain
 from api.notifier import Notifier, signed
+from api.outages import Outage, UnavailableError
 from api.tables import deliveries, subscriptions
 from tests.api.conftest import Record, json_of, problem
 from tests.api.notifications.conftest import INSIDE, Receiver, told
@@ -238,7 +238,7 @@ def test_a_database_that_is_down_is_waited_for(
     def lease(connection: object) -> object:
         calls.append(1)
         if len(calls) == 1:
-            raise OperationalError("", {}, Exception("gone"))
+            raise UnavailableError(Outage.SILENT, "gone")
         found = real(connection)  # type: ignore[arg-type]
         if found is None:
             stopped.set()

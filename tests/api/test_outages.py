@@ -1,0 +1,277 @@
+"""A database that cannot serve: 503, a reason that `/readyz` tells, and no restart needed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg import errors
+
+from api.app import create_app
+from api.database import ATTEMPTS, Database
+from api.outages import Outage, UnavailableError, outage_of
+from tests.api.conftest import NewApp, json_of, problem
+from tests.api.events.payloads import GITHUB, event_of, github
+from tests.postgresql import Server
+
+DEPLOYMENT = {"service": "checkout", "environment": "dev", "version": "1.0"}
+URL = "/api/v1/deployments"
+
+
+@pytest.mark.parametrize(
+    ("kind", "outage"),
+    [
+        (psycopg.OperationalError, Outage.SILENT),  # by the driver, without a code
+        (psycopg.InterfaceError, Outage.SILENT),
+        (errors.ConnectionFailure, Outage.SILENT),
+        (errors.QueryCanceled, Outage.SILENT),
+        (errors.AdminShutdown, Outage.SILENT),
+        (errors.CrashShutdown, Outage.SILENT),
+        (errors.CannotConnectNow, Outage.SILENT),
+        (errors.IdleInTransactionSessionTimeout, Outage.SILENT),
+        (errors.SerializationFailure, Outage.CONFLICT),
+        (errors.DeadlockDetected, Outage.CONFLICT),
+        (errors.ReadOnlySqlTransaction, Outage.READ_ONLY),
+        (errors.DiskFull, Outage.FULL),
+        (errors.TooManyConnections, Outage.OVERLOADED),
+        (errors.OutOfMemory, Outage.OVERLOADED),
+        (errors.LockNotAvailable, Outage.OVERLOADED),
+        (errors.InvalidPassword, Outage.UNUSABLE),
+        (errors.InvalidCatalogName, Outage.UNUSABLE),
+        (errors.InsufficientPrivilege, Outage.UNUSABLE),
+        (errors.IoError, Outage.UNUSABLE),
+        (errors.DataCorrupted, Outage.UNUSABLE),
+        (errors.UndefinedTable, Outage.NO_SCHEMA),
+        (errors.UndefinedColumn, Outage.NO_SCHEMA),
+        (errors.SyntaxError, None),
+        (errors.UniqueViolation, None),
+        (errors.ForeignKeyViolation, None),
+        (errors.StatementTooComplex, None),
+        (errors.NumericValueOutOfRange, None),
+        (psycopg.DataError, None),
+        (RuntimeError, None),
+    ],
+    ids=lambda each: each.__name__ if isinstance(each, type) else str(each),
+)
+def test_an_outage_of_postgresql_is_told_from_a_bug(
+    kind: type[Exception], outage: Outage | None
+) -> None:
+    assert outage_of(kind()) == outage
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "outage"),
+    [
+        ("SQLITE_BUSY", "", Outage.OVERLOADED),
+        ("SQLITE_BUSY_SNAPSHOT", "", Outage.OVERLOADED),
+        ("SQLITE_READONLY_DBMOVED", "", Outage.READ_ONLY),
+        ("SQLITE_FULL", "", Outage.FULL),
+        ("SQLITE_IOERR_WRITE", "", Outage.UNUSABLE),
+        ("SQLITE_CORRUPT", "", Outage.UNUSABLE),
+        ("SQLITE_CANTOPEN", "", Outage.UNUSABLE),
+        ("SQLITE_NOTADB", "", Outage.UNUSABLE),
+        ("SQLITE_ERROR", "no such table: x", Outage.NO_SCHEMA),
+        ("SQLITE_ERROR", 'near "x": syntax error', None),
+        ("SQLITE_CONSTRAINT_UNIQUE", "", None),
+    ],
+)
+def test_an_outage_of_sqlite_is_told_from_a_bug(
+    code: str, message: str, outage: Outage | None
+) -> None:
+    error = sqlite3.OperationalError(message)
+    error.sqlite_errorcode = getattr(sqlite3, code)
+
+    assert outage_of(error) == outage
+
+
+@pytest.mark.parametrize("outage", Outage)
+def test_each_outage_is_answered_with_503_and_its_words_only(
+    sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch, outage: Outage
+) -> None:
+    def fail(*_: object) -> None:
+        raise UnavailableError(outage, "db.internal, user slipway")
+
+    monkeypatch.setattr("api.domain.recording.report_deployment", fail)
+    monkeypatch.setattr("api.database.BACKOFF_S", 0)
+    response = sqlite_client.post(URL, json=DEPLOYMENT)
+
+    document = problem(response, 503)
+    assert document["detail"] == f"{outage.capitalize()}; try again in a few seconds."
+    assert response.headers["Retry-After"] == "5"
+    assert "internal" not in response.text
+
+
+@pytest.mark.parametrize(("failures", "calls"), [(ATTEMPTS - 1, ATTEMPTS), (ATTEMPTS, ATTEMPTS)])
+def test_a_conflict_is_retried_a_few_times(
+    sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch, failures: int, calls: int
+) -> None:
+    database: Database = sqlite_client.application.extensions["database"]
+    made: list[int] = []
+
+    def use_case() -> str:
+        made.append(1)
+        if len(made) <= failures:
+            raise UnavailableError(Outage.CONFLICT, "deadlock detected")
+        return "done"
+
+    monkeypatch.setattr("api.database.BACKOFF_S", 0)
+    if failures < ATTEMPTS:
+        assert database.retrying(use_case) == "done"
+    else:
+        with pytest.raises(UnavailableError):
+            database.retrying(use_case)
+
+    assert len(made) == calls
+
+
+def test_what_may_have_been_stored_is_not_retried(sqlite_client: FlaskClient) -> None:
+    database: Database = sqlite_client.application.extensions["database"]
+    made: list[int] = []
+
+    def use_case() -> None:
+        made.append(1)
+        raise UnavailableError(Outage.SILENT, "the connection was lost")
+
+    with pytest.raises(UnavailableError):
+        database.retrying(use_case)
+    assert made == [1]
+
+
+@pytest.fixture
+def postgresql(postgresql_server: Server, lender: Any) -> Iterator[dict[str, object]]:
+    """Return the settings of a migrated database of PostgreSQL."""
+    assert postgresql_server
+    with lender.lend() as made:
+        yield made
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "a"}], ids=["plain", "once"])
+def test_a_database_that_becomes_read_only_is_told_and_writable_again_without_a_restart(
+    new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any], key: dict[str, str]
+) -> None:
+    """As a standby does: it is written into the sessions, so that only new ones can write again."""
+    client = new_app(**postgresql, PUBLIC_READ=True).test_client()
+    name = postgresql["DATABASE_NAME"]
+    with postgresql_server.connect() as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        assert client.get("/readyz").status_code == 503
+        document = problem(client.post(URL, json=DEPLOYMENT, headers=key), 503)
+        assert document["detail"] == ("The database accepts no writes; try again in a few seconds.")
+        body = github("success", 3)
+        headers = {"X-GitHub-Event": event_of(body), **key}
+        problem(client.post(GITHUB, json=body, headers=headers), 503)
+        assert json_of(client.get(URL))["items"] == []
+        not_ready = client.get("/readyz")
+        assert "accepts no writes" in str(problem(not_ready, 503)["detail"])
+        assert not_ready.headers["Retry-After"] == "5"
+        connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+    assert client.get("/readyz").status_code == 200
+    assert client.post(URL, json=DEPLOYMENT, headers=key).status_code == 201
+
+
+def test_a_pooled_connection_that_can_no_longer_write_is_replaced(
+    new_app: NewApp, postgresql: dict[str, Any]
+) -> None:
+    """One refused write is enough, and nobody asked `/readyz`."""
+    app = new_app(**postgresql, THREADS=1)
+    client, database = app.test_client(), app.extensions["database"]
+    with database.read() as connection:
+        raw = connection.connection.driver_connection
+        raw.execute("SET default_transaction_read_only = on")
+        raw.commit()
+
+    problem(client.post(URL, json=DEPLOYMENT), 503)
+    assert client.post(URL, json=DEPLOYMENT).status_code == 201
+
+
+def test_a_restart_of_the_database_is_survived(
+    new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any]
+) -> None:
+    client = new_app(**postgresql).test_client()
+    assert client.post(URL, json=DEPLOYMENT).status_code == 201
+    postgresql_server.stop()
+    try:
+        response = client.post(URL, json=DEPLOYMENT)
+        problem(client.get("/readyz"), 503)
+    finally:
+        postgresql_server.resume()
+
+    assert "did not answer" in str(problem(response, 503)["detail"])
+    assert client.post(URL, json=DEPLOYMENT).status_code == 201
+    assert client.get("/readyz").status_code == 200
+
+
+def test_of_several_hosts_the_one_that_takes_writes_is_used(
+    new_app: NewApp, postgresql: dict[str, Any], tmp_path: Path
+) -> None:
+    hosts = f"{tmp_path},{postgresql['DATABASE_HOST']}"
+    client = new_app(**{**postgresql, "DATABASE_HOST": hosts}).test_client()
+
+    assert client.post(URL, json=DEPLOYMENT).status_code == 201
+
+
+def test_of_several_hosts_none_that_takes_writes_is_not_ready(
+    new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any]
+) -> None:
+    with postgresql_server.connect() as connection:
+        name = postgresql["DATABASE_NAME"]
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    hosts = ",".join([str(postgresql["DATABASE_HOST"])] * 2)
+    client = new_app(**{**postgresql, "DATABASE_HOST": hosts}).test_client()
+
+    assert "read-only" in str(problem(client.get("/readyz"), 503)["detail"])
+
+
+@pytest.mark.parametrize(
+    "fault", [Path.unlink, lambda path: path.write_bytes(b"\xff")], ids=["gone", "binary"]
+)
+def test_a_password_file_that_cannot_be_read_any_more_is_an_outage(
+    new_app: NewApp, postgresql: dict[str, Any], tmp_path: Path, fault: Callable[[Path], object]
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter2")
+    client = new_app(**postgresql, DATABASE_PASSWORD_FILE=file).test_client()
+    fault(file)
+    problem(client.post(URL, json=DEPLOYMENT), 503)
+    assert "SLIPWAY_DATABASE_PASSWORD_FILE" in str(problem(client.get("/readyz"), 503)["detail"])
+    file.write_text("hunter2")
+
+    assert client.post(URL, json=DEPLOYMENT).status_code == 201
+    assert client.get("/readyz").status_code == 200
+
+
+def no_folder(folder: Path) -> None:
+    folder.write_text("")
+
+
+def no_database(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "slipway.db").write_bytes(b"this is no database, but a text" * 100)
+
+
+def a_folder_for_a_file(folder: Path) -> None:
+    (folder / "slipway.db").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("break_it", [no_folder, no_database, a_folder_for_a_file])
+def test_an_embedded_ledger_that_cannot_be_opened_is_an_outage(
+    tmp_path: Path, break_it: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "data"
+    break_it(folder)
+    app = create_app({"DATA_DIR": folder, "PUBLIC_READ": True})
+    response = app.test_client().get(URL)
+
+    assert response.headers["Retry-After"] == "5"
+    assert "cannot be used" in str(problem(response, 503)["detail"])
+    assert "cannot be used" in str(problem(app.test_client().get("/readyz"), 503)["detail"])
+    result = app.test_cli_runner().invoke(args=["tokens", "list"])
+    assert result.exit_code == 1
+    assert result.output.startswith("slipway: the tokens cannot be listed: the database cannot")
+    assert result.output.count("\n") == 1
