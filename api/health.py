@@ -9,7 +9,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.database import Database, is_read_only, open_engine
+from api.database import Database
+from api.engine import is_read_only, open_engine
 from api.outages import Outage, UnavailableError, first_line
 from api.tables import REQUIRED_REVISION
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from api.database import open_engine
+from api.engine import open_engine
 from api.migrate import upgrade
 from api.settings import load
 from tests import postgresql, sqlite

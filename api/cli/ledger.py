@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 
 from api import demo
 from api.cli.failure import failing
-from api.database import Database, database, open_engine
+from api.database import Database, database
 from api.domain.deployments import store
 from api.domain.kit.times import now
+from api.engine import open_engine
 from api.migrate import upgrade
 from api.outages import UnavailableError
 

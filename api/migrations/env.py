@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from api import settings
-from api.database import open_engine
+from api.engine import open_engine
 from api.tables import metadata
 
 # A migration that cannot get its lock soon gives up instead of holding up the pods that serve.

@@ -16,7 +16,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from api import migrate, settings
-from api.database import open_engine, writing
+from api.database import writing
+from api.engine import open_engine
 from api.tables import REQUIRED_REVISION, metadata
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from api.database import ATTEMPTS, Database
 from api.outages import Outage, UnavailableError, outage_of
 from tests.api.conftest import NewApp, json_of, problem
 from tests.api.events.payloads import GITHUB, event_of, github
-from tests.postgresql import Server
+from tests.postgresql import Lender, Server
 
 DEPLOYMENT = {"service": "checkout", "environment": "dev", "version": "1.0"}
 URL = "/api/v1/deployments"
@@ -143,9 +143,8 @@ def test_what_may_have_been_stored_is_not_retried(sqlite_client: FlaskClient) ->
 
 
 @pytest.fixture
-def postgresql(postgresql_server: Server, lender: Any) -> Iterator[dict[str, object]]:
+def postgresql(lender: Lender) -> Iterator[dict[str, object]]:
     """Return the settings of a migrated database of PostgreSQL."""
-    assert postgresql_server
     with lender.lend() as made:
         yield made
 

@@ -1,0 +1,122 @@
+"""How connections are opened: to PostgreSQL, or to SQLite embedded in the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.pool import NullPool
+
+from api.outages import Outage, UnavailableError, first_line, outage_of
+from api.settings import Settings
+
+# A statement that takes longer is cancelled, so that it does not block a request thread.
+STATEMENT_TIMEOUT_MS = 10_000
+CONNECT_TIMEOUT_S = 5
+# Detect a dead server within seconds: by default, Linux takes a quarter of an hour for data that
+# was sent and two hours for an idle connection.
+KEEPALIVE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5_000,
+}
+# How long a writer waits for another one on SQLite.
+BUSY_TIMEOUT_S = 10
+
+
+def open_engine(settings: Settings, connections: int = 0) -> Engine:
+    """Create an engine with a pool of this many connections; with 0, without a pool.
+
+    It raises UnavailableError instead of the driver's error if the database cannot serve.
+    """
+    engine = _sqlite(settings) if settings.embedded else _postgresql(settings, connections)
+    event.listen(engine, "handle_error", _unavailable)
+    return engine
+
+
+def _unavailable(context: ExceptionContext) -> UnavailableError | None:
+    """Return what is raised instead of a driver's error, or None to leave it."""
+    outage = outage_of(context.original_exception)
+    if outage is None or context.is_pre_ping:
+        return None
+    if outage is Outage.READ_ONLY:
+        # After a failover, new connections reach the new primary; drop those to the old one.
+        context.is_disconnect = True
+    return UnavailableError(outage, first_line(context.original_exception))
+
+
+def _postgresql(settings: Settings, connections: int) -> Engine:
+    pool: dict[str, Any] = (
+        {"pool_size": connections, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
+        if connections
+        else {"poolclass": NullPool}
+    )
+    # Of several hosts, connect to the primary. A single one may serve reads while it is read-only.
+    primary = {"target_session_attrs": "read-write"} if "," in str(settings.DATABASE_HOST) else {}
+    engine = create_engine(
+        settings.database_url(),
+        # Replace a pooled connection that the server has closed.
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "slipway",
+            **KEEPALIVE,
+            **primary,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+        },
+        **pool,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def add_password(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
+        try:
+            password = settings.database_password()
+        except ValueError as error:  # the file was valid at startup and has changed since
+            raise UnavailableError(Outage.UNUSABLE, str(error)) from error
+        if password is not None:
+            parameters["password"] = password
+
+    return engine
+
+
+def _sqlite(settings: Settings) -> Engine:
+    try:
+        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        (settings.DATA_DIR / "slipway.db").open("ab").close()
+    except OSError as error:
+        raise UnavailableError(
+            Outage.UNUSABLE,
+            f"cannot write to {settings.DATA_DIR}/ ({error.strerror}):"
+            " set SLIPWAY_DATA_DIR to a writable folder",
+        ) from error
+    engine = create_engine(
+        settings.database_url(),
+        # No pool: opening a file is cheap, and no connection is shared between threads.
+        poolclass=NullPool,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver's own BEGIN is too late. A writer takes its lock at once: one that reads first
+        # and writes later would fail instead of waiting.
+        options = connection.get_execution_options()
+        if not options.get("wait", True):
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+    return engine
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Return whether PostgreSQL refuses writes, as a standby or by its configuration."""
+    if connection.dialect.name != "postgresql":
+        return False
+    return bool(connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on")
