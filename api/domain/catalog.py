@@ -104,10 +104,13 @@ def ids(
     environment_names: Iterable[str],
     created_at: datetime,
 ) -> tuple[dict[str, UUID], dict[str, UUID]]:
-    """Return the ids of services and of environments, after creating those that are new."""
+    """Return the ids of services and of environments, after creating those that are new.
+
+    Environments are created first: in any other order, two transactions could deadlock.
+    """
     new: dict[Table, dict[str, dict[str, Any]]] = {
-        services: {name: {} for name in service_names},
         environments: {name: _guessed(name) for name in environment_names},
+        services: {name: {} for name in service_names},
     }
     known = _known(connection, new)
     for table, rows in new.items():

@@ -30,8 +30,8 @@ def hold(connection: Connection, places: Sequence[tuple[str, str]], at: datetime
         connection, {service for service, _ in places}, {name for _, name in places}, at
     )
     cells = [Cell(services[service], environments[name]) for service, name in places]
-    # Always in the same order, or two batches could deadlock.
-    for cell in sorted(set(cells)):
+    # By name, as batches of events come, or two transactions could deadlock.
+    for _, cell in sorted(set(zip(places, cells, strict=True))):
         lock(connection, cell)
     return cells
 

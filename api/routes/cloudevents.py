@@ -9,7 +9,7 @@ from flask import Response, current_app, request
 from pydantic import BaseModel, Field, RootModel, ValidationError
 
 from api.database import database
-from api.domain.events import cloudevents, inbox
+from api.domain.events import batches, cloudevents
 from api.domain.events.adapter import Received
 from api.domain.events.adapters.cdevents import CLOUDEVENTS
 from api.domain.events.cloudevents import (
@@ -99,7 +99,7 @@ def receive_cloud_events() -> Response | tuple[dict[str, Any], int, Headers]:
     events = _received()
     rules = current_app.extensions["event_rules"]
     with database().write() as connection:
-        stored = [inbox.receive(connection, CLOUDEVENTS, event, rules) for event in events]
+        stored = batches.receive(connection, CLOUDEVENTS, events, rules)
     if request.mimetype == BATCH:
         items = [{**one.model_dump(), "duplicate": not one.new} for one in stored]
         return {"items": items}, 202 if any(one.new for one in stored) else 200, {}

@@ -12,24 +12,23 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog
 from api.domain.deployments import settling
 from api.domain.events import retraction, runs
-from api.domain.events.adapter import Adapter, Received
+from api.domain.events.adapter import Adapter, Received, State
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
 from api.domain.events.redaction import redacted, text
 from api.domain.events.rules import SourceRules
 from api.domain.incidents import reports as incident_reports
 from api.domain.incidents import statements as incident_statements
-from api.domain.kit import pages
+from api.domain.kit import pages, sql
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.pages import Order, TimeRange
-from api.domain.kit.sql import inserted
 from api.domain.kit.times import now
 from api.domain.kit.types import Name
 from api.domain.notifications import outbox
@@ -73,17 +72,20 @@ def received(adapter: Adapter, headers: Mapping[str, str], body: Any, raw: bytes
     return Received(kept, redacted(body), f"sha256:{hashlib.sha256(raw).hexdigest()}")
 
 
+def delivery_id(adapter: Adapter, event: Received) -> str:
+    """Return what identifies an event within its source."""
+    return (adapter.delivery_id(event) or event.digest)[:MAX_DELIVERY_ID]
+
+
 def receive(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> StoredEvent:
     """Store an event and project it; one that was received before changes nothing."""
-    delivery_id = (adapter.delivery_id(event) or event.digest)[:MAX_DELIVERY_ID]
-    state = adapter.state(event) if adapter.state else None
-    if state is not None:
-        runs.lock(connection, state)
+    identifier = delivery_id(adapter, event)
+    state = _locked_state(connection, adapter, event)
     meaning = _meaning(connection, adapter, event, rules)
     row: dict[str, Any] = {
         "id": uuid7(),
         "source": adapter.source,
-        "delivery_id": delivery_id,
+        "delivery_id": identifier,
         "received_at": now(),
         "headers": dict(event.headers),
         "body": json.dumps(event.body),
@@ -91,10 +93,10 @@ def receive(connection: Connection, adapter: Adapter, event: Received, rules: Ru
         "outcome": meaning.outcome,
         "reason": meaning.reason,
     }
-    if not inserted(connection, events, row):
+    if not sql.inserted(connection, events, row):
         known = connection.execute(
             select(events.c.id, events.c.outcome).where(
-                events.c.source == adapter.source, events.c.delivery_id == delivery_id
+                events.c.source == adapter.source, events.c.delivery_id == identifier
             )
         ).one()
         return StoredEvent(id=known.id, outcome=Outcome(known.outcome), new=False)
@@ -109,11 +111,12 @@ def receive(connection: Connection, adapter: Adapter, event: Received, rules: Ru
 
 def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
     """Project a stored event again, by the current rules. Return False if the id is unknown."""
-    row = connection.execute(
-        select(events).where(events.c.id == event_id).with_for_update()
-    ).one_or_none()
+    found = select(events).where(events.c.id == event_id)
+    row = connection.execute(found).one_or_none()
     if row is None:
         return False
+    _locked_state(connection, ADAPTERS[row.source], _event(row))
+    connection.execute(found.with_for_update())
     _project_again(connection, [event_id], rules)
     return True
 
@@ -123,17 +126,17 @@ def rebuild(connection: Connection, rules: Rules) -> Counter[str]:
 
     Reports without an event and people's corrections stay.
     """
+    sql.lock_rows(connection, events)  # those that are received meanwhile are projected afterwards
     ids = connection.execute(select(events.c.id).order_by(events.c.id)).scalars().all()
     return _project_again(connection, ids, rules)
 
 
 def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) -> Counter[str]:
-    kept = retraction.retract(connection, reversed(ids))
+    kept = retraction.retract(connection, ids)
     outcomes: Counter[str] = Counter()
     for event_id in ids:
         row = connection.execute(select(events).where(events.c.id == event_id)).one()
-        event = Received(row.headers, json.loads(row.body), row.body_digest)
-        meaning = _meaning(connection, ADAPTERS[row.source], event, rules)
+        meaning = _meaning(connection, ADAPTERS[row.source], _event(row), rules)
         _record_outcome(connection, event_id, meaning)
         outcome, _ = _project(connection, event_id, row.received_at, meaning)
         outcomes[outcome] += 1
@@ -169,6 +172,18 @@ def selected(filters: Filters | None = None) -> Select[Any]:
     if filters.outcome is not None:
         statement = statement.where(events.c.outcome == filters.outcome)
     return statement.where(*filters.within(events.c.received_at))
+
+
+def _event(row: Row[Any]) -> Received:
+    return Received(row.headers, json.loads(row.body), row.body_digest)
+
+
+def _locked_state(connection: Connection, adapter: Adapter, event: Received) -> State | None:
+    """Return the state that an event repeats or changes, after locking the runs of its object."""
+    state = adapter.state(event) if adapter.state else None
+    if state is not None:
+        runs.lock(connection, state)
+    return state
 
 
 def _meaning(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> Meaning:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import batched
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from api.domain.deployments import kinds, nearby
 from api.domain.deployments.settling import regroup
 from api.domain.deployments.statements import Statement
 from api.domain.incidents import statements as incident_statements
-from api.tables import deployments, evidence, incidents
+from api.domain.kit.times import now
+from api.tables import deployments, environments, evidence, incidents, services
 from api.tables import incident_statements as said_of_incidents
 
 
@@ -26,20 +28,28 @@ class Kept(NamedTuple):
     links: list[tuple[UUID, UUID]]
 
 
-def retract(connection: Connection, event_ids: Iterable[UUID]) -> Kept:
-    """Undo the projection of some events, as if they had never been received."""
+def retract(connection: Connection, event_ids: Sequence[UUID]) -> Kept:
+    """Undo the projection of events, the last one first, as if they had never been received."""
+    # All of them at once, and before anything of them is read.
+    held = set(cells.hold(connection, _places(connection, event_ids), now()))
     has_statement = select(said_of_incidents.c.id).where(
         said_of_incidents.c.source == incidents.c.source,
         said_of_incidents.c.external_id == incidents.c.external_id,
     )
-    links = select(incidents.c.id, incidents.c.deployment_id).where(
+    links = select(incidents).where(
+        incidents.c.service_id.in_({cell.service_id for cell in held}),
         incidents.c.deployment_id.is_not(None),
         or_(
             incidents.c.deployment_id.in_(select(evidence.c.deployment_id)), has_statement.exists()
         ),
     )
-    kept = Kept([], [(row[0], row[1]) for row in connection.execute(links)])
-    for event_id in event_ids:
+    linked = [
+        (row.id, row.deployment_id)
+        for row in connection.execute(links)
+        if Cell(row.service_id, row.environment_id) in held
+    ]
+    kept = Kept([], linked)
+    for event_id in reversed(event_ids):
         for each in nearby.of_event(connection, event_id):
             kept.corrections.extend(_retract(connection, each))
         incident_statements.retract(connection, event_id)
@@ -61,10 +71,22 @@ def restore(connection: Connection, kept: Kept) -> None:
         )
 
 
+def _places(connection: Connection, event_ids: Sequence[UUID]) -> list[tuple[str, str]]:
+    """Return the service and the environment of each statement of some events, by name."""
+    found: set[tuple[str, str]] = set()
+    for table in (evidence, said_of_incidents):
+        places = select(services.c.name, environments.c.name).select_from(
+            table.join(services).join(environments)
+        )
+        for some in batched(event_ids, 1000):
+            rows = connection.execute(places.where(table.c.event_id.in_(some)).distinct())
+            found |= {(service, environment) for service, environment in rows}
+    return list(found)
+
+
 def _retract(connection: Connection, statement: Statement) -> list[Statement]:
     """Delete a statement; return the corrections of a deployment that is deleted with it."""
     cell = Cell(statement.service_id, statement.environment_id)
-    cells.lock(connection, cell)
     connection.execute(delete(evidence).where(evidence.c.id == statement.id))
     assert statement.deployment_id is not None  # noqa: S101 (it is stored)
     found = nearby.statements_of(connection, statement.deployment_id)

@@ -15,7 +15,6 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection, and_, delete, insert, select, update
 from uuid_utils.compat import uuid7
 
-from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import kinds
 from api.domain.incidents.model import NewIncident
@@ -151,11 +150,13 @@ def add(
 
 
 def retract(connection: Connection, event_id: UUID) -> None:
-    """Remove the statements of an event about incidents, as if it had never been received."""
+    """Remove the statements of an event about incidents, as if it had never been received.
+
+    Their cells must be locked.
+    """
     found = connection.execute(select(*COLUMNS).where(table.c.event_id == event_id))
     for each in [Statement._make(row) for row in found]:
         cell = Cell(each.service_id, each.environment_id)
-        cells.lock(connection, cell)
         connection.execute(delete(table).where(table.c.id == each.id))
         key = Key.of(each)
         _settle(connection, cell, key, _known(connection, key), find(connection, key), {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, Table, func, literal, select
+from sqlalchemy import ColumnElement, Connection, String, Table, func, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -23,6 +23,15 @@ def lock(connection: Connection, key: int) -> None:
     """
     if connection.dialect.name == "postgresql":  # SQLite has a single writer
         connection.execute(select(func.pg_advisory_xact_lock(key & MAX_KEY)))
+
+
+def lock_rows(connection: Connection, table: Table) -> None:
+    """Lock all rows of a table until the transaction ends; they can still be read.
+
+    In contrast to locks on the rows, this cannot be overtaken for ever by others.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE"))
 
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

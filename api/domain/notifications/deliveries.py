@@ -145,5 +145,11 @@ def oldest_waiting(connection: Connection) -> datetime | None:
 
 def forget(connection: Connection) -> None:
     """Delete deliveries that were sent more than a week ago."""
-    sent = deliveries.c.state == DeliveryState.SENT
-    connection.execute(delete(deliveries).where(sent, deliveries.c.due_at < now() - SENT_IS_KEPT))
+    old = (
+        select(deliveries.c.id)
+        .where(deliveries.c.state == DeliveryState.SENT)
+        .where(deliveries.c.due_at < now() - SENT_IS_KEPT)
+        # Do not wait for rows that another transaction is deleting.
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(delete(deliveries).where(deliveries.c.id.in_(old)))

@@ -50,7 +50,9 @@ class Message(NamedTuple):
 
 def announce(connection: Connection, deployment_ids: Iterable[UUID]) -> None:
     """Store the notifications that these deployments, just reported, cause."""
-    subscribed = connection.execute(select(subscriptions)).all()
+    # Nobody deletes one before its deliveries are committed.
+    locked = select(subscriptions).order_by(subscriptions.c.id)
+    subscribed = connection.execute(locked.with_for_update(read=True, key_share=True)).all()
     if not subscribed:
         return
     wanted = {kind for subscription in subscribed for kind in subscription.types}

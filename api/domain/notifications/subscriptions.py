@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, Select, delete, insert, select
 from uuid_utils.compat import uuid7
 
-from api.domain.kit import pages
+from api.domain.kit import pages, sql
 from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.pages import Order
 from api.domain.kit.times import now
@@ -101,6 +101,7 @@ def selected() -> Select[Any]:
 
 def remove(connection: Connection, subscription_id: UUID) -> bool:
     """Delete a subscription and its deliveries; return False if the id is unknown."""
+    sql.lock_rows(connection, subscriptions)  # held by those who are adding deliveries
     connection.execute(delete(deliveries).where(deliveries.c.subscription_id == subscription_id))
     deleted = connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
     return deleted.rowcount == 1

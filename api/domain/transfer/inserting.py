@@ -57,8 +57,8 @@ def _described(entry: Entry) -> Row:
 def _refer(connection: Connection, rows: Sequence[Row]) -> None:
     """Add the id of each service and environment that rows name."""
     for name, ids_of in (
-        ("service", catalog.service_ids),
         ("environment", catalog.environment_ids),
+        ("service", catalog.service_ids),
     ):
         named = [row for row in rows if name in row]
         if named:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection
 from werkzeug.test import TestResponse
 
-from api.domain import cells
-from api.domain.cells import Cell
 from api.domain.deployments import settling
 from api.domain.events.cloudevents import BATCH, MAX_BATCH, STRUCTURED
 from api.outages import Outage, UnavailableError
@@ -206,39 +200,6 @@ def test_a_database_that_is_down_is_503_and_keeps_nothing_of_a_batch(
 
     assert items(client, "events") == []
     assert send(client, batch, BATCH).status_code == 202
-
-
-def test_two_batches_that_wait_for_each_other_end_and_lose_nothing(
-    app: APIFlask, migrated_database: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PostgreSQL ends one of them after a second; its sender hears 503 and sends it again."""
-    if "DATABASE_HOST" not in migrated_database:
-        pytest.skip("an embedded database has one writer at a time")
-    held = threading.Barrier(2)
-    first = threading.local()
-    lock = cells.lock
-
-    def hold(connection: Connection, cell: Cell) -> None:
-        lock(connection, cell)
-        if not hasattr(first, "cell"):
-            first.cell = cell
-            held.wait(timeout=10)
-
-    def batch(name: str, *services: str) -> list[dict[str, Any]]:
-        return [cdevent(id=f"{name}-{service}", subject=service) for service in services]
-
-    batches = [batch("a", "checkout", "search"), batch("b", "search", "checkout")]
-    client = app.test_client()
-    assert send(client, batch("c", "checkout", "search"), BATCH).status_code == 202
-    monkeypatch.setattr(cells, "lock", hold)
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda each: send(app.test_client(), each, BATCH), batches))
-    monkeypatch.undo()
-
-    assert sorted(answer.status_code for answer in answers) == [202, 503]
-    for told, answer in zip(batches, answers, strict=True):
-        assert send(client, told, BATCH).status_code == (200 if answer.status_code == 202 else 202)
-    assert len(items(client, "events")) == 6
 
 
 def test_a_dry_run_stores_nothing(client: FlaskClient) -> None:
