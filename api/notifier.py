@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import base64
 import hmac
+import socket
 import ssl
 import time
-from collections.abc import Collection
-from threading import Event
-from urllib.parse import SplitResult
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from http.client import HTTPConnection, HTTPException
+from threading import Event, Timer
+from uuid import UUID
 
 import structlog
-import urllib3
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from urllib3.exceptions import HTTPError
 
 from api.database import Database
 from api.domain.kit.times import now
@@ -26,7 +28,11 @@ from api.domain.notifications.deliveries import DeliveryState, Leased
 from api.outages import UnavailableError
 from api.version import VERSION
 
-TIMEOUT = urllib3.Timeout(connect=5, read=10)
+# An attempt, with the look-up of the address, ends long before its lease does.
+CONNECT_S = 5.0
+ANSWER_S = 10.0
+# A receiver that takes longer comes after the others.
+SLOW_S = 1.0
 GONE = 410
 IDLE_S = 1.0
 FORGET_EVERY_S = 3600.0
@@ -41,6 +47,8 @@ class Notifier:
         self._database = database
         self._private_hosts = private_hosts
         self._forgot_at = float("-inf")
+        # The subscriptions whose receivers were slow the last time.
+        self._slow: set[UUID] = set()
         self.registry = CollectorRegistry()
         self._attempts = Counter(
             "slipway_notification_attempts",
@@ -69,31 +77,47 @@ class Notifier:
                 stopped.wait(IDLE_S)
 
     def deliver_one(self) -> bool:
-        """Send the delivery that has been due longest; return False if none is due."""
-        with self._database.write() as connection:
-            leased = deliveries.lease(connection)
-            oldest = deliveries.oldest_waiting(connection)
-            if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
-                deliveries.forget(connection)
-                self._forgot_at = time.monotonic()
+        """Send the delivery that has been due longest; return False if none is due.
+
+        Those to receivers that were slow come last, so that they do not block the others.
+        """
+        leased, oldest = self._database.retrying(self._lease)
         self._oldest.set((now() - oldest).total_seconds() if oldest else 0)
         if leased is None:
             return False
+        started = time.monotonic()
         failure, final = self._attempt(leased)
-        with self._database.write() as connection:
-            state = deliveries.settle(connection, leased, failure, final=final)
+        if time.monotonic() - started > SLOW_S:
+            self._slow.add(leased.subscription_id)
+        else:
+            self._slow.discard(leased.subscription_id)
+        state = self._database.retrying(lambda: self._settle(leased, failure, final=final))
         self._attempts.labels(state).inc()
         log.info(
             "notification", id=str(leased.id), attempt=leased.attempts, state=state, failure=failure
         )
         return True
 
+    def _lease(self) -> tuple[Leased | None, datetime | None]:
+        """Lease a delivery; return it and when the oldest that waits was created."""
+        with self._database.write() as connection:
+            leased = deliveries.lease(connection, last=self._slow)
+            oldest = deliveries.oldest_waiting(connection)
+            if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
+                deliveries.forget(connection)
+                self._forgot_at = time.monotonic()
+        return leased, oldest
+
+    def _settle(self, leased: Leased, failure: str | None, *, final: bool) -> DeliveryState:
+        with self._database.write() as connection:
+            return deliveries.settle(connection, leased, failure, final=final)
+
     def _attempt(self, leased: Leased) -> tuple[str | None, bool]:
         """Send once; return the failure, if any, and whether retrying is pointless."""
         try:
             status = send(leased, self._private_hosts)
-        except (ValueError, HTTPError, OSError) as error:  # no URL may end the process
-            return _reason(error), False
+        except (ValueError, HTTPException, OSError) as error:  # no URL may end the process
+            return str(error) or type(error).__name__, False
         if 200 <= status < 300:  # noqa: PLR2004
             return None, False
         return f"answered {status}", status == GONE
@@ -102,7 +126,8 @@ class Notifier:
 def send(leased: Leased, private_hosts: Collection[str]) -> int:
     """Send a delivery and return the HTTP status; the response's body is not read.
 
-    Redirects are not followed. Raises RefusedError, urllib3's HTTPError and OSError.
+    Redirects are not followed. Raises RefusedError, http.client's HTTPException, and OSError; it is
+    TimeoutError if the address is not found in time, or there is no connection or no answer.
     """
     url = addresses.parse(leased.url, private_hosts)
     host = str(url.hostname)
@@ -115,19 +140,46 @@ def send(leased: Leased, private_hosts: Collection[str]) -> int:
         "User-Agent": f"slipway/{VERSION}",
         **signed(leased.secret, f"msg_{leased.id.hex}", int(time.time()), body),
     }
-    with _pool(url, host, address, port) as pool:
-        response = pool.urlopen(
-            "POST",
-            (url.path or "/") + (f"?{url.query}" if url.query else ""),
-            body=body,
-            headers=headers,
-            redirect=False,
-            retries=False,
-            timeout=TIMEOUT,
-            preload_content=False,
-        )
-        response.close()
-    return response.status
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    with socket.create_connection((address, port), CONNECT_S) as connected, _ended(connected):
+        connection = HTTPConnection(host, port)
+        # Connected to the address that was checked, and with a certificate for the host's name.
+        connection.sock = connected
+        if url.scheme == "https":
+            context = ssl.create_default_context()
+            connection.sock = context.wrap_socket(connected, server_hostname=host.rstrip("."))
+        with closing(connection):
+            connection.request("POST", target, body, headers)
+            with connection.getresponse() as response:
+                return response.status
+
+
+@contextmanager
+def _ended(connected: socket.socket) -> Iterator[None]:
+    """End a connection after ANSWER_S, and raise TimeoutError if that was too soon.
+
+    A time limit of the socket is for each read, of which a receiver may cause very many.
+    """
+    over = Event()
+
+    def end(same: socket.socket) -> None:
+        over.set()
+        with suppress(OSError):
+            same.shutdown(socket.SHUT_RDWR)
+
+    with connected.dup() as same:  # TLS takes over the other one
+        timer = Timer(ANSWER_S, end, [same])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (HTTPException, OSError):
+            if not over.is_set():
+                raise
+        finally:
+            timer.cancel()
+    if over.is_set():
+        raise TimeoutError(f"did not answer within {ANSWER_S:g} s")
 
 
 def signed(secret: str, identifier: str, timestamp: int, body: bytes) -> dict[str, str]:
@@ -143,21 +195,3 @@ def signed(secret: str, identifier: str, timestamp: int, body: bytes) -> dict[st
         "webhook-timestamp": str(timestamp),
         "webhook-signature": f"v1,{signature}",
     }
-
-
-def _pool(url: SplitResult, host: str, address: str, port: int) -> urllib3.HTTPConnectionPool:
-    """Return a pool that connects to `address` and verifies the certificate for `host`."""
-    if url.scheme == "http":
-        return urllib3.HTTPConnectionPool(address, port)
-    return urllib3.HTTPSConnectionPool(
-        address,
-        port,
-        ssl_context=ssl.create_default_context(),
-        server_hostname=host,
-        assert_hostname=host,
-    )
-
-
-def _reason(error: Exception) -> str:
-    """Return the part of an error message that helps the operators of a receiver."""
-    return str(error).rpartition(": ")[2] if isinstance(error, HTTPError) else str(error)

@@ -13,15 +13,20 @@ from collections.abc import Collection
 from ipaddress import IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
-# IPv6 ranges that embed any IPv4 address: IPv4-mapped, NAT64, Teredo and 6to4.
+from api.domain.kit.deadlines import within
+
+# IPv6 ranges that embed any IPv4 address: IPv4-compatible, IPv4-mapped, NAT64, Teredo and 6to4.
 TRANSLATED = [
-    IPv6Network(net) for net in ("::ffff:0:0/96", "64:ff9b::/96", "2001::/32", "2002::/16")
+    IPv6Network(net) for net in ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "2001::/32", "2002::/16")
 ]
 MAX_URL = 2048
 # A name that can be resolved (RFC 1123, section 2.1), with the underscores that some networks have.
+# The last label is no number: resolvers take such a name for an IPv4 address.
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-HOST_NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*\.?")
+HOST_NAME = re.compile(rf"(?:{LABEL}\.)*(?!(?:\d+|0x[0-9a-f]*)\.?$){LABEL}\.?")
 MAX_HOST = 253
+# How long to wait for the addresses of a name.
+RESOLVE_S = 5.0
 
 
 class RefusedError(ValueError):
@@ -40,7 +45,9 @@ def parse(url: str, private_hosts: Collection[str]) -> SplitResult:
         raise RefusedError("must be a URL") from error
     if not url.isascii() or not url.isprintable() or " " in url or not host:
         raise RefusedError("must be a URL of printable ASCII characters")
-    if not _is_address(host) and (len(host) > MAX_HOST or not HOST_NAME.fullmatch(host)):
+    if not _is_address(host) and (
+        "[" in parts.netloc or len(host) > MAX_HOST or not HOST_NAME.fullmatch(host)
+    ):
         raise RefusedError(
             "must have a host name with labels of 1 to 63 letters, digits or hyphens"
         )
@@ -59,9 +66,12 @@ def resolve(host: str, port: int, private_hosts: Collection[str]) -> str:
     """Resolve a host to the address to connect to.
 
     Raises RefusedError if one of its addresses is private and `private_hosts` does not name the
-    host, and OSError if it has none.
+    host, OSError if it has none, and TimeoutError if they are not known in time.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = within(RESOLVE_S, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except TimeoutError as error:
+        raise TimeoutError(f"{host} was not looked up within {RESOLVE_S:g} s") from error
     addresses = [str(sockaddr[0]) for *_, sockaddr in found]
     if host not in private_hosts:
         for address in addresses:
@@ -86,15 +96,16 @@ def is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.rstrip(".") == "localhost"
 
 
 def _is_address(host: str) -> bool:
+    """Return whether a host is an IP address, which is of no use with a zone of this machine."""
     try:
         ip_address(host)
     except ValueError:
         return False
-    return True
+    return "%" not in host
 
 
 def _may_be_public(host: str) -> bool:

@@ -7,6 +7,7 @@ meanwhile. If the process dies, the lease expires and the delivery is sent again
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -46,6 +47,7 @@ class Leased(NamedTuple):
     """A delivery to be sent now by the process that leased it."""
 
     id: UUID
+    subscription_id: UUID
     attempts: int
     url: str
     secret: str
@@ -63,21 +65,27 @@ FIELDS = tuple(column for column in deliveries.c if column is not deliveries.c.s
 ORDER: Order = {"created_at": deliveries.c.created_at, "id": deliveries.c.id}
 
 
-def lease(connection: Connection) -> Leased | None:
-    """Lease the delivery that has been due longest; return None if none is due."""
+def lease(connection: Connection, last: Collection[UUID] = ()) -> Leased | None:
+    """Lease the delivery that has been due longest; return None if none is due.
+
+    Those of the subscriptions in `last` come after all others.
+    """
     at = now()
-    row = connection.execute(
-        select(deliveries.c.id, deliveries.c.attempts, subscriptions.c.url)
-        .add_columns(subscriptions.c.secret, deliveries.c.body)
+    due = (
+        select(deliveries.c.id, deliveries.c.subscription_id, deliveries.c.attempts)
+        .add_columns(subscriptions.c.url, subscriptions.c.secret, deliveries.c.body)
         .join(subscriptions)
         .where(deliveries.c.state == DeliveryState.WAITING, deliveries.c.due_at <= at)
         .order_by(deliveries.c.due_at)
         .limit(1)
         .with_for_update(skip_locked=True, of=deliveries)
-    ).one_or_none()
+    )
+    row = connection.execute(due.where(deliveries.c.subscription_id.not_in(last))).one_or_none()
+    if row is None and last:
+        row = connection.execute(due).one_or_none()
     if row is None:
         return None
-    leased = Leased(row.id, row.attempts + 1, row.url, row.secret, row.body)
+    leased = Leased._make(row)._replace(attempts=row.attempts + 1)
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == leased.id)

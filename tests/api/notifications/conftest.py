@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ INSIDE = "127.0.0.1"
 class Receiver:
     """What came, and what it answers: the next of `answers`, then 204."""
 
+    server: HTTPServer
     url: str = ""
     answers: list[int] = field(default_factory=list)
     came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
@@ -31,8 +32,6 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -46,7 +45,7 @@ def receiver() -> Iterator[Receiver]:
             pass
 
     server = ThreadingHTTPServer((INSIDE, 0), Handler)
-    found.url = f"http://{INSIDE}:{server.server_port}/hook"
+    found = Receiver(server, f"http://{INSIDE}:{server.server_port}/hook")
     thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     yield found

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 import socket
+import ssl
+import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from threading import Event, Thread
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from prometheus_client import generate_latest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from api import notifier as module
 from api.database import Database
 from api.domain.kit.times import now
+from api.domain.notifications import addresses
 from api.domain.notifications import deliveries as domain
 from api.notifier import Notifier, signed
 from api.outages import Outage, UnavailableError
 from api.tables import deliveries, subscriptions
 from tests.api.conftest import Record, json_of, problem
 from tests.api.notifications.conftest import INSIDE, Receiver, told
+
+# The one of the examples of Standard Webhooks.
+EXAMPLE = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def make_due(database: Database, **values: object) -> None:
@@ -57,7 +69,7 @@ def test_an_independent_verifier_accepts_what_is_sent(
 def test_the_signature_is_that_of_the_specification() -> None:
     """The example of Standard Webhooks' own documents."""
     headers = signed(
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        EXAMPLE,
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         1614265330,
         b'{"test": 2432232314}',
@@ -170,6 +182,125 @@ def test_a_name_that_cannot_be_looked_up_is_a_failure(
 
 
 @pytest.mark.usefixtures("secret")
+def test_a_name_server_that_does_not_answer_is_a_failure(
+    client: FlaskClient, record: Record, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(20))
+    monkeypatch.setattr(addresses, "RESOLVE_S", 0.05)
+    record()
+    notifier.deliver_one()
+    answered.set()
+
+    assert told(client)[0]["failure"] == f"{INSIDE} was not looked up within 0.05 s"
+
+
+def drips(connection: socket.socket, stopped: Event) -> None:
+    """Send an answer whose headers never end, a byte at a time."""
+    for byte in itertools.cycle(b"X: 1\r\n"):
+        connection.sendall(bytes([byte]))
+        stopped.wait(0.01)
+
+
+def continues(connection: socket.socket, stopped: Event) -> None:
+    """Announce again and again that an answer will come."""
+    while not stopped.wait(0.01):
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def is_silent(_connection: socket.socket, stopped: Event) -> None:
+    """Answer nothing."""
+    stopped.wait(20)
+
+
+@pytest.mark.parametrize("answer", [drips, continues, is_silent])
+def test_a_receiver_that_never_ends_its_answer_is_cut_off_and_comes_after_the_others(
+    client: FlaskClient,
+    database: Database,
+    record: Record,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[socket.socket, Event], None],
+) -> None:
+    stopped = Event()
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            if answer is drips:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            answer(connection, stopped)
+
+    monkeypatch.setattr(module, "ANSWER_S", 0.1)
+    monkeypatch.setattr(module, "SLOW_S", 0.05)
+    notifier = Notifier(database, {INSIDE})
+    with socket.create_server((INSIDE, 0)) as listening:
+        thread = Thread(target=serve, args=[listening])
+        thread.start()
+        types = ["deployment.finished"]
+        for url in (f"http://{INSIDE}:{listening.getsockname()[1]}/", receiver.url):
+            json_of(client.post("/api/v1/subscriptions", json={"url": url, "types": types}))
+        record()
+        with database.write() as connection:  # the slow one is due first, and has two
+            slow = connection.execute(
+                select(subscriptions).where(subscriptions.c.url != receiver.url)
+            )
+            mine = deliveries.c.subscription_id == slow.one().id
+            connection.execute(
+                update(deliveries).where(mine).values(due_at=now() - timedelta(days=1))
+            )
+        assert notifier.deliver_one()
+        stopped.set()
+        thread.join(20)
+        waiting = told(client, "?state=waiting")
+        with database.write() as connection:
+            connection.execute(
+                update(deliveries).where(mine).values(due_at=now() - timedelta(days=1))
+            )
+        assert notifier.deliver_one()
+
+    assert [each["failure"] for each in waiting if each["attempts"]] == [
+        "did not answer within 0.1 s"
+    ]
+    assert len(receiver.came) == 1
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a file with a certificate for localhost, which is trusted, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl on this machine")
+    file = tmp_path / "certificate.pem"
+    options = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost"
+    command = f"openssl req -x509 {options} -addext subjectAltName=DNS:localhost"
+    made = subprocess.run(
+        [*command.split(), "-keyout", "-", "-out", "-"], capture_output=True, check=True
+    )
+    file.write_bytes(made.stdout)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    return file
+
+
+@pytest.mark.parametrize(("host", "accepted"), [("localhost", True), (INSIDE, False)])
+def test_a_certificate_must_be_for_the_host(
+    receiver: Receiver, certificate: Path, host: str, accepted: bool
+) -> None:
+    port = urlsplit(receiver.url).port
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    leased = domain.Leased(UUID(int=1), UUID(int=2), 1, f"https://{host}:{port}/", EXAMPLE, "{}")
+
+    if accepted:
+        assert module.send(leased, {host}) == 204
+    else:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            module.send(leased, {host})
+    assert len(receiver.came) == accepted
+
+
+@pytest.mark.usefixtures("secret")
 def test_several_notifiers_send_each_delivery_once(
     client: FlaskClient, database: Database, record: Record, receiver: Receiver
 ) -> None:
@@ -235,7 +366,7 @@ def test_a_database_that_is_down_is_waited_for(
     record()
     stopped, real, calls = Event(), domain.lease, []
 
-    def lease(connection: object) -> object:
+    def lease(connection: object, **_: object) -> object:
         calls.append(1)
         if len(calls) == 1:
             raise UnavailableError(Outage.SILENT, "gone")

@@ -82,6 +82,19 @@ def test_only_an_admin_may(client: FlaskClient, scope: str) -> None:
         f"https://{'a.' * 130}example.com/",
         "https://hooks-.example.com/",
         "https://hooks%00.example.com/",
+        "https://-a.example.com/",
+        "https://example.com../",
+        "https://./",
+        "https://localhost./",
+        "https://[2606:4700::1111%25eth0]/",
+        "https://[v1.example]/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://127.1/",
+        "https://127.0.0.1./",
+        "https://hooks.example.0x1/",
+        "https://[::10.0.0.1]/",
+        "https://\u00fc.example.com/",
     ],
 )
 def test_a_url_where_nothing_may_be_sent_is_refused(client: FlaskClient, url: str) -> None:
@@ -89,6 +102,22 @@ def test_a_url_where_nothing_may_be_sent_is_refused(client: FlaskClient, url: st
 
     assert found["errors"][0]["pointer"] == "#/url"  # type: ignore[index]
     assert json_of(client.get(SUBSCRIPTIONS))["items"] == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com./hook",
+        "https://xn--bcher-kva.example/",
+        f"https://{'a' * 63}.example.com/",
+        "https://1and1.example.com:8443/?a=b",
+        "https://my_team.example.com/",
+        "https://[2606:4700::1111]/",
+        "https://93.184.215.14/",
+    ],
+)
+def test_a_url_that_may_be_public_is_accepted(client: FlaskClient, url: str) -> None:
+    assert json_of(subscribe(client, url))["url"] == url
 
 
 @pytest.mark.parametrize(
@@ -109,6 +138,7 @@ def test_a_url_where_nothing_may_be_sent_is_refused(client: FlaskClient, url: st
         ("::ffff:93.184.215.14", False),
         ("64:ff9b::a9fe:a9fe", False),
         ("2002:a00:1::", False),
+        ("::10.0.0.1", False),
         ("ff02::1", False),
     ],
 )
