@@ -15,7 +15,7 @@ else:
     load_dotenv(".env")
 
 from api import application
-from api.logs import configuration
+from api.logs import configuration, log_start
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -68,3 +68,8 @@ def on_starting(server: Arbiter) -> None:
                     f"slipway: cannot listen on {host}:{port} ({error.strerror});"
                     " choose another port (make run PORT=8889)"
                 ) from error
+
+
+def when_ready(_server: Arbiter) -> None:
+    """Log what is served, once for all workers."""
+    log_start(settings)

@@ -14,6 +14,7 @@ from flask import Flask, Response, g, request
 from uuid_utils.compat import uuid7
 
 from api.settings import Settings
+from api.version import VERSION
 
 REQUEST_ID_HEADER = "X-Request-ID"
 ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
@@ -103,6 +104,22 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
     app.before_request(_start)
     app.after_request(_finish)
+
+
+def log_start(settings: Settings) -> None:
+    """Log what is served, as a forgotten setting silently means another ledger."""
+    url = settings.database_url()
+    place = {"file": str(settings.DATA_DIR.resolve() / "slipway.db")}
+    if not settings.embedded:
+        place = {"host": f"{url.host}:{url.port}", "name": str(url.database)}
+    structlog.get_logger("api.start").info(
+        "serving",
+        version=VERSION,
+        database="embedded" if settings.embedded else "postgresql",
+        **place,
+        event_rules=str(settings.EVENT_RULES_FILE or "default"),
+        readers="anybody" if settings.PUBLIC_READ else "callers with a token",
+    )
 
 
 def request_id() -> str:

@@ -76,11 +76,14 @@ def test_it_migrates_an_embedded_database_by_itself(start: Start) -> None:
 
 
 def test_it_serves_with_several_workers(start: Start) -> None:
-    """They find one database to migrate, all at once."""
+    """They find one database to migrate, all at once; the start is told once."""
     port = free_port()
-    start("-w", "4", "-b", f"127.0.0.1:{port}")
+    process = start("-w", "4", "-b", f"127.0.0.1:{port}")
 
     assert all(get(port, "/readyz")["status"] == "ready" for _ in range(20))
+    process.terminate()
+    told, _ = process.communicate(timeout=20)
+    assert told.count('"event": "serving"') == 1
 
 
 def test_a_header_of_10_kib_is_named_by_the_application(start: Start, tmp_path: Path) -> None:

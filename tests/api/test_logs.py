@@ -10,6 +10,8 @@ import structlog
 from flask.testing import FlaskClient
 
 from api.app import create_app
+from api.logs import log_start
+from api.version import VERSION
 
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -120,3 +122,36 @@ def test_debug_shows_the_probes_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     create_app({"DATA_DIR": tmp_path, "LOG_LEVEL": "debug"}).test_client().get("/healthz")
 
     assert "/healthz" in [line.get("path") for line in lines_of(capsys)]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"DATA_DIR": Path("/data"), "PUBLIC_READ": True},
+            {"database": "embedded", "file": "/data/slipway.db", "readers": "anybody"},
+        ),
+        (
+            {"DATABASE_HOST": "db.example.com", "DATABASE_NAME": "shop"},
+            {
+                "database": "postgresql",
+                "host": "db.example.com:5432",
+                "name": "shop",
+                "readers": "callers with a token",
+            },
+        ),
+    ],
+    ids=["embedded", "postgresql"],
+)
+def test_the_start_tells_what_is_served_and_no_password(
+    capsys: pytest.CaptureFixture[str], given: dict[str, object], told: dict[str, str]
+) -> None:
+    password = {"DATABASE_PASSWORD": "hunter2"} if "DATABASE_HOST" in given else {}
+    app = create_app({**given, **password, "LOG_FORMAT": "json"})
+    log_start(app.extensions["settings"])
+
+    out = capsys.readouterr().out
+    line = json.loads(out)
+    assert line.items() >= {"event": "serving", "version": VERSION, **told}.items()
+    assert line["event_rules"] == "default"
+    assert "hunter2" not in out
