@@ -35,7 +35,8 @@ def deliver(once: bool, metrics_port: int | None) -> None:
     private_hosts = current_app.extensions["settings"].notification_private_hosts()
     notifier = Notifier(database(), private_hosts)
     if metrics_port is not None:
-        start_http_server(metrics_port, registry=notifier.registry)
+        with failing("the metrics cannot be served"):
+            start_http_server(metrics_port, registry=notifier.registry)
     if once:
         with failing("not everything was sent"):
             while notifier.deliver_one():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import click
 from flask import current_app
 from flask.cli import with_appcontext
@@ -17,11 +19,17 @@ def rebuild() -> None:
     """Project all stored events again by the current rules.
 
     First undoes what events recorded before. Reports without an event and corrections by people
-    are kept. Runs in one transaction, so that an error changes nothing. With unchanged rules, the
+    are kept. Runs in one transaction, so that an error changes nothing; events that arrive wait
+    until it ends. With unchanged rules, the
     ledger is the same afterwards, including its ids.
     """
     rules = current_app.extensions["event_rules"]
-    with failing("the ledger was not rebuilt"), database().write() as connection:
-        outcomes = inbox.rebuild(connection, rules)
+
+    def rebuilt() -> Counter[str]:
+        with database().write() as connection:
+            return inbox.rebuild(connection, rules)
+
+    with failing("the ledger was not rebuilt"):
+        outcomes = database().retrying(rebuilt)
     counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
     click.echo(f"events projected again: {counts or 'none'}")

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
 import click
@@ -40,7 +40,8 @@ def export_ledger(file: BinaryIO) -> None:
         revision = current_revision(connection) or ""
         lines = exporting.lines(connection, counts, revision, now())
         shown = file is not sys.stdout.buffer  # a progress bar would mix with the lines
-        with _progress("exporting", sum(counts.values()) + 1, shown=shown) as bar:
+        steps = sum(counts.values()) + 1
+        with _flushed(file), _progress("exporting", steps, shown=shown) as bar:
             for number, line in enumerate(lines, start=1):
                 file.write(line)
                 if number % 1000 == 0:
@@ -90,6 +91,18 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as copy:
         shutil.copyfileobj(file, copy)
         yield cast(BinaryIO, copy)
+
+
+@contextmanager
+def _flushed(file: BinaryIO) -> Iterator[None]:
+    """Write at the end what a file still buffers, so that a full disk is an error of ours."""
+    try:
+        yield
+        file.flush()
+    except OSError:
+        with suppress(OSError):
+            file.close()  # or click would try again
+        raise
 
 
 @contextmanager

@@ -31,9 +31,9 @@ THREADS = 8
 
 
 @pytest.fixture
-def app(new_app: NewApp, lender: Lender) -> Iterator[APIFlask]:
+def app(new_app: NewApp, postgresql_lender: Lender) -> Iterator[APIFlask]:
     """Return an application on PostgreSQL."""
-    with lender.lend() as made:
+    with postgresql_lender.lend() as made:
         yield new_app(**made, THREADS=THREADS + 2)
 
 

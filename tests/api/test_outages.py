@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -143,9 +144,9 @@ def test_what_may_have_been_stored_is_not_retried(sqlite_client: FlaskClient) ->
 
 
 @pytest.fixture
-def postgresql(lender: Lender) -> Iterator[dict[str, object]]:
+def postgresql(postgresql_lender: Lender) -> Iterator[dict[str, object]]:
     """Return the settings of a migrated database of PostgreSQL."""
-    with lender.lend() as made:
+    with postgresql_lender.lend() as made:
         yield made
 
 
@@ -274,3 +275,60 @@ def test_an_embedded_ledger_that_cannot_be_opened_is_an_outage(
     assert result.exit_code == 1
     assert result.output.startswith("slipway: the tokens cannot be listed: the database cannot")
     assert result.output.count("\n") == 1
+
+
+COMMANDS = [
+    "ledger migrate",
+    "ledger demo",
+    "ledger rebuild",
+    "ledger export",
+    "tokens create ci --scope read",
+    "tokens list",
+    "tokens revoke 01a2063f-66af-738f-a00c-f46db3662472",
+    "notifications deliver --once",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_without_a_database_fails_with_one_line(new_app: NewApp, command: str) -> None:
+    cli = new_app(DATABASE_HOST="127.0.0.1", DATABASE_PORT=1).test_cli_runner()
+    result = cli.invoke(args=command.split())
+
+    assert result.exit_code == 1
+    assert result.output.startswith("slipway: ")
+    assert "the database did not answer: connection failed" in result.output
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["tokens create ci --scope read", "notifications deliver --once"]
+)
+def test_a_command_that_writes_says_that_the_database_is_read_only(
+    new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any], command: str
+) -> None:
+    with postgresql_server.connect() as connection:
+        name = postgresql["DATABASE_NAME"]
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    result = new_app(**postgresql).test_cli_runner().invoke(args=command.split())
+
+    assert result.exit_code == 1
+    assert "the database accepts no writes" in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_an_export_to_a_full_disk_fails_with_one_line(sqlite_client: FlaskClient) -> None:
+    cli = sqlite_client.application.test_cli_runner()
+    result = cli.invoke(args=["ledger", "export", "/dev/full"])
+
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "No space left on device" in result.output
+
+
+def test_a_port_in_use_is_one_line(sqlite_client: FlaskClient) -> None:
+    cli = sqlite_client.application.test_cli_runner()
+    with socket.create_server(("", 0)) as server:
+        port = str(server.getsockname()[1])
+        result = cli.invoke(args=["notifications", "deliver", "--once", "--metrics-port", port])
+
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "the metrics cannot be served" in result.output
