@@ -29,6 +29,8 @@ ACCESS_ERRORS = {
     HTTPStatus.FORBIDDEN: "The token does not have the required scope.",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; retry after the seconds in Retry-After.",
 }
+# The successes that have a body.
+BODIED = {"200", "201", "202"}
 SECURITY_SCHEME = "token"
 
 
@@ -133,8 +135,9 @@ def _describe_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if str(int(HTTPStatus.PRECONDITION_FAILED)) in responses:
         operation["parameters"] += etags.HEADERS
-    if "201" in responses and "200" in responses:  # the same resource, new or existing
-        responses["200"]["content"] = responses["201"]["content"]
+    # The same body for each success, as for a resource that is new or existed before.
+    for response in (responses[status] for status in set(responses) & BODIED):
+        response["content"] = _output(responses)
     expected = dict(DATABASE_ERRORS) if "Service" not in operation["tags"] else {}
     responses.setdefault(str(int(HTTPStatus.UNPROCESSABLE_ENTITY)), dict(QUERY_ERROR))
     if "requestBody" in operation:
@@ -142,6 +145,12 @@ def _describe_operation(operation: dict[str, Any]) -> None:
         expected |= BODY_ERRORS
     for status, description in expected.items():
         responses[str(int(status))] = {"description": description}
+
+
+def _output(responses: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of the one success whose model APIFlask knows."""
+    contents = [responses[status].get("content", {}) for status in set(responses) & BODIED]
+    return next(each for each in contents if any(of["schema"] for of in each.values()))
 
 
 def _describe_access(operation: dict[str, Any], scopes: tuple[str, ...]) -> None:

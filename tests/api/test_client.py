@@ -98,6 +98,33 @@ def test_what_waits(
     assert pending.items[0].replaces.version == "1.0.0"
 
 
+def test_what_git_declares(
+    generated: Callable[[str], ModuleType], call: Callable[..., tuple[int, Any]]
+) -> None:
+    models = generated("models")
+    services = models.NewDeclarationsServices()
+    services["checkout"] = models.DeclaredRelease(version="1.4.2")
+    new = models.NewDeclarations(
+        repository="https://github.com/acme/gitops", config_revision="8b13789", services=services
+    )
+
+    status, declared = call("declarations.put_declarations", "prod", body=new)
+
+    assert (status, declared.services["checkout"].version) == (201, "1.4.2")
+    with pytest.raises(TypeError, match="services"):  # it would withdraw everything
+        models.NewDeclarations(repository="https://x.org/y", config_revision="8b13789")
+
+
+def test_what_exists_is_described_as_what_is_new(
+    generated: Callable[[str], ModuleType], call: Callable[..., tuple[int, Any]]
+) -> None:
+    owned = generated("models").ServiceDescription(owner="shop")
+
+    told = [call("services.put_service", "checkout", body=owned) for _ in range(2)]
+
+    assert [(status, service.owner) for status, service in told] == [(201, "shop"), (200, "shop")]
+
+
 def test_an_error_is_a_parsed_problem(
     generated: Callable[[str], ModuleType], call: Callable[..., tuple[int, Any]]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,35 @@ def test_a_read_says_what_its_etag_is_good_for(spec: dict[str, Any]) -> None:
 
     assert all("304" in read["responses"] for read in reads)
     assert all("ETag" in read["responses"]["200"]["headers"] for read in reads)
+
+
+def test_every_success_with_a_body_names_its_model(spec: dict[str, Any]) -> None:
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            for status, response in operation["responses"].items():
+                if status in {"204", "304"}:
+                    assert "content" not in response, f"{method} {path} {status}"
+                else:
+                    (body,) = response["content"].values()
+                    assert body["schema"]["$ref"], f"{method} {path} {status}"
+
+
+def test_no_object_is_described_so_that_a_generated_client_cannot_fill_it(
+    spec: dict[str, Any],
+) -> None:
+    """Generators know `properties` and `additionalProperties`, not `patternProperties`."""
+    text = json.dumps(spec)
+    schemas = [*spec["components"]["schemas"].values()]
+    values = [value for schema in schemas for value in schema.get("properties", {}).values()]
+
+    assert '"patternProperties"' not in text
+    assert not [
+        value
+        for value in (*schemas, *values)
+        if value.get("type") == "object"
+        and not value.get("properties")
+        and not value.get("additionalProperties")
+    ]
 
 
 def test_what_is_there_already_is_told_as_what_is_new(spec: dict[str, Any]) -> None:

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from api.domain.kit.times import Time
 from api.domain.kit.types import (
-    NAME_LENGTH,
     ConfigRevision,
     ImageDigest,
     Name,
     RepositoryUrl,
     Version,
+    named,
 )
 
 MAX_SERVICES = 1000
@@ -99,11 +99,7 @@ class NewDeclarations(BaseModel):
             description="The declared release of each service, by name. A service that the same"
             " folder declared before and that is missing here is withdrawn.",
             examples=[{"checkout": {"version": "1.4.2"}}],
-            # Pydantic does not add these: invalid names are rejected, not ignored.
-            json_schema_extra={
-                "propertyNames": {"maxLength": NAME_LENGTH},
-                "additionalProperties": False,
-            },
+            json_schema_extra=named,
         ),
     ]
 

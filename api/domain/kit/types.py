@@ -23,6 +23,17 @@ def absent() -> Any:
     return None
 
 
+def named(schema: dict[str, Any]) -> None:
+    """Describe an object of values by name, as JSON Schema for a field of `dict[Name, …]`.
+
+    Pydantic describes the values under `patternProperties`, which generators of clients do not
+    read: what they generate could hold no value, so that it sent an empty object.
+    """
+    ((pattern, values),) = schema.pop("patternProperties").items()
+    schema["propertyNames"] = {"pattern": pattern, "maxLength": NAME_LENGTH}
+    schema["additionalProperties"] = values
+
+
 NAME_LENGTH = 63
 Name = Annotated[
     str,
