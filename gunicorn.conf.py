@@ -25,7 +25,7 @@ settings = application.extensions["settings"]
 bind = "0.0.0.0:8888"
 # One process, because /metrics has the figures of one process; scale by replicas.
 workers = 1
-worker_class = "gthread"
+worker_class = "api.worker.Worker"
 threads = settings.THREADS
 # The application opens nothing until the first request, so it can be loaded before the fork.
 preload_app = True

@@ -114,14 +114,19 @@ def document(
     status: int, detail: str, errors: list[dict[str, str]] | None = None
 ) -> dict[str, Any]:
     """Return a problem document for the current request."""
+    faults = {"errors": errors} if errors else {}
+    return described(status, detail, request.path, request_id()) | faults
+
+
+def described(status: int, detail: str, path: str, identity: str) -> dict[str, Any]:
+    """Return a problem document for a request with this path and id."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": request.path[:MAX_POINTER],
-        "request_id": request_id(),
-        **({"errors": errors} if errors else {}),
+        "instance": path[:MAX_POINTER],
+        "request_id": identity,
     }
 
 

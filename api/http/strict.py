@@ -11,6 +11,7 @@ from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
     RequestEntityTooLarge,
+    RequestTimeout,
     UnsupportedMediaType,
 )
 
@@ -29,10 +30,7 @@ class StrictRequest(Request):
         large, and BadRequest if it is not JSON (RFC 8259), has a duplicate key, NaN or Infinity, or
         is null.
         """
-        if not self.is_json:
-            raise UnsupportedMediaType(
-                "Send the body as JSON, with the header Content-Type: application/json."
-            )
+        self._check_media_type()
         try:
             body = strictjson.loads(self.raw_body(cache=cache).decode())
         except UnicodeDecodeError as error:
@@ -55,8 +53,13 @@ class StrictRequest(Request):
     def raw_body(self, *, cache: bool = True) -> bytes:
         """Return the body's bytes.
 
-        Raises RequestEntityTooLarge, and BadRequest if the server cannot tell where the body ends.
+        Raises UnsupportedMediaType and RequestEntityTooLarge before anything is read if that is
+        possible, RequestTimeout if the body does not arrive, and BadRequest if the server cannot
+        tell where it ends.
         """
+        view = current_app.view_functions[str(self.endpoint)]
+        if "body" in getattr(view, "_spec", {}):  # of one media type
+            self._check_media_type()
         limit = self.max_content_length or 0
         too_large = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
         try:
@@ -65,12 +68,20 @@ class StrictRequest(Request):
             raise too_large from error
         except HTTPException:
             raise
+        except OSError as error:  # the server waits for it no longer
+            raise RequestTimeout("The body did not arrive in time.") from error
         except Exception as error:  # each server has its own, such as Gunicorn's InvalidChunkSize
             raise BadRequest("The body cannot be read: a chunk of it is malformed.") from error
         # Werkzeug silently truncates a chunked body at the limit.
         if self.content_length is None and len(body) >= limit:
             raise too_large
         return body
+
+    def _check_media_type(self) -> None:
+        if not self.is_json:
+            raise UnsupportedMediaType(
+                "Send the body as JSON, with the header Content-Type: application/json."
+            )
 
 
 def init_app(app: APIFlask) -> None:

@@ -8,10 +8,13 @@ puts the signed bytes together.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 
 ALGORITHMS = frozenset({"sha224", "sha256", "sha384", "sha512"})
+HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 
 def verify(secrets: Sequence[str], signed: bytes, sent: str) -> bool:
@@ -19,15 +22,20 @@ def verify(secrets: Sequence[str], signed: bytes, sent: str) -> bool:
 
     The time does not depend on which secret matches. Without secrets the answer is False.
     """
-    named, _, digest = sent.strip().partition("=")
-    algorithm = named.lower()
-    if algorithm not in ALGORITHMS:
+    signature = parse(sent)
+    if signature is None:
         return False
-    given = digest.lower().encode(errors="replace")
-    fits = [
-        hmac.compare_digest(sign(secret, signed, algorithm).encode(), given) for secret in secrets
-    ]
+    algorithm, digest = signature
+    fits = [hmac.compare_digest(sign(secret, signed, algorithm), digest) for secret in secrets]
     return any(fits)
+
+
+def parse(sent: str) -> tuple[str, str] | None:
+    """Return the algorithm and the digits of a signature, or None if it cannot be one."""
+    named, _, digits = sent.strip().lower().partition("=")
+    if named not in ALGORITHMS or not HEXADECIMAL.fullmatch(digits):
+        return None
+    return (named, digits) if len(digits) == 2 * hashlib.new(named).digest_size else None
 
 
 def sign(secret: str, signed: bytes, algorithm: str = "sha256") -> str:
