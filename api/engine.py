@@ -24,6 +24,11 @@ KEEPALIVE = {
 }
 # How long a writer waits for another one on SQLite.
 BUSY_TIMEOUT_S = 10
+# Whether a transaction is read-only and, if there is a schema, whether the user may write.
+WRITABLE = """
+    SELECT current_setting('transaction_read_only'),
+        has_table_privilege(to_regclass('deployments'), 'INSERT')
+"""
 
 
 def open_engine(settings: Settings, connections: int = 0) -> Engine:
@@ -115,8 +120,11 @@ def _sqlite(settings: Settings) -> Engine:
     return engine
 
 
-def is_read_only(connection: Connection) -> bool:
-    """Return whether PostgreSQL refuses writes, as a standby or by its configuration."""
+def why_read_only(connection: Connection) -> str | None:
+    """Return why PostgreSQL would refuse a write, or None."""
     if connection.dialect.name != "postgresql":
-        return False
-    return bool(connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on")
+        return None
+    read_only, may_write = connection.execute(text(WRITABLE)).one()
+    if read_only == "on":
+        return "it is read-only, or a standby"
+    return "its user lacks the right" if may_write is False else None  # NULL without a schema

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.database import Database
-from api.engine import is_read_only, open_engine
+from api.engine import open_engine, why_read_only
 from api.outages import Outage, UnavailableError, first_line
 from api.tables import REQUIRED_REVISION
 
@@ -86,10 +86,11 @@ class DatabaseProbe:
             else:
                 self._engine = open_engine(self._database.settings, connections=1)
         with self._engine.connect() as connection:
-            if is_read_only(connection):
+            reason = why_read_only(connection)
+            if reason is not None:
                 connection.invalidate()
                 self._database.renew()
-                raise UnavailableError(Outage.READ_ONLY, "it is read-only, or a standby")
+                raise UnavailableError(Outage.READ_ONLY, reason)
             known = self._engine.dialect.has_table(connection, "alembic_version")
             if not known:
                 return None

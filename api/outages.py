@@ -34,9 +34,10 @@ class UnavailableError(Exception):
 # By the beginning of SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html); the
 # longest counts.
 SQLSTATES = {
-    "08": Outage.SILENT,  # the connection failed
+    "08": Outage.SILENT,  # the connection
     "25006": Outage.READ_ONLY,
-    "25P": Outage.SILENT,  # the server ended a transaction that was idle or took too long
+    "25P03": Outage.SILENT,  # the server ended an idle transaction
+    "25P04": Outage.SILENT,  # the server ended a long transaction
     "28": Outage.UNUSABLE,  # the user or the password
     "3D": Outage.UNUSABLE,  # no such database
     "3F": Outage.NO_SCHEMA,
@@ -78,7 +79,7 @@ def outage_of(error: BaseException) -> Outage | None:
         if error.sqlstate is None:  # not from the server
             unconnected = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
             return Outage.SILENT if unconnected else None
-        prefixes = (error.sqlstate[:length] for length in (5, 3, 2))
+        prefixes = (error.sqlstate, error.sqlstate[:2])
         return next((SQLSTATES[prefix] for prefix in prefixes if prefix in SQLSTATES), None)
     if isinstance(error, sqlite3.Error):
         if str(error).startswith(NO_SCHEMA):

@@ -49,6 +49,7 @@ URL = "/api/v1/deployments"
         (errors.DataCorrupted, Outage.UNUSABLE),
         (errors.UndefinedTable, Outage.NO_SCHEMA),
         (errors.UndefinedColumn, Outage.NO_SCHEMA),
+        (errors.InFailedSqlTransaction, None),
         (errors.SyntaxError, None),
         (errors.UniqueViolation, None),
         (errors.ForeignKeyViolation, None),
@@ -188,6 +189,23 @@ def test_a_pooled_connection_that_can_no_longer_write_is_replaced(
 
     problem(client.post(URL, json=DEPLOYMENT), 503)
     assert client.post(URL, json=DEPLOYMENT).status_code == 201
+
+
+def test_a_user_without_the_right_to_write_is_not_ready(
+    new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any]
+) -> None:
+    client = new_app(**{**postgresql, "DATABASE_USER": "reader"}).test_client()
+    with postgresql_server.connect(str(postgresql["DATABASE_NAME"])) as connection:
+        connection.execute("CREATE ROLE reader LOGIN")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+        try:
+            written = client.post(URL, json=DEPLOYMENT)
+            ready = client.get("/readyz")
+        finally:
+            connection.execute("DROP OWNED BY reader; DROP ROLE reader")
+
+    assert "cannot be used" in str(problem(written, 503)["detail"])
+    assert "its user lacks the right" in str(problem(ready, 503)["detail"])
 
 
 def test_a_restart_of_the_database_is_survived(
