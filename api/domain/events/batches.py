@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -10,6 +11,7 @@ from api.domain.events import inbox
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.inbox import Rules, StoredEvent
 from api.domain.events.interpret import interpret
+from api.domain.notifications import outbox
 
 
 def receive(
@@ -17,8 +19,8 @@ def receive(
 ) -> list[StoredEvent]:
     """Store and project events; return one result for each, in the same order.
 
-    They are projected in the order of the services and environments that they are about: in any
-    other order, two batches could deadlock.
+    They are projected in the order of the services and environments that they are about, and
+    announced after that: in any other order, transactions could deadlock.
     """
 
     def place(index: int) -> tuple[list[tuple[str, str]], str]:
@@ -27,8 +29,10 @@ def receive(
         places += [(incident.service, incident.environment) for incident in meaning.incidents]
         return sorted(places), inbox.delivery_id(adapter, batch[index])
 
-    stored = {
-        index: inbox.receive(connection, adapter, batch[index], rules)
-        for index in sorted(range(len(batch)), key=place)
-    }
+    stored: dict[int, StoredEvent] = {}
+    deployment_ids: list[UUID] = []
+    for index in sorted(range(len(batch)), key=place):
+        stored[index], found = inbox.record(connection, adapter, batch[index], rules)
+        deployment_ids += found
+    outbox.announce(connection, list(dict.fromkeys(deployment_ids)))
     return [stored[index] for index in range(len(batch))]

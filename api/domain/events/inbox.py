@@ -78,7 +78,19 @@ def delivery_id(adapter: Adapter, event: Received) -> str:
 
 
 def receive(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> StoredEvent:
-    """Store an event and project it; one that was received before changes nothing."""
+    """Store an event, project it, and announce what it means.
+
+    One that was received before changes nothing.
+    """
+    stored, deployment_ids = record(connection, adapter, event, rules)
+    outbox.announce(connection, deployment_ids)
+    return stored
+
+
+def record(
+    connection: Connection, adapter: Adapter, event: Received, rules: Rules
+) -> tuple[StoredEvent, Sequence[UUID]]:
+    """Store an event and project it; return the ids of the deployments to announce."""
     identifier = delivery_id(adapter, event)
     state = _locked_state(connection, adapter, event)
     meaning = _meaning(connection, adapter, event, rules)
@@ -99,14 +111,13 @@ def receive(connection: Connection, adapter: Adapter, event: Received, rules: Ru
                 events.c.source == adapter.source, events.c.delivery_id == identifier
             )
         ).one()
-        return StoredEvent(id=known.id, outcome=Outcome(known.outcome), new=False)
+        return StoredEvent(id=known.id, outcome=Outcome(known.outcome), new=False), ()
     outcome, deployment_ids = _project(connection, row["id"], row["received_at"], meaning)
     if state is not None and (later := runs.later(connection, adapter.source, state)):
         _project_again(connection, later, rules)
         deployment_ids = _deployments_of(connection, row["id"])
-    if outcome is Outcome.PROJECTED:
-        outbox.announce(connection, deployment_ids)
-    return StoredEvent(id=row["id"], outcome=outcome, new=True)
+    stored = StoredEvent(id=row["id"], outcome=outcome, new=True)
+    return stored, deployment_ids if outcome is Outcome.PROJECTED else ()
 
 
 def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:

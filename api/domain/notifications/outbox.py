@@ -48,8 +48,13 @@ class Message(NamedTuple):
     data: dict[str, Any]
 
 
-def announce(connection: Connection, deployment_ids: Iterable[UUID]) -> None:
-    """Store the notifications that these deployments, just reported, cause."""
+def announce(connection: Connection, deployment_ids: Sequence[UUID]) -> None:
+    """Store the notifications that these deployments, just reported, cause.
+
+    Called at most once in a transaction, after everything else.
+    """
+    if not deployment_ids:
+        return
     # Nobody deletes one before its deliveries are committed.
     locked = select(subscriptions).order_by(subscriptions.c.id)
     subscribed = connection.execute(locked.with_for_update(read=True, key_share=True)).all()
