@@ -134,6 +134,37 @@ def test_batches_in_opposite_orders_do_not_wait_for_each_other(app: APIFlask, ba
     assert found <= {200, 201, 202}
 
 
+@pytest.mark.usefixtures("once")
+def test_events_are_received_and_replayed_beside_a_rebuild(app: APIFlask) -> None:
+    names = [f"s-{number}" for number in range(2)]
+    client = app.test_client()
+    for round_ in range(2):
+        send(client, events(names, round_))
+    stored = [each["id"] for each in items(client, "events")]
+    stopped = Event()
+
+    def receive(thread: int) -> set[int]:
+        own, answers, number = app.test_client(), set[int](), thread * 1000
+        while not stopped.is_set():
+            number += 1
+            replay = f"/api/v1/events/{stored[number % len(stored)]}/replay"
+            answers.add(own.post(replay).status_code)
+            answers.add(send(own, events(names[::-1], number)).status_code)
+        return answers
+
+    with ThreadPoolExecutor(3) as pool:
+        receiving = [pool.submit(receive, thread) for thread in (1, 2, 3)]
+        try:
+            cli = app.test_cli_runner()
+            rebuilt = [cli.invoke(args=["ledger", "rebuild"]) for _ in range(2)]
+        finally:
+            stopped.set()
+        answers = set[int]().union(*(each.result() for each in receiving))
+
+    assert [each.exit_code for each in rebuilt] == [0] * 2, rebuilt[0].output
+    assert answers == {202}
+
+
 def test_one_of_two_that_wait_for_each_other_is_tried_again(app: APIFlask) -> None:
     database: Database = app.extensions["database"]
     both = Barrier(2)

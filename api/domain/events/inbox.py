@@ -122,12 +122,12 @@ def record(
 
 def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
     """Project a stored event again, by the current rules. Return False if the id is unknown."""
-    found = select(events).where(events.c.id == event_id)
-    row = connection.execute(found).one_or_none()
+    row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
     if row is None:
         return False
     _locked_state(connection, ADAPTERS[row.source], _event(row))
-    connection.execute(found.with_for_update())
+    # Lock it by an update, which waits for `rebuild`, and for nobody who refers to the event.
+    connection.execute(update(events).where(events.c.id == event_id).values(reason=events.c.reason))
     _project_again(connection, [event_id], rules)
     return True
 
@@ -137,7 +137,8 @@ def rebuild(connection: Connection, rules: Rules) -> Counter[str]:
 
     Reports without an event and people's corrections stay.
     """
-    sql.lock_rows(connection, events)  # those that are received meanwhile are projected afterwards
+    # Those that are received meanwhile are projected afterwards.
+    sql.lock_table(connection, events, "SHARE ROW EXCLUSIVE")
     ids = connection.execute(select(events.c.id).order_by(events.c.id)).scalars().all()
     return _project_again(connection, ids, rules)
 

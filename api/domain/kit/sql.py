@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, String, Table, func, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -25,13 +25,16 @@ def lock(connection: Connection, key: int) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(key & MAX_KEY)))
 
 
-def lock_rows(connection: Connection, table: Table) -> None:
-    """Lock all rows of a table until the transaction ends; they can still be read.
+def lock_table(
+    connection: Connection, table: Table, mode: Literal["SHARE ROW EXCLUSIVE", "EXCLUSIVE"]
+) -> None:
+    """Lock a table until the transaction ends; its rows can still be read.
 
-    In contrast to locks on the rows, this cannot be overtaken for ever by others.
+    Nobody changes a row meanwhile or, if EXCLUSIVE, refers to one. In contrast to a row's lock,
+    others cannot overtake it for ever.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE"))
+    if connection.dialect.name == "postgresql":  # SQLite has a single writer
+        connection.execute(text(f"LOCK TABLE {table.name} IN {mode} MODE"))
 
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -101,7 +101,8 @@ def selected() -> Select[Any]:
 
 def remove(connection: Connection, subscription_id: UUID) -> bool:
     """Delete a subscription and its deliveries; return False if the id is unknown."""
-    sql.lock_rows(connection, subscriptions)  # held by those who are adding deliveries
+    # Those who add deliveries refer to its row.
+    sql.lock_table(connection, subscriptions, "EXCLUSIVE")
     connection.execute(delete(deliveries).where(deliveries.c.subscription_id == subscription_id))
     deleted = connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
     return deleted.rowcount == 1
