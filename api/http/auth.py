@@ -91,6 +91,11 @@ def require[View: Callable[..., Any]](*scopes: str) -> Callable[[View], View]:
     return mark
 
 
+def open_to_all[View: Callable[..., Any]](view: View) -> View:
+    """Let everybody call a route."""
+    return require()(view)
+
+
 def signed_by[View: Callable[..., Any]](source: str, header: str) -> Callable[[View], View]:
     """Let a route accept a signature by a secret of `source` in `header` instead of a token."""
 
@@ -110,7 +115,13 @@ def scopes_for(view: object, method: str) -> tuple[str, ...]:
 def is_public(scopes: tuple[str, ...]) -> bool:
     """Return whether a route that needs one of these scopes is open without a token."""
     state: AuthState = current_app.extensions["auth"]
-    return READ in scopes and state.settings.PUBLIC_READ
+    return not scopes or (READ in scopes and state.settings.PUBLIC_READ)
+
+
+def requests_a_minute() -> int:
+    """Return how many requests a minute a caller may send."""
+    state: AuthState = current_app.extensions["auth"]
+    return rate_limits.a_minute(state.settings.RATE_LIMIT)
 
 
 def caller() -> Caller | None:

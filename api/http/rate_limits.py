@@ -11,6 +11,7 @@ from typing import NoReturn
 from apiflask import abort
 from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
+from limits import parse_many
 
 from api.http import windows
 
@@ -37,6 +38,12 @@ def init_app(
 def address() -> str:
     """Return the client's address; behind trusted proxies, the one that they forward."""
     return request.remote_addr or "unknown"
+
+
+def a_minute(rate: str) -> int:
+    """Return how many requests a minute a rate allows for long, and at least one."""
+    allowed = [limit.amount * 60 // limit.get_expiry() for limit in parse_many(rate)]
+    return max(1, min(allowed))
 
 
 def _refuse(breached: RequestLimit) -> NoReturn:

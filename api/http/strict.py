@@ -24,13 +24,14 @@ class StrictRequest(Request):
     """A request that accepts only unambiguous JSON with the right Content-Type."""
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002
-        """Return the parsed body.
+        """Return the parsed body, with `force` whatever its media type.
 
         Raises UnsupportedMediaType for another media type, RequestEntityTooLarge if the body is too
         large, and BadRequest if it is not JSON (RFC 8259), has a duplicate key, NaN or Infinity, or
         is null.
         """
-        self._check_media_type()
+        if not force:
+            self._check_media_type()
         try:
             body = strictjson.loads(self.raw_body(cache=cache).decode())
         except UnicodeDecodeError as error:

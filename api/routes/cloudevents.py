@@ -14,6 +14,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.cdevents import CLOUDEVENTS
 from api.domain.events.cloudevents import (
     BATCH,
+    BINARY_MARK,
     MAX_BATCH,
     PREFIX,
     STRUCTURED,
@@ -35,11 +36,14 @@ bp = APIBlueprint(
 
 SCOPE = f"ingest:{CLOUDEVENTS.source}"
 BINARY = "application/json"
+# The handshake of CloudEvents' web hooks (http-webhook.md 1.0.1, section 4).
+ORIGIN, ALLOWED_ORIGIN = "WebHook-Request-Origin", "WebHook-Allowed-Origin"
+ALLOWED_RATE = "WebHook-Allowed-Rate"
 MODES = (
     f"`{STRUCTURED}` is one event, and `{BATCH}` up to {MAX_BATCH} events, all of which are stored"
     " or none. Any other JSON is the data of an event in binary mode, whose attributes are in the"
     " headers `ce-id`, `ce-source`, `ce-specversion`, `ce-type` and any others that begin with"
-    " `ce-`."
+    " `ce-`. Such an event may have no data, and its data no Content-Type."
 )
 
 
@@ -78,7 +82,7 @@ class EventsDryRun(RootModel[DryRun | DryRuns]):
 Bodies = openapi.accepts({STRUCTURED: CloudEvent, BATCH: CloudEventBatch, BINARY: None})
 
 
-@bp.post("")
+@bp.post("", provide_automatic_options=False)
 @auth.require(SCOPE)
 @idempotency.identified_by(lambda name: name.startswith(PREFIX) or name == "content-type")
 @Bodies
@@ -109,6 +113,21 @@ def receive_cloud_events() -> Response | tuple[dict[str, Any], int, Headers]:
     return one.model_dump(), 202 if one.new else 200, location(one)
 
 
+@bp.route("", methods=["OPTIONS"], provide_automatic_options=False)
+@auth.open_to_all
+def agree_to_deliveries() -> Response:
+    """Tell a sender that asks first that it may deliver events, and how many a minute.
+
+    That allows nothing: a delivery needs a token.
+    """
+    response = Response(headers={"Allow": "OPTIONS, POST"})
+    origin = request.headers.get(ORIGIN)
+    if origin is not None:
+        response.headers[ALLOWED_ORIGIN] = origin
+        response.headers[ALLOWED_RATE] = str(auth.requests_a_minute())
+    return response
+
+
 @bp.post("/dry-run")
 @auth.require(SCOPE, READ)
 @Bodies
@@ -126,14 +145,25 @@ def dry_run_cloud_events() -> dict[str, Any]:
 
 def _received() -> list[Received]:
     """Parse the events of the current request."""
-    body = request.get_json()
     try:
-        events = cloudevents.read(request.mimetype, dict(request.headers), body)
+        events = cloudevents.read(request.mimetype, dict(request.headers), _body())
     except HeaderError as error:
         raise InvalidHeaderError(error.header, error.detail) from error
     except ValidationError as error:
         abort(422, extra_data={"errors": _faults(error)})
     return [received(CLOUDEVENTS, event) for event in events]
+
+
+def _body() -> Any:
+    """Return the parsed body; None for an event in binary mode that has no data.
+
+    The type of such data is optional, too; what has none is JSON.
+    """
+    is_binary = BINARY_MARK in request.headers and request.mimetype not in (STRUCTURED, BATCH)
+    has_body = request.content_length or "Transfer-Encoding" in request.headers
+    if is_binary and not has_body:
+        return None
+    return request.get_json(force=is_binary and not request.mimetype)
 
 
 def _faults(error: ValidationError) -> list[dict[str, str]]:

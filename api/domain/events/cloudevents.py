@@ -19,6 +19,8 @@ from api.domain.kit import strictjson
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PREFIX = "ce-"
+# The header by which an event in binary mode is known.
+BINARY_MARK = "ce-specversion"
 MAX_BATCH = 100
 # What follows a quote that none closes is read once, too, and left as it is.
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)("?)')
@@ -71,25 +73,27 @@ _BATCH = TypeAdapter(Annotated[list[CloudEvent], Field(max_length=MAX_BATCH)])
 def read(media_type: str, headers: Mapping[str, str], body: Any) -> Events:
     """Return the events of a request whose body is JSON, each in the JSON event format.
 
-    Raises HeaderError, and ValidationError whose locations are in the body, or in binary mode the
-    names of attributes. A batch is accepted as a whole or not at all.
+    An event in binary mode may have no data; `body` is then None. A batch is accepted as a whole or
+    not at all. Raises HeaderError, and ValidationError whose locations are in the body, or in
+    binary mode the names of attributes.
     """
     if media_type == BATCH:
         _BATCH.validate_python(body)
         return [_with_data(event) for event in body]
-    event = body if media_type == STRUCTURED else {**_attributes(headers), "data": body}
+    event = body if media_type == STRUCTURED else _binary(headers, body)
     CloudEvent.model_validate(event)
     return [_with_data(event)]
 
 
-def _attributes(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the attributes of an event in binary mode."""
-    found = {
+def _binary(headers: Mapping[str, str], data: Any) -> dict[str, Any]:
+    """Return an event in binary mode; both data and its type are optional."""
+    attributes = {
         name.lower().removeprefix(PREFIX): _header(name, value)
         for name, value in headers.items()
         if name.lower().startswith(PREFIX)
     }
-    return {**found, "datacontenttype": headers.get("Content-Type", "")}
+    event = {**attributes, "datacontenttype": headers.get("Content-Type"), "data": data}
+    return {name: value for name, value in event.items() if value is not None}
 
 
 def _header(name: str, value: str) -> str:

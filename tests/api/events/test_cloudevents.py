@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from werkzeug.test import TestResponse
 from api.domain.deployments import settling
 from api.domain.events.cloudevents import BATCH, MAX_BATCH, STRUCTURED
 from api.outages import Outage, UnavailableError
-from tests.api.conftest import bearer, json_of, problem
+from tests.api.conftest import NewApp, bearer, json_of, problem
 from tests.api.events.payloads import CLOUDEVENTS, cdevent
 from tests.api.events.test_inbox import items
 
@@ -58,6 +59,68 @@ def test_what_binary_mode_stores_is_what_structured_mode_does(client: FlaskClien
     send(client, EVENT["data"], "application/json", **ATTRIBUTES, **{"ce-myextension": "x"})
 
     assert stored(client) == {**EVENT, "myextension": "x"}
+
+
+def test_data_in_binary_mode_needs_no_type(client: FlaskClient) -> None:
+    told = client.post(CLOUDEVENTS, data=json.dumps(EVENT["data"]), headers=ATTRIBUTES)
+
+    assert told.status_code == 202
+    assert stored(client) == {
+        name: value for name, value in EVENT.items() if name != "datacontenttype"
+    }
+    assert len(items(client, "deployments")) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/json"}])
+def test_an_event_in_binary_mode_needs_no_data(
+    client: FlaskClient, headers: dict[str, str]
+) -> None:
+    attributes = {**ATTRIBUTES, "ce-type": "com.example.heartbeat"}
+
+    assert client.post(CLOUDEVENTS, headers={**attributes, **headers}).status_code == 204
+
+    assert "data" not in stored(client)
+    assert stored(client)["type"] == "com.example.heartbeat"
+
+
+def test_a_cdevent_without_data_is_kept_and_says_so(client: FlaskClient) -> None:
+    assert client.post(CLOUDEVENTS, headers=ATTRIBUTES).status_code == 202
+
+    (event,) = items(client, "events")
+    assert event["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({}, b"{}", 415),  # neither a type nor an attribute
+        ({}, b"", 415),
+        ({"Content-Type": "application/json"}, b"", 400),
+        ({**ATTRIBUTES, "Content-Type": "text/plain"}, b"hello", 415),
+        ({**ATTRIBUTES, "Content-Type": STRUCTURED}, b"", 400),
+        (ATTRIBUTES, b"hello", 400),
+    ],
+)
+def test_what_is_not_read_as_an_event(
+    client: FlaskClient, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    problem(client.post(CLOUDEVENTS, data=body, headers=headers), status)
+
+
+def test_a_sender_may_ask_first(anonymous: FlaskClient, new_app: NewApp, tmp_path: Path) -> None:
+    """By the handshake of CloudEvents' web hooks; what it delivers needs a token all the same."""
+    asked = {"WebHook-Request-Origin": "events.example.com", "WebHook-Request-Rate": "120"}
+    told = anonymous.options(CLOUDEVENTS, headers=asked)
+
+    assert told.status_code == 200
+    assert told.headers["WebHook-Allowed-Origin"] == "events.example.com"
+    assert told.headers["WebHook-Allowed-Rate"] == "12000"
+    assert told.headers["Allow"] == "OPTIONS, POST"
+    assert "WebHook-Allowed-Origin" not in anonymous.options(CLOUDEVENTS).headers
+    problem(anonymous.post(CLOUDEVENTS, headers=ATTRIBUTES), 401)
+
+    slow = new_app(DATA_DIR=tmp_path, RATE_LIMIT="5 per second; 30 per hour").test_client()
+    assert slow.options(CLOUDEVENTS, headers=asked).headers["WebHook-Allowed-Rate"] == "1"
 
 
 @pytest.mark.parametrize(
