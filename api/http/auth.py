@@ -106,6 +106,11 @@ def signed_by[View: Callable[..., Any]](source: str, header: str) -> Callable[[V
     return mark
 
 
+def signature_of(view: object) -> tuple[str, str] | None:
+    """Return the source and the header of the signature that a route accepts, or None."""
+    return getattr(view, "signature", None)
+
+
 def scopes_for(view: object, method: str) -> tuple[str, ...]:
     """Return the scopes of which a request for this view needs at least one."""
     by_method = (READ,) if method.upper() in SAFE_METHODS else (WRITE,)
@@ -144,10 +149,11 @@ def _signature() -> tuple[str, str] | None:
     """Return the source and the signature of a request, if it has no token and the route allows."""
     if not _guarded() or _bearer_token() is not None:
         return None
-    view = current_app.view_functions[str(request.endpoint)]
-    source, header = getattr(view, "signature", ("", ""))
-    signature = request.headers.get(header) if header else None
-    return None if signature is None else (source, signature)
+    accepted = signature_of(current_app.view_functions[str(request.endpoint)])
+    if accepted is None or accepted[1] not in request.headers:
+        return None
+    source, header = accepted
+    return source, request.headers[header]
 
 
 def _failed(response: Response) -> bool:

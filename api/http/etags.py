@@ -14,22 +14,36 @@ from flask import Response, jsonify, request
 from pydantic import BaseModel
 from werkzeug.http import generate_etag
 
-HEADERS = [
-    {
-        "name": name,
-        "in": "header",
-        "required": False,
-        "description": f"{condition}; otherwise the response is 412.",
-        "schema": {"type": "string"},
-    }
-    for name, condition in (
-        ("If-Match", "Change it only if its ETag is still this one"),
-        ("If-None-Match", "Change it only if its ETag is not this one; `*`: only if it is new"),
-    )
-]
+from api.http import problems
 
+
+def _headers(if_match: str, if_none_match: str) -> list[dict[str, Any]]:
+    names = {"If-Match": if_match, "If-None-Match": if_none_match}
+    return [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": description,
+            "schema": {"type": "string"},
+        }
+        for name, description in names.items()
+    ]
+
+
+# The headers of a change, and those of a read.
+HEADERS = _headers(
+    "Change it only if its ETag is still this one; otherwise the response is 412.",
+    "Change it only if its ETag is not this one; `*`: only if it is new; otherwise the response is"
+    " 412.",
+)
+READ_HEADERS = _headers(
+    "Read it only if its ETag is still this one; otherwise the response is 412.",
+    "Read it only if its ETag is not this one; otherwise the response is 304.",
+)
 CONDITIONS = {"REQUEST_METHOD", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"}
 NOT_MODIFIED = {"description": "It has not changed since the ETag in If-None-Match."}
+CHANGED = "It has changed since you read it: read it again, then decide."
 ETAG = {"description": "Changes whenever the response does.", "schema": {"type": "string"}}
 
 
@@ -39,14 +53,17 @@ def init_app(app: APIFlask) -> None:
 
 
 def _tag(response: Response) -> Response:
-    if request.method in ("GET", "HEAD") and response.status_code == HTTPStatus.OK:
-        response.add_etag()
-        # Only the client may cache it, and must revalidate it each time.
-        response.headers.setdefault("Cache-Control", "private, no-cache")
-        # There is no time of a last modification, so conditions on it are ignored (section 13.1.3).
-        response.make_conditional(
-            {name: request.environ[name] for name in CONDITIONS & request.environ.keys()}
-        )
+    if request.method not in ("GET", "HEAD") or response.status_code != HTTPStatus.OK:
+        return response
+    response.add_etag()
+    # Only the client may cache it, and must revalidate it each time.
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    # There is no time of a last modification, so conditions on it are ignored (section 13.1.3).
+    response.make_conditional(
+        {name: request.environ[name] for name in CONDITIONS & request.environ.keys()}
+    )
+    if response.status_code == HTTPStatus.PRECONDITION_FAILED:
+        return problems.response(HTTPStatus.PRECONDITION_FAILED, CHANGED)
     return response
 
 
@@ -66,14 +83,13 @@ def check(current: dict[str, Any] | None, model: type[BaseModel]) -> None:
     if request.if_none_match.contains_weak(etag):
         abort(HTTPStatus.PRECONDITION_FAILED, "It exists already, as If-None-Match excludes.")
     if request.if_match and not request.if_match.contains(etag):
-        abort(
-            HTTPStatus.PRECONDITION_FAILED,
-            "It has changed since you read it: read it again, then decide.",
-        )
+        abort(HTTPStatus.PRECONDITION_FAILED, CHANGED)
 
 
 def describe(operation: dict[str, Any]) -> None:
-    """Add the ETag header and the response 304 to the OpenAPI description of a GET."""
+    """Add the conditions, the ETag and their responses to the OpenAPI description of a GET."""
+    operation["parameters"] += READ_HEADERS
     responses = operation["responses"]
+    responses[str(int(HTTPStatus.PRECONDITION_FAILED))] = {"description": CHANGED}
     responses["200"]["headers"] = {**responses["200"].get("headers", {}), "ETag": ETAG}
     responses[str(int(HTTPStatus.NOT_MODIFIED))] = NOT_MODIFIED

@@ -13,6 +13,14 @@ from pydantic import BaseModel
 
 from api.http import auth, etags, idempotency
 from api.http.problems import MEDIA_TYPE, Problem
+from api.logs import REQUEST_ID_HEADER
+
+
+def header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """Return the description of an optional header of a request."""
+    told = {"name": name, "in": "header", "required": False, "description": description}
+    return {**told, "schema": {"type": "string", **schema}}
+
 
 SCHEMAS = "#/components/schemas/"
 # Responses that any operation with a body may give, besides its own.
@@ -32,6 +40,11 @@ ACCESS_ERRORS = {
 # The successes that have a body.
 BODIED = {"200", "201", "202"}
 SECURITY_SCHEME = "token"
+REQUEST_ID = header(
+    REQUEST_ID_HEADER,
+    "The id of the request, in its response and in the logs; a new one is made unless it is 1 to"
+    " 128 letters, digits and `._:/+=-`.",
+)
 
 
 def init_app(app: APIFlask) -> None:
@@ -56,12 +69,22 @@ def init_app(app: APIFlask) -> None:
     app.spec_processor(_describe_errors)
 
 
+def reads[View: Callable[..., Any]](*headers: dict[str, Any]) -> Callable[[View], View]:
+    """Describe the headers that a route reads besides those that every route reads."""
+
+    def mark(view: View) -> View:
+        view.headers = headers  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 def accepts[View: Callable[..., Any]](
     bodies: Mapping[str, type[BaseModel] | None],
 ) -> Callable[[View], View]:
     """Describe the bodies of a route that parses its body itself, by media type.
 
-    None stands for any JSON. APIFlask itself supports a single media type.
+    None stands for any JSON, or no body. APIFlask itself supports a single media type.
     """
 
     def mark(view: View) -> View:
@@ -81,18 +104,8 @@ def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
     }
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
-            bodies = getattr(views[operation["operationId"]], "bodies", {})
-            _describe_bodies(spec["components"]["schemas"], operation, bodies)
-            if idempotency.applies(method, path):
-                idempotency.describe(operation)
-            _describe_operation(operation)
-            if method == "get":
-                etags.describe(operation)
-            if path.startswith(auth.API_PREFIX):
-                _describe_access(
-                    operation, auth.scopes_for(views[operation["operationId"]], method)
-                )
-            _label_errors(operation["responses"])
+            view = views[operation["operationId"]]
+            _describe_route(spec["components"], operation, view, method.upper(), path)
     # APIFlask lists a nested model once for each model that contains it; merge them.
     text = json.dumps(spec)
     schemas: dict[str, Any] = {}
@@ -110,6 +123,23 @@ def _describe_errors(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
     return described
 
 
+def _describe_route(
+    components: dict[str, Any], operation: dict[str, Any], view: object, method: str, path: str
+) -> None:
+    _describe_bodies(components["schemas"], operation, getattr(view, "bodies", {}))
+    operation["parameters"] += [REQUEST_ID, *getattr(view, "headers", ())]
+    if idempotency.applies(method, path):
+        idempotency.describe(operation)
+    _describe_operation(operation)
+    if method == "GET":
+        etags.describe(operation)
+    if path.startswith(auth.API_PREFIX):
+        _describe_access(operation, auth.scopes_for(view, method))
+    if signed := auth.signature_of(view):
+        _describe_signature(components, operation, *signed)
+    _label_errors(operation["responses"])
+
+
 def _describe_bodies(
     schemas: dict[str, Any], operation: dict[str, Any], bodies: Mapping[str, type[BaseModel] | None]
 ) -> None:
@@ -121,7 +151,7 @@ def _describe_bodies(
             schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
             content[media_type] = {"schema": {"$ref": SCHEMAS + model.__name__}}
     if content:
-        operation["requestBody"] = {"content": content}
+        operation["requestBody"] = {"content": content, "required": None not in bodies.values()}
 
 
 def _own_name(name: str) -> str:
@@ -141,7 +171,7 @@ def _describe_operation(operation: dict[str, Any]) -> None:
     expected = dict(DATABASE_ERRORS) if "Service" not in operation["tags"] else {}
     responses.setdefault(str(int(HTTPStatus.UNPROCESSABLE_ENTITY)), dict(QUERY_ERROR))
     if "requestBody" in operation:
-        operation["requestBody"]["required"] = True
+        operation["requestBody"].setdefault("required", True)
         expected |= BODY_ERRORS
     for status, description in expected.items():
         responses[str(int(status))] = {"description": description}
@@ -163,6 +193,21 @@ def _describe_access(operation: dict[str, Any], scopes: tuple[str, ...]) -> None
     operation["description"] = f"{operation.get('description', '')}\n\n{needs}".strip()
     for status, description in ACCESS_ERRORS.items():
         operation["responses"][str(int(status))] = {"description": description}
+
+
+def _describe_signature(
+    components: dict[str, Any], operation: dict[str, Any], source: str, name: str
+) -> None:
+    """Describe the signature that a route accepts instead of a token."""
+    scheme = f"{source}-signature"
+    components["securitySchemes"][scheme] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": name,
+        "description": f"The HMAC-SHA256 of the body with the secret of {source}, as `sha256=…`.",
+    }
+    operation["security"].append({scheme: []})
+    operation["description"] += f" A signature in `{name}` replaces the token."
 
 
 def _label_errors(responses: dict[str, Any]) -> None:

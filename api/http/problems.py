@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import request
+from flask import Response, jsonify, request
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -116,6 +116,13 @@ def document(
     """Return a problem document for the current request."""
     faults = {"errors": errors} if errors else {}
     return described(status, detail, request.path, request_id()) | faults
+
+
+def response(status: int, detail: str) -> Response:
+    """Return a problem document as the response to the current request."""
+    made = jsonify(document(status, detail))
+    made.status_code, made.content_type = status, MEDIA_TYPE
+    return made
 
 
 def described(status: int, detail: str, path: str, identity: str) -> dict[str, Any]:

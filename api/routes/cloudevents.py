@@ -79,12 +79,22 @@ class EventsDryRun(RootModel[DryRun | DryRuns]):
     """The result of a dry run of an event or a batch."""
 
 
+# Without what is decoded: quotes and percent signs.
+PLAIN = r"^[!#$&-~]+$"
+Attributes = openapi.reads(
+    openapi.header("ce-specversion", "Of an event in binary mode.", enum=["1.0"]),
+    *(
+        openapi.header(f"ce-{name}", "Of an event in binary mode.", pattern=PLAIN, maxLength=2048)
+        for name in ("id", "source", "type")
+    ),
+)
 Bodies = openapi.accepts({STRUCTURED: CloudEvent, BATCH: CloudEventBatch, BINARY: None})
 
 
 @bp.post("", provide_automatic_options=False)
 @auth.require(SCOPE)
 @idempotency.identified_by(lambda name: name.startswith(PREFIX) or name == "content-type")
+@Attributes
 @Bodies
 @bp.output(
     EventsReceipt, status_code=202, description="Stored; at least one event of a batch is new."
@@ -130,6 +140,7 @@ def agree_to_deliveries() -> Response:
 
 @bp.post("/dry-run")
 @auth.require(SCOPE, READ)
+@Attributes
 @Bodies
 @bp.output(EventsDryRun)
 @bp.doc(

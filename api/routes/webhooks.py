@@ -22,7 +22,7 @@ from api.domain.events.adapters import WEBHOOKS
 from api.domain.events.interpret import Outcome, interpret
 from api.domain.kit.types import Commit, ImageDigest, Line, Name, Version
 from api.domain.tokens import READ
-from api.http import auth, idempotency
+from api.http import auth, idempotency, openapi
 
 bp = APIBlueprint(
     "webhooks",
@@ -32,6 +32,7 @@ bp = APIBlueprint(
 )
 
 Headers = dict[str, str]
+KEPT = "As its sender sends it; it says what the event is, and is kept with it."
 
 
 class Payload(RootModel[dict[str, Any]]):
@@ -147,8 +148,10 @@ def _add(adapter: Adapter) -> None:
         )
     )
     receive = auth.require(f"ingest:{adapter.source}")(receive)
-    headers = adapter.headers - {"user-agent"}
-    receive = idempotency.identified_by(headers.__contains__)(receive)
+    names = adapter.headers - {"user-agent"}
+    spelled = [name.title().replace("Github", "GitHub") for name in sorted(names)]
+    headers = [openapi.header(name, KEPT) for name in spelled]
+    receive = idempotency.identified_by(names.__contains__)(openapi.reads(*headers)(receive))
     if adapter.signature is not None:
         receive = auth.signed_by(adapter.source, adapter.signature)(receive)
     bp.add_url_rule(url, f"receive_{adapter.source}", receive, methods=["POST"])
@@ -157,6 +160,7 @@ def _add(adapter: Adapter) -> None:
         summary=f"Show how an event from {adapter.source} would be recorded",
         description="Show how the rules of this ledger map an event, without storing it.",
     )(bp.output(DryRun)(bp.input(Payload, arg_name="payload")(_dry_run(adapter))))
+    dry_run = openapi.reads(*headers)(dry_run)
     dry_run = auth.require(f"ingest:{adapter.source}", READ)(dry_run)
     bp.add_url_rule(f"{url}/dry-run", f"dry_run_{adapter.source}", dry_run, methods=["POST"])
 

@@ -45,6 +45,14 @@ def test_a_condition_on_a_time_is_ignored(client: FlaskClient, time: str) -> Non
         assert client.get("/api/v1/services", headers={name: time}).status_code == 200
 
 
+def test_a_read_with_another_etag_is_refused(client: FlaskClient) -> None:
+    for path in ("/api/v1/services", "/", "/healthz"):
+        told = problem(client.get(path, headers={"If-Match": '"another"'}), 412)
+        assert "has changed" in str(told["detail"])
+        etag = client.get(path).headers["ETag"]
+        assert client.get(path, headers={"If-Match": etag}).status_code == 200
+
+
 def test_any_state_will_do_for_a_star(client: FlaskClient, record: Record) -> None:
     url = f"/api/v1/deployments/{record()['id']}"
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from werkzeug.test import EnvironBuilder
 
 from api.app import create_app
-from tests.api.conftest import json_of
+from api.domain.events.adapters import WEBHOOKS
+from tests.api.conftest import ADMIN_TOKEN, bearer, json_of
 
 
 @pytest.fixture
@@ -72,7 +75,10 @@ def test_every_operation_says_which_scope_it_needs(spec: dict[str, Any]) -> None
             if "/webhooks/" in path or "/cloudevents" in path:
                 source = path.removesuffix("/dry-run").rpartition("/")[2]
                 scopes = [f"ingest:{source}", *(["read"] if path.endswith("/dry-run") else [])]
-            assert operation["security"] == [{"token": [each]} for each in scopes]
+            told = [{"token": [each]} for each in scopes]
+            signed = re.fullmatch("/api/v1/webhooks/(flux|github)", path)
+            told += [{f"{signed[1]}-signature": []}] if signed else []
+            assert operation["security"] == told
             assert all(f"`{each}`" in operation["description"] for each in scopes)
             assert {"401", "403", "429"} <= set(operation["responses"])
 
@@ -169,6 +175,72 @@ def test_no_object_is_described_so_that_a_generated_client_cannot_fill_it(
         and not value.get("properties")
         and not value.get("additionalProperties")
     ]
+
+
+def headers(operation: dict[str, Any]) -> set[str]:
+    return {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+
+
+def test_an_event_is_described_with_the_headers_of_its_sender(spec: dict[str, Any]) -> None:
+    for adapter in WEBHOOKS:
+        receive = f"/api/v1/webhooks/{adapter.source}"
+        for path in (receive, f"{receive}/dry-run"):
+            told = headers(spec["paths"][path]["post"])
+            assert adapter.headers - {"user-agent"} <= {name.lower() for name in told}
+        schemes = spec["components"]["securitySchemes"]
+        signed = schemes.get(f"{adapter.source}-signature", {}).get("name")
+        assert signed == adapter.signature
+    assert "X-GitHub-Event" in headers(spec["paths"]["/api/v1/webhooks/github"]["post"])
+
+
+class Recorded(dict[str, Any]):
+    """An environment of a request that records the headers that are looked up by name."""
+
+    looked_up: set[str]
+
+    def __getitem__(self, key: str) -> Any:
+        self.looked_up.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.looked_up.add(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self.looked_up.add(str(key))
+        return super().__contains__(key)
+
+
+# What HTTP itself gives a meaning, whatever the operation, and what the security schemes say.
+GENERAL = {"Authorization", "Connection", "Host", "Transfer-Encoding"}
+
+
+def test_every_header_that_is_read_is_described(
+    sqlite_client: FlaskClient, spec: dict[str, Any]
+) -> None:
+    schemes = spec["components"]["securitySchemes"].values()
+    general = {name.lower() for name in GENERAL | {each.get("name", "") for each in schemes}}
+    rules = {str(rule): rule for rule in sqlite_client.application.url_map.iter_rules()}
+    for rule in rules.values():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule))
+        concrete = re.sub(r"<uuid:\w+>", "0" * 8 + "-0000" * 3 + "-" + "0" * 12, str(rule))
+        concrete = re.sub(r"<\w+>", "web", concrete)
+        for method in spec["paths"].get(path, {}):
+            builder = EnvironBuilder(concrete, method=method.upper(), json={})
+            builder.headers.update(bearer(ADMIN_TOKEN))
+            if method != "post":  # which may be an event, with all of its headers
+                builder.headers.update({"If-Match": "*", "If-None-Match": "x"})
+            environ = Recorded(builder.get_environ())
+            environ.looked_up = set()
+            with closing(sqlite_client.application(environ, lambda *_: lambda _: None)):  # type: ignore[type-var]
+                assert environ.looked_up
+            found = {
+                key.removeprefix("HTTP_").replace("_", "-").lower()
+                for key in environ.looked_up
+                if key.startswith("HTTP_")
+            }
+            told = {name.lower() for name in headers(spec["paths"][path][method])}
+            assert found - general <= told, f"{method} {path}"
 
 
 def test_what_is_there_already_is_told_as_what_is_new(spec: dict[str, Any]) -> None:
