@@ -21,12 +21,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Uuid,
+    false,
     text,
 )
 
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
-REQUIRED_REVISION = "0007"
+REQUIRED_REVISION = "0008"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -89,6 +90,10 @@ environments = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("tier", String(16), nullable=False, server_default="development"),
     Column("promotion_order", Integer, nullable=False, server_default="100"),
+    # Whether it comes and goes, as a preview does.
+    Column("transient", Boolean, nullable=False, server_default=false()),
+    # Whether somebody has described it: then no event changes what it is.
+    Column("described", Boolean, nullable=False, server_default=false()),
 )
 
 deployments = Table(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
 )
-from sqlalchemy import Connection, Select, Table, literal, select, union_all, update
+from sqlalchemy import Connection, Select, Table, literal, or_, select, union_all, update
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
@@ -22,23 +21,8 @@ from api.domain.kit.pages import Order
 from api.domain.kit.sql import ByteOrder, insert_new, inserted
 from api.domain.kit.times import now
 from api.domain.kit.types import Actor, ImageName, RepositoryUrl, whole
+from api.domain.tiers import PROMOTION_ORDER, Tier, guess
 from api.tables import environments, services
-
-
-class Tier(StrEnum):
-    """The tier of an environment; the metrics are about production by default."""
-
-    DEVELOPMENT = "development"
-    STAGING = "staging"
-    PRODUCTION = "production"
-
-
-# The tier guessed from an environment's name, until it is described.
-TIERS = {
-    **dict.fromkeys(("prod", "production", "live"), Tier.PRODUCTION),
-    **dict.fromkeys(("staging", "stage", "preprod", "uat", "qa"), Tier.STAGING),
-}
-PROMOTION_ORDER = {Tier.DEVELOPMENT: 100, Tier.STAGING: 200, Tier.PRODUCTION: 300}
 
 
 class ServiceDescription(BaseModel):
@@ -88,14 +72,18 @@ class EnvironmentDescription(BaseModel):
         ),
         BeforeValidator(whole),
     ] = None
+    transient: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Whether it comes and goes, as a preview does: no promotion from it or to"
+            " it is announced.",
+        ),
+    ] = False
 
     def ordered(self) -> dict[str, Any]:
         """Return the fields, with the default order of the tier unless one is given."""
-        order = self.promotion_order
-        return {
-            "tier": self.tier,
-            "promotion_order": PROMOTION_ORDER[self.tier] if order is None else order,
-        }
+        return _ordered(self.tier, self.promotion_order) | {"transient": self.transient}
 
 
 def ids(
@@ -109,7 +97,7 @@ def ids(
     Environments are created first: in any other order, two transactions could deadlock.
     """
     new: dict[Table, dict[str, dict[str, Any]]] = {
-        environments: {name: _guessed(name) for name in environment_names},
+        environments: {name: guessed(name) for name in environment_names},
         services: {name: {} for name in service_names},
     }
     known = _known(connection, new)
@@ -168,11 +156,24 @@ def describe_service(connection: Connection, name: str, description: ServiceDesc
     return _describe(connection, services, name, description.model_dump())
 
 
+def learn(
+    connection: Connection, names: Collection[str], *, production: bool, transient: bool
+) -> None:
+    """Note that environments are of the tier production, or transient, unless described."""
+    learnt = _ordered(Tier.PRODUCTION) if production else {}
+    learnt |= {"transient": True} if transient else {}
+    new = or_(*(environments.c[name] != value for name, value in learnt.items()))
+    undescribed = environments.c.name.in_(names) & ~environments.c.described
+    if learnt:
+        connection.execute(update(environments).where(undescribed, new).values(learnt))
+
+
 def describe_environment(
     connection: Connection, name: str, description: EnvironmentDescription
 ) -> bool:
     """Create an environment or replace its description; return whether it was created."""
-    return _describe(connection, environments, name, description.ordered())
+    described = description.ordered() | {"described": True}
+    return _describe(connection, environments, name, described)
 
 
 def _select(table: Table) -> Select[Any]:
@@ -194,9 +195,14 @@ def _describe(connection: Connection, table: Table, name: str, description: dict
     return False
 
 
-def _guessed(name: str) -> dict[str, Any]:
-    """Return what an environment is for, by its name."""
-    return EnvironmentDescription(tier=TIERS.get(name, Tier.DEVELOPMENT)).ordered()
+def guessed(name: str) -> dict[str, Any]:
+    """Return what an environment is, by its name."""
+    tier, transient = guess(name)
+    return _ordered(tier) | {"transient": transient, "described": False}
+
+
+def _ordered(tier: Tier, order: int | None = None) -> dict[str, Any]:
+    return {"tier": tier, "promotion_order": PROMOTION_ORDER[tier] if order is None else order}
 
 
 def _known(

@@ -10,8 +10,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
 from api.domain import catalog
-from api.domain.catalog import EnvironmentDescription, Tier
+from api.domain.catalog import EnvironmentDescription
 from api.domain.kit.types import Name
+from api.domain.tiers import Tier
 from api.http import etags
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
@@ -33,6 +34,11 @@ class Environment(BaseModel):
     ]
     promotion_order: Annotated[
         int, Field(description="Releases are promoted from a lower to a higher one.")
+    ]
+    transient: Annotated[bool, Field(description="Whether it comes and goes, as a preview does.")]
+    described: Annotated[
+        bool,
+        Field(description="Whether it was described by a PUT; no event changes its tier then."),
     ]
     created_at: Annotated[AwareDatetime, Field(description="When it was created.")]
 
@@ -89,7 +95,8 @@ def put_environment(
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create an environment, or replace its description.
 
-    The promotion order defaults to that of the tier.
+    The promotion order defaults to that of the tier. What is described here is not changed by
+    events, which otherwise show that an environment is production, or transient.
     """
     with database().write() as connection:
         before = catalog.find_environment(connection, name.name)

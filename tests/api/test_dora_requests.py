@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.routes import dora
-from tests.api.conftest import json_of, problem
+from tests.api.conftest import Record, json_of, problem
 
 URL = "/api/v1/metrics/dora"
 
@@ -88,3 +88,18 @@ def test_the_cursor_keeps_the_window_of_the_first_page(client: FlaskClient) -> N
     assert following["next_cursor"] is None
     other = f"{URL}/explain?service=web&cursor={page['next_cursor']}"
     problem(client.get(other), 422)
+
+
+def test_without_production_the_answer_has_the_tiers_that_there_are(
+    client: FlaskClient, record: Record
+) -> None:
+    for name in ("pr-7", "eu", "staging"):
+        record(environment=name)
+    tiers = {"development": ["eu", "pr-7"], "staging": ["staging"], "production": []}
+
+    for path in (URL, f"{URL}/explain"):
+        told = json_of(client.get(path))
+        assert (told["environments"], told["tiers"]) == ([], tiers)
+    record(environment="prod-eu-1")
+    told = json_of(client.get(URL))
+    assert (told["environments"], told["tiers"]) == (["prod-eu-1"], {})

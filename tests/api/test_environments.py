@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from api.domain.tiers import Guess, Tier, guess
 from tests.api.conftest import Record, json_of, problem
 
 URL = "/api/v1/environments"
@@ -25,6 +26,31 @@ def test_a_name_says_what_an_environment_is_for_at_first(
     record(environment=name)
 
     assert told(client, name) == (tier, order)
+
+
+@pytest.mark.parametrize(
+    ("tier", "names"),
+    {
+        "production": "prod production live prd prod-eu-1 production-us eu-live us.prod prod2",
+        "staging": "staging qa uat stage stg preprod pre-prod pre-production qa-live prod-staging",
+        "development": "dev test non-prod nonprod prod-test dev-live reproduction delivery eu a-1",
+    }.items(),
+)
+def test_the_words_of_a_name_say_the_tier(tier: str, names: str) -> None:
+    assert {name: guess(name) for name in names.split()} == dict.fromkeys(
+        names.split(), Guess(Tier(tier), transient=False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "transient"),
+    [
+        ("pr-101 pr101 mr-7 pull-7 preview preview-search review-pr-1 review-prod shop-pr-3", True),
+        ("prod pr press-1 previewer spr-1 dev", False),
+    ],
+)
+def test_the_words_of_a_name_say_whether_it_stays(names: str, transient: bool) -> None:
+    assert [name for name in names.split() if guess(name).transient is not transient] == []
 
 
 def test_what_is_told_outweighs_the_name_from_then_on(client: FlaskClient, record: Record) -> None:
@@ -51,6 +77,14 @@ def test_without_a_promotion_order_it_is_that_of_the_tier(
     assert told(client, "eu") == (tier, 0)
     client.put(f"{URL}/eu", json={"tier": tier})
     assert told(client, "eu") == (tier, order)
+
+
+def test_who_describes_an_environment_says_whether_it_stays(client: FlaskClient) -> None:
+    body = {"tier": "staging", "transient": True}
+    made = json_of(client.put(f"{URL}/eu", json=body))
+    assert (made["transient"], made["described"]) == (True, True)
+
+    assert json_of(client.put(f"{URL}/eu", json={"tier": "staging"}))["transient"] is False
 
 
 def test_the_list_is_by_name_and_shows_the_order_of_promotion(
@@ -87,6 +121,7 @@ def test_an_unknown_environment_is_not_found(client: FlaskClient) -> None:
         ({"tier": "staging", "promotion_order": True}, "#/promotion_order"),
         ({"tier": "staging", "promotion_order": 1.5}, "#/promotion_order"),
         ({"tier": "staging", "order": 1}, "#/order"),
+        ({"tier": "staging", "transient": "yes"}, "#/transient"),
     ],
 )
 def test_a_fault_is_pointed_at_and_nothing_is_stored(

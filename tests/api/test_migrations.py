@@ -6,19 +6,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, insert, inspect, select, text
 
 from api import migrate, settings
 from api.database import writing
+from api.domain.tiers import guess
 from api.engine import open_engine
-from api.tables import REQUIRED_REVISION, metadata
+from api.tables import REQUIRED_REVISION, environments, metadata
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,6 +62,35 @@ def test_every_migration_can_be_taken_back(engine: Engine) -> None:
     assert revision_of(engine) is None
     migrate.upgrade(engine)
     assert revision_of(engine) == migrate.newest_revision()
+
+
+def test_the_tiers_that_were_guessed_are_guessed_again(engine: Engine) -> None:
+    """What somebody described stays, also if it was what a name is guessed to be."""
+    migrate.upgrade(engine)
+    before = {
+        "prod-eu-1": ("development", 100),
+        "pr-101": ("development", 100),
+        "prod": ("production", 300),
+        "eu": ("production", 250),
+        "prod-dr": ("staging", 200),
+    }
+    with engine.connect() as connection, writing(connection):
+        command.downgrade(migrate.configuration(connection), "0007")
+        for name, (tier, order) in before.items():
+            values = {"id": uuid4(), "name": name, "created_at": datetime.now(UTC), "tier": tier}
+            connection.execute(insert(environments).values(**values, promotion_order=order))
+    migrate.upgrade(engine)
+
+    with engine.connect() as connection:
+        after = {row.name: row for row in connection.execute(select(environments))}
+    assert {name: (row.tier, row.promotion_order) for name, row in after.items()} == before | {
+        "prod-eu-1": ("production", 300)
+    }
+    assert {name for name, row in after.items() if row.transient} == {"pr-101"}
+    assert {name for name, row in after.items() if row.described} == {"eu", "prod-dr"}
+    for name in ("prod-eu-1", "pr-101", "prod"):
+        row = after[name]
+        assert (row.tier, row.transient) == guess(name), "the migration has a copy of the words"
 
 
 def test_migrations_at_the_same_time_are_one(empty_database: dict[str, object]) -> None:

@@ -248,6 +248,28 @@ def test_a_late_report_is_ordered_where_the_ledger_moved_to(
     assert (declared["version"], declared["config_revision"]) == ("1.1", "at-14")
 
 
+def test_what_is_known_of_an_environment_is_moved(
+    app: APIFlask, embedded: APIFlask, tmp_path: Path
+) -> None:
+    lines: list[dict[str, Any]] = [
+        {"type": "environment", "name": "eu", "tier": "production"},
+        {"type": "environment", "name": "us", "tier": "production", "described": False},
+        {"type": "environment", "name": "prod"},
+        {"type": "environment", "name": "pr-101"},
+    ]
+    imported(embedded, write(tmp_path / "lines", lines))
+    told = exported(embedded, tmp_path / "file")
+    imported(app, tmp_path / "file")
+
+    assert exported(app, tmp_path / "again") == told
+    assert {line["name"]: (line["described"], line["transient"]) for line in told[1:]} == {
+        "eu": (True, False),
+        "us": (False, False),
+        "prod": (False, False),
+        "pr-101": (False, True),
+    }
+
+
 def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
     header, *lines = exported(full, tmp_path / "file")
 

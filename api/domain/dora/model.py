@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import Reason
 from api.domain.kit.types import Name, Version
+from api.domain.tiers import Tier
 
 # Lists of unrecovered failures and unattributed incidents have up to this many, oldest first.
 MAX_LISTED = 20
@@ -134,10 +135,21 @@ class UnrecoveredList(BaseModel):
     items: Annotated[list[Unrecovered], Field(description=f"At most {MAX_LISTED}.")]
 
 
+EnvironmentsByTier = Annotated[
+    dict[Tier, list[Name]],
+    Field(
+        description="If no environment is of the tier production, and so nothing is counted: the"
+        f" names of the environments of each tier, at most {MAX_LISTED}, previews last.",
+        examples=[{"development": ["eu"], "staging": ["qa"], "production": []}],
+    ),
+]
+
+
 class Metrics(Span):
     """The five DORA metrics of a window, overall and for each service with any activity."""
 
-    environments: list[Name]
+    environments: Annotated[list[Name], Field(description="The environments that they are about.")]
+    tiers: EnvironmentsByTier
     overall: Periods
     services: list[ServicePeriods]
     unrecovered: UnrecoveredList

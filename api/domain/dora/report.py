@@ -32,6 +32,7 @@ from api.domain.dora.rules.first_deliveries import first_deliveries
 from api.domain.dora.rules.periods import Window, split
 from api.domain.dora.rules.reasons import Reason
 from api.domain.dora.rules.records import Incident
+from api.domain.tiers import Tier
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class _Assessed:
     window: Window
     periods: Sequence[Window]
     environments: Sequence[str]
+    # Of all environments, if the window is about none.
+    tiers: dict[Tier, list[str]]
     services: Sequence[str]
     assessments: Sequence[Assessment]
     unattributed: Sequence[Incident]
@@ -64,6 +67,7 @@ def measure(connection: Connection, query: Query) -> Metrics:
         since=assessed.window.since,
         until=assessed.window.until,
         environments=list(assessed.environments),
+        tiers=assessed.tiers,
         overall=Periods(periods=_add_up(assessed, assessed.assessments, assessed.unattributed)),
         services=_services(assessed),
         unrecovered=_unrecovered(assessed),
@@ -88,6 +92,7 @@ def explanations(
         since=assessed.window.since,
         until=assessed.window.until,
         environments=list(assessed.environments),
+        tiers=assessed.tiers,
         items=[explain(assessment, assessed.period) for assessment in islice(following, limit)],
         incidents_without_deployment=UnattributedIncidents(
             count=len(assessed.unattributed),
@@ -125,6 +130,7 @@ def _assess(connection: Connection, query: Query) -> _Assessed:
         window=window,
         periods=list(split(window, query.interval)),
         environments=list(scope.environments.values()),
+        tiers={} if scope.environments else stretches.tiers(connection, MAX_LISTED),
         services=sorted(active),
         assessments=assessments,
         unattributed=unattributed,

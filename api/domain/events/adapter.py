@@ -43,9 +43,11 @@ class ObservedDeployment(NamedTuple):
 
 
 class ObservedEnvironment(NamedTuple):
-    """An environment that an event shows to exist."""
+    """An environment that an event shows to exist, and perhaps to be production, or transient."""
 
     name: Name
+    production: bool = False
+    transient: bool = False
 
 
 Observation = ObservedDeployment | NewIncident | ObservedEnvironment

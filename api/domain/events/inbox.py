@@ -236,6 +236,8 @@ def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meanin
     if meaning.environments:
         names = {each.name for each in meaning.environments}
         catalog.environment_ids(connection, names, at)
+    for each in meaning.environments:
+        catalog.learn(connection, [each.name], production=each.production, transient=each.transient)
     return deployment_ids
 
 

@@ -95,16 +95,20 @@ def _pending(connection: Connection, deployment: dict[str, Any]) -> Iterable[Mes
 
 
 def _next(connection: Connection, name: str) -> Sequence[str]:
-    """Return the names of the environments with the next higher promotion order."""
-    here = select(environments.c.promotion_order).where(environments.c.name == name)
+    """Return the names of the environments with the next higher promotion order.
+
+    Previews come and go: nothing is promoted from them or to them.
+    """
+    lasting = ~environments.c.transient
+    here = select(environments.c.promotion_order).where(lasting, environments.c.name == name)
     later = (
         select(environments.c.promotion_order)
-        .where(environments.c.promotion_order > here.scalar_subquery())
+        .where(lasting, environments.c.promotion_order > here.scalar_subquery())
         .order_by(environments.c.promotion_order)
         .limit(1)
     )
     following = select(environments.c.name).where(
-        environments.c.promotion_order == later.scalar_subquery()
+        lasting, environments.c.promotion_order == later.scalar_subquery()
     )
     return connection.execute(following.order_by(environments.c.name)).scalars().all()
 

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, insert
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog
-from api.domain.catalog import Tier
 from api.domain.deployments import reports
 from api.domain.deployments.reports import Identity
 from api.domain.kit.times import now
+from api.domain.tiers import PROMOTION_ORDER
 from api.domain.transfer.lines import DeploymentEntry, Entry, EnvironmentEntry
 from api.domain.transfer.stored import TABLES, Row
 
@@ -45,13 +45,17 @@ def _described(entry: Entry) -> Row:
     row: dict[str, Any] = entry.model_dump(exclude={"type"})
     row |= {"id": entry.id or uuid7(), "created_at": entry.created_at or now()}
     if isinstance(entry, EnvironmentEntry):
-        tier = entry.tier or catalog.TIERS.get(entry.name, Tier.DEVELOPMENT)
-        order = entry.promotion_order
-        row |= {
-            "tier": tier,
-            "promotion_order": catalog.PROMOTION_ORDER[tier] if order is None else order,
-        }
+        row |= _environment(entry)
     return row
+
+
+def _environment(entry: EnvironmentEntry) -> Row:
+    """Return what an environment is; another tier than its name says was described by somebody."""
+    guessed = catalog.guessed(entry.name)
+    stated = entry.model_dump(include=set(guessed), exclude_none=True)
+    ordered = {"promotion_order": PROMOTION_ORDER[stated["tier"]]} if "tier" in stated else {}
+    described = {"described": any(stated[name] != guessed[name] for name in stated)}
+    return guessed | ordered | described | stated
 
 
 def _refer(connection: Connection, rows: Sequence[Row]) -> None:

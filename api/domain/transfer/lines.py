@@ -19,7 +19,6 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
-from api.domain.catalog import Tier
 from api.domain.declarations.model import Folder
 from api.domain.deployments.model import NewDeployment
 from api.domain.events.interpret import Outcome
@@ -37,13 +36,23 @@ from api.domain.kit.types import (
     RepositoryUrl,
     Version,
 )
+from api.domain.tiers import Tier
 
 # Ids made of what a line says, for lines that have none.
 NAMESPACE = UUID("5b1f3c1e-6f1c-4a53-8f83-1d3f9d0f4c57")
 # What a person may correct in an incident, after which reports leave it alone.
 Correctable = Literal["deployment_id", "resolved_at", "title"]
 # These are filled in when they are not given.
-FILLED = {"id", "created_at", "started_at", "finished_at", "tier", "promotion_order"}
+FILLED = {
+    "id",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "tier",
+    "promotion_order",
+    "transient",
+    "described",
+}
 
 
 class Header(BaseModel):
@@ -124,6 +133,8 @@ class EnvironmentEntry(Entry):
     name: Name
     tier: Tier | None = None
     promotion_order: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    transient: bool | None = None
+    described: bool | None = None
 
 
 class DeploymentEntry(NewDeployment, Entry):

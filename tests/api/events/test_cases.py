@@ -183,3 +183,15 @@ def test_a_title_that_only_sounds_like_a_credential_is_told(
 
     (told,) = json_of(dry_run)["incidents"]
     assert told["title"] == "Basic checkout is broken"
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("case", ["13-preview-promotions"], indirect=True)
+def test_no_promotion_of_a_preview_is_announced(
+    case: Case, ledger: FlaskClient, backwards: bool
+) -> None:
+    subscription = {"url": "https://hooks.example.com/x", "types": ["promotion.pending"]}
+    json_of(ledger.post("/api/v1/subscriptions", json=subscription))
+    case.send(ledger, backwards=backwards)
+
+    assert items(ledger, "deliveries") == []

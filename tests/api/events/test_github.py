@@ -11,6 +11,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.github import GITHUB
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
+from tests.api.conftest import json_of
 from tests.api.events.payloads import COMMIT, argocd, deliver, event_of, github
 from tests.api.events.test_inbox import items
 
@@ -180,3 +181,49 @@ def test_what_has_failed_stays_so_until_a_second_try_has_ended(client: FlaskClie
         seen.append(deployment["status"])
 
     assert seen == ["running", "failed", "failed", "succeeded"]
+
+
+def environment(client: FlaskClient, name: str = "eu") -> dict[str, Any]:
+    return json_of(client.get(f"/api/v1/environments/{name}"))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 1)])
+def test_a_deployment_says_that_its_environment_is_production(
+    client: FlaskClient, order: tuple[int, ...]
+) -> None:
+    bodies = [
+        github("in_progress", 1, environment="eu", production_environment=False),
+        github("success", 2, environment="eu", production_environment=True),
+        github("success", 1, id=72, environment="eu"),
+    ]
+    for number, which in enumerate(order):
+        assert deliver(client, bodies[which], f"{number}").status_code == 202
+
+    told = environment(client)
+    assert (told["tier"], told["promotion_order"]) == ("production", 300)
+
+
+def test_what_a_person_says_of_an_environment_stays(client: FlaskClient) -> None:
+    described = json_of(client.put("/api/v1/environments/eu", json={"tier": "development"}))
+    flags = {"production_environment": True, "transient_environment": True}
+
+    deliver(client, github("success", 1, environment="eu", **flags), "1")
+
+    assert environment(client) == described
+
+
+def test_a_transient_environment_is_noted(client: FlaskClient) -> None:
+    deliver(client, github("success", 1, environment="eu", transient_environment=True), "1")
+
+    told = environment(client)
+    assert (told["tier"], told["transient"]) == ("development", True)
+
+
+def test_the_environment_that_a_status_names_is_not_the_one_that_was_made_for_production(
+    client: FlaskClient,
+) -> None:
+    body = github("success", 1, environment="eu", production_environment=True)
+    body["deployment_status"]["environment"] = "us"
+    deliver(client, body, "1")
+
+    assert environment(client, "us")["tier"] == "development"

@@ -31,13 +31,14 @@ from sqlalchemy import (
     values,
 )
 
-from api.domain.catalog import Tier
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.query import Query
 from api.domain.dora.rules.periods import EARLIEST, Window
 from api.domain.dora.rules.records import Place
 from api.domain.incidents.model import INFERENCE_WINDOW
 from api.domain.kit.errors import InvalidValueError
+from api.domain.kit.sql import ByteOrder
+from api.domain.tiers import Tier
 from api.tables import UtcDateTime, deployments, environments, incidents, services
 
 # The number of cells in one statement, with four values each.
@@ -101,6 +102,16 @@ def scope(connection: Connection, query: Query) -> Scope:
         environments=places,
         one_service=next(iter(found), None) if query.service is not None else None,
     )
+
+
+def tiers(connection: Connection, limit: int) -> dict[Tier, list[str]]:
+    """Return the names of the environments of each tier, up to a number of them, previews last."""
+    found: dict[Tier, list[str]] = {tier: [] for tier in Tier}
+    columns = (environments.c.tier, environments.c.name)
+    ordered = select(*columns).order_by(environments.c.transient, ByteOrder(environments.c.name))
+    for tier, name in connection.execute(ordered.limit(limit)):
+        found[Tier(tier)].append(name)
+    return found
 
 
 def find(connection: Connection, scope: Scope, window: Window) -> list[Stretch]:

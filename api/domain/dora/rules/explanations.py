@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.domain.deployments.model import Kind, Status
-from api.domain.dora.model import Excluded, Span, UnattributedIncidents
+from api.domain.dora.model import EnvironmentsByTier, Excluded, Span, UnattributedIncidents
 from api.domain.dora.rules.assessments import Assessment
 from api.domain.dora.rules.figures import excluded_changes, excluded_list
 from api.domain.dora.rules.periods import Window
@@ -118,6 +118,7 @@ class Explanations(Span):
     """A page of the deployments behind the metrics of a window."""
 
     environments: list[Name]
+    tiers: EnvironmentsByTier
     items: list[Explanation]
     incidents_without_deployment: UnattributedIncidents
 

@@ -7,11 +7,18 @@ statuses of a deployment are ordered by their ids, in whatever order they are de
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from api.domain.deployments.model import NewDeployment, Status
-from api.domain.events.adapter import Adapter, NotOursError, ObservedDeployment, Received
+from api.domain.events.adapter import (
+    Adapter,
+    NotOursError,
+    Observation,
+    ObservedDeployment,
+    ObservedEnvironment,
+    Received,
+)
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.events.tags import tag_of
 
@@ -31,7 +38,7 @@ HOST = re.compile(r"https?://(?:api\.)?(?P<name>[a-z0-9.-]+)")
 FIRST = 0
 
 
-def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeployment]:
+def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
     """Return the deployment of an event, in the state that the event reports."""
     event = received.headers.get("x-github-event", "")
     if event not in ("deployment", "deployment_status"):
@@ -56,7 +63,23 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
             f"/{names.service}/{names.environment}",
         }
     )
-    return [ObservedDeployment(report, status["id"] if status else FIRST)]
+    observed = ObservedDeployment(report, status["id"] if status else FIRST)
+    return [observed, *_environment(names.environment, deployment, status)]
+
+
+def _environment(
+    name: str, deployment: dict[str, Any], status: dict[str, Any] | None
+) -> Iterator[ObservedEnvironment]:
+    """Yield the environment of a deployment, if the deployment says what it is for.
+
+    What it says is about the environment that it was made for, not one that a status names.
+    """
+    stated = (deployment.get("original_environment"), (status or {}).get("environment"))
+    if all(each in (None, "", deployment.get("environment")) for each in stated):
+        production = deployment.get("production_environment") is True
+        transient = deployment.get("transient_environment") is True
+        if production or transient:
+            yield ObservedEnvironment(name, production, transient)
 
 
 def delivery_id(received: Received) -> str | None:
