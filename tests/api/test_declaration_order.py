@@ -120,16 +120,22 @@ def instant(report: NewDeclarations) -> datetime:
 RELEASES = st.one_of(
     st.sampled_from(["1", "2"]),
     st.builds(since, st.integers(0, 9), st.sampled_from(["1", "2"])),
+    st.builds(
+        lambda number, version: {"version": version, "declared_at": hour(number)},
+        st.integers(0, 9),
+        st.sampled_from(["1", "2"]),
+    ),
     st.just({"version": "1", "image_digest": "sha256:" + "1" * 64}),
 )
 REPORTS = st.lists(
     st.builds(
-        lambda number, path, told: report(number, path, f"{path or 'r'}{number}", **told),
+        lambda number, path, letter, told: report(number, path, f"{letter}{number}", **told),
         st.integers(0, 9),
         st.sampled_from(["", "", "apps"]),
+        st.sampled_from("xy"),
         st.dictionaries(st.sampled_from(["a", "b"]), RELEASES),
     ),
-    unique_by=lambda each: (each.path, each.declared_at),
+    unique_by=lambda each: (each.path, each.declared_at, each.config_revision),
     min_size=2,
     max_size=6,
 )

@@ -25,26 +25,26 @@ from api.domain.kit.times import now
 
 def record(connection: Connection, environment: str, new: NewDeclarations) -> None:
     """Record a report for an environment, and withdraw the services that it leaves out."""
-    environment_id = catalog.environment_ids(connection, [environment], now())[environment]
+    ids, environments = catalog.ids(connection, new.services, [environment], now())
+    environment_id = environments[environment]
     catalog.find_environment(connection, environment)  # locks it against concurrent reports
     report = Report(new.declared_at or now(), new.config_revision, new.repository, new.path)
     same, following = statements.around(connection, environment_id, report)
     if same is not None and same.config_revision > report.config_revision:
         return
-    ids = catalog.service_ids(connection, new.services, now())
     known = statements.before(connection, environment_id, report)
     current = store.declared(connection, environment_id, report.declared_at)
     whole = dict.fromkeys(known, LEFT_OUT)
     whole |= {ids[name]: Stated(**release.model_dump()) for name, release in new.services.items()}
     changed = statements.insert_report(connection, environment_id, report, following, known, whole)
+    if same is not None and same != report:  # another revision is now said to have declared it
+        changed += whole.items()
     affected = {service for service, _ in changed}
     affected |= {
         service
         for service in current.keys() | whole.keys()
         if timeline.asserted(current.get(service), report, whole.get(service, LEFT_OUT))
     }
-    if same is not None and same != report:
-        affected |= whole.keys()
     if affected:
         since = min([report.declared_at, *_own_times(changed)])
         _decide(connection, environment_id, affected, since)
