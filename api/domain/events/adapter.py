@@ -96,3 +96,6 @@ class Adapter(NamedTuple):
     # The state that an event repeats or changes, for a sender that repeats states; its `key` is
     # then the id of the delivery.
     state: Callable[[Received], State | None] | None = None
+    # Whether an event may move a deployment to another environment, which its external id ends in:
+    # see `api.domain.events.moves`.
+    moves: bool = False

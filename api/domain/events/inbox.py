@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from api.domain import catalog
 from api.domain.deployments import settling
-from api.domain.events import retraction, runs
+from api.domain.events import moves, retraction, runs
 from api.domain.events.adapter import Adapter, Received, State
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
@@ -92,7 +92,7 @@ def record(
 ) -> tuple[StoredEvent, Sequence[UUID]]:
     """Store an event and project it; return the ids of the deployments to announce."""
     identifier = delivery_id(adapter, event)
-    state = _locked_state(connection, adapter, event)
+    state = _locked_state(connection, adapter, event, rules)
     meaning = _meaning(connection, adapter, event, rules)
     row: dict[str, Any] = {
         "id": uuid7(),
@@ -125,7 +125,7 @@ def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
     row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
     if row is None:
         return False
-    _locked_state(connection, ADAPTERS[row.source], _event(row))
+    _locked_state(connection, ADAPTERS[row.source], _event(row), rules)
     # Lock it by an update, which waits for `rebuild`, and for nobody who refers to the event.
     connection.execute(update(events).where(events.c.id == event_id).values(reason=events.c.reason))
     _project_again(connection, [event_id], rules)
@@ -190,17 +190,23 @@ def _event(row: Row[Any]) -> Received:
     return Received(row.headers, json.loads(row.body), row.body_digest)
 
 
-def _locked_state(connection: Connection, adapter: Adapter, event: Received) -> State | None:
-    """Return the state that an event repeats or changes, after locking the runs of its object."""
+def _locked_state(
+    connection: Connection, adapter: Adapter, event: Received, rules: Rules
+) -> State | None:
+    """Return the state that an event repeats or changes, after locking what it is about."""
     state = adapter.state(event) if adapter.state else None
     if state is not None:
         runs.lock(connection, state)
+    if adapter.moves:
+        moves.lock(connection, interpret(adapter, rules, event))
     return state
 
 
 def _meaning(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> Meaning:
-    """Return the meaning of an event, given the stored ones if its sender repeats states."""
+    """Return the meaning of an event, given the stored ones if it may repeat or move something."""
     meaning = interpret(adapter, rules, event)
+    if adapter.moves:
+        return moves.placed(connection, meaning)
     state = adapter.state(event) if adapter.state else None
     return meaning if state is None else runs.placed(connection, adapter.source, state, meaning)
 

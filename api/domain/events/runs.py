@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from api.domain.events.adapter import STAMP, SUCCEEDED, State
 from api.domain.events.interpret import Meaning, Outcome, nothing
+from api.domain.kit import sql
 from api.tables import events
 
 KEY = events.c.delivery_id
@@ -25,9 +26,7 @@ KEY = events.c.delivery_id
 
 def lock(connection: Connection, state: State) -> None:
     """Lock an object's runs until the transaction ends."""
-    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
-        subject = func.hashtextextended(state.subject, 0)
-        connection.execute(select(func.pg_advisory_xact_lock(subject)))
+    sql.lock_name(connection, state.subject)
 
 
 def placed(connection: Connection, source: str, state: State, meaning: Meaning) -> Meaning:

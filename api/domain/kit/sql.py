@@ -25,6 +25,12 @@ def lock(connection: Connection, key: int) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(key & MAX_KEY)))
 
 
+def lock_name(connection: Connection, name: str) -> None:
+    """Lock a name until the transaction ends, as `lock` does a key."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
 def lock_table(
     connection: Connection, table: Table, mode: Literal["SHARE ROW EXCLUSIVE", "EXCLUSIVE"]
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from api.domain.events.adapter import Received
@@ -227,3 +229,65 @@ def test_the_environment_that_a_status_names_is_not_the_one_that_was_made_for_pr
     deliver(client, body, "1")
 
     assert environment(client, "us")["tier"] == "development"
+
+
+def moved(environment: str, state: str | None, number: int) -> dict[str, Any]:
+    """Return an event of one deployment, in the environment that its status names."""
+    body = github(state, number, environment="staging")
+    if state is not None:
+        body["deployment_status"]["environment"] = environment
+    return body
+
+
+# Events of one deployment, which was made for staging, by environment and state; and the status
+# that it has in each environment.
+@pytest.mark.parametrize(
+    ("told", "statuses"),
+    [
+        (
+            [("staging", None), ("prod", "success")],
+            {"staging": "cancelled", "prod": "succeeded"},
+        ),
+        (
+            [("staging", None), ("staging", "in_progress"), ("prod", "in_progress")],
+            {"staging": "cancelled", "prod": "running"},
+        ),
+        (
+            [("staging", "in_progress"), ("qa", "in_progress"), ("prod", "failure")],
+            {"staging": "cancelled", "qa": "cancelled", "prod": "failed"},
+        ),
+        (
+            [("staging", "success"), ("prod", "success")],
+            {"staging": "succeeded", "prod": "succeeded"},
+        ),
+        (
+            [("staging", "failure"), ("prod", "in_progress")],
+            {"staging": "failed", "prod": "running"},
+        ),
+        (
+            [("staging", "in_progress"), ("prod", "in_progress"), ("staging", "success")],
+            {"staging": "succeeded", "prod": "cancelled"},
+        ),
+    ],
+)
+def test_what_a_deployment_leaves_does_not_stay_pending(
+    app: APIFlask,
+    client: FlaskClient,
+    told: list[tuple[str, str | None]],
+    statuses: dict[str, str],
+) -> None:
+    bodies = [moved(*each, number) for number, each in enumerate(told)]
+    for repository, order in enumerate(itertools.permutations(range(len(bodies)))):
+        for number in order:
+            bodies[number]["repository"]["id"] = repository
+            answer = deliver(client, bodies[number], f"{order} {number}")
+            assert answer.status_code == 202, answer.text
+        made = [
+            each
+            for each in items(client, "deployments")
+            if each["external_id"].startswith(f"github.com/{repository}/")
+        ]
+        assert {each["environment"]: each["status"] for each in made} == statuses, order
+    before = items(client, "deployments")
+    assert app.test_cli_runner().invoke(args=["ledger", "rebuild"]).exit_code == 0
+    assert items(client, "deployments") == before

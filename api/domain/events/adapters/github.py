@@ -118,4 +118,5 @@ GITHUB = Adapter(
     delivery_id=delivery_id,
     observations=observations,
     signature="X-Hub-Signature-256",
+    moves=True,
 )

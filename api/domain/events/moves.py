@@ -1,0 +1,90 @@
+"""Moves: a status of GitHub may move a deployment to another environment.
+
+The deployment did not end in the environment that it left, unless a status says so, and no status
+about it will come: it is cancelled there. It counts as ended at its start, so that whatever a late
+event says of its end is later, and the order in which the events arrive does not matter.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, literal, select
+
+from api.domain.deployments.model import Status
+from api.domain.events.adapter import ObservedDeployment
+from api.domain.events.interpret import Meaning
+from api.domain.kit import sql
+from api.tables import environments, evidence
+
+
+class Said(NamedTuple):
+    """What an event said of a deployment: its number, and the status in an environment."""
+
+    sequence: int
+    status: Status
+
+
+Elsewhere = Mapping[str, Sequence[Said]]
+
+
+def lock(connection: Connection, meaning: Meaning) -> None:
+    """Lock the deployments of an event, in whatever environment, until the transaction ends."""
+    for name in sorted(_name(observed) for observed in meaning.deployments):
+        sql.lock_name(connection, name)
+
+
+def placed(connection: Connection, meaning: Meaning) -> Meaning:
+    """Return the meaning of an event, given where others say that its deployments are."""
+    deployments = [
+        each
+        for observed in meaning.deployments
+        for each in _placed(observed, _elsewhere(connection, observed))
+    ]
+    return meaning._replace(deployments=deployments)
+
+
+def _placed(observed: ObservedDeployment, elsewhere: Elsewhere) -> Iterator[ObservedDeployment]:
+    """Yield what an event says of a deployment, and that it ended where it was before."""
+    number = observed.sequence or 0
+    gone = any(each.sequence > number for told in elsewhere.values() for each in told)
+    yield _cancelled(observed) if gone and not observed.report.status.terminal else observed
+    for environment, told in elsewhere.items():
+        left = all(each.sequence < number for each in told)
+        if left and not any(each.status.terminal for each in told):
+            report = observed.report.model_copy(
+                update={
+                    "environment": environment,
+                    "external_id": f"{_name(observed)}/{environment}",
+                    "links": [],
+                }
+            )
+            yield _cancelled(ObservedDeployment(report, observed.sequence))
+
+
+def _cancelled(observed: ObservedDeployment) -> ObservedDeployment:
+    ended = {"status": Status.CANCELLED, "finished_at": observed.report.started_at}
+    return observed._replace(report=observed.report.model_copy(update=ended))
+
+
+def _elsewhere(connection: Connection, observed: ObservedDeployment) -> Elsewhere:
+    """Return what events say of a deployment in other environments: one lookup for each of them."""
+    report = observed.report
+    there = literal(f"{_name(observed)}/") + environments.c.name
+    rows = connection.execute(
+        select(environments.c.name, evidence.c.sequence, evidence.c.said)
+        .select_from(environments.join(evidence, evidence.c.external_id == there))
+        .where(evidence.c.source == report.source, environments.c.name != report.environment)
+        .where(evidence.c.event_id.is_not(None))
+    )
+    found: dict[str, list[Said]] = defaultdict(list)
+    for environment, sequence, said in rows:
+        found[environment].append(Said(sequence or 0, Status(said["status"])))
+    return found
+
+
+def _name(observed: ObservedDeployment) -> str:
+    """Return the external id of a deployment without the environment."""
+    return str(observed.report.external_id).removesuffix(f"/{observed.report.environment}")
