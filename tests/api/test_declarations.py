@@ -229,6 +229,19 @@ def test_of_two_revisions_of_one_instant_the_greater_holds(
     assert [each["config_revision"] for each in json_of(client.get(URL))["items"]] == ["b"]
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize("own", [{}, {"declared_at": "2026-03-01T12:00:00Z"}])
+def test_what_both_of_them_declare_is_declared_by_the_greater(
+    sqlite_client: FlaskClient, order: str, own: dict[str, str]
+) -> None:
+    for revision in order:
+        body = statement(2, checkout={"version": "1.0", **own})
+        put(sqlite_client, {**body, "config_revision": revision})
+
+    items = json_of(sqlite_client.get(URL))["items"]
+    assert [each["config_revision"] for each in items] == ["b"]
+
+
 def test_only_what_was_read_last_is_replaced(client: FlaskClient) -> None:
     put(client, statement(1, checkout="1.0"))
     seen = client.get(f"{URL}/prod").headers["ETag"]
