@@ -19,6 +19,7 @@ import structlog
 from apiflask import APIFlask, abort
 from flask import Response, current_app, g, request
 from prometheus_client import Counter
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.database import database
 from api.domain import tokens
@@ -26,8 +27,9 @@ from api.domain.events import signatures
 from api.domain.kit.times import now
 from api.domain.tokens import ADMIN, READ, WRITE, Caller, InvalidTokenError, Refusal
 from api.http import rate_limits
+from api.http.problems import RETRY_AFTER_S
 from api.logs import PROBES
-from api.outages import UnavailableError
+from api.outages import UnavailableError, first_line
 from api.settings import Settings
 
 API_PREFIX = "/api/v1"
@@ -185,9 +187,8 @@ def _authenticate_signature() -> None:
     state: AuthState = current_app.extensions["auth"]
     try:
         secrets = state.settings.webhook_secrets(source)
-    except ValueError as error:  # as for the admin token
-        log.warning("the webhook secrets cannot be used", error=str(error))
-        secrets = []
+    except ValueError as error:
+        _abort_unreadable(error)
     # The body is read only for a signature that may be right: the caller is not known yet.
     possible = bool(secrets) and signatures.parse(signature) is not None
     if not possible or not signatures.verify(secrets, request.raw_body(), signature):  # type: ignore[attr-defined]
@@ -225,8 +226,8 @@ def _store_use(who: Caller) -> None:
     try:
         with database().write(wait=False) as connection:
             tokens.store_use(connection, UUID(who.id), at)
-    except UnavailableError as error:
-        log.info("the use of the token was not stored", error=str(error))
+    except (UnavailableError, SQLAlchemyError) as error:
+        log.info("the use of the token was not stored", error=first_line(error))
 
 
 def _authorize() -> None:
@@ -252,6 +253,16 @@ def _record_failure(reason: Refusal, token_id: UUID | None = None) -> None:
     state.failures.labels(reason).inc()
     known = {} if token_id is None else {"token_id": str(token_id)}
     log.warning("access refused", reason=reason, remote_addr=request.remote_addr, **known)
+
+
+def _abort_unreadable(error: ValueError) -> NoReturn:
+    """Ask the caller to retry: a file with secrets was valid at startup and has changed since."""
+    log.error("a secret cannot be read", error=str(error))
+    abort(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The secret that this request is checked with cannot be read; try again in a few seconds.",
+        headers={"Retry-After": RETRY_AFTER_S},
+    )
 
 
 def _refuse(status: HTTPStatus, detail: str, error: str = "") -> NoReturn:

@@ -74,6 +74,19 @@ def test_without_a_secret_it_is_closed(new_app: NewApp, tmp_path: Path, secret_f
     assert send(client, X_Hub_Signature_256=signed(SECRET)).status_code == 202
 
 
+def test_secrets_that_cannot_be_read_any_more_lose_no_event(
+    anonymous: FlaskClient, secret_file: Path
+) -> None:
+    secrets = secret_file.read_bytes()
+    secret_file.write_bytes(b"\xff")
+    response = send(anonymous, X_Hub_Signature_256=signed(SECRET))
+    secret_file.write_bytes(secrets)
+
+    problem(response, 503)
+    assert response.headers["Retry-After"] == "5"
+    assert send(anonymous, X_Hub_Signature_256=signed(SECRET)).status_code == 202
+
+
 def test_guessing_gets_slow(new_app: NewApp, tmp_path: Path, secret_file: Path) -> None:
     app = new_app(
         DATA_DIR=tmp_path,
