@@ -253,8 +253,8 @@ def test_a_database_that_is_not_migrated_is_one_clear_line(
     file = write(tmp_path / "file", [deployment()])
 
     (told,) = refused(app, file)
-    assert told.startswith("slipway: the import stopped: relation")
+    assert told.startswith("slipway: the import stopped: the database does not have")
     result = run(app, "export", tmp_path / "export")
     assert result.exit_code == 1
-    assert result.stderr.startswith("slipway: the ledger was not exported: relation")
+    assert result.stderr.startswith("slipway: the ledger was not exported: the database does")
     assert not (tmp_path / "export").exists()
