@@ -208,6 +208,23 @@ def test_a_user_without_the_right_to_write_is_not_ready(
     assert "its user lacks the right" in str(problem(ready, 503)["detail"])
 
 
+def test_a_statement_that_waits_too_long_is_given_up(
+    new_app: NewApp,
+    postgresql_server: Server,
+    postgresql: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.engine.STATEMENT_TIMEOUT_MS", 100)
+    client = new_app(**postgresql).test_client()
+    name = str(postgresql["DATABASE_NAME"])
+    with postgresql_server.connect(name) as connection, connection.transaction():
+        connection.execute("LOCK TABLE deployments")
+        response = client.post(URL, json=DEPLOYMENT)
+
+    assert "did not answer" in str(problem(response, 503)["detail"])
+    assert client.post(URL, json=DEPLOYMENT).status_code == 201
+
+
 def test_a_restart_of_the_database_is_survived(
     new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any]
 ) -> None:
