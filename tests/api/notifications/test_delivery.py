@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from http.client import HTTPException
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
@@ -264,6 +265,34 @@ def test_a_receiver_that_never_ends_its_answer_is_cut_off_and_comes_after_the_ot
         "did not answer within 0.1 s"
     ]
     assert len(receiver.came) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 -1 OK\r\n\r\n",
+        b"HTTP/1.1 200 " + b"x" * 100_000,
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
+    ],
+    ids=["nothing", "no-http", "no-status", "long-status-line", "many-headers"],
+)
+def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    with socket.create_server((INSIDE, 0)) as listening:
+        thread = Thread(target=serve, args=[listening])
+        thread.start()
+        url = f"http://{INSIDE}:{listening.getsockname()[1]}/"
+        leased = domain.Leased(UUID(int=1), UUID(int=2), 1, url, EXAMPLE, "{}")
+        with pytest.raises((HTTPException, OSError)):
+            module.send(leased, {INSIDE})
+        thread.join(20)
 
 
 @pytest.fixture
