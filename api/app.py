@@ -22,6 +22,7 @@ from api.routes import (
     changes,
     cloudevents,
     declarations,
+    deletions,
     deliveries,
     deployments,
     dora,
@@ -55,6 +56,7 @@ PARTS = (
     events,
     subscriptions,
     deliveries,
+    deletions,
 )
 MAX_BODY_BYTES = 1024 * 1024
 

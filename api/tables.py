@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
-REQUIRED_REVISION = "0008"
+REQUIRED_REVISION = "0009"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -374,6 +374,44 @@ incident_statements = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "source", "external_id", "id"),
     Index(None, "event_id"),
+)
+
+# What ended in the matrix, and when: a service, or with `service_id` NULL a whole environment.
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("event_id", ForeignKey("events.id"), nullable=False),
+    Column("service_id", ForeignKey("services.id")),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    # The deployment that it ends, by its sender's id; NULL for whatever runs there.
+    Column("source", String(63)),
+    Column("external_id", String(256)),
+    Column("removed_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "environment_id", "removed_at"),
+    Index(None, "service_id"),
+    Index(None, "event_id"),
+)
+
+# What people deleted, by name, because it is gone: who and when. Stored events of it stay ignored.
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("deleted", String(16), nullable=False),
+    Column("service", String(63)),
+    Column("environment", String(63)),
+    Column("deployment", Uuid),
+    # One row for each sender of a deployment that has an id there.
+    Column("source", String(63)),
+    Column("external_id", String(256)),
+    Column("deleted_at", UtcDateTime, nullable=False),
+    Column("actor", String(63), nullable=False),
+    Index(None, "deleted_at", "id"),
+    Index(None, "service"),
+    Index(None, "environment"),
+    Index(None, "source", "external_id"),
 )
 
 # Where to send which notifications, and the secret that signs them.

@@ -29,6 +29,7 @@ from api.domain.declarations.store import latest, not_withdrawn
 from api.domain.deployments.model import Status
 from api.domain.kit import versions
 from api.domain.kit.sql import ByteOrder, same_version
+from api.domain.removals import ended
 from api.tables import declarations, deployments, environments, services
 
 
@@ -65,9 +66,9 @@ def running(
 ) -> list[dict[str, Any]]:
     """Return the running release of each service in these environments, or of one service.
 
-    The running release is that of the last successful deployment, by `finished_at`; neither a later
-    failure nor a deployment in progress replaces it. Rows are sorted by service, then by promotion
-    order.
+    The running release is that of the last successful deployment, by `finished_at`, unless it was
+    removed; neither a later failure nor a deployment in progress replaces it. Rows are sorted by
+    service, then by promotion order.
     """
     statement = (
         select(_SERVICE, _ENVIRONMENT, *_OBSERVED, _live_since().label("since"))
@@ -78,6 +79,7 @@ def running(
         )
         .where(environments.c.name.in_(among))
         .where(true() if service is None else services.c.name == service)
+        .where(~ended(deployments, deployments.c.finished_at))
         .order_by(*_ORDER)
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
@@ -96,7 +98,7 @@ def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, 
             _SERVICE,
             _ENVIRONMENT,
             *_OBSERVED,
-            _live_since().label("since"),
+            _live_since(at).label("since"),
             deployments.c.finished_at.label("succeeded_at"),
             *(_declared(declarations.c[name]) for name in _DECLARED),
             and_(newest.c.id.is_not(None), or_(newest.c.finished_at.is_(None), ended_later)).label(
@@ -106,10 +108,17 @@ def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, 
         )
         .select_from(
             _cells()
-            .outerjoin(deployments, deployments.c.id == _last_success(at))
+            .outerjoin(
+                deployments,
+                (deployments.c.id == _last_success(at))
+                & ~ended(deployments, deployments.c.finished_at, at),
+            )
             .outerjoin(_replaced, _replaced.c.id == _last_of_another_release())
             .outerjoin(declarations, (declarations.c.id == latest(at)) & not_withdrawn())
-            .outerjoin(newest, newest.c.id == _last_start(at))
+            .outerjoin(
+                newest,
+                (newest.c.id == _last_start(at)) & ~ended(newest, newest.c.started_at, at),
+            )
         )
         .where(deployments.c.id.is_not(None) | declarations.c.id.is_not(None))
         .order_by(*_ORDER)
@@ -192,8 +201,11 @@ def _last_of_another_release() -> ScalarSelect[UUID]:
     return _last(earlier, earlier.c.finished_at, None, succeeded, before, another)
 
 
-def _live_since() -> ScalarSelect[datetime]:
-    """Select when the running release first succeeded after another one: resyncs change nothing."""
+def _live_since(at: datetime | None = None) -> ScalarSelect[datetime]:
+    """Select when the running release first succeeded after another one: resyncs change nothing.
+
+    Nor does what ended with a removal.
+    """
     first = deployments.alias()
     order = (first.c.finished_at, first.c.id)
     after = tuple_(*order) > tuple_(_replaced.c.finished_at, _replaced.c.id)
@@ -204,6 +216,7 @@ def _live_since() -> ScalarSelect[datetime]:
             first.c.environment_id == deployments.c.environment_id,
             first.c.status == Status.SUCCEEDED,
             or_(_replaced.c.id.is_(None), after),
+            ~ended(first, first.c.finished_at, at),
         )
         .order_by(*order)
         .limit(1)

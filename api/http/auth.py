@@ -137,6 +137,13 @@ def caller() -> Caller | None:
     return found
 
 
+def caller_name() -> str:
+    """Return the name of the token of a request that needs one."""
+    found = caller()
+    assert found is not None  # noqa: S101 (it was authorized)
+    return found.name
+
+
 def _guarded() -> bool:
     return request.url_rule is not None and request.url_rule.rule.startswith(f"{API_PREFIX}/")
 

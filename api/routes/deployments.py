@@ -1,4 +1,4 @@
-"""`/deployments`: record, read, list and update deployments."""
+"""`/deployments`: record, read, list, update and delete deployments."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api import metrics
 from api.database import database
-from api.domain import recording
+from api.domain import deletions, recording
 from api.domain.deployments import nearby, store, transitions
 from api.domain.deployments.model import DeploymentChange, Kind, NewDeployment, Status
 from api.domain.deployments.store import Filters
 from api.domain.deployments.witnesses import conflicts, witnesses
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.types import Commit, ImageDigest, Link, Name, Version
-from api.http import etags
+from api.http import auth, etags
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -187,3 +187,26 @@ def change_deployment(deployment_id: UUID, changed: DeploymentChange) -> dict[st
             return store.find(connection, deployment_id) or found
     except ConflictError as error:
         abort(409, str(error))
+
+
+@bp.delete("/<uuid:deployment_id>")
+@auth.require("admin")
+@bp.output({}, status_code=204, description="It is deleted.")
+@bp.doc(
+    operation_id="deleteDeployment",
+    summary="Delete a deployment",
+    responses={404: UNKNOWN, 412: "It has changed since the ETag in If-Match."},
+)
+def delete_deployment(deployment_id: UUID) -> tuple[str, int]:
+    """Delete a deployment, as if it had never been reported.
+
+    Incidents that it caused stay. Events about it, stored or still to come, do not bring it back.
+    The log and the list of deletions say who deleted it.
+    """
+    with database().write() as connection:
+        found = transitions.hold(connection, deployment_id)
+        if found is None:
+            abort(404, f"There is no deployment {deployment_id}.")
+        etags.check(found, Deployment)
+        deletions.delete_deployment(connection, deployment_id, auth.caller_name())
+    return "", 204

@@ -1,4 +1,4 @@
-"""`/environments`: describe, read and list environments."""
+"""`/environments`: describe, read, list and delete environments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
-from api.domain import catalog
+from api.domain import catalog, deletions
 from api.domain.catalog import EnvironmentDescription
 from api.domain.kit.types import Name
 from api.domain.tiers import Tier
-from api.http import etags
+from api.http import auth, etags
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
 
@@ -107,3 +107,31 @@ def put_environment(
             etags.check(described, Environment)
     location = url_for(".get_environment", name=name.name)
     return described or {}, 201 if created else 200, {"Location": location}
+
+
+@bp.delete("/<name>")
+@auth.require("admin")
+@bp.input(ByName, location="path", arg_name="name")
+@bp.output({}, status_code=204, description="It is deleted.")
+@bp.doc(
+    operation_id="deleteEnvironment",
+    summary="Delete an environment and its history",
+    responses={
+        404: "There is no environment with this name.",
+        412: "It has changed since the ETag in If-Match.",
+        422: "The name is not valid.",
+    },
+)
+def delete_environment(name: ByName) -> tuple[str, int]:
+    """Delete an environment with its deployments, incidents and declarations.
+
+    Stored events do not bring it back; what happens later does. The log and the list of deletions
+    say who deleted it.
+    """
+    with database().write() as connection:
+        found = catalog.find_environment(connection, name.name)
+        if found is None:
+            abort(404, f"There is no environment {name.name}.")
+        etags.check(found, Environment)
+        deletions.delete_environment(connection, name.name, auth.caller_name())
+    return "", 204

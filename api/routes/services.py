@@ -1,4 +1,4 @@
-"""`/services`: describe, read and list services."""
+"""`/services`: describe, read, list and delete services."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
-from api.domain import catalog
+from api.domain import catalog, deletions
 from api.domain.catalog import ServiceDescription
 from api.domain.kit.types import Name
-from api.http import etags
+from api.http import auth, etags
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
 
@@ -92,3 +92,31 @@ def put_service(
             etags.check(described, Service)
     location = url_for(".get_service", name=name.name)
     return described or {}, 201 if created else 200, {"Location": location}
+
+
+@bp.delete("/<name>")
+@auth.require("admin")
+@bp.input(ByName, location="path", arg_name="name")
+@bp.output({}, status_code=204, description="It is deleted.")
+@bp.doc(
+    operation_id="deleteService",
+    summary="Delete a service and its history",
+    responses={
+        404: "There is no service with this name.",
+        412: "It has changed since the ETag in If-Match.",
+        422: "The name is not valid.",
+    },
+)
+def delete_service(name: ByName) -> tuple[str, int]:
+    """Delete a service with its deployments, incidents, changes and declarations.
+
+    Stored events do not bring it back; what happens later does. The log and the list of deletions
+    say who deleted it.
+    """
+    with database().write() as connection:
+        found = catalog.find_service(connection, name.name)
+        if found is None:
+            abort(404, f"There is no service {name.name}.")
+        etags.check(found, Service)
+        deletions.delete_service(connection, name.name, auth.caller_name())
+    return "", 204

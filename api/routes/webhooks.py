@@ -72,6 +72,14 @@ class MappedIncident(BaseModel):
     external_id: str | None
 
 
+class MappedRemoval(BaseModel):
+    """The end of what runs in an environment, to which an event maps."""
+
+    service: Annotated[Name | None, Field(description="Null: everything that runs there.")]
+    environment: Name
+    at: AwareDatetime
+
+
 class DryRun(BaseModel):
     """The result of a dry run of an event."""
 
@@ -80,6 +88,7 @@ class DryRun(BaseModel):
     deployments: list[MappedDeployment]
     incidents: list[MappedIncident]
     environments: Annotated[list[Name], Field(description="The environments that it declares.")]
+    removals: list[MappedRemoval]
 
 
 def received(adapter: Adapter, body: Any) -> Received:
@@ -108,6 +117,7 @@ def dry_run_of(adapter: Adapter, event: Received) -> dict[str, Any]:
         "deployments": [report.model_dump() for report, _ in meaning.deployments],
         "incidents": [report.model_dump() for report in meaning.incidents],
         "environments": [environment.name for environment in meaning.environments],
+        "removals": [removal._asdict() for removal in meaning.removals],
     }
 
 

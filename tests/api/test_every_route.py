@@ -32,6 +32,7 @@ FILTERS = {
     "declarations.list_declarations": ["service=web", "environment=prod"],
     "events.list_events": ["source=github", "outcome=failed"],
     "subscriptions.list_subscriptions": [],
+    "deletions.list_deletions": [],
     "deliveries.list_deliveries": ["state=waiting", "state=dead"],
     "dora.explain_metrics": ["service=web", "service=search"],
 }
@@ -65,6 +66,8 @@ def ids(client: FlaskClient) -> dict[str, str]:
         for name in ("dev", "staging", "prod"):
             client.put(f"{API}/environments/{name}", json={"tier": "production"})
             client.put(f"{API}/services/{'web' if name == 'prod' else name}", json={})
+        client.put(f"{API}/services/old", json={})
+        client.delete(f"{API}/services/old")
     # What the later deployments told the earlier subscriptions.
     made["delivery_id"] = json_of(client.get(f"{API}/deliveries"))["items"][0]["id"]
     return made

@@ -69,7 +69,8 @@ def test_every_operation_says_which_scope_it_needs(spec: dict[str, Any]) -> None
                 assert "security" not in operation
                 continue
             scope = "read" if method == "get" else "write"
-            if re.search("/(tokens|subscriptions|deliveries)|/replay$", path):
+            admins = "/(tokens|subscriptions|deliveries|deletions)|/replay$"
+            if method == "delete" or re.search(admins, path):
                 scope = "admin"
             scopes = [scope]
             if "/webhooks/" in path or "/cloudevents" in path:

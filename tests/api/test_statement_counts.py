@@ -61,14 +61,15 @@ CASES: dict[str, tuple[list[Send], Send, int]] = {
     "a report of a known service": ([REPORT], REPORT, 9),
     "a report with an id": ([REPORT], RUNNING, 10),
     "a second report with that id": ([REPORT, RUNNING], SUCCEEDED, 12),
-    # One of them asks where else the deployment is: a status may move it.
-    "github at first sight": ([], from_github("success", 3), 14),
-    "github, known": ([from_github(None, 1)], from_github("success", 3), 12),
+    # One of them asks where else the deployment is, which a status may move, and one whether what
+    # it tells of was deleted.
+    "github at first sight": ([], from_github("success", 3), 15),
+    "github, known": ([from_github(None, 1)], from_github("success", 3), 13),
     "github, repeated": ([from_github("success", 3)], from_github("success", 3), 3),
-    "argocd at first sight": ([], SYNCED, 13),
-    "argocd, known": ([post("webhooks/argocd", argocd("Running"))], SYNCED, 11),
+    "argocd at first sight": ([], SYNCED, 14),
+    "argocd, known": ([post("webhooks/argocd", argocd("Running"))], SYNCED, 12),
     "argocd, repeated": ([SYNCED], SYNCED, 2),
-    "flux at first sight": ([], RECONCILED, 17),
+    "flux at first sight": ([], RECONCILED, 18),
     "flux, repeated": ([RECONCILED], RECONCILED, 5),
     "an incident": ([REPORT], BROKEN, 5),
     "a second report of an incident": ([REPORT, BROKEN], BROKEN, 7),

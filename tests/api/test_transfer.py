@@ -285,6 +285,8 @@ def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
         "event",
         "statement",
         "incident_statement",
+        "removal",
+        "deletion",
     ]
     assert types == sorted(types, key=order.index)
 

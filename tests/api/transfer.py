@@ -20,17 +20,21 @@ from api.tables import (
     declaration_reports,
     declaration_statements,
     declarations,
+    deletions,
     deployments,
     environments,
     events,
     evidence,
     incident_statements,
     incidents,
+    removals,
     services,
     tokens,
 )
 
 TABLES = (
+    deletions,
+    removals,
     evidence,
     incident_statements,
     events,

@@ -43,14 +43,25 @@ class ObservedDeployment(NamedTuple):
 
 
 class ObservedEnvironment(NamedTuple):
-    """An environment that an event shows to exist, and perhaps to be production, or transient."""
+    """An environment that an event shows at a time, and perhaps to be production, or transient."""
 
     name: Name
+    at: datetime
     production: bool = False
     transient: bool = False
 
 
-Observation = ObservedDeployment | NewIncident | ObservedEnvironment
+class ObservedRemoval(NamedTuple):
+    """The end of what runs of a service in an environment; without a service, of all that runs."""
+
+    service: Name | None
+    environment: Name
+    at: datetime
+    # Source and external id of the deployment that it ends; without them, whatever runs there.
+    deployment: tuple[str, str] | None = None
+
+
+Observation = ObservedDeployment | NewIncident | ObservedEnvironment | ObservedRemoval
 
 
 class NotOursError(Exception):

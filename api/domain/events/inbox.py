@@ -16,11 +16,12 @@ from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
-from api.domain import catalog
+from api.domain import catalog, removals
 from api.domain.deployments import settling
 from api.domain.events import moves, retraction, runs
 from api.domain.events.adapter import Adapter, Received, State
 from api.domain.events.adapters import ADAPTERS
+from api.domain.events.deleted import without_deleted
 from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
 from api.domain.events.redaction import redacted, text
 from api.domain.events.rules import SourceRules
@@ -222,7 +223,8 @@ def _project(
         return meaning.outcome, []
     try:
         with connection.begin_nested():
-            return meaning.outcome, _write(connection, event_id, at, meaning)
+            left = without_deleted(connection, meaning, at)
+            return meaning.outcome, _write(connection, event_id, at, left)
     except ConflictError as error:
         meaning = nothing(Outcome.FAILED, str(error))
     except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError) as error:
@@ -244,6 +246,8 @@ def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meanin
         catalog.environment_ids(connection, names, at)
     for each in meaning.environments:
         catalog.learn(connection, [each.name], production=each.production, transient=each.transient)
+    for removal in meaning.removals:
+        removals.record(connection, removal, at, event_id)
     return deployment_ids
 
 

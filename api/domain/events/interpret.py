@@ -13,6 +13,7 @@ from api.domain.events.adapter import (
     NotOursError,
     ObservedDeployment,
     ObservedEnvironment,
+    ObservedRemoval,
     Received,
     UnmappedError,
 )
@@ -39,6 +40,7 @@ class Meaning(NamedTuple):
     deployments: Sequence[ObservedDeployment] = ()
     incidents: Sequence[NewIncident] = ()
     environments: Sequence[ObservedEnvironment] = ()
+    removals: Sequence[ObservedRemoval] = ()
 
 
 def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Received) -> Meaning:
@@ -61,7 +63,8 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
         return nothing(Outcome.NOT_OURS, "It is not about a deployment.")
     incidents = [each for each in observed if isinstance(each, NewIncident)]
     environments = [each for each in observed if isinstance(each, ObservedEnvironment)]
-    return Meaning(Outcome.PROJECTED, None, deployments, incidents, environments)
+    removals = [each for each in observed if isinstance(each, ObservedRemoval)]
+    return Meaning(Outcome.PROJECTED, None, deployments, incidents, environments, removals)
 
 
 def nothing(outcome: Outcome, reason: str) -> Meaning:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, or_, select, update
 
-from api.domain import cells
+from api.domain import cells, removals
 from api.domain.cells import Cell
 from api.domain.deployments import kinds, nearby
 from api.domain.deployments.settling import regroup
@@ -53,6 +53,7 @@ def retract(connection: Connection, event_ids: Sequence[UUID]) -> Kept:
         for each in nearby.of_event(connection, event_id):
             kept.corrections.extend(_retract(connection, each))
         incident_statements.retract(connection, event_id)
+        removals.retract(connection, event_id)
     return kept
 
 

@@ -80,7 +80,8 @@ class Facts:
         if row := self.running_downstream.get(candidate.id):
             detail = f"{name} {row['version']} is being deployed."
             yield Blocker("deployment_running", detail, row["id"])
-        if before := self.replaced_downstream.get(candidate.id):
+        before = self.replaced_downstream.get(candidate.id)
+        if before and candidate.downstream:  # otherwise it was removed, and not replaced
             detail = f"was there on {before['finished_at']:%Y-%m-%d} and has been replaced."
             yield Blocker("replaced_before", f"{name} {before['version']} {detail}", before["id"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Table, insert
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog
@@ -23,7 +23,7 @@ def insert_all(connection: Connection, entries: Sequence[Entry]) -> int:
         return _insert_deployments(connection, cast(Sequence[DeploymentEntry], entries))
     table = TABLES[entries[0].type]
     rows = [_described(entry) for entry in entries]
-    _refer(connection, rows)
+    _refer(connection, table, rows)
     connection.execute(
         insert(table),
         [{name: value for name, value in row.items() if name in table.c} for row in rows],
@@ -58,13 +58,13 @@ def _environment(entry: EnvironmentEntry) -> Row:
     return guessed | ordered | described | stated
 
 
-def _refer(connection: Connection, rows: Sequence[Row]) -> None:
-    """Add the id of each service and environment that rows name."""
+def _refer(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Add the id of each service and environment that rows name, if the table refers to them."""
     for name, ids_of in (
         ("environment", catalog.environment_ids),
         ("service", catalog.service_ids),
     ):
-        named = [row for row in rows if name in row]
+        named = [row for row in rows if f"{name}_id" in table.c and row[name] is not None]
         if named:
             ids = ids_of(connection, {row[name] for row in named}, now())
             for row in named:

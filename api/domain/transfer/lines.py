@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import to_json
 
 from api.domain.declarations.model import Folder
+from api.domain.deletions import Deleted
 from api.domain.deployments.model import NewDeployment
 from api.domain.events.interpret import Outcome
 from api.domain.kit.times import Time
@@ -292,6 +293,38 @@ class IncidentStatementEntry(Entry):
     said: dict[str, Any]
 
 
+class RemovalEntry(Entry):
+    """The end of what ran in an environment; the event has an earlier line."""
+
+    KEY = ("id",)
+
+    type: Literal["removal"]
+    id: UUID
+    event_id: UUID
+    service: Name | None = None
+    environment: Name
+    source: Name | None = None
+    external_id: ExternalId | None = None
+    removed_at: Time
+
+
+class DeletionEntry(Entry):
+    """What somebody deleted: events before it do not bring it back."""
+
+    KEY = ("id",)
+
+    type: Literal["deletion"]
+    id: UUID
+    deleted: Deleted
+    service: Name | None = None
+    environment: Name | None = None
+    deployment: UUID | None = None
+    source: Name | None = None
+    external_id: ExternalId | None = None
+    deleted_at: Time
+    actor: Name
+
+
 # In this order a line refers to earlier ones only.
 ENTRIES: dict[str, type[Entry]] = {
     "service": ServiceEntry,
@@ -305,4 +338,6 @@ ENTRIES: dict[str, type[Entry]] = {
     "event": EventEntry,
     "statement": StatementEntry,
     "incident_statement": IncidentStatementEntry,
+    "removal": RemovalEntry,
+    "deletion": DeletionEntry,
 }

@@ -13,12 +13,14 @@ from api.tables import (
     declaration_reports,
     declaration_statements,
     declarations,
+    deletions,
     deployments,
     environments,
     events,
     evidence,
     incident_statements,
     incidents,
+    removals,
     services,
 )
 
@@ -36,13 +38,8 @@ TABLES = {
     "event": events,
     "statement": evidence,
     "incident_statement": incident_statements,
-}
-# What a line has under another name than its table.
-RENAMED: dict[str, ColumnElement[Any]] = {
-    "service": services.c.name,
-    "environment": environments.c.name,
-    # What was stated: the kind that was decided follows from the history.
-    "kind": deployments.c.stated_kind,
+    "removal": removals,
+    "deletion": deletions,
 }
 
 
@@ -58,16 +55,17 @@ def shelf(entry: type[Entry], table: Table) -> Shelf:
     """Return the shelf of a type of entries, with a column for each of its fields."""
     fields = [name for name in entry.model_fields if name not in ("type", "id", "created_at")]
     names = ["id", *fields, "created_at"]
-    columns = [
-        RENAMED[name].label(name) if name in RENAMED else table.c[name]
-        for name in names
-        if name in RENAMED or name in table.c
-    ]
     tables: FromClause = table
+    known: Row = {**table.c}
     for name, referred in (("service", services), ("environment", environments)):
-        if name in fields:
-            tables = tables.join(referred)
-    key = tuple(RENAMED[name] if name in RENAMED else table.c[name] for name in entry.KEY)
+        reference = table.c.get(f"{name}_id")
+        if reference is not None:
+            tables = tables.join(referred, isouter=bool(reference.nullable))
+            known[name] = referred.c.name
+    if "stated_kind" in table.c:  # the kind that was decided follows from the history
+        known["kind"] = table.c.stated_kind
+    columns = [known[name].label(name) for name in names if name in known]
+    key = tuple(known[name] for name in entry.KEY)
     return Shelf(select(*columns).select_from(tables), table.c.id, key)
 
 

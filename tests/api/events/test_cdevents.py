@@ -66,9 +66,11 @@ def test_the_artifact_says_version_and_digest(
 @pytest.mark.parametrize(
     ("event", "outcome", "reason"),
     [
-        (cdevent("service.removed"), "not_ours", "service.removed"),
         (cdevent("service.published"), "not_ours", "service.published"),
-        (cdevent("environment.deleted"), "not_ours", "environment.deleted"),
+        (cdevent("service.removed", environment={}), "unmapped", "environment"),
+        (cdevent("service.removed", timestamp="2026-03-01"), "failed", "RFC 3339"),
+        (cdevent("environment.deleted", subject="pr/101", timestamp=None), "failed", "RFC 3339"),
+        (cdevent("environment.deleted", timestamp="9026-03-01T12:00:00Z"), "failed", "ahead"),
         (cdevent("build.finished"), "not_ours", "build.finished"),
         ({**cdevent(), "type": "dev.cdeventsx.acme-tool.thing.done.0.1.0"}, "not_ours", "acme"),
         ({**cdevent(), "type": "com.github.push"}, "not_ours", "com.github.push is not a CDEvent"),

@@ -21,10 +21,12 @@ from api.domain.events.adapter import (
     Observation,
     ObservedDeployment,
     ObservedEnvironment,
+    ObservedRemoval,
     Received,
 )
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.incidents.model import NewIncident
+from api.domain.kit.times import parse_time
 
 SOURCE = "cloudevents"
 TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)(\.[0-9].*)?")
@@ -100,18 +102,34 @@ def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
 
 def _environment(event: dict[str, Any], mapper: Mapper) -> ObservedEnvironment:
     data = event["data"]
-    return ObservedEnvironment(mapper.name("environment", {**data, "environment": data["subject"]}))
+    name = mapper.name("environment", {**data, "environment": data["subject"]})
+    return ObservedEnvironment(name, parse_time(data["context"]["timestamp"]))
+
+
+def _removed(event: dict[str, Any], mapper: Mapper) -> ObservedRemoval:
+    data = event["data"]
+    subject = data["subject"]
+    fields = {**data, "service": subject, "environment": subject["content"]["environment"]}
+    service, environment = mapper.name("service", fields), mapper.name("environment", fields)
+    return ObservedRemoval(service, environment, parse_time(data["context"]["timestamp"]))
+
+
+def _deleted(event: dict[str, Any], mapper: Mapper) -> ObservedRemoval:
+    shown = _environment(event, mapper)
+    return ObservedRemoval(None, shown.name, shown.at)
 
 
 READERS: dict[tuple[str, str], Callable[[dict[str, Any], Mapper], Observation]] = {
     ("service", "deployed"): _deployed(None),
     ("service", "upgraded"): _deployed(None),
     ("service", "rolledback"): _deployed(Kind.ROLLBACK),
+    ("service", "removed"): _removed,
     ("incident", "detected"): _incident("detected_at"),
     ("incident", "reported"): _incident("detected_at"),
     ("incident", "resolved"): _incident("resolved_at"),
     ("environment", "created"): _environment,
     ("environment", "modified"): _environment,
+    ("environment", "deleted"): _deleted,
 }
 
 

@@ -17,10 +17,12 @@ from api.domain.events.adapter import (
     Observation,
     ObservedDeployment,
     ObservedEnvironment,
+    ObservedRemoval,
     Received,
 )
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.events.tags import tag_of
+from api.domain.kit.times import parse_time
 
 STATES = {
     "pending": Status.PENDING,
@@ -39,7 +41,10 @@ FIRST = 0
 
 
 def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
-    """Return the deployment of an event, in the state that the event reports."""
+    """Return the deployment of an event, in the state that the event reports.
+
+    A transient environment exists for its deployment only, and ends with it.
+    """
     event = received.headers.get("x-github-event", "")
     if event not in ("deployment", "deployment_status"):
         raise NotOursError(f"{event or 'An event without X-GitHub-Event'} is not about deployments")
@@ -64,11 +69,18 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
         }
     )
     observed = ObservedDeployment(report, status["id"] if status else FIRST)
-    return [observed, *_environment(names.environment, deployment, status)]
+    at = report.finished_at or report.started_at or parse_time(deployment["created_at"])
+    shown = _environment(ObservedEnvironment(names.environment, at), deployment, status)
+    transient = deployment.get("transient_environment") is True
+    if report.status is not Status.CANCELLED or not transient:
+        return [observed, *shown]
+    of_this = (GITHUB.source, str(report.external_id))
+    ended = ObservedRemoval(names.service, names.environment, at, of_this)
+    return [observed, *shown, ended]
 
 
 def _environment(
-    name: str, deployment: dict[str, Any], status: dict[str, Any] | None
+    shown: ObservedEnvironment, deployment: dict[str, Any], status: dict[str, Any] | None
 ) -> Iterator[ObservedEnvironment]:
     """Yield the environment of a deployment, if the deployment says what it is for.
 
@@ -79,7 +91,7 @@ def _environment(
         production = deployment.get("production_environment") is True
         transient = deployment.get("transient_environment") is True
         if production or transient:
-            yield ObservedEnvironment(name, production, transient)
+            yield shown._replace(production=production, transient=transient)
 
 
 def delivery_id(received: Received) -> str | None:

@@ -1,0 +1,180 @@
+"""Deletions: what people delete is gone from the ledger, and a line of who did so stays.
+
+The stored events that told of it stay, too, and are projected again at times. What they tell of a
+deleted service or environment counts only if it happened after the deletion; of a deleted
+deployment, it never counts. Reports by the API are not held back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Column, Connection, Select, Table, delete, insert, or_, select, update
+from uuid_utils.compat import uuid7
+
+from api.domain.cells import Cell
+from api.domain.deployments import kinds, nearby
+from api.domain.deployments.store import find
+from api.domain.kit.pages import Order
+from api.domain.kit.times import now
+from api.tables import (
+    changes,
+    declaration_reports,
+    declaration_statements,
+    declarations,
+    deletions,
+    deployments,
+    environments,
+    evidence,
+    incident_statements,
+    incidents,
+    removals,
+    services,
+)
+
+# What refers to a service or an environment, in an order in which it can be deleted.
+DEPENDENT = (
+    evidence,
+    incident_statements,
+    incidents,
+    removals,
+    declarations,
+    declaration_reports,
+    declaration_statements,
+    changes,
+    deployments,
+)
+FIELDS = tuple(deletions.c)
+ORDER: Order = {"deleted_at": deletions.c.deleted_at, "id": deletions.c.id}
+log = structlog.get_logger()
+
+
+class Deleted(StrEnum):
+    """What a person can delete."""
+
+    SERVICE = "service"
+    ENVIRONMENT = "environment"
+    DEPLOYMENT = "deployment"
+
+
+class Gone(NamedTuple):
+    """What was deleted of the names and the senders' ids that were asked for."""
+
+    # When each name was last deleted.
+    services: dict[str, datetime]
+    environments: dict[str, datetime]
+    # Pairs of source and external id.
+    deployments: set[tuple[str, str]]
+
+    def service(self, name: str | None, at: datetime) -> bool:
+        """Return whether what happened to a service then was deleted with it."""
+        return name in self.services and at <= self.services[name]
+
+    def environment(self, name: str, at: datetime) -> bool:
+        """Return whether what happened in an environment then was deleted with it."""
+        return name in self.environments and at <= self.environments[name]
+
+
+def delete_service(connection: Connection, name: str, actor: str) -> None:
+    """Delete a service with all that is known of it."""
+    counts = _delete_with_dependents(connection, services, name)
+    _note(connection, Deleted.SERVICE, actor, [{"service": name}], **counts)
+
+
+def delete_environment(connection: Connection, name: str, actor: str) -> None:
+    """Delete an environment with all that is known of it."""
+    counts = _delete_with_dependents(connection, environments, name)
+    _note(connection, Deleted.ENVIRONMENT, actor, [{"environment": name}], **counts)
+
+
+def delete_deployment(connection: Connection, deployment_id: UUID, actor: str) -> None:
+    """Delete a deployment that `transitions.hold` holds; what followed it is decided anew."""
+    known = find(connection, deployment_id)
+    assert known is not None  # noqa: S101 (it is held)
+    statements = nearby.statements_of(connection, deployment_id)
+    incident_ids = incidents.c.deployment_id == deployment_id
+    connection.execute(update(incidents).where(incident_ids).values(deployment_id=None))
+    connection.execute(delete(evidence).where(evidence.c.deployment_id == deployment_id))
+    connection.execute(delete(deployments).where(deployments.c.id == deployment_id))
+    cell = Cell(statements[0].service_id, statements[0].environment_id)
+    kinds.review(connection, cell, known["started_at"])
+    of_it = {name: known[name] for name in ("service", "environment")}
+    keys = {(each.source, each.external_id) for each in statements}
+    rows = [
+        {**of_it, "deployment": deployment_id, "source": source, "external_id": external_id}
+        for source, external_id in sorted(keys, key=str)
+    ]
+    _note(connection, Deleted.DEPLOYMENT, actor, rows, version=known["version"])
+
+
+def gone(
+    connection: Connection,
+    service_names: Collection[str],
+    environment_names: Collection[str],
+    keys: Collection[tuple[str, str]],
+) -> Gone:
+    """Return what was deleted of some names and pairs of source and external id."""
+    found = Gone({}, {}, set())
+    asked = select(deletions).where(
+        or_(
+            _named(Deleted.SERVICE, deletions.c.service, service_names),
+            _named(Deleted.ENVIRONMENT, deletions.c.environment, environment_names),
+            _named(Deleted.DEPLOYMENT, deletions.c.external_id, {key for _, key in keys}),
+        )
+    )
+    for row in connection.execute(asked.order_by(deletions.c.deleted_at)):
+        if row.deleted == Deleted.DEPLOYMENT:
+            found.deployments.add((row.source, row.external_id))
+        elif row.deleted == Deleted.SERVICE:
+            found.services[row.service] = row.deleted_at
+        else:
+            found.environments[row.environment] = row.deleted_at
+    return found
+
+
+def selected() -> Select[Any]:
+    """Return the unordered SELECT of all deletions."""
+    return select(*FIELDS)
+
+
+def _named(deleted: Deleted, column: Column[Any], names: Iterable[str]) -> Any:
+    return (deletions.c.deleted == deleted) & column.in_(set(names))
+
+
+def _delete_with_dependents(connection: Connection, table: Table, name: str) -> dict[str, int]:
+    """Delete a row with all that refers to it; return how many of each were deleted."""
+    # Nobody refers to it any more before this transaction has ended.
+    found = select(table.c.id).where(table.c.name == name).with_for_update()
+    identifier = connection.execute(found).scalar_one()
+    reference = f"{table.name.removesuffix('s')}_id"
+    counts = {}
+    for each in DEPENDENT:
+        if reference in each.c:
+            deleted = connection.execute(delete(each).where(each.c[reference] == identifier))
+            counts[each.name] = deleted.rowcount
+    connection.execute(delete(table).where(table.c.id == identifier))
+    return counts
+
+
+def _note(
+    connection: Connection,
+    deleted: Deleted,
+    actor: str,
+    rows: Iterable[dict[str, Any]],
+    **details: Any,
+) -> None:
+    """Write who deleted something: into the ledger, and into the log with the token's id."""
+    nothing = dict.fromkeys(("service", "environment", "deployment", "source", "external_id"))
+    at = now()
+    known = [
+        {"id": uuid7(), "deleted": deleted, **nothing, **row, "deleted_at": at, "actor": actor}
+        for row in rows
+    ]
+    connection.execute(insert(deletions), known)
+    told = {name: str(value) for name, value in known[0].items() if name in nothing and value}
+    log.info("deleted", deleted=deleted, actor=actor, **told, **details)

@@ -1,0 +1,75 @@
+"""What events tell of something that a person has deleted: it stays deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from api.domain import deletions
+from api.domain.events.adapter import (
+    Observation,
+    ObservedDeployment,
+    ObservedEnvironment,
+    ObservedRemoval,
+)
+from api.domain.events.interpret import Meaning
+
+
+class About(NamedTuple):
+    """What an observation is about, and when it happened."""
+
+    service: str | None
+    environment: str
+    at: datetime
+    deployment: tuple[str, str] | None = None
+
+
+def without_deleted(connection: Connection, meaning: Meaning, received_at: datetime) -> Meaning:
+    """Return what is left of a meaning without what was deleted since it happened."""
+    observed: Sequence[Observation] = (
+        *meaning.deployments,
+        *meaning.incidents,
+        *meaning.environments,
+        *meaning.removals,
+    )
+    about = [_about(each, received_at) for each in observed]
+    gone = deletions.gone(
+        connection,
+        {each.service for each in about if each.service},
+        {each.environment for each in about},
+        {each.deployment for each in about if each.deployment},
+    )
+
+    def left[Each: Observation](some: Sequence[Each]) -> list[Each]:
+        return [each for each in some if not _is_gone(_about(each, received_at), gone)]
+
+    return meaning._replace(
+        deployments=left(meaning.deployments),
+        incidents=left(meaning.incidents),
+        environments=left(meaning.environments),
+        removals=left(meaning.removals),
+    )
+
+
+def _about(observed: Observation, received_at: datetime) -> About:
+    if isinstance(observed, ObservedDeployment):
+        new = observed.report
+        at = new.finished_at or new.started_at or received_at
+        return About(new.service, new.environment, at, (new.source, str(new.external_id)))
+    if isinstance(observed, ObservedEnvironment):
+        return About(None, observed.name, observed.at)
+    if isinstance(observed, ObservedRemoval):
+        return About(observed.service, observed.environment, observed.at)
+    at = observed.resolved_at or observed.detected_at or received_at
+    return About(observed.service, observed.environment, at)
+
+
+def _is_gone(about: About, gone: deletions.Gone) -> bool:
+    return (
+        gone.service(about.service, about.at)
+        or gone.environment(about.environment, about.at)
+        or about.deployment in gone.deployments
+    )

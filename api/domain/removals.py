@@ -1,0 +1,86 @@
+"""Removals: when what ran of a service in an environment, or all that ran there, was taken away.
+
+The history stays: a removal only ends the cells of the matrix, from its own time on, in whatever
+order it and the deployments become known. A deployment that succeeds later begins a cell anew.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    delete,
+    exists,
+    insert,
+    or_,
+    true,
+)
+
+from api.domain import catalog
+from api.domain.kit.ids import derived
+from api.tables import evidence, removals
+
+
+def record(
+    connection: Connection,
+    removal: tuple[str | None, str, datetime, tuple[str, str] | None],
+    at: datetime,
+    event_id: UUID,
+) -> None:
+    """Write a removal that an event, received `at`, reports.
+
+    It is a service or None for all of them, an environment, a time, and source and external id of
+    the deployment that it ends, or None for whatever runs there.
+    """
+    service, environment, removed_at, deployment = removal
+    source, external_id = deployment or (None, None)
+    services, environments = catalog.ids(
+        connection, [] if service is None else [service], [environment], at
+    )
+    row: dict[str, Any] = {
+        "id": derived(event_id, service, environment, source, external_id),
+        "event_id": event_id,
+        "service_id": None if service is None else services[service],
+        "environment_id": environments[environment],
+        "source": source,
+        "external_id": external_id,
+        "removed_at": removed_at,
+        "created_at": at,
+    }
+    connection.execute(insert(removals), row)
+
+
+def retract(connection: Connection, event_id: UUID) -> None:
+    """Delete the removals that an event reports."""
+    connection.execute(delete(removals).where(removals.c.event_id == event_id))
+
+
+def ended(
+    deployment: FromClause, since: ColumnElement[datetime], at: datetime | None = None
+) -> ColumnElement[bool]:
+    """Return the condition that a removal ended a deployment at or after `since`, and up to `at`.
+
+    A removal that names a deployment ends no other.
+    """
+    removal = removals.alias()
+    named = (
+        exists()
+        .where(
+            evidence.c.source == removal.c.source,
+            evidence.c.external_id == removal.c.external_id,
+            evidence.c.deployment_id == deployment.c.id,
+        )
+        .correlate(removal, deployment)
+    )
+    return exists().where(
+        removal.c.environment_id == deployment.c.environment_id,
+        or_(removal.c.service_id.is_(None), removal.c.service_id == deployment.c.service_id),
+        removal.c.removed_at >= since,
+        true() if at is None else removal.c.removed_at <= at,
+        or_(removal.c.external_id.is_(None), named),
+    )

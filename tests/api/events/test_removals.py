@@ -1,0 +1,175 @@
+"""What ends in the matrix: a service that was removed, an environment that was deleted."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from tests.api.conftest import json_of
+from tests.api.events.payloads import argocd, cdevent, deliver, github
+from tests.api.events.test_inbox import items
+from tests.api.transfer import exported, imported, run
+
+CLOUDEVENTS = "/api/v1/cloudevents"
+STRUCTURED = {"Content-Type": "application/cloudevents+json"}
+
+
+def at(minute: int) -> str:
+    return f"2026-03-01T12:{minute:02}:00Z"
+
+
+def tell(client: FlaskClient, what: str, minute: int, **told: Any) -> None:
+    """Send a CDEvent of a minute past 12."""
+    event = cdevent(what, id=f"{what} {minute} {told}", timestamp=at(minute), **told)
+    answer = client.post(CLOUDEVENTS, json=event, headers=STRUCTURED)
+    assert json_of(answer)["outcome"] == "projected", items(client, "events")[0]
+
+
+def cells(client: FlaskClient, minute: int | None = None) -> dict[tuple[str, str], str]:
+    """Return since when each service runs in each environment, now or at a minute past 12."""
+    query = {} if minute is None else {"at": at(minute)}
+    found = json_of(client.get("/api/v1/matrix", query_string=query))["cells"]
+    return {(each["service"], each["environment"]): each["since"] for each in found}
+
+
+@pytest.mark.parametrize("end", ["service.removed", "environment.deleted"])
+def test_a_cell_ends_and_begins_again_in_whatever_order_that_becomes_known(
+    app: APIFlask, client: FlaskClient, tmp_path: Path, end: str
+) -> None:
+    orders = list(permutations([("service.deployed", 1), (end, 3), ("service.deployed", 5)]))
+    places = [("checkout", f"pr-{number}") for number in range(len(orders))]
+    for (service, environment), order in zip(places, orders, strict=True):
+        for what, minute in order:
+            place = {"subject": service, "environment": {"id": environment}}
+            if what == "environment.deleted":
+                place = {"subject": environment}
+            tell(client, what, minute, **place)
+
+    begun = [None, 1, 1, None, None, 5, 5]
+
+    def check(now: FlaskClient) -> None:
+        for minute, since in enumerate(begun):
+            expected = dict.fromkeys(places, at(since)) if since else {}
+            assert cells(now, minute) == expected, minute
+        assert cells(now) == dict.fromkeys(places, at(5))
+
+    check(client)
+    before = exported(app, tmp_path / "file")
+    run(app, "rebuild")
+    assert exported(app, tmp_path / "again") == before
+    assert imported(app, tmp_path / "file")
+    check(client)
+
+
+def test_only_what_is_named_ends_and_its_history_stays(client: FlaskClient) -> None:
+    for service in ("checkout", "catalog"):
+        for environment in ("staging", "prod"):
+            tell(client, "service.deployed", 1, subject=service, environment={"id": environment})
+    tell(client, "service.removed", 2, subject="checkout", environment={"id": "prod"})
+    running = {("catalog", "prod"), ("catalog", "staging"), ("checkout", "staging")}
+    assert cells(client).keys() == running
+    figures = json_of(
+        client.get("/api/v1/metrics/dora?from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z")
+    )
+    assert len(items(client, "deployments")) == 4
+
+    tell(client, "environment.deleted", 3, subject="staging")
+
+    assert cells(client).keys() == {("catalog", "prod")}
+    pending = json_of(client.get("/api/v1/promotions/pending?from=staging&to=prod"))
+    assert pending["items"] == []
+    assert len(items(client, "deployments")) == 4
+    after = client.get("/api/v1/metrics/dora?from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z")
+    assert json_of(after) == figures
+
+
+def test_what_was_removed_waits_for_promotion_again(client: FlaskClient) -> None:
+    for environment in ("staging", "prod"):
+        tell(client, "service.deployed", 1, environment={"id": environment})
+    asked = "/api/v1/promotions/pending?from=staging&to=prod"
+    assert json_of(client.get(asked))["items"] == []
+
+    tell(client, "service.removed", 2)
+
+    (item,) = json_of(client.get(asked))["items"]
+    assert (item["service"], item["replaces"]) == ("checkout", None)
+
+
+def status(state: str, number: int, *, of: int = 71, transient: Any = True) -> dict[str, Any]:
+    told = {"id": of, "sha": f"{of:040}", "transient_environment": transient}
+    return github(state, number, environment="pr-101", **told)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_transient_environment_ends_with_the_deployment_that_runs_there(
+    client: FlaskClient, backwards: bool
+) -> None:
+    story = [
+        status("success", 1),
+        status("success", 3, of=72),
+        # The older one is tidied up; then the environment is.
+        status("inactive", 4),
+        status("inactive", 6, of=72),
+    ]
+    for number, body in enumerate(reversed(story) if backwards else story):
+        deliver(client, body, str(number))
+
+    found = [cells(client, minute).get(("checkout", "pr-101")) for minute in range(8)]
+    assert found == [None, at(1), at(1), at(3), at(3), at(3), None, None]
+    assert [each["status"] for each in items(client, "deployments")] == ["succeeded"] * 2
+
+
+def test_another_witness_of_the_deployment_ends_with_it(client: FlaskClient) -> None:
+    synced = argocd()
+    synced["app"]["metadata"]["labels"] = {"environment": "pr-101"}
+    for number, state in ((1, "success"), (6, "inactive")):
+        body = status(state, number)
+        body["deployment"]["ref"] = "1.4.2"
+        deliver(client, body, state)
+    client.post("/api/v1/webhooks/argocd", json=synced)
+
+    (deployment,) = items(client, "deployments")
+    assert deployment["source"] == "argocd"
+    assert cells(client, 5).keys() == {("checkout", "pr-101")}
+    assert cells(client) == {}
+
+
+@pytest.mark.parametrize("transient", [False, None, "true"])
+def test_inactive_elsewhere_says_only_that_another_has_replaced_it(
+    client: FlaskClient, transient: Any
+) -> None:
+    deliver(client, status("success", 1, transient=transient), "a")
+    deliver(client, status("inactive", 4, transient=transient), "b")
+
+    assert cells(client) == {("checkout", "pr-101"): at(1)}
+
+
+def test_nothing_is_being_deployed_where_nothing_is(client: FlaskClient) -> None:
+    declared = {
+        "repository": "https://git.example.com/acme/config",
+        "config_revision": "5c6e289",
+        "declared_at": at(0),
+        "services": {"checkout": {"version": "1.0"}},
+    }
+    assert client.put("/api/v1/declarations/pr-101", json=declared).status_code < 300
+    deliver(client, status("in_progress", 1), "a")
+    tell(client, "environment.deleted", 3, subject="pr-101")
+
+    (cell,) = json_of(client.get("/api/v1/matrix"))["cells"]
+    assert (cell["deploying"], cell["version"], cell["state"]) == (False, None, "unknown")
+    (cell,) = json_of(client.get("/api/v1/matrix", query_string={"at": at(2)}))["cells"]
+    assert cell["deploying"]
+
+
+def test_a_dry_run_shows_what_ends(sqlite_client: FlaskClient) -> None:
+    headers = {"X-GitHub-Event": "deployment_status"}
+    url = "/api/v1/webhooks/github/dry-run"
+    told = json_of(sqlite_client.post(url, json=status("inactive", 4), headers=headers))
+
+    ended = {"service": "checkout", "environment": "pr-101", "at": at(4)}
+    assert told["removals"] == [ended]
