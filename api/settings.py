@@ -76,6 +76,7 @@ class Settings(BaseModel):
     ADMIN_TOKEN_FILE: Path | None = None
     WEBHOOK_FLUX_SECRET_FILE: Path | None = None
     WEBHOOK_GITHUB_SECRET_FILE: Path | None = None
+    WEBHOOK_GITLAB_SECRET_FILE: Path | None = None
     EVENT_RULES_FILE: Path | None = None
     NOTIFICATION_PRIVATE_HOSTS: str = ""
     PUBLIC_READ: bool = False

@@ -11,6 +11,8 @@ from apiflask import APIFlask
 from flask import current_app
 from pydantic import BaseModel
 
+from api.domain.events.adapter import Verify
+from api.domain.events.signatures import is_secret
 from api.http import auth, etags, idempotency
 from api.http.problems import MEDIA_TYPE, Problem
 from api.logs import REQUEST_ID_HEADER
@@ -196,15 +198,16 @@ def _describe_access(operation: dict[str, Any], scopes: tuple[str, ...]) -> None
 
 
 def _describe_signature(
-    components: dict[str, Any], operation: dict[str, Any], source: str, name: str
+    components: dict[str, Any], operation: dict[str, Any], source: str, name: str, verify: Verify
 ) -> None:
     """Describe the signature that a route accepts instead of a token."""
+    signature = f"The HMAC-SHA256 of the body with the secret of {source}, as `sha256=…`."
     scheme = f"{source}-signature"
     components["securitySchemes"][scheme] = {
         "type": "apiKey",
         "in": "header",
         "name": name,
-        "description": f"The HMAC-SHA256 of the body with the secret of {source}, as `sha256=…`.",
+        "description": f"The secret of {source}." if verify is is_secret else signature,
     }
     operation["security"].append({scheme: []})
     operation["description"] += f" A signature in `{name}` replaces the token."

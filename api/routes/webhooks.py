@@ -163,7 +163,7 @@ def _add(adapter: Adapter) -> None:
     headers = [openapi.header(name, KEPT) for name in spelled]
     receive = idempotency.identified_by(names.__contains__)(openapi.reads(*headers)(receive))
     if adapter.signature is not None:
-        receive = auth.signed_by(adapter.source, adapter.signature)(receive)
+        receive = auth.signed_by(adapter.source, adapter.signature, adapter.verify)(receive)
     bp.add_url_rule(url, f"receive_{adapter.source}", receive, methods=["POST"])
     dry_run = bp.doc(
         operation_id=f"dryRun{title}Event",

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from api.domain.deployments.model import NewDeployment
+from api.domain.events import signatures
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.types import Name
 
+Verify = Callable[[Sequence[str], Callable[[], bytes], str], bool]
 SUCCEEDED, FAILED = "succeeded", "failed"
 STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"  # of fixed length, so that it sorts
 
@@ -104,6 +106,8 @@ class Adapter(NamedTuple):
     observations: Callable[[Received, Mapper], Sequence[Observation]]
     # The header with the HMAC-SHA256 of the body, as `sha256=…`; None for a sender without one.
     signature: str | None = None
+    # Given the secrets, what reads the body, and the header: whether the sender knows a secret.
+    verify: Verify = signatures.signs
     # The state that an event repeats or changes, for a sender that repeats states; its `key` is
     # then the id of the delivery.
     state: Callable[[Received], State | None] | None = None

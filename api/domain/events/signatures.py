@@ -2,6 +2,7 @@
 
 An HMAC of the bytes as they were sent, in the form that GitHub (`X-Hub-Signature-256`) and Flux
 (`X-Signature`) use: `sha256=` and hexadecimal digits; sha224, sha384 and sha512 are accepted too.
+GitLab sends the secret itself (`X-Gitlab-Token`).
 For schemes that sign more than the body (Standard Webhooks: an id and a time, too), the caller
 puts the signed bytes together.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 ALGORITHMS = frozenset({"sha224", "sha256", "sha384", "sha512"})
 HEXADECIMAL = re.compile(r"[0-9a-f]+")
@@ -36,6 +37,23 @@ def parse(sent: str) -> tuple[str, str] | None:
     if named not in ALGORITHMS or not HEXADECIMAL.fullmatch(digits):
         return None
     return (named, digits) if len(digits) == 2 * hashlib.new(named).digest_size else None
+
+
+def signs(secrets: Sequence[str], body: Callable[[], bytes], sent: str) -> bool:
+    """Return whether `sent` signs a body, which is read only for a signature that may be right."""
+    return bool(secrets) and parse(sent) is not None and verify(secrets, body(), sent)
+
+
+def is_secret(secrets: Sequence[str], _body: Callable[[], bytes], sent: str) -> bool:
+    """Return whether `sent` is one of the secrets itself, as GitLab's `X-Gitlab-Token` is.
+
+    It proves who sends, and not what is sent. The time does not depend on what is sent.
+    """
+    given = hashlib.sha256(sent.encode(errors="replace")).digest()
+    fits = [
+        hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), given) for secret in secrets
+    ]
+    return any(fits)
 
 
 def sign(secret: str, signed: bytes, algorithm: str = "sha256") -> str:

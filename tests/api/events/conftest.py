@@ -24,4 +24,5 @@ def app(new_app: NewApp, migrated_database: dict[str, object], secret_file: Path
         **migrated_database,
         WEBHOOK_FLUX_SECRET_FILE=secret_file,
         WEBHOOK_GITHUB_SECRET_FILE=secret_file,
+        WEBHOOK_GITLAB_SECRET_FILE=secret_file,
     )

@@ -7,7 +7,8 @@ from api.domain.events.adapters.argocd import ARGOCD
 from api.domain.events.adapters.cdevents import CLOUDEVENTS
 from api.domain.events.adapters.flux import FLUX
 from api.domain.events.adapters.github import GITHUB
+from api.domain.events.adapters.gitlab import GITLAB
 
 # Senders of one JSON object for each event, to `/webhooks/SOURCE`.
-WEBHOOKS = (ARGOCD, FLUX, GITHUB)
+WEBHOOKS = (ARGOCD, FLUX, GITHUB, GITLAB)
 ADAPTERS: dict[str, Adapter] = {adapter.source: adapter for adapter in (*WEBHOOKS, CLOUDEVENTS)}
