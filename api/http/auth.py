@@ -152,9 +152,17 @@ def _guarded() -> bool:
 
 
 def _bearer_token() -> str | None:
-    """Return the bearer token of a request to the API, or None."""
+    """Return the bearer token of a request to the API, or None.
+
+    It may be the password of Basic credentials: some senders can have these only, in their URL.
+    """
+    if not _guarded():
+        return None
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    return text.strip() if _guarded() and scheme.lower() == "bearer" else None
+    if scheme.lower() == "basic":
+        password = request.authorization.password if request.authorization else None
+        return password if password and tokens.TEXT.fullmatch(password) else None
+    return text.strip() if scheme.lower() == "bearer" else None
 
 
 def _signature() -> tuple[str, str, Verify] | None:

@@ -126,7 +126,7 @@ def _receive(adapter: Adapter) -> Callable[..., Any]:
         event, rules = received(adapter, payload.root), current_app.extensions["event_rules"]
         with database().write() as connection:
             stored = inbox.receive(connection, adapter, event, rules)
-        if stored.new and stored.outcome is Outcome.NOT_OURS:
+        if stored.new and stored.outcome is Outcome.NOT_OURS and adapter.takes_no_content:
             return Response(status=204, headers=location(stored))
         receipt = stored.model_dump(include={"id", "outcome"})
         return receipt, 202 if stored.new else 200, location(stored)

@@ -19,7 +19,15 @@ from api.domain.kit.versions import canonical
 RANK = [Status.PENDING, Status.RUNNING, Status.SUCCEEDED, Status.CANCELLED, Status.FAILED]
 # Which source decides where several contradict each other: first any that reports by the API, then
 # those that see the cluster, then those that start the rollout.
-PRECEDENCE = ("argocd", "flux", "cloudevents", "github", "gitlab")
+PRECEDENCE = (
+    "argorollouts",
+    "flagger",
+    "argocd",
+    "flux",
+    "cloudevents",
+    "github",
+    "gitlab",
+)
 # These sources go on reporting the health of a deployment: what they state this long after it was
 # first settled is about an incident.
 WATCHED = {"argocd": timedelta(hours=1)}

@@ -17,7 +17,7 @@ from api.domain.incidents.model import NewIncident
 from api.domain.kit.types import Name
 
 Verify = Callable[[Sequence[str], Callable[[], bytes], str], bool]
-SUCCEEDED, FAILED = "succeeded", "failed"
+PROGRESSING, SUCCEEDED, FAILED = "progressing", "succeeded", "failed"
 STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"  # of fixed length, so that it sorts
 
 
@@ -79,7 +79,7 @@ class State(NamedTuple):
 
     subject: str
     at: datetime
-    succeeded: bool
+    status: str
     revision: str
     # How long after a failure another one still repeats it; None if nothing else was tried between.
     retried_for: timedelta | None = None
@@ -87,8 +87,7 @@ class State(NamedTuple):
     @property
     def key(self) -> str:
         """Return the key that identifies a state; the keys of an object sort by time."""
-        status = SUCCEEDED if self.succeeded else FAILED
-        return f"{self.subject} {self.at:{STAMP}} {status} {self.revision}"
+        return f"{self.subject} {self.at:{STAMP}} {self.status} {self.revision}"
 
 
 class Adapter(NamedTuple):
@@ -114,3 +113,5 @@ class Adapter(NamedTuple):
     # Whether an event may move a deployment to another environment, which its external id ends in:
     # see `api.domain.events.moves`.
     moves: bool = False
+    # Whether the sender takes an answer without content for what it is.
+    takes_no_content: bool = True

@@ -2,8 +2,9 @@
 
 Flux repeats at every interval that an object has reached its revision. The events of one object
 about one revision, by their own times and with none about another revision between them, are a
-run: one deployment, reported by its first success and by the first failure before that. Helm tries
-only what has changed, so a failure long after the one before it is another run. Only the
+run: one deployment, reported by its first success and by the first failure before that, and by the
+first event of all if that shows its progress, as Flagger's do. Helm tries only what has changed, so
+a failure long after the one before it is another run. Only the
 events are stored for it: their delivery ids sort by object and time. So the projection of an event
 depends on the set of stored events, and not on the order in which they arrived.
 """
@@ -14,14 +15,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from api.domain.events.adapter import STAMP, SUCCEEDED, State
+from api.domain.events.adapter import FAILED, STAMP, SUCCEEDED, State
 from api.domain.events.interpret import Meaning, Outcome, nothing
 from api.domain.kit import sql
 from api.tables import events
 
 KEY = events.c.delivery_id
+# With which of these an earlier event of the run has said as much; progress, with any.
+REPEATED_BY = {SUCCEEDED: (SUCCEEDED,), FAILED: (FAILED, SUCCEEDED)}
 
 
 def lock(connection: Connection, state: State) -> None:
@@ -47,9 +50,9 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
         last = connection.execute(run.order_by(KEY.desc())).scalar_one()
         start = last if state.at - _at(state, last) <= state.retried_for else None
     known = start
-    if state.succeeded:
-        succeeded = first.where(KEY.contains(f" {SUCCEEDED} ", autoescape=True))
-        known = connection.execute(succeeded).scalar()
+    if state.status in REPEATED_BY and start is not None:
+        repeated = or_(*(KEY.contains(f" {status} ") for status in REPEATED_BY[state.status]))
+        known = connection.execute(first.where(repeated)).scalar()
     if known is not None:
         # Not when: an event that comes late may be the first, and only its next one is looked at.
         return nothing(Outcome.NOT_OURS, "It repeats the deployment of this revision.")
@@ -65,18 +68,20 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
 def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
     """Return the stored events after this one whose meaning this one may change.
 
-    In the run that follows these are the first event and the first success: all others repeat them.
+    In the run that follows these are the first event with each status, up to the first success: all
+    others repeat them.
     """
     after = select(events.c.id, KEY).where(_of(source, state), state.key < KEY).order_by(KEY)
     found: list[UUID] = []
-    revision = None
+    revision, seen = None, set()
     for identifier, stored in connection.execute(after):
         _, status, stored_revision = stored.removeprefix(f"{state.subject} ").split(" ", 2)
         revision = revision or stored_revision
         if stored_revision != revision:
             break
-        if not found or status == SUCCEEDED:
+        if status not in seen:
             found.append(identifier)
+            seen.add(status)
         if status == SUCCEEDED:
             break
     return found

@@ -16,7 +16,9 @@ from typing import Any
 
 from api.domain.deployments.model import Kind, NewDeployment, Status
 from api.domain.events.adapter import (
+    FAILED,
     STAMP,
+    SUCCEEDED,
     Adapter,
     NotOursError,
     ObservedDeployment,
@@ -115,7 +117,8 @@ def state(received: Received) -> State | None:
             revision = f"{revision} {at.isoformat()}"
         elif kind == "HelmRelease":
             retried_for = RETRIED_FOR
-        return State(_subject(body), at, succeeded, revision, retried_for)
+        reached = SUCCEEDED if succeeded else FAILED
+        return State(_subject(body), at, reached, revision, retried_for)
     except (KeyError, TypeError, AttributeError, ValueError):
         return None  # observations() reports what is wrong
 

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from api.domain.events.adapter import NotOursError, UnmappedError
 from api.domain.events.adapters.argocd.sync import Phase, Sync
+from api.domain.events.images import Image, parse
 from api.domain.events.rules import LeftOutError, Mapper, Names
 
 # More than any Application has, and few enough to be recorded in one transaction.
 MAX_IMAGES = 1000
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-class Image(NamedTuple):
-    """An image reference, `repository:tag@digest`; `name` is the last part of the repository."""
-
-    name: str
-    repository: str
-    tag: str | None
-    digest: str | None
-
-
-def parse(reference: str) -> Image:
-    """Return the parts of an image reference (grammar: distribution/reference, reference.go)."""
-    tagged, _, digest = reference.partition("@")
-    path, slash, last = tagged.rpartition("/")
-    name, _, tag = last.partition(":")
-    return Image(
-        name, f"{path}{slash}{name}", tag or None, digest if DIGEST.fullmatch(digest) else None
-    )
 
 
 def deployed(sync: Sync, mapper: Mapper, *, final: bool) -> list[tuple[Names, Image | None]]:
