@@ -188,6 +188,8 @@ changes = Table(
     Column("title", String(200)),
     # The first version that contains it, once there is one.
     Column("version", String(128)),
+    # The event that told of it, as long as nobody has reported it otherwise.
+    Column("event_id", Uuid),
     Column("created_at", UtcDateTime, nullable=False),
     Index("uq_changes_service_id_commit", "service_id", "commit", unique=True),
     Index(None, "committed_at", "id"),
@@ -195,6 +197,7 @@ changes = Table(
     # Covers the query for the number of changes and the latest commit of each version.
     Index(None, "service_id", "version", "committed_at", "id"),
     Index(None, "version", "committed_at", "id"),
+    Index(None, "event_id"),
 )
 
 tokens = Table(

@@ -75,7 +75,7 @@ class Gone(NamedTuple):
         """Return whether what happened to a service then was deleted with it."""
         return name in self.services and at <= self.services[name]
 
-    def environment(self, name: str, at: datetime) -> bool:
+    def environment(self, name: str | None, at: datetime) -> bool:
         """Return whether what happened in an environment then was deleted with it."""
         return name in self.environments and at <= self.environments[name]
 

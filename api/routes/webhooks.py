@@ -80,6 +80,15 @@ class MappedRemoval(BaseModel):
     at: AwareDatetime
 
 
+class MappedChange(BaseModel):
+    """A change to which an event maps."""
+
+    service: Name
+    commit: Commit
+    committed_at: AwareDatetime
+    title: Line | None
+
+
 class DryRun(BaseModel):
     """The result of a dry run of an event."""
 
@@ -89,6 +98,7 @@ class DryRun(BaseModel):
     incidents: list[MappedIncident]
     environments: Annotated[list[Name], Field(description="The environments that it declares.")]
     removals: list[MappedRemoval]
+    changes: list[MappedChange]
 
 
 def received(adapter: Adapter, body: Any) -> Received:
@@ -118,6 +128,7 @@ def dry_run_of(adapter: Adapter, event: Received) -> dict[str, Any]:
         "incidents": [report.model_dump() for report in meaning.incidents],
         "environments": [environment.name for environment in meaning.environments],
         "removals": [removal._asdict() for removal in meaning.removals],
+        "changes": [report.model_dump() for report in meaning.changes],
     }
 
 

@@ -172,7 +172,7 @@ def test_an_export_that_is_imported_is_exported_alike(
     assert exported(embedded, second) == told
     assert first.read_bytes().partition(b"\n")[2] == second.read_bytes().partition(b"\n")[2]
     last = "3 incidents, 4 declarations, 2 declaration reports, 2 declaration statements, 4 events"
-    last += ", 4 statements, 2 incident statements"
+    last += ", 1 change, 4 statements, 2 incident statements"
     assert added.endswith(f"{last}; already present: nothing\n")
 
 
@@ -278,11 +278,12 @@ def test_the_header_tells_what_follows(full: APIFlask, tmp_path: Path) -> None:
     assert header["version"] == 1
     assert header["schema_revision"] == REQUIRED_REVISION
     assert header["counts"] == {name: types.count(name) for name in header["counts"]}
-    order = ["service", "environment", "deployment", "change", "incident", "declaration"]
+    order = ["service", "environment", "deployment", "incident", "declaration"]
     order += [
         "declaration_report",
         "declaration_statement",
         "event",
+        "change",
         "statement",
         "incident_statement",
         "removal",

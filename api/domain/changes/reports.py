@@ -2,7 +2,8 @@
 
 A change is identified by its service and commit, so later reports of it are merged. They must agree
 on the commit time and on the version; a report may add the version later. Of several authors or
-titles the alphabetically first is kept, so that the order of reports does not matter.
+titles the alphabetically first is kept, so that the order of reports does not matter. An event
+tells when a change was merged, which counts as long as no report says when it was committed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog
 from api.domain.changes.model import NewChange
 from api.domain.kit.errors import ConflictError, InvalidValueError
+from api.domain.kit.ids import derived
 from api.domain.kit.sql import insert_new
 from api.domain.kit.times import now
 from api.tables import changes
@@ -25,7 +27,7 @@ from api.tables import changes
 # Fields on which the reports of a change must agree.
 FIXED = ("committed_at", "version")
 # Fields that a later report may add.
-ADDED = ("version", "author", "title")
+ADDED = ("version", "author", "title", "committed_at", "event_id")
 
 
 class Key(NamedTuple):
@@ -66,7 +68,8 @@ def record_all(connection: Connection, batch: Sequence[NewChange]) -> Recorded:
     for key, new in zip(keys, batch, strict=True):
         values = new.model_dump(exclude={"service", "commit"})
         # The first report of each change; the others are merged with it below.
-        rows.setdefault(key, {"id": uuid7(), **key._asdict(), **values, "created_at": reported_at})
+        row = {"id": uuid7(), **key._asdict(), **values}
+        rows.setdefault(key, {**row, "event_id": None, "created_at": reported_at})
     before = _stored(connection, rows)
     after = {key: dict(row) for key, row in before.items()}
     faults = [
@@ -90,6 +93,31 @@ def record_all(connection: Connection, batch: Sequence[NewChange]) -> Recorded:
         completed=completed,
         unchanged=len(after) - len(created) - completed,
     )
+
+
+def record_event(connection: Connection, new: NewChange, at: datetime, event_id: UUID) -> None:
+    """Record what an event, received `at`, tells of a change; a report of it goes before."""
+    service_id = catalog.service_ids(connection, [new.service], at)[new.service]
+    key = Key(service_id, new.commit)
+    row = {
+        "id": derived(event_id, new.service, new.commit),
+        **key._asdict(),
+        **new.model_dump(exclude={"service", "commit"}),
+        "event_id": event_id,
+        "created_at": at,
+    }
+    before = _stored(connection, {key: row})[key]
+    after = dict(before)
+    _merge_texts(after, new)
+    if before["event_id"] is not None and new.committed_at < before["committed_at"]:
+        after |= {"committed_at": new.committed_at, "event_id": event_id}
+    if after != before:
+        _store(connection, [after])
+
+
+def retract(connection: Connection, event_id: UUID) -> None:
+    """Delete the changes that only this event has told of."""
+    connection.execute(delete(changes).where(changes.c.event_id == event_id))
 
 
 def _stored(
@@ -117,12 +145,18 @@ def _stored(
 
 def _merge(known: dict[str, Any], new: NewChange) -> list[str]:
     """Merge a report into a change; return the names of the fields that contradict it."""
+    if known["event_id"] is not None:
+        known |= {"committed_at": new.committed_at, "event_id": None}
     given = {name: getattr(new, name) for name in FIXED if getattr(new, name) is not None}
     contradicted = [name for name in given if known[name] not in (None, given[name])]
     known.update({name: given[name] for name in given if name not in contradicted})
+    _merge_texts(known, new)
+    return contradicted
+
+
+def _merge_texts(known: dict[str, Any], new: NewChange) -> None:
     for name in ("author", "title"):
         known[name] = min(filter(None, (known[name], getattr(new, name))), default=None)
-    return contradicted
 
 
 def _store(connection: Connection, altered: Sequence[dict[str, Any]]) -> None:

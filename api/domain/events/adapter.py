@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from api.domain.changes.model import NewChange
 from api.domain.deployments.model import NewDeployment
 from api.domain.events import signatures
 from api.domain.events.rules import Mapper, SourceRules
@@ -63,7 +64,7 @@ class ObservedRemoval(NamedTuple):
     deployment: tuple[str, str] | None = None
 
 
-Observation = ObservedDeployment | NewIncident | ObservedEnvironment | ObservedRemoval
+Observation = ObservedDeployment | NewIncident | NewChange | ObservedEnvironment | ObservedRemoval
 
 
 class NotOursError(Exception):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from api.domain import deletions
+from api.domain.changes.model import NewChange
 from api.domain.events.adapter import (
     Observation,
     ObservedDeployment,
@@ -22,7 +23,7 @@ class About(NamedTuple):
     """What an observation is about, and when it happened."""
 
     service: str | None
-    environment: str
+    environment: str | None
     at: datetime
     deployment: tuple[str, str] | None = None
 
@@ -34,12 +35,13 @@ def without_deleted(connection: Connection, meaning: Meaning, received_at: datet
         *meaning.incidents,
         *meaning.environments,
         *meaning.removals,
+        *meaning.changes,
     )
     about = [_about(each, received_at) for each in observed]
     gone = deletions.gone(
         connection,
         {each.service for each in about if each.service},
-        {each.environment for each in about},
+        {each.environment for each in about if each.environment},
         {each.deployment for each in about if each.deployment},
     )
 
@@ -51,6 +53,7 @@ def without_deleted(connection: Connection, meaning: Meaning, received_at: datet
         incidents=left(meaning.incidents),
         environments=left(meaning.environments),
         removals=left(meaning.removals),
+        changes=left(meaning.changes),
     )
 
 
@@ -61,6 +64,8 @@ def _about(observed: Observation, received_at: datetime) -> About:
         return About(new.service, new.environment, at, (new.source, str(new.external_id)))
     if isinstance(observed, ObservedEnvironment):
         return About(None, observed.name, observed.at)
+    if isinstance(observed, NewChange):
+        return About(observed.service, None, observed.committed_at)
     if isinstance(observed, ObservedRemoval):
         return About(observed.service, observed.environment, observed.at)
     at = observed.resolved_at or observed.detected_at or received_at

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from api.domain import catalog, removals
+from api.domain.changes import reports as change_reports
 from api.domain.deployments import settling
 from api.domain.events import moves, retraction, runs
 from api.domain.events.adapter import Adapter, Received, State
@@ -246,6 +247,8 @@ def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meanin
         catalog.environment_ids(connection, names, at)
     for each in meaning.environments:
         catalog.learn(connection, [each.name], production=each.production, transient=each.transient)
+    for change in meaning.changes:
+        change_reports.record_event(connection, change, at, event_id)
     for removal in meaning.removals:
         removals.record(connection, removal, at, event_id)
     return deployment_ids

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from api.domain.changes.model import NewChange
 from api.domain.events.adapter import (
     Adapter,
     NotOursError,
@@ -41,6 +42,7 @@ class Meaning(NamedTuple):
     incidents: Sequence[NewIncident] = ()
     environments: Sequence[ObservedEnvironment] = ()
     removals: Sequence[ObservedRemoval] = ()
+    changes: Sequence[NewChange] = ()
 
 
 def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Received) -> Meaning:
@@ -64,7 +66,8 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
     incidents = [each for each in observed if isinstance(each, NewIncident)]
     environments = [each for each in observed if isinstance(each, ObservedEnvironment)]
     removals = [each for each in observed if isinstance(each, ObservedRemoval)]
-    return Meaning(Outcome.PROJECTED, None, deployments, incidents, environments, removals)
+    changes = [each for each in observed if isinstance(each, NewChange)]
+    return Meaning(Outcome.PROJECTED, None, deployments, incidents, environments, removals, changes)
 
 
 def nothing(outcome: Outcome, reason: str) -> Meaning:

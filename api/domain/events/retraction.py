@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from api.domain import cells, removals
 from api.domain.cells import Cell
+from api.domain.changes import reports as change_reports
 from api.domain.deployments import kinds, nearby
 from api.domain.deployments.settling import regroup
 from api.domain.deployments.statements import Statement
@@ -54,6 +55,7 @@ def retract(connection: Connection, event_ids: Sequence[UUID]) -> Kept:
             kept.corrections.extend(_retract(connection, each))
         incident_statements.retract(connection, event_id)
         removals.retract(connection, event_id)
+        change_reports.retract(connection, event_id)
     return kept
 
 

@@ -166,6 +166,7 @@ class ChangeEntry(Entry):
     author: Actor | None = None
     title: Line | None = None
     version: Version | None = None
+    event_id: UUID | None = None
 
 
 class IncidentEntry(Entry):
@@ -330,12 +331,12 @@ ENTRIES: dict[str, type[Entry]] = {
     "service": ServiceEntry,
     "environment": EnvironmentEntry,
     "deployment": DeploymentEntry,
-    "change": ChangeEntry,
     "incident": IncidentEntry,
     "declaration": DeclarationEntry,
     "declaration_report": DeclarationReportEntry,
     "declaration_statement": DeclarationStatementEntry,
     "event": EventEntry,
+    "change": ChangeEntry,
     "statement": StatementEntry,
     "incident_statement": IncidentStatementEntry,
     "removal": RemovalEntry,

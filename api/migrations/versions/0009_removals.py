@@ -1,4 +1,4 @@
-"""What ended in the matrix, and what was deleted from the ledger."""
+"""What ended in the matrix, what was deleted from the ledger, and changes that events tell of."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
 INDEXES = {
+    "changes": [["event_id"]],
     "removals": [["environment_id", "removed_at"], ["service_id"], ["event_id"]],
     "deletions": [
         ["deleted_at", "id"],
@@ -52,11 +53,14 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(63), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_deletions"),
     )
+    op.add_column("changes", sa.Column("event_id", sa.Uuid))
     for table, indexes in INDEXES.items():
         for index in indexes:
             op.create_index(f"ix_{table}_{'_'.join(index)}", table, index)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_changes_event_id", "changes")
+    op.drop_column("changes", "event_id")
     op.drop_table("deletions")
     op.drop_table("removals")

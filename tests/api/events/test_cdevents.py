@@ -114,6 +114,51 @@ def test_an_address_of_the_sender_is_a_link() -> None:
     assert report.external_id == f"{url}#271069a8"
 
 
+@pytest.mark.parametrize(
+    ("told", "service", "commit", "title"),
+    [
+        ({"subject": COMMIT}, "checkout", COMMIT, None),
+        ({"subject": COMMIT, "repository": {"id": "shop"}}, "shop", COMMIT, None),
+        ({"subject": COMMIT, "description": "Refuse\nit"}, "checkout", COMMIT, "Refuse it"),
+        ({"subject": "pr-7", "customData": {"commit": "5c6e289"}}, "checkout", "5c6e289", None),
+        ({"subject": COMMIT, "service": {"id": "web"}}, "web", COMMIT, None),
+    ],
+)
+def test_a_merged_change(
+    told: dict[str, Any], service: str, commit: str, title: str | None
+) -> None:
+    event = merged(**told)
+    (report,) = meaning(event).changes
+
+    assert (report.service, report.commit, report.title) == (service, commit, title)
+    assert str(report.committed_at) == "2026-03-01 12:03:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome", "reason"),
+    [
+        ({"subject": "pr-7"}, "unmapped", "customData.commit"),
+        ({"subject": "1234567"}, "unmapped", "customData.commit"),
+        ({"subject": "pr-7", "customData": "a text"}, "unmapped", "customData.commit"),
+        ({"subject": "pr-7", "customData": {"commit": "HEAD"}}, "failed", "commit"),
+        ({"subject": COMMIT, "repository": None}, "unmapped", "service"),
+        ({"subject": COMMIT, "timestamp": "soon"}, "failed", "committed_at"),
+    ],
+)
+def test_a_change_without_a_commit_says_so(told: dict[str, Any], outcome: str, reason: str) -> None:
+    found = meaning(merged(**told))
+
+    assert found.outcome is Outcome(outcome)
+    assert reason in (found.reason or "")
+
+
+def merged(**told: Any) -> dict[str, Any]:
+    added = {"customData": told.pop("customData")} if "customData" in told else {}
+    repository = {"id": "acme/checkout", "source": "https://git.example.com"}
+    event = cdevent("change.merged", **{"repository": repository, **told})
+    return {**event, "data": {**event["data"], **added}}
+
+
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize(
     ("what", "moment"),

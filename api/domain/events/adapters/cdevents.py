@@ -1,4 +1,4 @@
-"""CDEvents 0.4 and 0.5, as CloudEvents: deployments, incidents and environments.
+"""CDEvents 0.4 and 0.5, as CloudEvents: deployments, incidents, changes and environments.
 
 Fields: cdevents/spec, continuous-deployment.md, continuous-operations.md and conformance/. The
 version of a type is ignored: the fields that the ledger reads are the same since 0.1 of each.
@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from packageurl import PackageURL
 
+from api.domain.changes.model import NewChange
 from api.domain.deployments.model import Kind, NewDeployment, Status
 from api.domain.events.adapter import (
     Adapter,
@@ -23,6 +24,7 @@ from api.domain.events.adapter import (
     ObservedEnvironment,
     ObservedRemoval,
     Received,
+    UnmappedError,
 )
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.incidents.model import NewIncident
@@ -31,6 +33,7 @@ from api.domain.kit.times import parse_time
 SOURCE = "cloudevents"
 TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)(\.[0-9].*)?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MAX_KEY, MAX_TITLE = 256, 200
 SAFE = "/:@!$&'()*+,;=?"
 
@@ -100,6 +103,32 @@ def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
     return read
 
 
+def _merged(event: dict[str, Any], mapper: Mapper) -> NewChange:
+    """Return the change of a commit: the subject's id, or a field that the sender adds."""
+    data = event["data"]
+    subject = data["subject"]
+    content = subject["content"]
+    repository = content.get("repository") or {}
+    added = data.get("customData")
+    commit = subject["id"]
+    if not WHOLE_COMMIT.fullmatch(commit):
+        commit = added.get("commit") if isinstance(added, dict) else None
+    if not commit:
+        raise UnmappedError("The change names no commit: send it as customData.commit.")
+    # Unless the sender says which service it is, that of the repository.
+    service = {"id": str(repository.get("id") or "").rpartition("/")[2]}
+    fields = {"service": service, **data, **content}
+    title = " ".join(str(content.get("description") or "").split())
+    return NewChange.model_validate(
+        {
+            "service": mapper.name("service", fields),
+            "commit": commit,
+            "committed_at": data["context"]["timestamp"],
+            "title": title[:MAX_TITLE] or None,
+        }
+    )
+
+
 def _environment(event: dict[str, Any], mapper: Mapper) -> ObservedEnvironment:
     data = event["data"]
     name = mapper.name("environment", {**data, "environment": data["subject"]})
@@ -127,6 +156,7 @@ READERS: dict[tuple[str, str], Callable[[dict[str, Any], Mapper], Observation]] 
     ("incident", "detected"): _incident("detected_at"),
     ("incident", "reported"): _incident("detected_at"),
     ("incident", "resolved"): _incident("resolved_at"),
+    ("change", "merged"): _merged,
     ("environment", "created"): _environment,
     ("environment", "modified"): _environment,
     ("environment", "deleted"): _deleted,
