@@ -59,6 +59,15 @@ def _check_table(table: dict[str, str | None]) -> dict[str, str | None]:
     return made
 
 
+def _check_images(patterns: list[str] | None) -> list[str] | None:
+    """Return patterns of image names. Raises ValueError for one that can never match."""
+    for pattern in patterns or ():
+        last = pattern.rpartition("/")[2]
+        if not pattern or ":" in last or re.search(r"[\s@A-Z]", pattern):
+            raise ValueError(f"{pattern!r} can never match: it is no name of an image without tag")
+    return patterns
+
+
 Table = Annotated[dict[str, Name | None], AfterValidator(_check_table)]
 Template = Annotated[str, AfterValidator(_check_template)]
 
@@ -71,6 +80,8 @@ class SourceRules(BaseModel):
     service: Template | None = None
     environment: Template | None = None
     version: Template | None = None
+    # Which images are services, for a sender that names images.
+    images: Annotated[list[str] | None, AfterValidator(_check_images)] = None
     services: Table = {}
     environments: Table = {}
 
@@ -107,6 +118,12 @@ class Mapper(NamedTuple):
         if not version:
             raise UnmappedNameError("The template for version has an empty result.")
         return Names(service, environment, version)
+
+    def check_image(self, repository: str) -> None:
+        """Raise LeftOutError if the rules say that an image is no service."""
+        patterns = self.rules.images
+        if patterns is not None and not any(_fits(each, repository) for each in patterns):
+            raise LeftOutError(f"The rules leave out the image {repository[:FIELD_LENGTH]}.")
 
     def name(self, kind: str, fields: Mapping[str, Any]) -> str:
         """Return the name of the service or the environment, as `names` does."""
@@ -152,6 +169,8 @@ def load(path: Path | None, defaults: Mapping[str, SourceRules]) -> dict[str, So
                 where = ".".join([name, *map(str, fault["loc"])])
                 faults.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
             continue
+        if checked.images is not None and defaults[name].images is None:
+            faults.append(f"{name}.images: can never match: {name} names no images")
         stated = {field: getattr(checked, field) for field in checked.model_fields_set}
         rules[name] = defaults[name].model_copy(update=stated)
     if faults:

@@ -279,6 +279,26 @@ def test_each_image_is_a_service_unless_the_rules_leave_it_out() -> None:
     assert left_out.outcome is Outcome.NOT_OURS
 
 
+@pytest.mark.parametrize(
+    ("patterns", "services"),
+    [
+        (["*"], ["checkout", "envoy", "istio-proxy"]),
+        (["ghcr.io/acme/*"], ["checkout"]),
+        (["*/checkout", "envoy"], ["checkout", "envoy"]),
+        (["ghcr.io/*", "*istio*"], ["checkout", "istio-proxy"]),
+        (["ghcr.io/acme"], []),
+        ([], []),
+    ],
+)
+def test_a_rule_says_which_images_are_services(patterns: list[str], services: list[str]) -> None:
+    sidecars = ["envoy:1.30", "docker.io/istio/istio-proxy:1.24"]
+    body = argocd(images=[CHECKOUT, sidecars[0]], status={"summary": {"images": sidecars}})
+    found = meaning(body, images=patterns)
+
+    assert [report.service for report, _ in found.deployments] == services
+    assert (found.outcome is Outcome.NOT_OURS) == (not services)
+
+
 def test_what_was_applied_comes_before_what_still_runs() -> None:
     old = "ghcr.io/acme/checkout:1.4.1"
     body = argocd(status={"summary": {"images": [old, CHECKOUT, "envoy:1.30"]}})

@@ -25,6 +25,10 @@ from api.settings import SettingsError
         ("github: {environments: {'???': prod}}", "'???' can never match"),
         ("github: {services: {'-*': null}}", "'-*' can never match"),
         ("github: {environments: {Prod: prod, prod: live}}", "'prod' is prod here"),
+        ("github: {images: ['acme/*']}", "github names no images"),
+        ("argocd: {images: ['acme/checkout:1']}", "'acme/checkout:1' can never match"),
+        ("argocd: {images: ['Acme/*']}", "'Acme/*' can never match"),
+        ("argorollouts: {images: ['']}", "'' can never match"),
         ("github: 5", "github:"),
     ],
 )

@@ -83,6 +83,7 @@ def _services(body: dict[str, Any], mapper: Mapper) -> list[tuple[Names, Image]]
     left_out = LeftOutError("The rules leave out every image.")
     for image in map(images.parse, sorted(references)):
         try:
+            mapper.check_image(image.repository)
             names = mapper.names(ChainMap[str, Any]({"image": image._asdict()}, body))
         except LeftOutError as error:
             left_out = error
@@ -101,8 +102,9 @@ ARGOROLLOUTS = Adapter(
     rules=SourceRules(
         service="{service|image.name}",
         environment="{environment|rollout.metadata.labels.environment|rollout.metadata.labels.env"
-        "|rollout.metadata.namespace}",
+        "|rollout.metadata.namespace}-{cluster}",
         version="{version|image.tag|image.digest}",
+        images=["*"],
     ),
     # Equal bodies are one event.
     delivery_id=lambda _: None,

@@ -102,8 +102,8 @@ def _at(body: dict[str, Any]) -> datetime:
 def _subject(body: dict[str, Any]) -> str:
     """Return the id of the canary whose states are a sequence: for the names of a webhook."""
     metadata = body["metadata"]
-    parts = (body["namespace"], body["name"], metadata.get("service"), metadata.get("environment"))
-    subject = "/".join(str(part or "") for part in parts)
+    given = [metadata.get(name) for name in ("service", "environment", "cluster")]
+    subject = "/".join(str(part or "") for part in (body["namespace"], body["name"], *given))
     if subject.isascii() and subject.isprintable() and " " not in subject and len(subject) <= 128:  # noqa: PLR2004
         return subject
     return hashlib.sha256(subject.encode()).hexdigest()
@@ -114,7 +114,7 @@ FLAGGER = Adapter(
     headers=frozenset({"user-agent"}),
     rules=SourceRules(
         service="{metadata.service|name}",
-        environment="{metadata.environment|namespace}",
+        environment="{metadata.environment|namespace}-{metadata.cluster}",
         version="{metadata.version}",
     ),
     delivery_id=delivery_id,

@@ -81,7 +81,8 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
         raise NotOursError(f"{reason} without a revision is not about a deployment")
     revision = _revision(metadata)
     try:
-        names = mapper.names({**body, "metadata": metadata, **revision})
+        place = _environment(metadata)
+        names = mapper.names({**body, "metadata": metadata, "environment": place, **revision})
     except UnmappedNameError as error:
         raise UnmappedError(_advice(error, kind)) from error
     finished_at = parse_instant(body["timestamp"])
@@ -139,11 +140,17 @@ def _metadata(body: dict[str, Any]) -> dict[str, str]:
     return {name.rpartition("/")[2]: given[name] for name in ordered}
 
 
+def _environment(metadata: dict[str, str]) -> str | None:
+    """Return the environment in the metadata, in its cluster if they name one."""
+    environment, cluster = metadata.get("environment"), metadata.get("cluster")
+    return f"{environment}-{cluster}" if environment and cluster else environment
+
+
 def _subject(body: dict[str, Any]) -> str:
     """Return the id of the object whose states are a sequence: for each alert's names another."""
     involved, metadata = body["involvedObject"], _metadata(body)
     name = involved.get("uid") or f"{involved['kind']}/{involved['namespace']}/{involved['name']}"
-    subject = f"{name}/{metadata.get('service', '')}/{metadata.get('environment', '')}"
+    subject = f"{name}/{metadata.get('service', '')}/{_environment(metadata) or ''}"
     if re.fullmatch(r"[!-~]+", subject) and len(subject) <= MAX_SUBJECT:
         return subject
     return hashlib.sha256(subject.encode()).hexdigest()
@@ -210,7 +217,7 @@ FLUX = Adapter(
     headers=frozenset({"gotk-component", "user-agent"}),
     rules=SourceRules(
         service="{metadata.service}",
-        environment="{metadata.environment}",
+        environment="{environment}",
         version="{metadata.version|metadata.app-version|tag|commit}",
     ),
     delivery_id=delivery_id,

@@ -57,9 +57,9 @@ ARGOCD = Adapter(
     headers=frozenset({"user-agent"}),
     rules=SourceRules(
         service="{service|image.name|app.metadata.name}",
-        environment="{environment|env|app.metadata.labels.environment|app.metadata.labels.env"
-        "|app.spec.destination.namespace}",
+        environment="{environment|env|app.metadata.labels.environment|app.metadata.labels.env|place}",
         version="{version|image.tag|image.digest|revision}",
+        images=["*"],
     ),
     # Equal bodies are one event.
     delivery_id=lambda _: None,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from api.domain.events.adapter import NotOursError, UnmappedError
 from api.domain.events.adapters.argocd.sync import Phase, Sync
@@ -20,6 +21,7 @@ MAX_REVISION = 128
 RESOURCE_VERSION = re.compile("[1-9][0-9]{0,17}")
 # What Go's templates make of a field that does not exist.
 MISSING = ("", "<no value>", "<nil>")
+OWN_CLUSTER = {"in-cluster", "kubernetes.default.svc", *MISSING}
 
 
 def parse(body: Mapping[str, Any]) -> Sync | None:
@@ -76,8 +78,23 @@ def sync_of(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync:
         reconciled_at=_optional_time(synced, "reconciledAt"),
         url=_url(body.get("url")),
         last_whole_sync=_last_whole_sync(app, body) if may_hide_another else None,
-        fields={**without_missing(body), "app": app, "revision": revision},
+        fields={**_placed(app, without_missing(body)), "app": app, "revision": revision},
     )
+
+
+def _placed(app: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with `cluster` and `place`, the namespace in a cluster.
+
+    The cluster is what a template says it is, or else the destination if that is not the cluster of
+    Argo CD itself: its name, or the host of its server.
+    """
+    destination = (app.get("spec") or {}).get("destination") or {}
+    name, server = str(destination.get("name") or ""), str(destination.get("server") or "")
+    remote = name or urlsplit(server).hostname or server
+    cluster = fields.get("cluster") or ("" if remote in OWN_CLUSTER else remote)
+    namespace = destination.get("namespace")
+    place = f"{namespace}-{cluster}" if namespace and cluster else namespace
+    return {**fields, "cluster": cluster, "place": place}
 
 
 def without_missing(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ NAMES = {
     "name": ("app", "application", "appname", "applicationname", "name"),
     "uid": ("uid", "appuid", "applicationuid"),
     "namespace": ("namespace", "destinationnamespace", "appnamespace", "applicationnamespace"),
+    "cluster": ("destinationname", "destinationcluster", "cluster", "clustername"),
+    "server": ("destinationserver", "server", "clusterserver"),
     "phase": ("phase", "operationphase", "operationstatephase", "operationstate", "syncphase"),
     "health": ("healthstatus", "health", "apphealth", "apphealthstatus", "applicationhealth"),
     "healthchanged": (
@@ -72,7 +74,13 @@ def _application(body: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         "metadata": {"name": field("name"), "uid": field("uid"), "labels": {}},
-        "spec": {"destination": {"namespace": field("namespace")}},
+        "spec": {
+            "destination": {
+                "namespace": field("namespace"),
+                "name": field("cluster"),
+                "server": field("server"),
+            }
+        },
         "status": {
             "health": {"status": field("health"), "lastTransitionTime": field("healthchanged")},
             "summary": {"images": _images(field("images"))},

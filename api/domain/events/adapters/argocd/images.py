@@ -57,6 +57,7 @@ def _by_service(
     fields = dict(sync.fields)
     for image in map(parse, different):
         try:
+            mapper.check_image(image.repository)
             names = mapper.names(ChainMap[str, Any]({"image": image._asdict()}, fields))
         except LeftOutError as error:
             left_out.append(error)
