@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from itertools import islice
+from typing import Annotated, Any
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     Label,
     RowMapping,
     ScalarSelect,
+    Select,
     and_,
     false,
     not_,
@@ -28,7 +31,10 @@ from api.domain.declarations.model import CONTENT
 from api.domain.declarations.store import latest, not_withdrawn
 from api.domain.deployments.model import Status
 from api.domain.kit import versions
+from api.domain.kit.cursor import Position
+from api.domain.kit.pages import Order
 from api.domain.kit.sql import ByteOrder, same_version
+from api.domain.kit.types import Actor, Name
 from api.domain.removals import ended
 from api.tables import declarations, deployments, environments, services
 
@@ -54,11 +60,22 @@ _OBSERVED = (
 # The last successful deployment of another release than the one that runs.
 _replaced = deployments.alias("replaced")
 _DECLARED = (*CONTENT, "declared_at")
-_ORDER = (
-    ByteOrder(services.c.name),
-    environments.c.promotion_order,
-    ByteOrder(environments.c.name),
-)
+ORDER: Order = {
+    "service": ByteOrder(services.c.name),
+    "promotion_order": environments.c.promotion_order,
+    "environment": ByteOrder(environments.c.name),
+}
+
+
+class Filters(BaseModel):
+    """Filters of the cells."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    service: Name | None = None
+    environment: Name | None = None
+    owner: Annotated[Actor | None, Field(description="The owner of the service.")] = None
+    state: SyncState | None = None
 
 
 def running(
@@ -80,23 +97,54 @@ def running(
         .where(environments.c.name.in_(among))
         .where(true() if service is None else services.c.name == service)
         .where(~ended(deployments, deployments.c.finished_at))
-        .order_by(*_ORDER)
+        .order_by(*ORDER.values())
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, Any]]:
+def cells(
+    connection: Connection,
+    at: datetime | None = None,
+    filters: Filters | None = None,
+    after: Position | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
     """Return one row for each service and environment with a running or declared release.
 
     With `at`, the rows show what had finished and what was declared at that time. Rows are sorted
-    by service, then by promotion order.
+    by `ORDER`, begin after the position `after`, and are at most `limit`.
     """
+    wanted = filters or Filters()
+    selected = _selected(at).where(*_conditions(wanted, after)).order_by(*ORDER.values())
+    if wanted.state is None and limit is not None:
+        selected = selected.limit(limit)
+    rows = map(_cell, connection.execute(selected).mappings())
+    found = (cell for cell in rows if wanted.state in (None, cell["state"]))
+    return list(islice(found, limit))
+
+
+def _conditions(filters: Filters, after: Position | None) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on cells; the state is not known to the database."""
+    for column, value in (
+        (services.c.name, filters.service),
+        (environments.c.name, filters.environment),
+        (services.c.owner, filters.owner),
+    ):
+        if value is not None:
+            yield column == value
+    if after is not None:
+        yield tuple_(*ORDER.values()) > tuple_(*after)
+
+
+def _selected(at: datetime | None) -> Select[Any]:
+    """Return the unordered SELECT of all cells, now or at a time."""
     newest = deployments.alias()
     ended_later = false() if at is None else newest.c.finished_at > at
-    statement = (
+    return (
         select(
             _SERVICE,
             _ENVIRONMENT,
+            environments.c.promotion_order,
             *_OBSERVED,
             _live_since(at).label("since"),
             deployments.c.finished_at.label("succeeded_at"),
@@ -121,9 +169,7 @@ def cells(connection: Connection, at: datetime | None = None) -> list[dict[str, 
             )
         )
         .where(deployments.c.id.is_not(None) | declarations.c.id.is_not(None))
-        .order_by(*_ORDER)
     )
-    return [_cell(row) for row in connection.execute(statement).mappings()]
 
 
 def state(

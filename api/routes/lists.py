@@ -28,16 +28,24 @@ class ByName(BaseModel):
     name: Name
 
 
-class PageQuery(BaseModel):
-    """The page of a list."""
+class OptionalPage(BaseModel):
+    """The page of a list that is returned as a whole by default."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[
+        int | None, Field(ge=1, le=200, description="Without it, everything is returned.")
+    ] = None
     cursor: Annotated[
         str | None,
         Field(max_length=cursors.MAX_LENGTH, description="The next_cursor of the previous page."),
     ] = None
+
+
+class PageQuery(OptionalPage):
+    """The page of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 def page(
@@ -60,7 +68,7 @@ def page(
     return {"items": items, "next_cursor": next_cursor}, 200, headers
 
 
-def position(query: PageQuery, types: Sequence[type]) -> Position | None:
+def position(query: OptionalPage, types: Sequence[type]) -> Position | None:
     """Decode the position in the query's cursor, one value for each of `types`; None without one.
 
     Raises InvalidParameterError if the cursor belongs to another list.
@@ -74,7 +82,7 @@ def position(query: PageQuery, types: Sequence[type]) -> Position | None:
 
 
 def cut[Item](
-    query: PageQuery, found: Sequence[Item], position_of: Callable[[Item], Position]
+    query: OptionalPage, found: Sequence[Item], position_of: Callable[[Item], Position]
 ) -> tuple[list[Item], str | None, dict[str, str]]:
     """Return the items, the next cursor and the headers of a page.
 
@@ -89,7 +97,7 @@ def cut[Item](
     return items, next_cursor, {"Link": f'<{url}>; rel="next"'}
 
 
-def _scope(query: PageQuery) -> str:
+def _scope(query: OptionalPage) -> str:
     # Without defaults, because one may depend on the time.
     filters = query.model_dump_json(exclude={"limit", "cursor"}, exclude_unset=True)
     return f"{request.endpoint} {filters}"

@@ -6,14 +6,17 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
 from api.domain import matrix as domain
 from api.domain.declarations.model import Folder
+from api.domain.kit import pages
 from api.domain.kit.times import Time
 from api.domain.kit.types import Commit, ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
-from api.domain.matrix import SyncState
+from api.domain.matrix import Filters, SyncState
+from api.routes import lists
+from api.routes.lists import NextCursor, OptionalPage
 
 bp = APIBlueprint(
     "matrix",
@@ -23,10 +26,8 @@ bp = APIBlueprint(
 )
 
 
-class MatrixQuery(BaseModel):
-    """The time of the matrix."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+class MatrixQuery(Filters, OptionalPage):
+    """The time, the filters and the page of the matrix."""
 
     at: Annotated[
         Time | None, Field(description="Show what ran and was declared at this time; default now.")
@@ -86,6 +87,7 @@ class Matrix(BaseModel):
     """One cell for each service and environment with a running or declared release."""
 
     cells: list[MatrixCell]
+    next_cursor: NextCursor
 
 
 @bp.get("")
@@ -95,7 +97,13 @@ class Matrix(BaseModel):
     operation_id="getMatrix",
     summary="Show what runs where and what is declared, now or at a given time",
 )
-def get_matrix(query: MatrixQuery) -> dict[str, list[dict[str, Any]]]:
+def get_matrix(query: MatrixQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return the running and the declared releases, by service and promotion order."""
+    after = lists.position(query, [str, int, str])
+    one_more = None if query.limit is None else query.limit + 1
     with database().read() as connection:
-        return {"cells": domain.cells(connection, query.at)}
+        found = domain.cells(connection, query.at, query, after, one_more)
+    cells, next_cursor, headers = lists.cut(
+        query, found, lambda cell: pages.position(cell, domain.ORDER)
+    )
+    return {"cells": cells, "next_cursor": next_cursor}, 200, headers

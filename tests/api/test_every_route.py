@@ -126,6 +126,7 @@ def lists(app: APIFlask) -> dict[str, str]:
         rule.endpoint: rule.rule
         for rule in app.url_map.iter_rules()
         if "GET" in (rule.methods or set())
+        and rule.endpoint != "matrix.get_matrix"  # without a limit it is whole
         and "cursor" in {each["name"] for each in parameters(paths, rule.rule)}
     }
 

@@ -72,7 +72,7 @@ def test_it_migrates_an_embedded_database_by_itself(start: Start) -> None:
     port = free_port()
     start("-b", f"127.0.0.1:{port}", SLIPWAY_PUBLIC_READ="true")
 
-    assert get(port, "/api/v1/matrix") == {"cells": []}
+    assert get(port, "/api/v1/matrix") == {"cells": [], "next_cursor": None}
 
 
 def test_it_serves_with_several_workers(start: Start) -> None:

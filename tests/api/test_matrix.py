@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.domain.kit.cursor import encode
 from tests.api.conftest import Record, json_of, problem
 
 URL = "/api/v1/matrix"
@@ -22,7 +23,7 @@ def running(client: FlaskClient) -> dict[tuple[str, str], str]:
 
 
 def test_an_empty_ledger_has_no_cells(client: FlaskClient) -> None:
-    assert json_of(client.get(URL)) == {"cells": []}
+    assert json_of(client.get(URL)) == {"cells": [], "next_cursor": None}
 
 
 def test_a_cell_is_what_last_succeeded_there(client: FlaskClient, record: Record) -> None:
@@ -312,3 +313,83 @@ def test_the_state_follows_from_the_attempts_since_the_declaration(
         record(version=version, status=status, **times)
 
     assert cell(client)["state"] == state
+
+
+@pytest.fixture
+def wide(client: FlaskClient, record: Record) -> FlaskClient:
+    """Return the client of a ledger with three services in three environments, in every state."""
+    for service, owner in (("web", "shop"), ("api", "shop"), ("jobs", "ops")):
+        client.put(f"/api/v1/services/{service}", json={"owner": owner})
+        for environment, version in (("dev", "3"), ("staging", "2"), ("prod", "1")):
+            place = {"service": service, "environment": environment}
+            record(**place, version=version, finished_at="2026-03-01T12:00:00Z")
+    declared = {
+        "repository": "https://git.example.com/acme/config",
+        "config_revision": "5c6e289",
+        "declared_at": "2026-02-01T12:00:00Z",
+        "services": {name: {"version": "2"} for name in ("web", "api", "jobs")},
+    }
+    for environment in ("dev", "staging"):
+        assert client.put(f"/api/v1/declarations/{environment}", json=declared).status_code < 300
+    return client
+
+
+def places(client: FlaskClient, query: str) -> list[str]:
+    """Return the cells of a query, page by page by the Link header if it has a limit."""
+    found, url = [], f"{URL}?{query}"
+    while url:
+        answer = client.get(url)
+        page = json_of(answer)
+        found += [f"{each['service']}/{each['environment']}" for each in page["cells"]]
+        link = answer.headers.get("Link", "")
+        assert bool(link) == bool(page["next_cursor"])
+        url = link.partition(">")[0].removeprefix("<")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("service=api", ["api/dev", "api/staging", "api/prod"]),
+        ("environment=prod", ["api/prod", "jobs/prod", "web/prod"]),
+        ("owner=ops&environment=dev", ["jobs/dev"]),
+        ("state=drifted", ["api/dev", "jobs/dev", "web/dev"]),
+        ("state=in-sync&owner=shop", ["api/staging", "web/staging"]),
+        ("state=unknown&service=web", ["web/prod"]),
+        ("state=pending", []),
+        ("service=no-such", []),
+        ("at=2026-02-15T00:00:00Z&service=web", ["web/dev", "web/staging"]),
+    ],
+)
+def test_filters_and_pages(wide: FlaskClient, query: str, found: list[str]) -> None:
+    assert places(wide, query) == found
+    for limit in (1, 2):
+        assert places(wide, f"{query}&limit={limit}") == found
+
+
+def test_pages_are_the_whole_matrix_in_its_order(wide: FlaskClient) -> None:
+    whole = places(wide, "")
+
+    assert len(whole) == 9
+    for limit in (1, 2, 8, 9, 200):
+        assert places(wide, f"limit={limit}") == whole
+
+
+def test_a_cursor_is_good_only_for_its_own_filters(wide: FlaskClient) -> None:
+    cursor = json_of(wide.get(f"{URL}?limit=1&owner=shop"))["next_cursor"]
+    assert wide.get(f"{URL}?limit=1&owner=shop&cursor={cursor}").status_code == 200
+    services = json_of(wide.get("/api/v1/services?limit=1"))["next_cursor"]
+    huge = encode(("api", 10**30, "dev"), "matrix.get_matrix {}")
+    below = encode(("api", -1, "dev"), "matrix.get_matrix {}")
+    for query in (
+        f"limit=1&cursor={cursor}",
+        f"cursor={services}",
+        f"cursor={huge}",
+        f"cursor={below}",
+        "limit=0",
+        "limit=201",
+        "state=lost",
+        "owner=",
+        "team=shop",
+    ):
+        problem(wide.get(f"{URL}?{query}"), 422)

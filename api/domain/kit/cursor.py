@@ -14,8 +14,9 @@ from uuid import UUID
 # A cursor is about 100 characters long.
 MAX_LENGTH = 256
 
-# The sort key of a row: a time and an id, or a name.
-Position = tuple[datetime | UUID | str, ...]
+# The sort key of a row: a time and an id, or names and numbers.
+Position = tuple[datetime | UUID | str | int, ...]
+MAX_NUMBER = 2**31 - 1
 
 
 class CursorError(ValueError):
@@ -50,11 +51,16 @@ def decode(cursor: str, scope: str, types: Sequence[type]) -> Position:
     return position
 
 
-def _read(kind: type, text: Any) -> datetime | UUID | str:
+def _read(kind: type, text: Any) -> datetime | UUID | str | int:
     if not isinstance(text, str) or "\x00" in text or not text.isascii():
         raise CursorError
     if kind is datetime:
         return datetime.fromisoformat(text).astimezone(UTC)
+    if kind is int:
+        number = int(text)
+        if not 0 <= number <= MAX_NUMBER:
+            raise CursorError
+        return number
     return UUID(text) if kind is UUID else text
 
 
