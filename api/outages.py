@@ -35,6 +35,7 @@ class UnavailableError(Exception):
 # longest counts.
 SQLSTATES = {
     "08": Outage.SILENT,  # the connection
+    "23503": Outage.CONFLICT,  # what a new row refers to was deleted meanwhile
     "25006": Outage.READ_ONLY,
     "25P03": Outage.SILENT,  # the server ended an idle transaction
     "25P04": Outage.SILENT,  # the server ended a long transaction

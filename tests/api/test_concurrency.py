@@ -86,6 +86,36 @@ def test_a_subscription_is_deleted_beside_reports_and_none_is_lost(app: APIFlask
     assert set(answers) == {201, 202}
 
 
+@pytest.mark.parametrize("path", ["services/web", "environments/dev"])
+def test_what_reports_are_about_is_deleted_beside_them(app: APIFlask, path: str) -> None:
+    stopped = Event()
+
+    def report(thread: int) -> list[int]:
+        client = app.test_client()
+        answers: list[int] = []
+        while not stopped.is_set():
+            number = f"{thread}-{len(answers)}"
+            body = {"service": "web", "environment": "dev", "version": number}
+            answers.append(client.post(URL, json=body).status_code)
+            event = cdevent(id=number, subject="web", environment={"id": "dev"})
+            media_type = {"Content-Type": "application/cloudevents+json"}
+            answers.append(client.post(CLOUDEVENTS, json=event, headers=media_type).status_code)
+        return answers
+
+    client = app.test_client()
+    with ThreadPoolExecutor(4) as pool:
+        reporting = [pool.submit(report, thread) for thread in range(4)]
+        try:
+            deleted = [client.delete(f"/api/v1/{path}").status_code for _ in range(20)]
+        finally:
+            stopped.set()
+        answers = [status for each in reporting for status in each.result()]
+
+    assert set(deleted) <= {204, 404}
+    assert 204 in deleted
+    assert set(answers) == {201, 202}
+
+
 def changes(names: list[str], round_: int) -> tuple[str, str, Any]:
     batch = [
         {"service": name, "commit": f"{round_:07x}", "committed_at": "2026-11-01T10:00:00Z"}
