@@ -191,6 +191,17 @@ def test_a_deployment_under_way_downstream_is_in_the_way(
 
 
 @pytest.mark.usefixtures("history")
+def test_a_canary_that_the_next_one_replaced_is_in_nobodys_way(
+    client: FlaskClient, record: Record
+) -> None:
+    record(version="1.1.9", status="running", environment="prod", started_at="2026-03-02T12:00:00Z")
+    record(version="1.0.1", environment="prod", finished_at="2026-03-02T12:30:00Z")
+
+    (item,) = pending(client)
+    assert "deployment_running" not in reasons(item)
+
+
+@pytest.mark.usefixtures("history")
 def test_what_was_rolled_back_downstream_is_in_its_own_way(
     client: FlaskClient, record: Record
 ) -> None:

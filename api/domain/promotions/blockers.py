@@ -44,7 +44,8 @@ class Facts:
     """What the ledger knows about all candidates, each by the service's id."""
 
     last_attempt_upstream: Newest
-    running_downstream: Newest
+    # The deployment that began last: an earlier one that never ended was replaced by it.
+    newest_downstream: Newest
     # The last deployment of the same version downstream: it was replaced since.
     replaced_downstream: Newest
     # The last attempt of the same version downstream, well or badly.
@@ -77,7 +78,8 @@ class Facts:
                     f"{name} {here['version']} is older than {there['version']}, which it replaces."
                 )
                 yield Blocker("downgrade", detail, there["deployment_id"])
-        if row := self.running_downstream.get(candidate.id):
+        row = self.newest_downstream.get(candidate.id)
+        if row and row["status"] in (Status.PENDING, Status.RUNNING):
             detail = f"{name} {row['version']} is being deployed."
             yield Blocker("deployment_running", detail, row["id"])
         before = self.replaced_downstream.get(candidate.id)
@@ -100,12 +102,7 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
                 each.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
             ]
         ),
-        running_downstream=newest(
-            lambda each, _: [
-                each.c.environment_id == downstream_id,
-                each.c.status.in_((Status.PENDING, Status.RUNNING)),
-            ]
-        ),
+        newest_downstream=newest(lambda each, _: [each.c.environment_id == downstream_id]),
         replaced_downstream=newest(
             lambda each, here: [
                 each.c.environment_id == downstream_id,
