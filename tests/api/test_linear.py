@@ -13,9 +13,13 @@ from api.domain.events import cloudevents, redaction
 from api.domain.events.adapter import Received
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import interpret
+from api.domain.events.rules import LeftOutError, Mapper, SourceRules
 from api.domain.kit import strictjson
 from api.domain.kit.strictjson import AmbiguousJsonError
 from tests.api.events.payloads import argocd, cdevent, flux
+from tests.api.events.test_argorollouts import rollout
+from tests.api.events.test_flagger import canary
+from tests.api.events.test_gitlab import deployment, job, pipeline
 
 RULES = {source: adapter.rules for source, adapter in ADAPTERS.items()}
 SIZE = 32 * 1024
@@ -135,6 +139,17 @@ def a_long_field_and_images(size: int) -> dict[str, Any]:
     return {**body, "env": "e" * size}
 
 
+def many_fields_and_jobs(size: int) -> dict[str, Any]:
+    fields = {f"f{number}": 1 for number in range(size // 10)}
+    body = pipeline(*(job(number=number) for number in range(size // 2000)), **fields)
+    return {**body, **fields, "project": {**body["project"], **fields}}
+
+
+def many_fields_and_containers(size: int) -> dict[str, Any]:
+    images = tuple(f"a/i{number}:1" for number in range(size // 4000))
+    return {**rollout(images=images), **{f"f{number}": 1 for number in range(size // 10)}}
+
+
 EVENTS: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
     "a long group": ("argocd", flat_with_a_long_group),
     "a deep group": ("argocd", flat_in_depth),
@@ -143,6 +158,14 @@ EVENTS: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
     "a long image": ("argocd", lambda size: argocd(images=["a/" * (size // 2)])),
     "a long revision": ("flux", lambda size: flux(revision="a/" * (size // 2))),
     "a long commit": ("flux", lambda size: flux(revision="main@sha1:" + "f" * size)),
+    "jobs and fields": ("gitlab", many_fields_and_jobs),
+    "a long address": (
+        "gitlab",
+        lambda size: deployment(commit_url="https://" + "/commit/f" * (size // 9)),
+    ),
+    "a long ref": ("gitlab", lambda size: deployment(ref="1.2.3" + "-1" * (size // 2))),
+    "containers": ("argorollouts", many_fields_and_containers),
+    "a long name": ("flagger", lambda size: canary("Promoting", "", 1, namespace="n" * size)),
     "a long path": ("cloudevents", lambda size: cdevent(artifactId="pkg:a/" + "a/" * (size // 2))),
     "qualifiers": (
         "cloudevents",
@@ -162,5 +185,19 @@ def test_understanding_an_event(name: str) -> None:
     def prepare(size: int) -> Callable[[], object]:
         received = Received({}, json.loads(json.dumps(body(size))), "sha256:" + "0" * 64)
         return lambda: interpret(ADAPTERS[source], RULES, received)
+
+    assert_linear(prepare)
+
+
+@pytest.mark.parametrize("pattern", ["*a*b", "a*a*a*b", "*ab*ab*c"])
+def test_comparing_an_image_with_a_pattern(pattern: str) -> None:
+    mapper = Mapper(SourceRules(images=[pattern]))
+
+    def prepare(size: int) -> Callable[[], object]:
+        def compare() -> None:
+            with pytest.raises(LeftOutError):
+                mapper.check_image("a" * size)
+
+        return compare
 
     assert_linear(prepare)

@@ -8,6 +8,7 @@ is the end of what runs there.
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -65,7 +66,10 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
         jobs = list(_pipeline(body))
     else:
         raise NotOursError(f"{kind or 'An event without object_kind'} is not about deployments")
-    observed = [each for job in jobs for each in _observed(job, body, mapper)]
+    project = body["project"]
+    path = str(project.get("path_with_namespace") or project["name"])
+    shared = {**body, "project": {**project, "path": path.rpartition("/")[2]}}
+    observed = [each for job in jobs for each in _observed(job, shared, mapper)]
     if not observed:
         raise NotOursError("Nothing was deployed yet.")
     return observed
@@ -111,10 +115,8 @@ def _pipeline(body: dict[str, Any]) -> Iterator[Job]:
 
 def _observed(job: Job, body: dict[str, Any], mapper: Mapper) -> Iterator[Observation]:
     """Yield what a job means: nothing before it runs, nor if it neither deploys nor stops."""
-    status = STATES.get(job.state)
-    project = body["project"]
-    path = str(project.get("path_with_namespace") or project["name"])
-    fields = {**body, **job._asdict(), "project": {**project, "path": path.rpartition("/")[2]}}
+    status, project = STATES.get(job.state), body["project"]
+    fields = ChainMap[str, Any](job._asdict(), body)
     if status is None or job.action not in (START, STOP):
         return
     if job.action == STOP:
