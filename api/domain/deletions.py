@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Column, Connection, Select, Table, delete, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
@@ -51,7 +50,6 @@ DEPENDENT = (
 )
 FIELDS = tuple(deletions.c)
 ORDER: Order = {"deleted_at": deletions.c.deleted_at, "id": deletions.c.id}
-log = structlog.get_logger()
 
 
 class Deleted(StrEnum):
@@ -80,20 +78,23 @@ class Gone(NamedTuple):
         return name in self.environments and at <= self.environments[name]
 
 
-def delete_service(connection: Connection, name: str, actor: str) -> None:
-    """Delete a service with all that is known of it."""
+def delete_service(connection: Connection, name: str, actor: str) -> dict[str, Any]:
+    """Delete a service with all that is known of it; return what was deleted, for the log."""
     counts = _delete_with_dependents(connection, services, name)
-    _note(connection, Deleted.SERVICE, actor, [{"service": name}], **counts)
+    return _note(connection, Deleted.SERVICE, actor, [{"service": name}], **counts)
 
 
-def delete_environment(connection: Connection, name: str, actor: str) -> None:
-    """Delete an environment with all that is known of it."""
+def delete_environment(connection: Connection, name: str, actor: str) -> dict[str, Any]:
+    """Delete an environment with all that is known of it; return what was deleted, for the log."""
     counts = _delete_with_dependents(connection, environments, name)
-    _note(connection, Deleted.ENVIRONMENT, actor, [{"environment": name}], **counts)
+    return _note(connection, Deleted.ENVIRONMENT, actor, [{"environment": name}], **counts)
 
 
-def delete_deployment(connection: Connection, deployment_id: UUID, actor: str) -> None:
-    """Delete a deployment that `transitions.hold` holds; what followed it is decided anew."""
+def delete_deployment(connection: Connection, deployment_id: UUID, actor: str) -> dict[str, Any]:
+    """Delete a deployment that `transitions.hold` holds; return what was deleted, for the log.
+
+    The kinds of what followed it are decided anew.
+    """
     known = find(connection, deployment_id)
     assert known is not None  # noqa: S101 (it is held)
     statements = nearby.statements_of(connection, deployment_id)
@@ -109,7 +110,7 @@ def delete_deployment(connection: Connection, deployment_id: UUID, actor: str) -
         {**of_it, "deployment": deployment_id, "source": source, "external_id": external_id}
         for source, external_id in sorted(keys, key=str)
     ]
-    _note(connection, Deleted.DEPLOYMENT, actor, rows, version=known["version"])
+    return _note(connection, Deleted.DEPLOYMENT, actor, rows, version=known["version"])
 
 
 def gone(
@@ -167,8 +168,8 @@ def _note(
     actor: str,
     rows: Iterable[dict[str, Any]],
     **details: Any,
-) -> None:
-    """Write who deleted something: into the ledger, and into the log with the token's id."""
+) -> dict[str, Any]:
+    """Write who deleted something; return that with the details."""
     nothing = dict.fromkeys(("service", "environment", "deployment", "source", "external_id"))
     at = now()
     known = [
@@ -177,4 +178,4 @@ def _note(
     ]
     connection.execute(insert(deletions), known)
     told = {name: str(value) for name, value in known[0].items() if name in nothing and value}
-    log.info("deleted", deleted=deleted, actor=actor, **told, **details)
+    return {"deleted": deleted, "actor": actor, **told, **details}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
+import structlog
 from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
@@ -30,6 +31,8 @@ bp = APIBlueprint(
 )
 
 UNKNOWN = "There is no deployment with this id."
+
+log = structlog.get_logger()
 
 
 class Deployment(BaseModel):
@@ -208,5 +211,6 @@ def delete_deployment(deployment_id: UUID) -> tuple[str, int]:
         if found is None:
             abort(404, f"There is no deployment {deployment_id}.")
         etags.check(found, Deployment)
-        deletions.delete_deployment(connection, deployment_id, auth.caller_name())
+        deleted = deletions.delete_deployment(connection, deployment_id, auth.caller_name())
+    log.info("deleted", **deleted)  # once it is committed
     return "", 204

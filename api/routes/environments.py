@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import structlog
 from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
@@ -23,6 +24,8 @@ bp = APIBlueprint(
     url_prefix="/environments",
     tag={"name": "Environments", "description": "The environments to which services are deployed."},
 )
+
+log = structlog.get_logger()
 
 
 class Environment(BaseModel):
@@ -133,5 +136,6 @@ def delete_environment(name: ByName) -> tuple[str, int]:
         if found is None:
             abort(404, f"There is no environment {name.name}.")
         etags.check(found, Environment)
-        deletions.delete_environment(connection, name.name, auth.caller_name())
+        deleted = deletions.delete_environment(connection, name.name, auth.caller_name())
+    log.info("deleted", **deleted)  # once it is committed
     return "", 204

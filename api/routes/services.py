@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import structlog
 from apiflask import APIBlueprint, abort
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
@@ -22,6 +23,8 @@ bp = APIBlueprint(
     url_prefix="/services",
     tag={"name": "Services", "description": "The services that are deployed."},
 )
+
+log = structlog.get_logger()
 
 
 class Service(BaseModel):
@@ -118,5 +121,6 @@ def delete_service(name: ByName) -> tuple[str, int]:
         if found is None:
             abort(404, f"There is no service {name.name}.")
         etags.check(found, Service)
-        deletions.delete_service(connection, name.name, auth.caller_name())
+        deleted = deletions.delete_service(connection, name.name, auth.caller_name())
+    log.info("deleted", **deleted)  # once it is committed
     return "", 204
