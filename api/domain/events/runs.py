@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from api.domain.events.adapter import FAILED, STAMP, SUCCEEDED, State
 from api.domain.events.interpret import Meaning, Outcome, nothing
