@@ -44,6 +44,12 @@ control_socket_disable = True
 # long; beyond this size Gunicorn answers 431.
 limit_request_field_size = 16 * 1024
 
+# Nobody may move the application to another path; a header that tries is dropped, not a 500.
+forwarder_headers = ""
+
+# A file is sent like any other response, so that its client is waited for like any other.
+sendfile = False
+
 # The application logs its requests itself, under any server.
 accesslog = None
 loglevel = settings.LOG_LEVEL

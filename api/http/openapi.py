@@ -28,6 +28,7 @@ SCHEMAS = "#/components/schemas/"
 # Responses that any operation with a body may give, besides its own.
 BODY_ERRORS = {
     HTTPStatus.BAD_REQUEST: "The body is not JSON.",
+    HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The Content-Type is not application/json.",
 }

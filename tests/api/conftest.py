@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from http import HTTPStatus
 from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from api import logs
@@ -28,7 +34,57 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-class AdminClient(FlaskClient):
+class DescribedClient(FlaskClient):
+    """A client that checks that the description of the API has each response it gets."""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        response = super().open(*args, **options)
+        assert is_described(response, self.application)
+        return response
+
+
+def is_described(response: TestResponse, app: Flask) -> bool:
+    """Return whether the API's description has the status and the media type of a response.
+
+    It has no responses of unknown routes, to OPTIONS, and of bugs that a test makes (500).
+    """
+    request = response.request
+    method = "GET" if request.method == "HEAD" else request.method
+    try:
+        rule, _ = app.url_map.bind("").match(request.path, method, return_rule=True)
+    except HTTPException:
+        return True
+    operation = described_responses().get((rule.rule, method))
+    if operation is None or response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return True
+    media_types = operation.get(str(response.status_code))
+    if media_types is None:
+        return False
+    return not response.data or response.mimetype in media_types
+
+
+@cache
+def described_responses() -> dict[tuple[str, str], dict[str, set[str]]]:
+    """Return the media types of each status, by route and method."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app({"DATA_DIR": folder})
+        spec = app.test_client().get("/openapi.json").json or {}
+        close(app)
+    rules = {
+        re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)): str(rule)
+        for rule in app.url_map.iter_rules()
+    }
+    return {
+        (rules[path], method.upper()): {
+            status: set(response.get("content", ()))
+            for status, response in operation["responses"].items()
+        }
+        for path, operations in spec["paths"].items()
+        for method, operation in operations.items()
+    }
+
+
+class AdminClient(DescribedClient):
     """A client that sends the admin token unless it is told to send another one."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -141,7 +197,7 @@ def client(app: APIFlask) -> FlaskClient:
 @pytest.fixture
 def anonymous(app: APIFlask) -> FlaskClient:
     """Return a client that sends no token."""
-    return FlaskClient(app, app.response_class)
+    return DescribedClient(app, app.response_class)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from werkzeug.test import EnvironBuilder
 
 from api.app import create_app
 from api.domain.events.adapters import WEBHOOKS
-from tests.api.conftest import ADMIN_TOKEN, bearer, json_of
+from tests.api.conftest import ADMIN_TOKEN, bearer, is_described, json_of, problem
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_every_error_is_described_as_a_problem_document(spec: dict[str, Any]) ->
                     assert list(response["content"]) == ["application/problem+json"]
 
     record = spec["paths"]["/api/v1/deployments"]["post"]
-    said = {"200", "201", "400", "409", "413", "415", "422", "503"}
+    said = {"200", "201", "400", "408", "409", "413", "415", "422", "503"}
     assert set(record["responses"]) == said | {"401", "403", "429"}
 
 
@@ -178,6 +178,37 @@ def test_no_object_is_described_so_that_a_generated_client_cannot_fill_it(
     ]
 
 
+# A PUT replaces everything: these become null, or what their description says, if left out.
+RESET = {
+    "ServiceDescription": {"image", "owner", "repository"},
+    "EnvironmentDescription": {"promotion_order"},
+    "NewDeclarations": {"declared_at", "path"},
+}
+
+
+def test_what_a_put_resets_if_it_is_left_out_is_known(spec: dict[str, Any]) -> None:
+    """A generated client leaves it out without a word; what must not be lost so is required."""
+    schemas = spec["components"]["schemas"]
+    bodies = [
+        methods["put"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        for methods in spec["paths"].values()
+        if "put" in methods
+    ]
+    found = {}
+    for model in (body.rpartition("/")[2] for body in bodies):
+        found[model] = set(schemas[model]["properties"]) - set(schemas[model].get("required", ()))
+
+    assert found == RESET
+
+
+def test_declarations_without_services_withdraw_nothing(sqlite_client: FlaskClient) -> None:
+    body = {"repository": "https://github.com/acme/gitops", "config_revision": "8b13789"}
+
+    told = problem(sqlite_client.put("/api/v1/declarations/prod", json=body), 422)
+
+    assert told["errors"] == [{"pointer": "#/services", "detail": "is missing"}]
+
+
 def headers(operation: dict[str, Any]) -> set[str]:
     return {each["name"] for each in operation["parameters"] if each["in"] == "header"}
 
@@ -210,6 +241,18 @@ class Recorded(dict[str, Any]):
     def __contains__(self, key: object) -> bool:
         self.looked_up.add(str(key))
         return super().__contains__(key)
+
+
+def test_the_clients_of_all_tests_find_what_is_not_described(sqlite_client: FlaskClient) -> None:
+    response = sqlite_client.get("/api/v1/services")
+    assert is_described(response, sqlite_client.application)
+
+    response.status_code = 418
+    assert not is_described(response, sqlite_client.application)
+
+    response = sqlite_client.get("/api/v1/services")
+    response.content_type = "text/html"
+    assert not is_described(response, sqlite_client.application)
 
 
 # What HTTP itself gives a meaning, whatever the operation, and what the security schemes say.

@@ -221,6 +221,10 @@ def test_what_the_server_cannot_read_is_a_problem_document(
     assert told.headers["connection"] == "close"
 
 
+def test_no_header_moves_the_application(server: Server) -> None:
+    assert server.ask("GET /healthz HTTP/1.1", "Host: x", "SCRIPT_NAME: /x").status == 200
+
+
 def test_a_request_that_is_on_its_way_when_it_stops_is_answered(tmp_path: Path) -> None:
     with (
         served(tmp_path) as server,
