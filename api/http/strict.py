@@ -9,6 +9,7 @@ from apiflask import APIFlask, abort
 from flask import Request, current_app, request
 from werkzeug.exceptions import (
     BadRequest,
+    ClientDisconnected,
     HTTPException,
     RequestEntityTooLarge,
     RequestTimeout,
@@ -67,10 +68,10 @@ class StrictRequest(Request):
             body = self.get_data(cache=cache)
         except RequestEntityTooLarge as error:
             raise too_large from error
+        except (ClientDisconnected, OSError) as error:  # or the server waits for it no longer
+            raise RequestTimeout("The body did not arrive in time.") from error
         except HTTPException:
             raise
-        except OSError as error:  # the server waits for it no longer
-            raise RequestTimeout("The body did not arrive in time.") from error
         except Exception as error:  # each server has its own, such as Gunicorn's InvalidChunkSize
             raise BadRequest("The body cannot be read: a chunk of it is malformed.") from error
         # Werkzeug silently truncates a chunked body at the limit.

@@ -8,7 +8,7 @@ import json
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from gunicorn.http.errors import InvalidChunkSize
+from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 
 from api.app import create_app
 from api.domain.kit import strictjson
@@ -89,17 +89,21 @@ def test_a_chunked_body_over_one_mebibyte_is_too_large_and_not_cut(
 
 
 @pytest.mark.parametrize("headers", [JSON, {**JSON, "Idempotency-Key": "a"}])
-def test_a_body_that_the_server_cannot_read_is_a_bad_request(
-    sqlite_client: FlaskClient, headers: dict[str, str]
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [(InvalidChunkSize(b"-5"), 400, "chunk"), (NoMoreData(), 408, "in time")],
+)
+def test_a_body_that_the_server_cannot_read_is_the_callers_fault(
+    sqlite_client: FlaskClient, headers: dict[str, str], error: Exception, status: int, said: str
 ) -> None:
-    class Malformed(io.BytesIO):
+    class Broken(io.BytesIO):
         def readinto(self, _: object) -> int:
-            raise InvalidChunkSize(b"-5")
+            raise error
 
-    environ = {"wsgi.input_terminated": True, "wsgi.input": Malformed()}
-    document = problem(sqlite_client.post(URL, headers=headers, environ_overrides=environ), 400)
+    environ = {"wsgi.input_terminated": True, "wsgi.input": Broken()}
+    document = problem(sqlite_client.post(URL, headers=headers, environ_overrides=environ), status)
 
-    assert "chunk" in str(document["detail"])
+    assert said in str(document["detail"])
 
 
 def test_each_missing_value_is_named(sqlite_client: FlaskClient) -> None:
