@@ -12,7 +12,6 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
-from werkzeug.exceptions import BadRequest
 
 from api.database import database
 from api.domain.deployments.model import Status
@@ -102,15 +101,9 @@ class DryRun(BaseModel):
 
 
 def received(adapter: Adapter, body: Any) -> Received:
-    """Return an event of the current request with its secrets removed.
-
-    Raises BadRequest if the body is nested too deeply.
-    """
+    """Return an event of the current request with its secrets removed."""
     raw: bytes = request.raw_body()  # type: ignore[attr-defined]
-    try:
-        return inbox.received(adapter, dict(request.headers), body, raw)
-    except RecursionError as error:
-        raise BadRequest("The body is nested too deeply.") from error
+    return inbox.received(adapter, dict(request.headers), body, raw)
 
 
 def location(stored: inbox.StoredEvent) -> Headers:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from api.domain.dora.rules.periods import EARLIEST, Interval, Window, split
-from api.domain.kit.times import Time, now, this_minute
+from api.domain.kit.times import TimeLimit, now, this_minute
 from api.domain.kit.types import Name
 
 DEFAULT_SPAN = timedelta(days=90)
@@ -27,11 +27,11 @@ class Query(BaseModel):
         Field(description="Only this environment; by default all of the tier production."),
     ] = None
     since: Annotated[
-        Time | None,
+        TimeLimit | None,
         Field(alias="from", description="Not before this time; by default 90 days before `to`."),
     ] = None
     until: Annotated[
-        Time | None,
+        TimeLimit | None,
         Field(alias="to", validate_default=True, description="By default the end of this minute."),
     ] = None
     interval: Annotated[

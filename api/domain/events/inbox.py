@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,7 +33,7 @@ from api.domain.kit import pages, sql
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.times import now
-from api.domain.kit.types import Name
+from api.domain.kit.types import Name, printable
 from api.domain.notifications import outbox
 from api.tables import events, evidence
 
@@ -76,7 +77,7 @@ def received(adapter: Adapter, headers: Mapping[str, str], body: Any, raw: bytes
 
 def delivery_id(adapter: Adapter, event: Received) -> str:
     """Return what identifies an event within its source."""
-    return (adapter.delivery_id(event) or event.digest)[:MAX_DELIVERY_ID]
+    return printable((adapter.delivery_id(event) or event.digest)[:MAX_DELIVERY_ID])
 
 
 def receive(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> StoredEvent:
@@ -102,7 +103,7 @@ def record(
         "delivery_id": identifier,
         "received_at": now(),
         "headers": dict(event.headers),
-        "body": json.dumps(event.body),
+        "body": json.dumps(event.body, allow_nan=False, separators=(",", ":")),
         "body_digest": event.digest,
         "outcome": meaning.outcome,
         "reason": meaning.reason,
@@ -127,7 +128,9 @@ def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
     row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
     if row is None:
         return False
-    _locked_state(connection, ADAPTERS[row.source], _event(row), rules)
+    with suppress(UnreadableError):
+        event = _event(row)
+        _locked_state(connection, ADAPTERS[row.source], event, rules)
     # Lock it by an update, which waits for `rebuild`, and for nobody who refers to the event.
     connection.execute(update(events).where(events.c.id == event_id).values(reason=events.c.reason))
     _project_again(connection, [event_id], rules)
@@ -150,7 +153,7 @@ def _project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) ->
     outcomes: Counter[str] = Counter()
     for event_id in ids:
         row = connection.execute(select(events).where(events.c.id == event_id)).one()
-        meaning = _meaning(connection, ADAPTERS[row.source], _event(row), rules)
+        meaning = _meaning_of(connection, row, rules)
         _record_outcome(connection, event_id, meaning)
         outcome, _ = _project(connection, event_id, row.received_at, meaning)
         outcomes[outcome] += 1
@@ -188,8 +191,20 @@ def selected(filters: Filters | None = None) -> Select[Any]:
     return statement.where(*filters.within(events.c.received_at))
 
 
+class UnreadableError(ValueError):
+    """A stored event cannot be read; the message says why."""
+
+
 def _event(row: Row[Any]) -> Received:
-    return Received(row.headers, json.loads(row.body), row.body_digest)
+    if row.source not in ADAPTERS:
+        raise UnreadableError(f"This version of the ledger reads no events of {row.source}.")
+    try:
+        body = json.loads(row.body)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise UnreadableError("Its body is no JSON object.")
+    return Received(row.headers, body, row.body_digest)
 
 
 def _locked_state(
@@ -213,6 +228,15 @@ def _meaning(connection: Connection, adapter: Adapter, event: Received, rules: R
     return meaning if state is None else runs.placed(connection, adapter.source, state, meaning)
 
 
+def _meaning_of(connection: Connection, row: Row[Any], rules: Rules) -> Meaning:
+    """Return the meaning of a stored event; one that cannot be read does not stop the others."""
+    try:
+        event = _event(row)
+    except UnreadableError as error:
+        return nothing(Outcome.FAILED, str(error))
+    return _meaning(connection, ADAPTERS[row.source], event, rules)
+
+
 def _project(
     connection: Connection, event_id: UUID, at: datetime, meaning: Meaning
 ) -> tuple[Outcome, list[UUID]]:
@@ -228,7 +252,14 @@ def _project(
             return meaning.outcome, _write(connection, event_id, at, left)
     except ConflictError as error:
         meaning = nothing(Outcome.FAILED, str(error))
-    except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError) as error:
+    except (
+        SQLAlchemyError,
+        ValueError,
+        LookupError,
+        TypeError,
+        ArithmeticError,
+        AssertionError,
+    ) as error:
         log.exception("an event was not projected", event_id=str(event_id))
         meaning = nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
     _record_outcome(connection, event_id, meaning)

@@ -20,6 +20,7 @@ from api.domain.events.adapter import (
 )
 from api.domain.events.rules import LeftOutError, Mapper, SourceRules, UnmappedNameError
 from api.domain.incidents.model import NewIncident
+from api.domain.kit.types import printable
 
 MAX_REASON = 500
 
@@ -59,7 +60,7 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         return nothing(Outcome.FAILED, "; ".join(faults))
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         return nothing(Outcome.FAILED, f"The body is not one of {adapter.source}: {_fault(error)}")
     if not observed:
         return nothing(Outcome.NOT_OURS, "It is not about a deployment.")
@@ -71,8 +72,11 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
 
 
 def nothing(outcome: Outcome, reason: str) -> Meaning:
-    """Return the meaning of an event that changes nothing in the ledger."""
-    return Meaning(outcome, reason[:MAX_REASON])
+    """Return the meaning of an event that changes nothing in the ledger.
+
+    The reason may quote the event; characters that a database refuses are replaced.
+    """
+    return Meaning(outcome, printable(reason[:MAX_REASON]))
 
 
 def _check_sequence(sequence: Any) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from sqlalchemy import ColumnElement, Connection, Select, tuple_
 
 from api.domain.kit.cursor import Position
-from api.domain.kit.times import Time
+from api.domain.kit.times import TimeLimit
 
 # The columns by which a list is sorted, by their names in its rows.
 Order = Mapping[str, ColumnElement[Any]]
@@ -21,8 +21,10 @@ class TimeRange(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    since: Annotated[Time | None, Field(alias="from", description="Not before this time.")] = None
-    until: Annotated[Time | None, Field(alias="to", description="Before this time.")] = None
+    since: Annotated[TimeLimit | None, Field(alias="from", description="Not before this time.")] = (
+        None
+    )
+    until: Annotated[TimeLimit | None, Field(alias="to", description="Before this time.")] = None
 
     @field_validator("until")
     @classmethod

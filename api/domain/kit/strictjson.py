@@ -7,10 +7,13 @@ member by a JSON pointer, as all other validation errors do.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+# Deep enough for every sender; what is deeper could be stored, but not told: pydantic stops at 255.
+MAX_DEPTH = 100
 ESCAPED_SURROGATE = re.compile(r"\\u[dD][89A-Fa-f]")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # The last step to a place, and the steps before it: a pointer to each place would copy a long name
@@ -32,12 +35,13 @@ class _Duplicated(dict[str, Any]):
     key: str
 
 
-def loads(text: str) -> Any:
+def loads(text: str, max_depth: int = MAX_DEPTH) -> Any:
     """Parse a JSON text in time linear in its length.
 
-    Raises ValueError (JSONDecodeError) if the text is not JSON or has NaN or Infinity,
-    AmbiguousJsonError for a duplicated key or a lone surrogate (RFC 7493, section 2.1), and
-    RecursionError if the nesting is too deep.
+    Raises ValueError (JSONDecodeError) if the text is not JSON, or has NaN, Infinity or a number
+    that would become Infinity, AmbiguousJsonError for a duplicated key or a lone surrogate (RFC
+    7493, section 2.1), and RecursionError for more than `max_depth` objects and lists in each
+    other.
     """
     duplicated: list[_Duplicated] = []
 
@@ -49,13 +53,32 @@ def loads(text: str) -> Any:
         duplicated[-1].key = _first_duplicate(key for key, _ in pairs)
         return duplicated[-1]
 
-    value = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse_constant)
+    value = json.loads(
+        text, object_pairs_hook=unique, parse_constant=_refuse_constant, parse_float=_finite
+    )
+    if text.count("{") + text.count("[") > max_depth and is_deeper(value, max_depth):
+        raise RecursionError(f"nested more than {max_depth} deep")
     # The pointer of a fault is known only after everything has been parsed.
     if duplicated or ESCAPED_SURROGATE.search(text):
         fault = _first_fault(value, None)
         if fault is not None:
             raise fault
     return value
+
+
+def is_deeper(value: Any, depth: int) -> bool:
+    """Return whether more than so many objects and lists are in each other."""
+    level = [value]
+    for _ in range(depth + 1):
+        found = [each for each in level if isinstance(each, dict | list)]
+        if not found:
+            return False
+        level = [
+            member
+            for each in found
+            for member in (each.values() if isinstance(each, dict) else each)
+        ]
+    return True
 
 
 def _first_duplicate(keys: Iterable[str]) -> str:
@@ -95,3 +118,10 @@ def _pointer(steps: Steps) -> str:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number

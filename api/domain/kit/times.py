@@ -14,6 +14,9 @@ from pydantic import (
 # How far a sender's clock may be ahead before its times are rejected.
 CLOCK_SKEW = timedelta(minutes=5)
 
+# Nothing that the ledger records is older: a time before it is one that a sender has not set.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 # Stricter than datetime.fromisoformat, which accepts an offset of 99 minutes.
 RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII
@@ -35,10 +38,15 @@ def parse_time(value: Any) -> datetime:
 
     Raises ValueError also if the time is more than five minutes ahead of the clock.
     """
-    instant = parse_instant(value)
-    if instant > now() + CLOCK_SKEW:
-        raise ValueError("must not be more than five minutes ahead")
-    return instant
+    return _not_ahead(parse_instant(value))
+
+
+def parse_limit(value: Any) -> datetime:
+    """Parse a time up to now at which a question begins or ends, however long ago it is.
+
+    Raises ValueError as `parse_time` does.
+    """
+    return _not_ahead(_parsed(value))
 
 
 def parse_future_time(value: Any) -> datetime:
@@ -55,8 +63,22 @@ def parse_future_time(value: Any) -> datetime:
 def parse_instant(value: Any) -> datetime:
     """Parse an RFC 3339 time with an offset, or take an aware datetime.
 
-    The result is in UTC with microsecond precision. Raises ValueError for anything else.
+    The result is in UTC with microsecond precision. Raises ValueError for anything else, and for a
+    time before 1970.
     """
+    instant = _parsed(value)
+    if instant < EPOCH:
+        raise ValueError("must not be before 1970")
+    return instant
+
+
+def _not_ahead(instant: datetime) -> datetime:
+    if instant > now() + CLOCK_SKEW:
+        raise ValueError("must not be more than five minutes ahead")
+    return instant
+
+
+def _parsed(value: Any) -> datetime:
     if isinstance(value, str) and RFC3339.fullmatch(value):
         try:
             instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
@@ -72,6 +94,13 @@ def parse_instant(value: Any) -> datetime:
 Time = Annotated[
     datetime,
     BeforeValidator(parse_time, json_schema_input_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+# Of a question: a window may begin before everything.
+TimeLimit = Annotated[
+    datetime,
+    BeforeValidator(parse_limit, json_schema_input_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -55,6 +56,8 @@ Commit = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{7,64}$"),
     Field(examples=["9fceb02d0ae598e95dc970b74767f19372d61af8"]),
 ]
+# PostgreSQL stores no NUL, and the others do not belong into a line either.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # One line of text, without control characters.
 LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
 Line = Annotated[
@@ -115,3 +118,8 @@ def united(links: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     """
     found = {(link["title"], link["url"]) for link in links}
     return [{"title": title, "url": url} for title, url in sorted(found)[:MAX_LINKS]]
+
+
+def printable(text: str) -> str:
+    """Return a text with a replacement character for each one that cannot be in a line."""
+    return CONTROL.sub("\ufffd", text)

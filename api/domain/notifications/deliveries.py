@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Select, delete, func, select, update
 from api.domain.kit import pages
 from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.times import now
+from api.domain.kit.types import printable
 from api.tables import deliveries, subscriptions
 
 # Longer than one attempt may take.
@@ -114,7 +115,7 @@ def settle(
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == leased.id, deliveries.c.attempts == leased.attempts)
-        .values(state=state, due_at=due_at, failure=failure and failure[:MAX_FAILURE])
+        .values(state=state, due_at=due_at, failure=failure and printable(failure[:MAX_FAILURE]))
     )
     return state
 

@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, select, update
 
 from api.database import Database
 from api.domain.events import inbox
 from api.domain.events.adapters.flux import FLUX
 from api.domain.events.signatures import sign
+from api.domain.kit.times import now
+from api.domain.transfer import exporting
+from api.tables import events
 from tests.api.conftest import NewApp, problem
 from tests.api.events.payloads import OLD_SECRET, SECRET, flux
 from tests.api.events.samples import sample
@@ -169,3 +175,68 @@ def test_a_real_failure_is_mapped_by_rules(database: Database) -> None:
     assert (found["service"], found["environment"]) == ("webapp", "apps")
     (revision,) = body["metadata"].values()
     assert (found["status"], found["version"]) == ("failed", revision.removeprefix("main/"))
+
+
+TELLING = st.builds(
+    lambda reason, minute, revision, environment: flux(
+        reason, minute, revision, environment=environment
+    ),
+    st.sampled_from([SUCCEEDED, FAILED]),
+    st.integers(0, 12),
+    st.sampled_from([A, B]),
+    st.sampled_from(["prod", "staging"]),
+)
+ACTING = st.builds(
+    lambda reason, minute: flux(reason, minute, **HELM),
+    st.sampled_from(["UpgradeSucceeded", "UpgradeFailed", "RollbackSucceeded"]),
+    st.sampled_from([0, 1, 30, 59, 61, 100, 130]),
+)
+
+
+@given(bodies=st.lists(TELLING | ACTING, min_size=2, max_size=12))
+def test_a_rebuild_leaves_the_same_export_whatever_came_in_whatever_order(
+    sqlite_client: FlaskClient, bodies: list[dict[str, Any]]
+) -> None:
+    database: Database = sqlite_client.application.extensions["database"]
+    with database.engine.connect() as connection:
+        connection.execution_options(writes=True)
+        for body in bodies:
+            came = inbox.received(FLUX, {}, body, json.dumps(body).encode())
+            inbox.receive(connection, FLUX, came, {"flux": FLUX.rules})
+        before = lines(connection)
+        inbox.rebuild(connection, {"flux": FLUX.rules})
+        after = lines(connection)
+        connection.rollback()
+
+    assert after == before
+
+
+def lines(connection: Connection) -> list[bytes]:
+    """Return what would be exported, without the header."""
+    return list(exporting.lines(connection, {}, "", now()))[1:]
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        ({"body": "[1]"}, "Its body is no JSON object."),
+        ({"body": "[" * 100_000}, "Its body is no JSON object."),
+        ({"source": "jenkins"}, "This version of the ledger reads no events of jenkins."),
+    ],
+)
+def test_an_event_that_cannot_be_read_does_not_stop_a_rebuild(
+    sqlite_client: FlaskClient, stored: dict[str, Any], reason: str
+) -> None:
+    database: Database = sqlite_client.application.extensions["database"]
+    rules = {"flux": FLUX.rules}
+    with database.write() as connection:
+        for number, body in enumerate((flux(SUCCEEDED, 0, A), flux(SUCCEEDED, 1, B))):
+            came = inbox.received(FLUX, {}, body, json.dumps(body).encode())
+            event = inbox.receive(connection, FLUX, came, rules)
+            if number == 0:
+                changed = update(events).where(events.c.id == event.id)
+                connection.execute(changed.values(stored))
+        assert inbox.rebuild(connection, rules) == {"failed": 1, "projected": 1}
+        told = connection.execute(select(events.c.reason).order_by(events.c.id)).scalars().all()
+
+    assert told == [reason, None]

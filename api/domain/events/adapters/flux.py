@@ -29,6 +29,7 @@ from api.domain.events.adapter import (
 from api.domain.events.rules import Mapper, Names, SourceRules, UnmappedNameError
 from api.domain.events.tags import tag_of
 from api.domain.kit.times import parse_instant
+from api.domain.kit.types import printable
 
 REASONS = {
     "Kustomization": {
@@ -108,14 +109,14 @@ def state(received: Received) -> State | None:
         body = received.body
         kind, reason = body["involvedObject"]["kind"], body["reason"]
         status = REASONS.get(kind, {}).get(reason)
-        revision = _config_revision(_metadata(body))[-MAX_STATE:]
+        revision = printable(_config_revision(_metadata(body)))[-MAX_STATE:]
         at = parse_instant(body["timestamp"])
         if status is None or not revision:
             return None
         succeeded, retried_for = status is Status.SUCCEEDED, None
         if kind == "HelmRelease" and succeeded:
             # Sent once for each action: the values may differ even if the chart does not.
-            revision = f"{revision} {at.isoformat()}"
+            revision = f"{revision} {at:{STAMP}}"[-MAX_STATE:]
         elif kind == "HelmRelease":
             retried_for = RETRIED_FOR
         reached = SUCCEEDED if succeeded else FAILED

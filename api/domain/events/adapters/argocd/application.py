@@ -19,8 +19,8 @@ from api.domain.kit.times import parse_instant
 
 MAX_REVISION = 128
 RESOURCE_VERSION = re.compile("[1-9][0-9]{0,17}")
-# What Go's templates make of a field that does not exist.
-MISSING = ("", "<no value>", "<nil>")
+# What Go's templates make of a field that does not exist, and of a time that was never set.
+MISSING = ("", "<no value>", "<nil>", "0001-01-01T00:00:00Z", "0001-01-01 00:00:00 +0000 UTC")
 OWN_CLUSTER = {"in-cluster", "kubernetes.default.svc", *MISSING}
 
 
@@ -49,7 +49,7 @@ def sync_of(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync:
     request, result = requested.get("sync") or {}, operation.get("syncResult") or {}
     if request.get("dryRun"):
         raise NotOursError("A dry run changes nothing.")
-    started_at = operation.get("startedAt") or operation.get("finishedAt")
+    started_at = _given(operation, "startedAt") or _given(operation, "finishedAt")
     if not started_at:
         raise UnmappedError(
             "The start of the sync is missing: add startedAt to the notification template."
@@ -111,7 +111,7 @@ def _last_whole_sync(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync | 
     status = app["status"]
     compared = (status.get("sync") or {}).get("status") or "Synced"
     entry = (status.get("history") or [{}])[-1]
-    if compared != "Synced" or not entry.get("deployStartedAt"):
+    if compared != "Synced" or not _given(entry, "deployStartedAt"):
         return None
     operation = {
         "phase": "Succeeded",
@@ -174,8 +174,14 @@ def _url(url: Any) -> str | None:
 
 
 def _optional_time(of: Mapping[str, Any], name: str) -> datetime | None:
+    value = _given(of, name)
+    return None if value is None else _time(name, value)
+
+
+def _given(of: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a field, or None if it has none."""
     value = of.get(name)
-    return None if not value or value in MISSING else _time(name, value)
+    return None if not value or value in MISSING else value
 
 
 def _time(name: str, value: Any) -> datetime:
