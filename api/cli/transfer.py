@@ -67,17 +67,19 @@ def import_ledger(file: BinaryIO, check: bool) -> None:
     with _seekable(file) as lines, failing("the import stopped"):
         size = lines.seek(0, os.SEEK_END)
         lines.seek(0)
+        written = False
         try:
             if check:
                 with _progress("checking", size) as bar:
                     importing.check(lines, database().read, bar)
                 lines.seek(0)
+            written = True
             with _progress("writing", size) as bar:
                 outcome = importing.write(lines, database().write, bar)
         except InvalidLinesError as error:
             for fault in error.faults:
                 _explain(fault)
-            rest = "nothing was written" if check else "earlier lines may have been written"
+            rest = "earlier lines may have been written" if written else "nothing was written"
             raise Failure(f"invalid lines: {error.number}; {rest}") from error
     click.echo(f"added: {_counted(outcome.added)}; already present: {_counted(outcome.known)}")
 

@@ -8,9 +8,12 @@ from uuid import uuid4
 
 import pytest
 from apiflask import APIFlask
+from flask import Flask
+from flask.testing import FlaskClient
 
 from api.database import Database
-from api.domain.transfer import reading
+from api.domain.kit.errors import ConflictError
+from api.domain.transfer import importing, inserting, reading
 from tests.api.conftest import NewApp, Record
 from tests.api.transfer import deployment, empty, exported, imported, run, total, write
 from tests.postgresql import Server
@@ -35,9 +38,53 @@ CHANGE = {
     "commit": "9fceb02",
     "committed_at": "2026-03-01T12:00:00Z",
 }
+EVENT = {
+    "type": "event",
+    "source": "github",
+    "delivery_id": "1",
+    "received_at": "2026-03-01T12:00:00Z",
+    "headers": {},
+    "body": "{}",
+    "body_digest": "sha256:" + "4f" * 32,
+    "outcome": "projected",
+}
+SAID: dict[str, Any] = {
+    **dict.fromkeys(["image_digest", "commit", "config_revision", "actor", "kind", "finished_at"]),
+    "version": "1.0",
+    "status": "running",
+    "started_at": "2026-03-01T12:00:00Z",
+    "links": [],
+}
+STATEMENT = {
+    "type": "statement",
+    "id": "0195d3a0-0000-7000-8000-000000000003",
+    "deployment_id": "0195d3a0-0000-7000-8000-000000000002",
+    "service": "checkout",
+    "environment": "prod",
+    "source": "github",
+    "correction": False,
+    "said": SAID,
+    "started_at": "2026-03-01T12:00:00Z",
+    "ended_at": "2026-03-01T12:00:00Z",
+}
+INCIDENT_STATEMENT = {
+    "type": "incident_statement",
+    "id": "0195d3a0-0000-7000-8000-000000000004",
+    "service": "checkout",
+    "environment": "prod",
+    "source": "pager",
+    "external_id": "1",
+    "correction": False,
+    "said": {
+        "title": "It is slow",
+        "detected_at": "2026-03-01T12:00:00Z",
+        "resolved_at": None,
+        "links": [],
+    },
+}
 
 
-def refused(app: APIFlask, file: Path, *options: str) -> list[str]:
+def refused(app: Flask, file: Path, *options: str) -> list[str]:
     """Import a file that is wrong; return what is said about it."""
     result = run(app, "import", file, *options)
     assert result.exit_code == 1
@@ -87,7 +134,7 @@ def test_unchecked_the_lines_before_are_written(
         (b'{"type": "service"}', "#/name: is missing"),
         (b'{"type": "service", "name": "x", "team": "y"}', "#/team: is not known"),
         (b"[" * 200_000, "#: is nested too deeply"),
-        (b" " * (4 * 1024 * 1024 + 1), "#: is longer than 4 MiB; nothing after it was read"),
+        (b" " * (8 * 1024 * 1024 + 1), "#: is longer than 8 MiB; nothing after it was read"),
         (b'{"format": "slipway-ledger"}', "#/type: must be one of"),
     ],
 )
@@ -212,30 +259,8 @@ def test_a_statement_names_what_is_known(
     app: APIFlask, database: Database, tmp_path: Path, reference: str
 ) -> None:
     known = deployment(id=str(uuid4()))
-    event = {
-        "type": "event",
-        "id": str(uuid4()),
-        "source": "github",
-        "delivery_id": "1",
-        "received_at": "2026-03-01T12:00:00Z",
-        "headers": {},
-        "body": "{}",
-        "body_digest": "sha256:" + "4f" * 32,
-        "outcome": "projected",
-    }
-    statement = {
-        "type": "statement",
-        "id": str(uuid4()),
-        "deployment_id": known["id"],
-        "event_id": event["id"],
-        "service": "checkout",
-        "environment": "prod",
-        "source": "github",
-        "correction": False,
-        "said": {},
-        "started_at": "2026-03-01T12:00:00Z",
-        "ended_at": "2026-03-01T12:00:00Z",
-    }
+    event = {**EVENT, "id": str(uuid4())}
+    statement = {**STATEMENT, "deployment_id": known["id"], "event_id": event["id"]}
     lines = [known, event, {**statement, reference: str(uuid4())}]
 
     told = refused(app, write(tmp_path / "file", lines))
@@ -244,6 +269,74 @@ def test_a_statement_names_what_is_known(
     assert told[0].startswith(f"line 3: #/{reference}: ")
     empty(database)
     assert imported(app, write(tmp_path / "file", [*lines[:2], statement]))
+
+
+@pytest.mark.parametrize(
+    ("line", "changes", "fault"),
+    [
+        (EVENT, {"body": "[]"}, "#/body: must be a JSON object"),
+        (EVENT, {"body": '"{}"'}, "#/body: must be a JSON object"),
+        (EVENT, {"body": "no"}, "#/body: is not JSON: "),
+        (EVENT, {"body": '{"a": Infinity}'}, "#/body: is not JSON: Infinity is not a number"),
+        (EVENT, {"body": '{"a": 1e400}'}, "#/body: is not JSON: 1e400 is too large a number"),
+        (EVENT, {"body": '{"a": 1, "a": 2}'}, "#/body: is not JSON: the key"),
+        (EVENT, {"body": '{"a": "\\ud800"}'}, "#/body: is not JSON: half of a surrogate"),
+        (EVENT, {"body": '{"a":' * 256 + "1" + "}" * 256}, "#/body: is nested too deeply"),
+        (EVENT, {"source": "jenkins"}, "#/source: must be one of: argocd, "),
+        (EVENT, {"delivery_id": "a\x00b"}, "#/delivery_id: "),
+        (EVENT, {"received_at": "0001-01-01T00:00:00Z"}, "#/received_at: must not be before 1970"),
+        (EVENT, {"received_at": "9999-12-31T23:59:59-14:00"}, "#/received_at: must be an existing"),
+        (deployment(), {"started_at": "0001-01-01T00:00:00Z"}, "#/started_at: must not be before"),
+        (STATEMENT, {"said": {}}, "#/said: kind: Field required"),
+        (STATEMENT, {"said": {**SAID, "version": "a\x00b"}}, "#/said: version: "),
+        (STATEMENT, {"said": {**SAID, "status": "failed"}}, "#/said: "),
+        (STATEMENT, {"said": {**SAID, "started_at": "0001-01-01T00:00:00Z"}}, "#/said: started_at"),
+        (STATEMENT, {"said": SAID, "correction": True}, "#/said: "),
+        (STATEMENT, {"said": {"status": "failed"}, "correction": True}, "#/said: "),
+        (INCIDENT_STATEMENT, {"said": {"title": "It is slow"}}, "#/said: detected_at: "),
+        (INCIDENT_STATEMENT, {"said": {"title": ""}, "correction": True}, "#/said: title: "),
+    ],
+)
+def test_what_could_not_be_told_or_replayed_is_refused(
+    sqlite_client: FlaskClient,
+    tmp_path: Path,
+    line: dict[str, Any],
+    changes: dict[str, Any],
+    fault: str,
+) -> None:
+    told = refused(sqlite_client.application, write(tmp_path / "file", [{**line, **changes}]))
+
+    assert told[0].startswith(f"line 1: {fault}")
+    assert told[-1] == "slipway: invalid lines: 1; nothing was written"
+
+
+def test_a_reason_that_quotes_what_only_sqlite_could_store_is_taken_without_it(
+    app: APIFlask, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "file", [{**EVENT, "reason": "a\x00b is not about a deployment"}])
+
+    assert imported(app, file) == "added: 1 event; already present: nothing\n"
+    assert imported(app, file) == "added: nothing; already present: 1 event\n"
+    assert exported(app, file)[-1]["reason"] == "a\ufffdb is not about a deployment"
+
+
+def test_a_line_that_only_the_database_refuses_is_named(
+    app: APIFlask, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(*arguments: Any) -> int:
+        entries = arguments[1]
+        if any(entry.version == "1.7" for entry in entries):
+            raise ConflictError("It is known otherwise.")
+        return inserting.insert_all(*arguments)
+
+    monkeypatch.setattr(importing, "insert_all", written)
+    lines = [deployment(version=f"1.{number}") for number in range(10)]
+
+    told = refused(app, write(tmp_path / "file", lines))
+
+    assert told[0] == "line 8: #: the ledger refuses it: It is known otherwise."
+    assert told[1].startswith("slipway: invalid lines: 1; ")
+    assert total(database) == 0
 
 
 def test_a_database_that_is_not_migrated_is_one_clear_line(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from apiflask import APIFlask
 from click.testing import Result
+from flask import Flask
 from sqlalchemy import delete, func, insert, select
 
 from api.database import Database
@@ -49,7 +49,7 @@ TABLES = (
 )
 
 
-def run(app: APIFlask, *arguments: object, **options: Any) -> Result:
+def run(app: Flask, *arguments: object, **options: Any) -> Result:
     """Run a command that must not crash."""
     result = app.test_cli_runner().invoke(args=["ledger", *map(str, arguments)], **options)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -57,14 +57,14 @@ def run(app: APIFlask, *arguments: object, **options: Any) -> Result:
     return result
 
 
-def imported(app: APIFlask, file: Path) -> str:
+def imported(app: Flask, file: Path) -> str:
     """Import a file that is fine; return what is said about it."""
     result = run(app, "import", file)
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def exported(app: APIFlask, file: Path) -> list[dict[str, Any]]:
+def exported(app: Flask, file: Path) -> list[dict[str, Any]]:
     """Export to a file; return its lines, without the time of the export."""
     result = run(app, "export", file)
     assert result.exit_code == 0, result.output

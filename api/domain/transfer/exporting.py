@@ -11,7 +11,9 @@ from sqlalchemy import Connection, func, select
 from api.domain.transfer.lines import Header
 from api.domain.transfer.stored import SHELVES
 
+# How many rows are in memory: of an event, one may have some MiB.
 ROWS_AT_A_TIME = 1000
+EVENTS_AT_A_TIME = 20
 
 
 def count(connection: Connection) -> dict[str, int]:
@@ -32,8 +34,9 @@ def lines(
     header = Header(schema_revision=schema_revision, exported_at=exported_at, counts=counts)
     yield to_json(header) + b"\n"
     for name, shelf in SHELVES.items():
+        size = EVENTS_AT_A_TIME if name == "event" else ROWS_AT_A_TIME
         rows = connection.execute(
-            shelf.statement.order_by(shelf.id), execution_options={"yield_per": ROWS_AT_A_TIME}
+            shelf.statement.order_by(shelf.id), execution_options={"yield_per": size}
         )
         for row in rows.mappings():
             yield to_json({"type": name, **row}) + b"\n"

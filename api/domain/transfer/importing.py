@@ -7,27 +7,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from api.domain import cells
 from api.domain.deployments import kinds
+from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
 from api.domain.transfer import identity
 from api.domain.transfer.identity import IDENTITY
 from api.domain.transfer.inserting import insert_all
 from api.domain.transfer.lines import DeploymentEntry, Entry, IncidentEntry
-from api.domain.transfer.reading import Batch, LineError, Progress, Reader
+from api.domain.transfer.reading import Batch, InvalidLinesError, LineError, Progress, Reader
 from api.domain.transfer.seen import Seen
 from api.domain.transfer.stored import Known, Row
 from api.tables import deployments, events
 
 # What entries refer to by its id.
 REFERENCES = {"deployment_id": deployments.c.id, "event_id": events.c.id}
+# What else may be wrong with a line that has passed the check.
+REFUSED = (ConflictError, DataError, IntegrityError, ValueError)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
@@ -74,11 +78,11 @@ def write(file: BinaryIO, writing: Transaction, progress: Progress) -> Outcome:
             with writing() as connection:
                 new = _compare(connection, batch, reader)
                 reader.raise_what_is_wrong()
-                added = insert_all(connection, new) if new else 0
+                added = _insert(connection, new, reader) if new else 0
             name = batch[0].entry.type
             outcome.added[name] += added
             outcome.known[name] += len(batch) - added
-            for _, entry in batch:
+            for *_, entry in batch:
                 if isinstance(entry, DeploymentEntry | IncidentEntry):
                     cells.add((entry.service, entry.environment))
         reader.raise_what_is_wrong()
@@ -91,21 +95,47 @@ def write(file: BinaryIO, writing: Transaction, progress: Progress) -> Outcome:
 
 def _compare(
     connection: Connection, batch: Batch, reader: Reader, seen: Seen | None = None
-) -> list[Entry]:
+) -> Batch:
     """Return the entries that the ledger does not have; report faults to the reader."""
-    known = Known(connection, [entry for _, entry in batch])
+    known = Known(connection, [entry for *_, entry in batch])
     missing = _missing(connection, batch)
-    new: list[Entry] = []
-    for line, entry in batch:
+    new: Batch = []
+    for each in batch:
+        line, _, entry = each
         try:
             if seen is not None:
                 seen.note(line, entry)
             _check_references(entry, missing, seen)
             if _adds_to(known.of(entry), entry):
-                new.append(entry)
+                new.append(each)
         except LineError as error:
             reader.wrong(line, error)
     return new
+
+
+def _insert(connection: Connection, new: Batch, reader: Reader) -> int:
+    """Insert entries; return how many there were of which nothing was known.
+
+    Raises InvalidLinesError with the lines that the ledger or its database refuses.
+    """
+    try:
+        with connection.begin_nested():
+            return insert_all(connection, [each.entry for each in new])
+    except REFUSED as error:
+        if len(new) == 1:
+            reader.wrong(new[0].line, LineError(_refusal(error)))
+            reader.raise_what_is_wrong()
+        added = 0
+        for each in new:
+            with suppress(InvalidLinesError):
+                added += _insert(connection, [each], reader)
+        reader.raise_what_is_wrong()
+        return added
+
+
+def _refusal(error: Exception) -> str:
+    said = str(error.orig if isinstance(error, DBAPIError) else error)
+    return f"the ledger refuses it: {said.strip().partition('\n')[0]}"
 
 
 def _adds_to(row: Row | None, entry: Entry) -> bool:
@@ -125,7 +155,7 @@ def _missing(connection: Connection, batch: Batch) -> set[UUID]:
     """Return the ids that entries refer to and the ledger does not have."""
     missing: set[UUID] = set()
     for reference, column in REFERENCES.items():
-        named = {_referred(entry, reference) for _, entry in batch} - {None}
+        named = {_referred(entry, reference) for *_, entry in batch} - {None}
         if named:
             found = connection.execute(select(column).where(column.in_(named)))
             missing |= named - set(found.scalars())

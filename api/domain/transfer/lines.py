@@ -11,8 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID, uuid5
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     model_validator,
@@ -22,9 +24,12 @@ from pydantic_core import to_json
 from api.domain.declarations.model import Folder
 from api.domain.deletions import Deleted
 from api.domain.deployments.model import NewDeployment
+from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Outcome
+from api.domain.kit import strictjson
 from api.domain.kit.times import Time
 from api.domain.kit.types import (
+    LINE,
     Actor,
     Commit,
     ConfigRevision,
@@ -36,8 +41,10 @@ from api.domain.kit.types import (
     Name,
     RepositoryUrl,
     Version,
+    printable,
 )
 from api.domain.tiers import Tier
+from api.domain.transfer import said
 
 # Ids made of what a line says, for lines that have none.
 NAMESPACE = UUID("5b1f3c1e-6f1c-4a53-8f83-1d3f9d0f4c57")
@@ -242,20 +249,45 @@ class DeclarationStatementEntry(Entry):
     declared_at: Time | None = None
 
 
+def _known_source(source: str) -> str:
+    if source not in ADAPTERS:
+        raise ValueError(f"must be one of: {', '.join(sorted(ADAPTERS))}")
+    return source
+
+
+def _object(text: str) -> str:
+    """Return a JSON text of an object, or raise ValueError: its event could not be read again."""
+    try:
+        # An envelope, as CloudEvents has one, is around what was sent.
+        found = strictjson.loads(text, strictjson.MAX_DEPTH + 2)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError("must be a JSON object")  # noqa: TRY004 (pydantic tells it)
+    return text
+
+
+def _quoting(reason: Any) -> Any:
+    """Return a reason without what earlier versions have quoted and PostgreSQL cannot store."""
+    return printable(reason) if isinstance(reason, str) else reason
+
+
 class EventEntry(Entry):
     """An event as it is stored; its statements have lines of their own."""
 
     KEY = ("source", "delivery_id")
 
     type: Literal["event"]
-    source: Name
-    delivery_id: Annotated[str, Field(max_length=256)]
+    source: Annotated[Name, AfterValidator(_known_source)]
+    delivery_id: Annotated[str, Field(max_length=256, pattern=LINE)]
     received_at: Time
     headers: dict[str, str]
-    body: str
+    body: Annotated[str, AfterValidator(_object)]
     body_digest: ImageDigest
     outcome: Outcome
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Annotated[str | None, Field(max_length=500), BeforeValidator(_quoting)] = None
 
 
 class StatementEntry(Entry):
@@ -273,7 +305,7 @@ class StatementEntry(Entry):
     external_id: ExternalId | None = None
     sequence: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     correction: bool
-    said: dict[str, Any]
+    said: Annotated[dict[str, Any], AfterValidator(said.of_deployment)]
     started_at: Time
     ended_at: Time
 
@@ -291,7 +323,7 @@ class IncidentStatementEntry(Entry):
     source: Name
     external_id: ExternalId
     correction: bool
-    said: dict[str, Any]
+    said: Annotated[dict[str, Any], AfterValidator(said.of_incident)]
 
 
 class RemovalEntry(Entry):

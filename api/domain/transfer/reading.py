@@ -10,9 +10,12 @@ from pydantic import ValidationError
 from api.domain.kit import strictjson
 from api.domain.transfer.lines import ENTRIES, Entry, Header
 
-# An event's body is a JSON text in a JSON text: the 1 MiB that was sent can become so many.
-MAX_LINE_BYTES = 4 * 1024 * 1024
+# An event's body is a JSON text in a JSON text, and `1e15` has become 1000000000000000.0 there: the
+# 1 MiB that was sent can become somewhat more than 4 MiB.
+MAX_LINE_BYTES = 8 * 1024 * 1024
+# A batch has so many lines, or a few more bytes than so many if the lines are long.
 BATCH = 500
+BATCH_BYTES = MAX_LINE_BYTES
 MAX_FAULTS = 20
 
 # Called with the number of bytes read since the last call.
@@ -28,9 +31,10 @@ class LineError(ValueError):
 
 
 class Read(NamedTuple):
-    """What a line says, or what is wrong with it."""
+    """What a line says, or what is wrong with it, and how many bytes it has."""
 
     line: int
+    size: int
     said: Entry | Header | LineError | ValidationError
 
 
@@ -51,9 +55,10 @@ class InvalidLinesError(Exception):
 
 
 class Numbered(NamedTuple):
-    """An entry and the number of its line."""
+    """An entry, the number of its line and how many bytes that has."""
 
     line: int
+    size: int
     entry: Entry
 
 
@@ -74,13 +79,16 @@ class Reader:
         """Yield the entries in batches of one type, in which no entry is duplicated."""
         batch: Batch = []
         marks: set[tuple[object, ...]] = set()
-        for line, entry in self._entries():
-            full = len(batch) == BATCH or (batch and batch[0].entry.type != entry.type)
-            if full or not marks.isdisjoint(entry.marks):
+        size = 0
+        for each in self._entries():
+            full = len(batch) == BATCH or size > BATCH_BYTES
+            other = batch and batch[0].entry.type != each.entry.type
+            if full or other or not marks.isdisjoint(each.entry.marks):
                 yield batch
-                batch, marks = [], set()
-            batch.append(Numbered(line, entry))
-            marks |= entry.marks
+                batch, marks, size = [], set(), 0
+            batch.append(each)
+            marks |= each.entry.marks
+            size += each.size
         if batch:
             yield batch
 
@@ -97,12 +105,12 @@ class Reader:
 
     def _entries(self) -> Iterator[Numbered]:
         position = 0
-        for line, said in read(self._file):
+        for line, size, said in read(self._file):
             if line % BATCH == 0:
                 self._progress(self._file.tell() - position)
                 position = self._file.tell()
             if isinstance(said, Entry):
-                yield Numbered(line, said)
+                yield Numbered(line, size, said)
             elif isinstance(said, Header):
                 self.header = said
             else:
@@ -116,13 +124,14 @@ def read(file: BinaryIO) -> Iterator[Read]:
     while text := file.readline(MAX_LINE_BYTES + 1):
         number += 1
         if len(text) > MAX_LINE_BYTES:
-            yield Read(number, LineError("is longer than 4 MiB; nothing after it was read"))
+            fault = LineError("is longer than 8 MiB; nothing after it was read")
+            yield Read(number, len(text), fault)
             return
         if not text.isspace():
             try:
-                yield Read(number, _parse(text, first=number == 1))
+                yield Read(number, len(text), _parse(text, first=number == 1))
             except (LineError, ValidationError) as error:
-                yield Read(number, error)
+                yield Read(number, len(text), error)
 
 
 def _parse(text: bytes, *, first: bool) -> Entry | Header:

@@ -1,0 +1,110 @@
+"""What a moved statement says: everything that the ledger works out from it must be there."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from api.domain.deployments.model import Kind, Status
+from api.domain.kit.times import Time
+from api.domain.kit.types import (
+    Actor,
+    Commit,
+    ConfigRevision,
+    ImageDigest,
+    Line,
+    Links,
+    Version,
+    absent,
+)
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class DeploymentCorrection(_Said):
+    """What a person has corrected in a deployment."""
+
+    kind: Kind | None = None
+    status: Status = Field(default_factory=absent)
+    finished_at: Time | None = None
+    actor: Actor | None = None
+    links: Links = Field(default_factory=absent)
+
+    @model_validator(mode="after")
+    def ended_when_final(self) -> Self:
+        """Refuse an end without a final status, and a final status without an end."""
+        given = self.model_fields_set & {"status", "finished_at"}
+        if given and (len(given) == 1 or self.status.terminal != (self.finished_at is not None)):
+            raise ValueError("finished_at must be given with a final status, and with no other")
+        return self
+
+
+class DeploymentSaid(DeploymentCorrection):
+    """What a report or an event states of a deployment."""
+
+    version: Version
+    image_digest: ImageDigest | None
+    commit: Commit | None
+    config_revision: ConfigRevision | None
+    actor: Actor | None
+    kind: Kind | None
+    status: Status
+    started_at: Time
+    finished_at: Time | None
+    links: Links
+
+
+class IncidentCorrection(_Said):
+    """What a person has corrected in an incident."""
+
+    title: Line = Field(default_factory=absent)
+    resolved_at: Time | None = None
+    deployment_id: UUID | None = None
+    links: Links = Field(default_factory=absent)
+
+
+class IncidentSaid(_Said):
+    """What a report or an event states of an incident."""
+
+    title: Line
+    detected_at: Time
+    resolved_at: Time | None
+    links: Links
+    corrected: list[str] = []
+
+
+def of_deployment(said: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """Return what a statement says of a deployment, after checking it."""
+    _check(said, info, DeploymentCorrection, DeploymentSaid)
+    return said
+
+
+def of_incident(said: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """Return what a statement says of an incident, after checking it."""
+    _check(said, info, IncidentCorrection, IncidentSaid)
+    return said
+
+
+def _check(
+    said: dict[str, Any],
+    info: ValidationInfo,
+    correction: type[BaseModel],
+    report: type[BaseModel],
+) -> None:
+    """Raise ValueError with the names of the values that are missing or not valid."""
+    try:
+        (correction if info.data.get("correction") else report).model_validate(said)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ValueError("; ".join(faults)) from error
