@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
+from api.domain.dora import report
+from api.domain.dora.loading import rows
+from api.domain.dora.query import MAX_FIGURES
 from api.routes import dora
 from tests.api.conftest import Record, json_of, problem
 
@@ -103,3 +107,63 @@ def test_without_production_the_answer_has_the_tiers_that_there_are(
     record(environment="prod-eu-1")
     told = json_of(client.get(URL))
     assert (told["environments"], told["tiers"]) == (["prod-eu-1"], {})
+
+
+def deployed(client: FlaskClient, services: int) -> None:
+    for number in range(services):
+        body = {"service": f"s{number}", "environment": "prod", "version": "1.0"}
+        json_of(client.post("/api/v1/deployments", json=body))
+
+
+def test_the_periods_of_all_services_together_are_bounded_too(
+    sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(sqlite_client, 4)
+    ten_days = f"from={datetime.now(UTC) - timedelta(days=9):%Y-%m-%dT00:00:00Z}&interval=day"
+
+    monkeypatch.setattr(report, "MAX_FIGURES", 50)
+    told = json_of(sqlite_client.get(f"{URL}?{ten_days}"))
+    assert sum(len(each["periods"]) for each in [told["overall"], *told["services"]]) == 50
+    monkeypatch.setattr(report, "MAX_FIGURES", 49)
+    document = problem(sqlite_client.get(f"{URL}?{ten_days}"), 422)
+    assert document["errors"] == [
+        {
+            "parameter": "interval",
+            "detail": "makes 10 periods of each of 4 services, and at most 49 are answered at once:"
+            " use a longer interval, a shorter window or one service",
+        }
+    ]
+    # What one service and one period need is never too much.
+    monkeypatch.setattr(report, "MAX_FIGURES", 4)
+    assert len(json_of(sqlite_client.get(URL))["services"]) == 4
+
+
+def test_a_window_of_too_many_deployments_is_refused(
+    sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(sqlite_client, 3)
+
+    monkeypatch.setattr(rows, "MAX_DEPLOYMENTS", 3)
+    assert sqlite_client.get(URL).status_code == 200
+    monkeypatch.setattr(rows, "MAX_DEPLOYMENTS", 2)
+    for path in (URL, f"{URL}/explain"):
+        (error,) = problem(sqlite_client.get(path), 422)["errors"]  # type: ignore[misc, attr-defined]
+        assert error["parameter"] == "from"
+        assert "more than 2 deployments" in error["detail"]
+
+
+def test_the_memory_of_a_series_is_bounded(sqlite_client: FlaskClient) -> None:
+    """At the bound, a series takes a quarter of what a pod may have; it took all of it."""
+    deployed(sqlite_client, MAX_FIGURES // 400 - 1)
+    days = f"from={datetime.now(UTC) - timedelta(days=399):%Y-%m-%dT00:00:00Z}&interval=day"
+    sqlite_client.get(URL)
+
+    tracemalloc.start()
+    try:
+        told = sqlite_client.get(f"{URL}?{days}")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert told.status_code == 200
+    assert peak < 64 * 1024 * 1024

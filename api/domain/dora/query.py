@@ -14,6 +14,8 @@ from api.domain.kit.types import Name
 
 DEFAULT_SPAN = timedelta(days=90)
 MAX_PERIODS = 400
+# Of all services together, unless each has only one; a period takes 8 KiB while it is answered.
+MAX_FIGURES = 5000
 
 
 class Query(BaseModel):
@@ -38,7 +40,8 @@ class Query(BaseModel):
         Interval,
         Field(
             validate_default=True,
-            description=f"The length of a period; at most {MAX_PERIODS} periods.",
+            description=f"The length of a period; at most {MAX_PERIODS} periods, and {MAX_FIGURES}"
+            " of all services together.",
         ),
     ] = Interval.ALL
 

@@ -24,7 +24,7 @@ from api.domain.dora.model import (
     Unrecovered,
     UnrecoveredList,
 )
-from api.domain.dora.query import Query
+from api.domain.dora.query import MAX_FIGURES, Query
 from api.domain.dora.rules.assessments import Assessment, assess
 from api.domain.dora.rules.explanations import Explanations, explain
 from api.domain.dora.rules.figures import add_up
@@ -32,6 +32,7 @@ from api.domain.dora.rules.first_deliveries import first_deliveries
 from api.domain.dora.rules.periods import Window, split
 from api.domain.dora.rules.reasons import Reason
 from api.domain.dora.rules.records import Incident
+from api.domain.kit.errors import InvalidValueError
 from api.domain.tiers import Tier
 
 
@@ -61,8 +62,19 @@ class _Assessed:
 
 
 def measure(connection: Connection, query: Query) -> Metrics:
-    """Compute the metrics of each period, overall and for each service."""
+    """Compute the metrics of each period, overall and for each service.
+
+    Raises InvalidValueError, with the name of the parameter, if these are too many, and as
+    `stretches.scope` does.
+    """
     assessed = _assess(connection, query)
+    periods, services = len(assessed.periods), len(assessed.services)
+    if periods > 1 and periods * (services + 1) > MAX_FIGURES:
+        raise InvalidValueError(
+            "interval",
+            f"makes {periods} periods of each of {services} services, and at most {MAX_FIGURES} are"
+            " answered at once: use a longer interval, a shorter window or one service",
+        )
     return Metrics(
         since=assessed.window.since,
         until=assessed.window.until,

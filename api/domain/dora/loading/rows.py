@@ -17,6 +17,7 @@ from api.domain.dora.loading.stretches import Scope, Stretch
 from api.domain.dora.loading.versions import ByService, succeeded_before
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.records import Deployment, History, Incident
+from api.domain.kit.errors import InvalidValueError
 from api.tables import deployments
 
 COLUMNS = [
@@ -36,10 +37,16 @@ COLUMNS = [
 ]
 # The number of deployments in one statement.
 BATCH = 1000
+# In a window, where each takes 2 KiB.
+MAX_DEPLOYMENTS = 60_000
 
 
 def load(connection: Connection, scope: Scope, window: Window) -> History:
-    """Load everything that the metrics of a window depend on."""
+    """Load everything that the metrics of a window depend on.
+
+    Raises InvalidValueError, with the name of the parameter, if the window has too many
+    deployments.
+    """
     if not scope.services or not scope.environments:
         return History([], [], {}, {})
     found = stretches.find(connection, scope, window)
@@ -54,11 +61,16 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
         _of(around),
         _after_late_incidents(scope, found, incidents_found),
     )
-    deployments = {
-        row.id: _deployment(row, scope)
-        for statement in statements
-        for row in connection.execute(statement).all()
-    }
+    deployments: dict[UUID, Deployment] = {}
+    for statement in statements:
+        for row in connection.execute(statement.limit(MAX_DEPLOYMENTS + 1)).all():
+            deployments[row.id] = _deployment(row, scope)
+        if len(deployments) > MAX_DEPLOYMENTS:
+            raise InvalidValueError(
+                "from",
+                f"makes a window of more than {MAX_DEPLOYMENTS} deployments: use a shorter window,"
+                " one environment or one service",
+            )
     ids = {name: identifier for identifier, name in scope.services.items()}
     return History(
         deployments=list(deployments.values()),
