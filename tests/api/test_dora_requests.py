@@ -147,9 +147,10 @@ def test_a_window_of_too_many_deployments_is_refused(
     assert sqlite_client.get(URL).status_code == 200
     monkeypatch.setattr(rows, "MAX_DEPLOYMENTS", 2)
     for path in (URL, f"{URL}/explain"):
-        (error,) = problem(sqlite_client.get(path), 422)["errors"]  # type: ignore[misc, attr-defined]
-        assert error["parameter"] == "from"
-        assert "more than 2 deployments" in error["detail"]
+        errors = problem(sqlite_client.get(path), 422)["errors"]
+        assert isinstance(errors, list)
+        assert errors[0]["parameter"] == "from"
+        assert "more than 2 deployments" in errors[0]["detail"]
 
 
 def test_the_memory_of_a_series_is_bounded(sqlite_client: FlaskClient) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Select, select, union
+from sqlalchemy import Column, Connection, Select, or_, select, union
 
 from api.domain.cells import Cell
 from api.domain.deployments import correlation
@@ -71,25 +71,64 @@ def near_events(connection: Connection, deployment_ids: Iterable[UUID]) -> list[
     return [of_deployment(dict(row)) for row in rows]
 
 
-def around(connection: Connection, seed: Sequence[Statement]) -> list[Statement]:
-    """Return all statements that decide which deployment these belong to, these included."""
-    here = {each.id: each for each in seed}
-    found: dict[UUID, Statement] = {}
-    span = None
-    while True:
-        start, end = _span(here.values())
-        if span is None or start < span[0] or span[1] < end:
-            # Wider than needed, so that a second look is rarely necessary.
-            span = start - WINDOW, end + WINDOW
-            found = {each.id: each for each in _near(connection, list(here.values()), *span)}
-            here = {each.id: found.get(each.id, each) for each in here.values()}
-        linked = _linked([*(found | here).values()], seed)
-        if linked.keys() <= here.keys():
-            return list(here.values())
-        here |= linked
+class Vicinity:
+    """What is stated near some statements of one cell, read as far as is needed."""
+
+    def __init__(self, connection: Connection, seed: Sequence[Statement]) -> None:
+        self._connection = connection
+        self._seed = seed
+        self._span: Span | None = None
+        self._read_around(_span(seed))
+
+    def of_witness(self, key: correlation.Key) -> list[Statement]:
+        """Return the statements of a witness that are known already."""
+        return [each for each in self._found.values() if each.key == key]
+
+    def rollouts(
+        self, seed: Sequence[Statement], beside: Iterable[Statement] = ()
+    ) -> list[list[Witness]]:
+        """Return the rollouts of some statements, and all others that change because of them.
+
+        Each is the list of its witnesses. Of statements `beside`, only what changes is returned.
+        """
+        keys = {each.key for each in seed}
+        near = {each.key for each in beside}
+        while True:
+            here = {each.id: each for each in seed}
+            known = correlation.Neighbourhood(witnesses([*(self._found | here).values()]))
+            reached = known.reached(keys | near)
+            # Who is closest to whom is certain only if all that is near both is known.
+            if self._covers(_span(known.beside(reached))):
+                own = [group for group in reached if any(each.key in keys for each in group)]
+                others = [group for group in correlation.changed(reached) if group not in own]
+                return own + others
+
+    def neighbours(self, seed: Sequence[Statement]) -> list[Statement]:
+        """Return the statements of witnesses that may tell of the same rollouts as these."""
+        keys = {each.key for each in seed}
+        known = correlation.Neighbourhood(witnesses(self._found.values()))
+        near = {key for each in keys for key in known.neighbours.get(each, ())} - keys
+        return [each for key in near for each in known.witnesses[key].statements]
+
+    def _covers(self, span: Span) -> bool:
+        """Return whether a span has been read; read it if not."""
+        assert self._span is not None  # noqa: S101 (read at first)
+        if self._span[0] <= span[0] and span[1] <= self._span[1]:
+            return True
+        self._read_around((min(span[0], self._span[0]), max(span[1], self._span[1])))
+        return False
+
+    def _read_around(self, span: Span) -> None:
+        # Wider than needed, so that a second look is rarely necessary.
+        self._span = span[0] - WINDOW, span[1] + WINDOW
+        found = _near(self._connection, self._seed, *self._span)
+        self._found = {each.id: each for each in found}
 
 
-def _span(statements: Iterable[Statement]) -> tuple[datetime, datetime]:
+Span = tuple[datetime, datetime]
+
+
+def _span(statements: Iterable[Statement | Witness]) -> Span:
     here = list(statements)
     start = min(each.started_at for each in here) - WINDOW
     return start, max(each.ended_at for each in here) + WINDOW
@@ -125,11 +164,16 @@ def _near(
 
 
 def _in_span(cell: Cell, home: Column[Any], start: datetime, end: datetime) -> Select[Any]:
+    """Return the select for what began in a span of time or, if it may have lasted, before that."""
     here = home.table.c
+    later = evidence.alias()
+    lasted = select(later.c.id).where(later.c.deployment_id == home, later.c.ended_at >= start)
+    ended_at = here.ended_at if home.table is evidence else here.finished_at
     return select(home).where(
         here.service_id == cell.service_id,
         here.environment_id == cell.environment_id,
         here.started_at.between(start - LONGEST, end),
+        or_(here.started_at >= start, ended_at >= start, lasted.exists()),
     )
 
 
@@ -163,29 +207,3 @@ def _read(connection: Connection, condition: Any) -> list[Statement]:
 
 def _stored(row: Sequence[Any]) -> Statement:
     return Statement._make([*row, True])
-
-
-def _linked(candidates: Sequence[Statement], seed: Sequence[Statement]) -> dict[UUID, Statement]:
-    """Return the statements of all witnesses that are linked to these, directly or indirectly."""
-    everyone = witnesses(candidates)
-    keys = {each.key for each in seed}
-    homes = {each.deployment_id for each in seed} - {None}
-    reached = [each for each in everyone if each.key in keys or _at_home(each, homes)]
-    waiting = [each for each in everyone if each not in reached]
-    for here in reached:  # grows meanwhile
-        joined = [
-            each
-            for each in waiting
-            if correlation.same_rollout(here, each) or _at_home(each, _homes_of(here))
-        ]
-        reached += joined
-        waiting = [each for each in waiting if each not in joined]
-    return {each.id: each for witness in reached for each in witness.statements}
-
-
-def _homes_of(witness: Witness) -> set[UUID | None]:
-    return {each.deployment_id for each in witness.statements} - {None}
-
-
-def _at_home(witness: Witness, homes: set[UUID | None]) -> bool:
-    return not homes.isdisjoint(_homes_of(witness))

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, delete, insert, update
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import correlation, kinds, nearby
+from api.domain.deployments import kinds, nearby
 from api.domain.deployments.model import Kind, NewDeployment
 from api.domain.deployments.statements import Statement, of_report
-from api.domain.deployments.witnesses import Witness, settled, witnesses
+from api.domain.deployments.witnesses import Witness, settled
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import following
 from api.domain.kit.versions import canonical
@@ -70,22 +70,21 @@ def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
     """
     homes: Homes = {}
     for each in nearby.near_events(connection, reported):
-        around = nearby.around(connection, [each])
-        if _has_event(around):
-            homes |= _settle(connection, around)
-            _review(connection, around)
+        # One that goes with no other stays as it was reported.
+        rollouts = nearby.Vicinity(connection, [each]).rollouts((), [each])
+        homes |= _settle_and_review(connection, rollouts)
     return homes
 
 
-def regroup(connection: Connection, seed: Sequence[Statement]) -> Homes:
-    """Compute anew the deployments of some statements of one cell, and of those around them."""
-    around = nearby.around(connection, seed)
-    if not _has_event(around):  # reports alone are never joined
-        keys = {each.key for each in seed}
-        around = [each for each in around if each.key in keys]
-    homes = _settle(connection, around)
-    _review(connection, around)
-    return homes
+def regroup(
+    connection: Connection, seed: Sequence[Statement], beside: Sequence[Statement] = ()
+) -> Homes:
+    """Compute anew the deployments of some statements of one cell, and of those around them.
+
+    Statements `beside` may have become part of other deployments.
+    """
+    rollouts = nearby.Vicinity(connection, [*seed, *beside]).rollouts(seed, beside)
+    return _settle_and_review(connection, rollouts)
 
 
 def _add(
@@ -96,21 +95,18 @@ def _add(
     Returns the deployment of each statement, and the time from which kinds must be decided.
     `given` has the names of the times that the report has; the others were filled in.
     """
-    around = nearby.around(connection, [new])
-    others = [each for each in around if each.id != new.id]
-    known = [each for each in others if each.key == new.key]
+    vicinity = nearby.Vicinity(connection, [new])
+    known = vicinity.of_witness(new.key)
     _check(new, known)
-    since = min(each.started_at for each in around)
     kept = new
     if known and new.event_id is None:
         kept = _further(new, known, given)
         same = next((each for each in known if each.said == kept.said), None)
         if same and same.deployment_id:  # the same statement is stored once
-            return {new.id: same.deployment_id}, since
-    # Reports alone are never joined.
-    beside = others if _has_event([*others, kept]) else known
-    homes = _settle(connection, [*beside, kept])
-    return homes | {new.id: homes[kept.id]}, since
+            return {new.id: same.deployment_id}, same.started_at
+    rollouts = vicinity.rollouts([kept])
+    homes = _settle(connection, rollouts)
+    return homes | {new.id: homes[kept.id]}, _earliest(rollouts)
 
 
 def _check(statement: Statement, known: Sequence[Statement]) -> None:
@@ -149,15 +145,14 @@ def _further(statement: Statement, known: Sequence[Statement], given: Collection
     )
 
 
-def _has_event(statements: Iterable[Statement]) -> bool:
-    return any(each.event_id is not None for each in statements)
+def _earliest(rollouts: Iterable[Iterable[Witness]]) -> datetime:
+    return min(each.started_at for rollout in rollouts for each in rollout)
 
 
-def _settle(connection: Connection, around: Sequence[Statement]) -> Homes:
-    """Write the deployments of one cell's statements; return the deployment of each statement."""
-    found = witnesses(around)
-    together = correlation.groups(found) if _has_event(around) else [[each] for each in found]
-    kept = {min(each.id for each in group): group for group in together}
+def _settle(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Homes:
+    """Write the deployments of one cell's rollouts; return the deployment of each statement."""
+    around = [each for rollout in rollouts for witness in rollout for each in witness.statements]
+    kept = {min(each.id for each in rollout): rollout for rollout in rollouts}
     homes = {
         statement.id: identifier
         for identifier, group in kept.items()
@@ -177,9 +172,14 @@ def _settle(connection: Connection, around: Sequence[Statement]) -> Homes:
     return homes
 
 
-def _review(connection: Connection, around: Sequence[Statement]) -> None:
-    cell = Cell(around[0].service_id, around[0].environment_id)
-    kinds.review(connection, cell, min(each.started_at for each in around))
+def _settle_and_review(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Homes:
+    if not rollouts:
+        return {}
+    homes = _settle(connection, rollouts)
+    first = rollouts[0][0].statements[0]
+    cell = Cell(first.service_id, first.environment_id)
+    kinds.review(connection, cell, _earliest(rollouts))
+    return homes
 
 
 def _write(

@@ -47,6 +47,7 @@ class Witness:
         self.statements = sorted(statements, key=_newest, reverse=True)
         self.key = self.statements[0].key
         self.id = min(each.id for each in self.statements)
+        self.of_event = any(each.event_id is not None for each in self.statements)
         self.started_at = min(each.started_at for each in self.statements)
         # The ids of those that came too late to decide its status.
         self.late = _late(self.statements)

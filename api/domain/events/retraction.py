@@ -90,16 +90,19 @@ def _places(connection: Connection, event_ids: Sequence[UUID]) -> list[tuple[str
 def _retract(connection: Connection, statement: Statement) -> list[Statement]:
     """Delete a statement; return the corrections of a deployment that is deleted with it."""
     cell = Cell(statement.service_id, statement.environment_id)
-    connection.execute(delete(evidence).where(evidence.c.id == statement.id))
     assert statement.deployment_id is not None  # noqa: S101 (it is stored)
     found = nearby.statements_of(connection, statement.deployment_id)
-    left = [each for each in found if each.stored]
+    # What it was the closest to may now be closest to another.
+    beside = nearby.Vicinity(connection, found).neighbours(found)
+    connection.execute(delete(evidence).where(evidence.c.id == statement.id))
+    left = [each for each in found if each.stored and each.id != statement.id]
     said_of = {each.key for each in left if not each.correction}
     orphans = [each for each in left if each.key not in said_of]
     connection.execute(delete(evidence).where(evidence.c.id.in_([each.id for each in orphans])))
     left = [each for each in left if each.key in said_of]
     if left:
-        regroup(connection, left)
+        regroup(connection, left, beside)
+        kinds.review(connection, cell, statement.started_at)
         return orphans
     connection.execute(
         update(incidents)
@@ -108,4 +111,6 @@ def _retract(connection: Connection, statement: Statement) -> list[Statement]:
     )
     connection.execute(delete(deployments).where(deployments.c.id == statement.deployment_id))
     kinds.review(connection, cell, statement.started_at)
+    if beside:
+        regroup(connection, (), beside)
     return orphans
