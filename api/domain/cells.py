@@ -31,11 +31,15 @@ def hold(connection: Connection, places: Sequence[tuple[str, str]], at: datetime
     )
     cells = [Cell(services[service], environments[name]) for service, name in places]
     # By name, as batches of events come, or two transactions could deadlock.
-    for _, cell in sorted(set(zip(places, cells, strict=True))):
-        lock(connection, cell)
+    ordered = sorted(set(zip(places, cells, strict=True)))
+    sql.lock_all(connection, [_key(cell) for _, cell in ordered])
     return cells
 
 
 def lock(connection: Connection, cell: Cell) -> None:
     """Lock a cell until the transaction ends."""
-    sql.lock(connection, cell.service_id.int ^ (cell.environment_id.int << 1))
+    sql.lock(connection, _key(cell))
+
+
+def _key(cell: Cell) -> int:
+    return cell.service_id.int ^ (cell.environment_id.int << 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from api.database import Database
 from tests.api.events.payloads import GITHUB, argocd, event_of, flux, github
+from tests.api.transfer import deployment, imported, write
 
 Send = Callable[[FlaskClient], TestResponse]
 DEPLOYMENT = {"service": "checkout", "environment": "prod", "version": "1.4.2"}
@@ -110,3 +112,27 @@ def test_an_answer_takes_no_more_statements_than_before(
 
     assert response.status_code in (200, 201, 202), response.text
     assert len(statements) <= most, "\n".join(statements)
+
+
+def test_an_import_takes_few_statements_however_many_cells_and_reports_it_has(
+    client: FlaskClient, database: Database, tmp_path: Path
+) -> None:
+    lines = [
+        deployment(
+            service=f"service-{number % 50}",
+            environment=environment,
+            external_id=f"{environment}-{number}",
+            version=f"1.{number}",
+            **end,
+        )
+        for number in range(100)
+        for environment in ("dev", "prod")
+        for end in ({"status": "running", "finished_at": None}, {"status": "succeeded"})
+    ]
+    file = write(tmp_path / "file", lines)
+
+    with executed(database) as statements:
+        assert imported(client.application, file).startswith("added: 200 deployments; ")
+
+    # A file of one batch; each further one takes as many again, but for those of the check.
+    assert len(statements) < 40, "\n".join(statements)

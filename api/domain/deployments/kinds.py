@@ -14,9 +14,10 @@ report decides anew what followed it. What the sender states is kept.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import tee
+from itertools import groupby, tee
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     or_,
     select,
     true,
@@ -107,6 +109,25 @@ def review(connection: Connection, cell: Cell, since: datetime) -> None:
             _store(connection, attempt, kind)
 
 
+def review_all(connection: Connection, places: Sequence[Cell]) -> None:
+    """Decide again what each deployment of some cells was, and read them all in one go."""
+    here = (deployments.c.service_id, deployments.c.environment_id)
+    statement = select(*here, *COLUMNS).where(tuple_(*here).in_(places)).order_by(*here, *ORDER)
+    rows = connection.execute(statement, execution_options={"yield_per": CHUNK})
+    outages = _outages_of(connection, places)
+    changed: list[dict[str, Any]] = []
+    for cell, found in groupby(rows, key=lambda row: Cell(row[0], row[1])):
+        history, decided = tee(Attempt._make(row[len(here) :]) for row in found)
+        for attempt, decision in zip(history, decide(decided, outages[cell]), strict=True):
+            kind = attempt.stated_kind or decision
+            if attempt.kind != kind:
+                changed.append({"changed": attempt.id, "kind": kind})
+    if changed:
+        connection.execute(
+            update(deployments).where(deployments.c.id == bindparam("changed")), changed
+        )
+
+
 def _kind(
     attempt: Attempt,
     previous: Attempt | None,
@@ -149,6 +170,18 @@ def _history(connection: Connection, cell: Cell) -> Iterator[Attempt]:
         last = Attempt._make(chunk[-1])
         after = tuple_(*ORDER) > tuple_(last.started_at, last.id)
         chunk = connection.execute(statement.where(after)).all() if len(chunk) == CHUNK else []
+
+
+def _outages_of(connection: Connection, places: Sequence[Cell]) -> dict[Cell, list[Outage]]:
+    here = (incidents.c.service_id, incidents.c.environment_id)
+    found: dict[Cell, list[Outage]] = defaultdict(list)
+    for service_id, environment_id, *outage in connection.execute(
+        select(*here, incidents.c.detected_at, incidents.c.resolved_at).where(
+            tuple_(*here).in_(places)
+        )
+    ):
+        found[Cell(service_id, environment_id)].append((outage[0], outage[1]))
+    return found
 
 
 def _outages(connection: Connection, cell: Cell, since: datetime) -> list[Outage]:

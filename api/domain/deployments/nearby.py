@@ -5,12 +5,12 @@ A deployment with one report has no row in `evidence`: its own row is that state
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Select, or_, select, union
+from sqlalchemy import Column, Connection, Select, or_, select, tuple_, union
 
 from api.domain.cells import Cell
 from api.domain.deployments import correlation
@@ -54,6 +54,37 @@ def of_witness(connection: Connection, statement: Statement) -> list[Statement]:
     homes = _homes_by_key(statement)
     found = _read(connection, deployments.c.id.in_(union(*homes))) if homes else []
     return [each for each in found if each.key == statement.key]
+
+
+def of_witnesses(
+    connection: Connection, keys: Collection[correlation.Key]
+) -> dict[correlation.Key, list[Statement]]:
+    """Return the statements of some witnesses that have external ids."""
+    by_key: dict[correlation.Key, list[Statement]] = {key: [] for key in keys}
+    sources, ids = {source for source, _ in keys}, {external_id for _, external_id in keys}
+    homes = union(
+        *(
+            select(home).where(home.table.c.source.in_(sources), home.table.c.external_id.in_(ids))
+            for home in (evidence.c.deployment_id, deployments.c.id)
+        )
+    )
+    for each in _read(connection, deployments.c.id.in_(homes)):
+        if each.key in by_key:
+            by_key[each.key].append(each)
+    return by_key
+
+
+def cells_with_events(
+    connection: Connection, cells: Collection[Cell], since: datetime
+) -> set[Cell]:
+    """Return those cells in which an event may be about a deployment started since then."""
+    here = (evidence.c.service_id, evidence.c.environment_id)
+    found = select(*here).where(
+        tuple_(*here).in_(cells),
+        evidence.c.started_at >= since - LONGEST - WINDOW,
+        evidence.c.event_id.is_not(None),
+    )
+    return {Cell(*row) for row in connection.execute(found.distinct())}
 
 
 def near_events(connection: Connection, deployment_ids: Iterable[UUID]) -> list[Statement]:

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import kinds, nearby, settling
+from api.domain.deployments import further, kinds, nearby, settling
 from api.domain.deployments.model import Kind, NewDeployment
 from api.domain.kit.sql import insert_into
 from api.domain.kit.times import now
@@ -92,11 +92,15 @@ def store_all(
     )
     since: dict[Cell, datetime] = {}
     recorded: list[tuple[UUID, bool]] = []
-    for new, cell, row in zip(batch, held, rows, strict=True):
+    again = [
+        (new, cell)
+        for new, cell, row in zip(batch, held, rows, strict=True)
+        if row["id"] not in inserted
+    ]
+    stored = iter(further.report_all(connection, again, reported_at))
+    for cell, row in zip(held, rows, strict=True):
         created = row["id"] in inserted
-        identifier, started_at = row["id"], row["started_at"]
-        if not created:
-            identifier, started_at = settling.report(connection, new, cell, reported_at)
+        identifier, started_at = (row["id"], row["started_at"]) if created else next(stored)
         since[cell] = min(since.get(cell, started_at), started_at)
         recorded.append((identifier, created))
     homes = settling.join(connection, inserted)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, String, bindparam, delete, func, insert, update
 
 from api.domain import cells
 from api.domain.cells import Cell
@@ -58,8 +58,7 @@ def report(
     ConflictError for a report that contradicts another one of its source.
     """
     statement = of_report(new.timed(at), cell, None, at)
-    given = {name for name in ("started_at", "finished_at") if getattr(new, name) is not None}
-    homes, since = _add(connection, statement, given)
+    homes, since = _add(connection, statement, times_of(new))
     return homes[statement.id], since
 
 
@@ -97,16 +96,33 @@ def _add(
     """
     vicinity = nearby.Vicinity(connection, [new])
     known = vicinity.of_witness(new.key)
-    _check(new, known)
-    kept = new
-    if known and new.event_id is None:
-        kept = _further(new, known, given)
-        same = next((each for each in known if each.said == kept.said), None)
-        if same and same.deployment_id:  # the same statement is stored once
-            return {new.id: same.deployment_id}, same.started_at
+    kept = further(new, known, given)
+    if kept is None:
+        (home,) = {each.deployment_id for each in known if each.deployment_id is not None}
+        return {new.id: home}, new.started_at
     rollouts = vicinity.rollouts([kept])
-    homes = _settle(connection, rollouts)
+    homes = settle(connection, rollouts)
     return homes | {new.id: homes[kept.id]}, _earliest(rollouts)
+
+
+def times_of(report: NewDeployment) -> set[str]:
+    """Return the names of the times that a report has; the others are filled in."""
+    return {name for name in ("started_at", "finished_at") if getattr(report, name) is not None}
+
+
+def further(
+    statement: Statement, known: Sequence[Statement], given: Collection[str]
+) -> Statement | None:
+    """Return a statement as it is stored after others of its witness; None if it is known already.
+
+    `given` has the names of the times that a report has. Raises ConflictError for a statement about
+    another cell, and for a report that contradicts its source.
+    """
+    _check(statement, known)
+    if not known or statement.event_id is not None:
+        return statement
+    kept = _further(statement, known, given)
+    return None if any(each.said == kept.said for each in known) else kept
 
 
 def _check(statement: Statement, known: Sequence[Statement]) -> None:
@@ -149,8 +165,8 @@ def _earliest(rollouts: Iterable[Iterable[Witness]]) -> datetime:
     return min(each.started_at for rollout in rollouts for each in rollout)
 
 
-def _settle(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Homes:
-    """Write the deployments of one cell's rollouts; return the deployment of each statement."""
+def settle(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Homes:
+    """Write the deployments of some rollouts; return the deployment of each statement."""
     around = [each for rollout in rollouts for witness in rollout for each in witness.statements]
     kept = {min(each.id for each in rollout): rollout for rollout in rollouts}
     homes = {
@@ -160,13 +176,12 @@ def _settle(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Ho
         for statement in witness.statements
     }
     before = {each.deployment_id for each in around if each.deployment_id is not None}
-    if before and len(before | kept.keys()) > 1:  # one may take over the external id of another
+    if any(each.deployment_id not in (None, homes[each.id]) for each in around):
+        # One may take over the external id of another.
         connection.execute(
             update(deployments).where(deployments.c.id.in_(before)).values(external_id=None)
         )
-    cell = Cell(around[0].service_id, around[0].environment_id)
-    for identifier, group in kept.items():
-        _write(connection, cell, identifier, group, known=identifier in before)
+    _write(connection, kept, before)
     _keep(connection, around, homes)
     _forget(connection, before - kept.keys(), around, homes)
     return homes
@@ -175,24 +190,42 @@ def _settle(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Ho
 def _settle_and_review(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Homes:
     if not rollouts:
         return {}
-    homes = _settle(connection, rollouts)
-    first = rollouts[0][0].statements[0]
-    cell = Cell(first.service_id, first.environment_id)
-    kinds.review(connection, cell, _earliest(rollouts))
+    homes = settle(connection, rollouts)
+    kinds.review(connection, _cell(rollouts[0]), _earliest(rollouts))
     return homes
 
 
 def _write(
-    connection: Connection, cell: Cell, identifier: UUID, group: Sequence[Witness], *, known: bool
+    connection: Connection, rollouts: Mapping[UUID, Sequence[Witness]], known: Collection[UUID]
 ) -> None:
-    values = settled(group)
-    if known:
-        values["kind"] = values["stated_kind"] or deployments.c.kind
-        statement = update(deployments).where(deployments.c.id == identifier)
-        connection.execute(statement.values(values))
-    else:
-        values["kind"] = values["stated_kind"] or Kind.ROLLOUT
-        connection.execute(insert(deployments), {"id": identifier, **cell._asdict(), **values})
+    """Write the deployments of some rollouts by their ids, those that are known in place."""
+    rows = {identifier: settled(rollout) for identifier, rollout in rollouts.items()}
+    changed = [
+        {"known": identifier, "stated": values["stated_kind"], **values}
+        for identifier, values in rows.items()
+        if identifier in known
+    ]
+    if changed:
+        kind = func.coalesce(bindparam("stated", type_=String), deployments.c.kind)
+        same = deployments.c.id == bindparam("known", type_=deployments.c.id.type)
+        connection.execute(update(deployments).where(same).values(kind=kind), changed)
+    new = [
+        {
+            "id": identifier,
+            **_cell(rollouts[identifier])._asdict(),
+            "kind": values["stated_kind"] or Kind.ROLLOUT,
+            **values,
+        }
+        for identifier, values in rows.items()
+        if identifier not in known
+    ]
+    if new:
+        connection.execute(insert(deployments), new)
+
+
+def _cell(rollout: Sequence[Witness]) -> Cell:
+    statement = rollout[0].statements[0]
+    return Cell(statement.service_id, statement.environment_id)
 
 
 def _keep(connection: Connection, around: Sequence[Statement], homes: Homes) -> None:

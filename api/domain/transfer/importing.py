@@ -6,9 +6,9 @@ An entry that the ledger already has is skipped, so an interrupted import is sim
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import UTC, datetime
+from itertools import batched
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
@@ -32,7 +32,8 @@ from api.tables import deployments, events
 REFERENCES = {"deployment_id": deployments.c.id, "event_id": events.c.id}
 # What else may be wrong with a line that has passed the check.
 REFUSED = (ConflictError, DataError, IntegrityError, ValueError)
-BEGINNING = datetime.min.replace(tzinfo=UTC)
+# How many cells' kinds are decided in one transaction.
+CELLS = 200
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
 
@@ -87,9 +88,9 @@ def write(file: BinaryIO, writing: Transaction, progress: Progress) -> Outcome:
                     cells.add((entry.service, entry.environment))
         reader.raise_what_is_wrong()
     finally:
-        for service, environment in sorted(cells):
+        for places in batched(sorted(cells), CELLS):
             with writing() as connection:
-                _decide(connection, service, environment)
+                _decide(connection, places)
     return outcome
 
 
@@ -175,9 +176,8 @@ def _referred(entry: Entry, reference: str) -> Any:
     return getattr(entry, reference, None)
 
 
-def _decide(connection: Connection, service: str, environment: str) -> None:
-    (cell,) = cells.hold(connection, [(service, environment)], now())
-    kinds.review(connection, cell, BEGINNING)
+def _decide(connection: Connection, places: Sequence[tuple[str, str]]) -> None:
+    kinds.review_all(connection, cells.hold(connection, places, now()))
 
 
 def _counted(counts: dict[str, int]) -> str:

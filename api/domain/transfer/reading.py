@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 from pydantic import ValidationError
 
 from api.domain.kit import strictjson
-from api.domain.transfer.lines import ENTRIES, Entry, Header
+from api.domain.transfer.lines import ENTRIES, DeploymentEntry, Entry, Header
 
 # An event's body is a JSON text in a JSON text, and `1e15` has become 1000000000000000.0 there: the
 # 1 MiB that was sent can become somewhat more than 4 MiB.
@@ -76,18 +76,21 @@ class Reader:
         self.header: Header | None = None
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the entries in batches of one type, in which no entry is duplicated."""
+        """Yield the entries in batches of one type.
+
+        In a batch no entry is duplicated, but a deployment may have several reports.
+        """
         batch: Batch = []
         marks: set[tuple[object, ...]] = set()
         size = 0
         for each in self._entries():
             full = len(batch) == BATCH or size > BATCH_BYTES
             other = batch and batch[0].entry.type != each.entry.type
-            if full or other or not marks.isdisjoint(each.entry.marks):
+            if full or other or not marks.isdisjoint(_single(each.entry)):
                 yield batch
                 batch, marks, size = [], set(), 0
             batch.append(each)
-            marks |= each.entry.marks
+            marks |= _single(each.entry)
             size += each.size
         if batch:
             yield batch
@@ -116,6 +119,12 @@ class Reader:
             else:
                 self.wrong(line, said)
         self._progress(self._file.tell() - position)
+
+
+def _single(entry: Entry) -> set[tuple[object, ...]]:
+    """Return what no other entry of a batch may have."""
+    reports = isinstance(entry, DeploymentEntry) and entry.merges and entry.id is None
+    return set() if reports else entry.marks
 
 
 def read(file: BinaryIO) -> Iterator[Read]:

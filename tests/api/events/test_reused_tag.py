@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from api.database import Database
+from api.domain.deployments import reports
 from api.domain.events import retraction
 from api.tables import events
 from tests.api.events.test_evidence import Fact, fact, ledger_of, tell, told
@@ -128,3 +129,33 @@ def test_what_is_taken_back_leaves_no_trace(
         connection.rollback()
 
     assert found == expected
+
+
+REPORT = st.tuples(
+    st.sampled_from(["1", "2", "3"]),
+    st.integers(0, 60),
+    st.sampled_from(["running", "succeeded", "failed"]),
+    st.sampled_from([None, "ada", "grace"]),
+)
+
+
+@settings(max_examples=15)
+@given(stated=st.lists(REPORT, min_size=2, max_size=8), event=st.booleans())
+def test_reports_in_one_go_are_what_they_are_one_by_one(
+    database: Database, stated: list[tuple[str, int, str, str | None]], event: bool
+) -> None:
+    facts = [
+        fact("ci", key, minute, version=f"{key}.0", status=status, actor=actor)
+        for key, minute, status, actor in stated
+    ]
+    before = [fact("github", "7/1", 20, number=1, version="1.0")] if event else []
+    expected = ledger_of(database, [*before, *facts])
+
+    with database.engine.connect() as connection:
+        connection.execution_options(writes=True)
+        tell(connection, before)
+        reports.record_all(connection, [report for report, *_ in facts])
+        found = told(connection)
+        connection.rollback()
+
+    assert sorted(found, key=str) == sorted(expected, key=str)
