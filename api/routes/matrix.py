@@ -12,7 +12,7 @@ from api.database import database
 from api.domain import matrix as domain
 from api.domain.declarations.model import Folder
 from api.domain.kit import pages
-from api.domain.kit.times import Time, TimeLimit
+from api.domain.kit.times import TimeLimit
 from api.domain.kit.types import Commit, ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
 from api.domain.matrix import Filters, SyncState
 from api.routes import lists
