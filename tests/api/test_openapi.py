@@ -77,7 +77,7 @@ def test_every_operation_says_which_scope_it_needs(spec: dict[str, Any]) -> None
                 source = path.removesuffix("/dry-run").rpartition("/")[2]
                 scopes = [f"ingest:{source}", *(["read"] if path.endswith("/dry-run") else [])]
             told = [{"token": [each]} for each in scopes]
-            signed = re.fullmatch("/api/v1/webhooks/(flux|github)", path)
+            signed = re.fullmatch("/api/v1/webhooks/(flux|github|gitlab)", path)
             told += [{f"{signed[1]}-signature": []}] if signed else []
             assert operation["security"] == told
             assert all(f"`{each}`" in operation["description"] for each in scopes)

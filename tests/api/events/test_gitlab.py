@@ -173,6 +173,17 @@ def test_what_is_not_a_deployment_says_why(body: Any, outcome: str, reason: str)
     assert reason in (found.reason or "")
 
 
+@pytest.mark.parametrize("tier", ["production", "staging", "other", None])
+def test_the_tier_of_the_environment_is_taken(tier: str | None) -> None:
+    environment = {"name": "eu-west", "action": "start", "deployment_tier": tier}
+    for body in (
+        deployment(environment="eu-west", environment_tier=tier),
+        pipeline(job(environment=environment)),
+    ):
+        shown = [(each.name, each.production) for each in meaning(body).environments]
+        assert shown == ([("eu-west", True)] if tier == "production" else [])
+
+
 def test_rules_name_and_leave_out() -> None:
     rules: dict[str, Any] = {
         "service": "{project.path_with_namespace}",

@@ -20,6 +20,7 @@ from api.domain.events.adapter import (
     NotOursError,
     Observation,
     ObservedDeployment,
+    ObservedEnvironment,
     ObservedRemoval,
     Received,
     UnmappedError,
@@ -34,7 +35,7 @@ STATES = {
     "failed": Status.FAILED,
     "canceled": Status.CANCELLED,
 }
-START, STOP = "start", "stop"
+START, STOP, PRODUCTION = "start", "stop", "production"
 # More than a pipeline deploys, and few enough to be recorded in one transaction.
 MAX_JOBS = 200
 COMMIT = re.compile(r"https?://.*/commit/([0-9a-f]{40,64})")
@@ -53,6 +54,7 @@ class Job(NamedTuple):
     started_at: Any
     finished_at: Any
     links: dict[str, Any]
+    tier: str | None
     action: str = START
 
 
@@ -88,6 +90,7 @@ def _deployment(body: dict[str, Any]) -> Job:
         started_at=at,
         finished_at=at,
         links={"job": body.get("deployable_url"), "deployed": body.get("environment_external_url")},
+        tier=body.get("environment_tier"),
     )
 
 
@@ -109,6 +112,7 @@ def _pipeline(body: dict[str, Any]) -> Iterator[Job]:
             started_at=job["started_at"] or job["finished_at"],
             finished_at=job["finished_at"],
             links={"pipeline": pipeline.get("url")},
+            tier=job["environment"].get("deployment_tier"),
             action=job["environment"].get("action") or START,
         )
 
@@ -142,7 +146,11 @@ def _observed(job: Job, body: dict[str, Any], mapper: Mapper) -> Iterator[Observ
         # The numbers are those of one host, and a project may be renamed.
         "external_id": f"{host}/{project['id']}/{job.id}/{names.service}/{names.environment}",
     }
-    yield ObservedDeployment(NewDeployment.model_validate(report))
+    new = NewDeployment.model_validate(report)
+    yield ObservedDeployment(new)
+    if job.tier == PRODUCTION:
+        at = parse_time(_time(job.finished_at or job.started_at))
+        yield ObservedEnvironment(new.environment, at, production=True)
 
 
 def _time(written: Any) -> Any:
