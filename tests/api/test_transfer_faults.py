@@ -125,7 +125,7 @@ def test_unchecked_the_lines_before_are_written(
         (b"\xff{}", "#: is not JSON: "),
         (b"[1]", "#: must be a JSON object"),
         (b"null", "#: must be a JSON object"),
-        (b"{}", "#/type: must be one of: service, environment, deployment, change, incident"),
+        (b"{}", "#/type: must be one of: service, environment, deployment, incident, declaration"),
         (b'{"type": []}', "#/type: must be one of: "),
         (b'{"type": "token"}', "#/type: must be one of: "),
         (b'{"type": "service", "type": "service"}', "#: is not JSON: the key"),
