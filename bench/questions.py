@@ -53,6 +53,11 @@ LISTS = [
     f"/api/v1/deliveries?{WINDOW}",
     "/api/v1/matrix",
     "/api/v1/matrix?at=2025-11-01T00:00:00Z",
+    "/api/v1/matrix?limit=50",
+    "/api/v1/matrix?service=service-00",
+    "/api/v1/matrix?environment=prod&limit=50",
+    "/api/v1/matrix?owner=team-0&state=drifted",
+    "/api/v1/deletions?limit=20",
     PENDING,
 ]
 # Sums: they read every row of their window.
