@@ -110,6 +110,15 @@ class Database:
             time.sleep(random.uniform(0, BACKOFF_S * 2**attempt))  # noqa: S311 (spreads retries)
         return use_case()
 
+    def transact[Result](self, use_case: Callable[[Connection], Result]) -> Result:
+        """Call a use case in a transaction that writes, again as `retrying` does."""
+
+        def attempt() -> Result:
+            with self.write() as connection:
+                return use_case(connection)
+
+        return self.retrying(attempt)
+
     def renew(self) -> None:
         """Close the idle connections, so that new ones are opened to where the database is now."""
         with self._lock:

@@ -20,6 +20,7 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from sqlalchemy import Connection
 
 from api.database import Database
 from api.domain.kit.times import now
@@ -81,7 +82,7 @@ class Notifier:
 
         Those to receivers that were slow come last, so that they do not block the others.
         """
-        leased, oldest = self._database.retrying(self._lease)
+        leased, oldest = self._database.transact(self._lease)
         self._oldest.set((now() - oldest).total_seconds() if oldest else 0)
         if leased is None:
             return False
@@ -91,26 +92,23 @@ class Notifier:
             self._slow.add(leased.subscription_id)
         else:
             self._slow.discard(leased.subscription_id)
-        state = self._database.retrying(lambda: self._settle(leased, failure, final=final))
+        state = self._database.transact(
+            lambda connection: deliveries.settle(connection, leased, failure, final=final)
+        )
         self._attempts.labels(state).inc()
         log.info(
             "notification", id=str(leased.id), attempt=leased.attempts, state=state, failure=failure
         )
         return True
 
-    def _lease(self) -> tuple[Leased | None, datetime | None]:
+    def _lease(self, connection: Connection) -> tuple[Leased | None, datetime | None]:
         """Lease a delivery; return it and when the oldest that waits was created."""
-        with self._database.write() as connection:
-            leased = deliveries.lease(connection, last=self._slow)
-            oldest = deliveries.oldest_waiting(connection)
-            if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
-                deliveries.forget(connection)
-                self._forgot_at = time.monotonic()
+        leased = deliveries.lease(connection, last=self._slow)
+        oldest = deliveries.oldest_waiting(connection)
+        if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
+            deliveries.forget(connection)
+            self._forgot_at = time.monotonic()
         return leased, oldest
-
-    def _settle(self, leased: Leased, failure: str | None, *, final: bool) -> DeliveryState:
-        with self._database.write() as connection:
-            return deliveries.settle(connection, leased, failure, final=final)
 
     def _attempt(self, leased: Leased) -> tuple[str | None, bool]:
         """Send once; return the failure, if any, and whether retrying is pointless."""

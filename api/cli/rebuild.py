@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import click
 from flask import current_app
 from flask.cli import with_appcontext
@@ -24,12 +22,7 @@ def rebuild() -> None:
     ledger is the same afterwards, including its ids.
     """
     rules = current_app.extensions["event_rules"]
-
-    def rebuilt() -> Counter[str]:
-        with database().write() as connection:
-            return inbox.rebuild(connection, rules)
-
     with failing("the ledger was not rebuilt"):
-        outcomes = database().retrying(rebuilt)
+        outcomes = database().transact(lambda connection: inbox.rebuild(connection, rules))
     counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
     click.echo(f"events projected again: {counts or 'none'}")

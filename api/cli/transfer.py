@@ -75,7 +75,7 @@ def import_ledger(file: BinaryIO, check: bool) -> None:
                 lines.seek(0)
             written = True
             with _progress("writing", size) as bar:
-                outcome = importing.write(lines, database().write, bar)
+                outcome = importing.write(lines, database().transact, bar)
         except InvalidLinesError as error:
             for fault in error.faults:
                 _explain(fault)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier, Event
 from typing import Any
 
@@ -23,6 +24,7 @@ from api.domain import recording
 from api.domain.events import retraction
 from api.domain.events.cloudevents import BATCH
 from api.domain.kit import sql
+from api.domain.transfer import inserting
 from api.outages import Outage, UnavailableError
 from tests.api.conftest import NewApp, json_of
 from tests.api.events.payloads import CLOUDEVENTS, cdevent
@@ -213,6 +215,27 @@ def test_one_of_two_that_wait_for_each_other_is_tried_again(app: APIFlask) -> No
         tries = list(pool.map(lock, (1, 2), (2, 1)))
 
     assert sorted(tries) == [1, 2]
+
+
+def test_an_import_goes_on_after_a_conflict(
+    app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert_all, calls = inserting.insert_all, []
+
+    def insert_and_fail(*arguments: Any) -> int:
+        calls.append(1)
+        done = insert_all(*arguments)
+        if len(calls) == 1:
+            raise UnavailableError(Outage.CONFLICT, "deadlock detected")
+        return done
+
+    monkeypatch.setattr("api.domain.transfer.importing.insert_all", insert_and_fail)
+    file = tmp_path / "lines"
+    file.write_text(json.dumps({"type": "service", "name": "checkout"}) + "\n")
+    done = app.test_cli_runner().invoke(args=["ledger", "import", str(file)])
+
+    assert (done.exit_code, len(calls)) == (0, 2), done.output
+    assert "added: 1 service;" in done.output
 
 
 def test_what_is_tried_again_is_recorded_and_announced_once(

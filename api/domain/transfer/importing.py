@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from itertools import batched
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
@@ -36,6 +37,8 @@ REFUSED = (ConflictError, DataError, IntegrityError, ValueError)
 CELLS = 200
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
+# Calls its argument in a transaction, and again if another transaction was in its way.
+Transact = Callable[[Callable[[Connection], int]], int]
 
 
 class Outcome(NamedTuple):
@@ -65,7 +68,7 @@ def check(file: BinaryIO, reading: Transaction, progress: Progress) -> None:
     reader.raise_what_is_wrong()
 
 
-def write(file: BinaryIO, writing: Transaction, progress: Progress) -> Outcome:
+def write(file: BinaryIO, transact: Transact, progress: Progress) -> Outcome:
     """Write what the ledger does not have, one transaction a batch; then decide the kinds.
 
     Raises InvalidLinesError at the first batch with something wrong; those before are written.
@@ -76,10 +79,7 @@ def write(file: BinaryIO, writing: Transaction, progress: Progress) -> Outcome:
     try:
         for batch in reader.batches():
             reader.raise_what_is_wrong()
-            with writing() as connection:
-                new = _compare(connection, batch, reader)
-                reader.raise_what_is_wrong()
-                added = _insert(connection, new, reader) if new else 0
+            added = transact(partial(_add, batch=batch, reader=reader))
             name = batch[0].entry.type
             outcome.added[name] += added
             outcome.known[name] += len(batch) - added
@@ -89,9 +89,15 @@ def write(file: BinaryIO, writing: Transaction, progress: Progress) -> Outcome:
         reader.raise_what_is_wrong()
     finally:
         for places in batched(sorted(cells), CELLS):
-            with writing() as connection:
-                _decide(connection, places)
+            transact(partial(_decide, places=places))
     return outcome
+
+
+def _add(connection: Connection, batch: Batch, reader: Reader) -> int:
+    """Insert what the ledger does not have; return how many entries there were to insert."""
+    new = _compare(connection, batch, reader)
+    reader.raise_what_is_wrong()
+    return _insert(connection, new, reader) if new else 0
 
 
 def _compare(
@@ -176,8 +182,10 @@ def _referred(entry: Entry, reference: str) -> Any:
     return getattr(entry, reference, None)
 
 
-def _decide(connection: Connection, places: Sequence[tuple[str, str]]) -> None:
-    kinds.review_all(connection, cells.hold(connection, places, now()))
+def _decide(connection: Connection, places: Sequence[tuple[str, str]]) -> int:
+    held = cells.hold(connection, places, now())
+    kinds.review_all(connection, held)
+    return len(held)
 
 
 def _counted(counts: dict[str, int]) -> str:
