@@ -52,7 +52,7 @@ URL = "/api/v1/deployments"
         (errors.InFailedSqlTransaction, None),
         (errors.SyntaxError, None),
         (errors.UniqueViolation, None),
-        (errors.ForeignKeyViolation, None),
+        (errors.ForeignKeyViolation, Outage.CONFLICT),
         (errors.StatementTooComplex, None),
         (errors.NumericValueOutOfRange, None),
         (psycopg.DataError, None),
