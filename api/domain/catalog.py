@@ -138,6 +138,18 @@ def selected_environments() -> Select[Any]:
     return _select(environments)
 
 
+def by_name(connection: Connection) -> dict[str, dict[str, Any]]:
+    """Return all services by their names."""
+    return {row["name"]: dict(row) for row in connection.execute(selected_services()).mappings()}
+
+
+def by_promotion_order(connection: Connection) -> list[dict[str, Any]]:
+    """Return all environments in the order of promotion, then by name."""
+    order = (environments.c.promotion_order, *ENVIRONMENT_ORDER.values())
+    rows = connection.execute(select(environments).order_by(*order)).mappings()
+    return [dict(row) for row in rows]
+
+
 def find_service(connection: Connection, name: str) -> dict[str, Any] | None:
     """Return the service with this name, or None.
 

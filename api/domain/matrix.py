@@ -60,6 +60,8 @@ _OBSERVED = (
 # The last successful deployment of another release than the one that runs.
 _replaced = deployments.alias("replaced")
 _DECLARED = (*CONTENT, "declared_at")
+# Of the deployment that started last, whatever became of it.
+_LAST = ("id", "version", "status")
 ORDER: Order = {
     "service": ByteOrder(services.c.name),
     "promotion_order": environments.c.promotion_order,
@@ -148,11 +150,17 @@ def _selected(at: datetime | None) -> Select[Any]:
             *_OBSERVED,
             _live_since(at).label("since"),
             deployments.c.finished_at.label("succeeded_at"),
+            services.c.id.label("service_id"),
+            environments.c.id.label("environment_id"),
+            deployments.c.actor,
+            deployments.c.source,
+            deployments.c.kind,
             *(_declared(declarations.c[name]) for name in _DECLARED),
             and_(newest.c.id.is_not(None), or_(newest.c.finished_at.is_(None), ended_later)).label(
                 "deploying"
             ),
             newest.c.finished_at.label("last_finished_at"),
+            *(newest.c[name].label(f"last_{name}") for name in _LAST),
         )
         .select_from(
             _cells()

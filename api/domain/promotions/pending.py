@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ def pending(
     candidates = list(_waiting(connection, upstream, downstream, service))
     known = facts(connection, candidates)
     return [
-        {**_item(candidate, known), **_changes(connection, candidate)} for candidate in candidates
+        {**item(candidate, known), **_changes(connection, candidate)} for candidate in candidates
     ]
 
 
@@ -67,11 +67,12 @@ def _waiting(
     )
     for identifier, name in known:
         here, there = cells[upstream][name], cells[downstream].get(name)
-        if there is None or _differs(here, there):
+        if there is None or differs(here, there):
             yield Candidate(identifier, here, ids[upstream], there, ids[downstream], downstream)
 
 
-def _item(candidate: Candidate, known: Facts) -> dict[str, Any]:
+def item(candidate: Candidate, known: Facts) -> dict[str, Any]:
+    """Return what waits and what blocks it, without the changes that it brings."""
     here = candidate.upstream
     since: datetime = here["since"]
     return {
@@ -94,7 +95,8 @@ def _place(declared: dict[str, Any] | None) -> dict[str, str] | None:
     return None if declared is None else {name: declared[name] for name in SOURCE}
 
 
-def _differs(here: dict[str, Any], there: dict[str, Any]) -> bool:
+def differs(here: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
+    """Return whether two environments run different releases."""
     digests = {here["image_digest"], there["image_digest"]} - {None}
     return bool(not same(here["version"], there["version"]) or len(digests) > 1)
 

@@ -1,0 +1,131 @@
+"""The history of a service: what became of each version in each environment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, literal, not_
+
+from api.domain.deployments import store
+from api.domain.deployments.model import Kind, Status
+from api.domain.kit.sql import same_version
+from api.domain.kit.versions import canonical
+from api.tables import deployments
+
+Deployment = Mapping[str, Any]
+
+
+class Fate(StrEnum):
+    """What became of a version in an environment."""
+
+    LIVE = "live"
+    UNDER_WAY = "under way"
+    WAS_HERE = "was here"
+    REMOVED = "removed"
+    ROLLED_BACK = "rolled back"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+class Stay(NamedTuple):
+    """A version in an environment: what became of it, when, and the deployment that tells it."""
+
+    fate: Fate
+    since: datetime | None = None
+    until: datetime | None = None
+    deployment_id: UUID | None = None
+
+
+class VersionHistory(NamedTuple):
+    """A version, and what became of it, by environment."""
+
+    version: str
+    stays: dict[str, Stay]
+
+
+ENDED = {Status.FAILED: Fate.FAILED, Status.CANCELLED: Fate.CANCELLED}
+
+
+def history(
+    rows: Sequence[Deployment], environments: Iterable[str], running: Collection[str]
+) -> list[VersionHistory]:
+    """Return what became of each version that these deployments of a service name, newest first.
+
+    `running` are the environments where it runs: from others, what succeeded last was removed. A
+    version was skipped where it was never tried and a newer one has succeeded.
+    """
+    by_start = sorted(rows, key=lambda row: (row["started_at"], row["id"]))
+    order = {canonical(row["version"]): row["version"] for row in by_start}
+    first_seen = {version: place for place, version in enumerate(order)}
+    found: dict[str, dict[str, Stay]] = {version: {} for version in order}
+    for environment in environments:
+        here = [row for row in by_start if row["environment"] == environment]
+        stays = _stays(here, Fate.LIVE if environment in running else Fate.REMOVED)
+        newest = max((first_seen[version] for version in stays), default=-1)
+        attempts = _attempts(here) | stays
+        for version, stay in attempts.items():
+            found[version][environment] = stay
+        for version in order:
+            if version not in attempts and first_seen[version] < newest:
+                found[version][environment] = Stay(Fate.SKIPPED)
+    return [VersionHistory(order[version], found[version]) for version in reversed(order)]
+
+
+def _attempts(here: Sequence[Deployment]) -> dict[str, Stay]:
+    """Return what the last attempt of each version came to, whatever succeeded."""
+    return {
+        canonical(row["version"]): Stay(
+            ENDED.get(row["status"], Fate.UNDER_WAY),
+            row["started_at"],
+            row["finished_at"],
+            row["id"],
+        )
+        for row in here
+    }
+
+
+def _stays(here: Sequence[Deployment], last: Fate) -> dict[str, Stay]:
+    """Return the last time that each version ran; `last` is what became of the last of all."""
+    successes = sorted(
+        (row for row in here if row["status"] == Status.SUCCEEDED),
+        key=lambda row: (row["finished_at"], row["id"]),
+    )
+    runs = [list(run) for _, run in groupby(successes, key=lambda row: canonical(row["version"]))]
+    found: dict[str, Stay] = {}
+    for run, following in pairwise([*runs, []]):
+        fate, until = last, None
+        if following:
+            rolled_back = following[0]["kind"] == Kind.ROLLBACK
+            fate = Fate.ROLLED_BACK if rolled_back else Fate.WAS_HERE
+            until = following[0]["finished_at"]
+        version = canonical(run[0]["version"])
+        found[version] = Stay(fate, run[0]["finished_at"], until, run[0]["id"])
+    return found
+
+
+def neighbours(
+    connection: Connection, found: Deployment
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the last success of another version before a deployment, and the first one after it.
+
+    They are what it replaced and what replaced it, if it has succeeded; otherwise both are None.
+    """
+    if found["status"] != Status.SUCCEEDED:
+        return None, None
+    finished_at = deployments.c.finished_at
+    statement = store.selected(
+        store.Filters(
+            service=found["service"], environment=found["environment"], status=Status.SUCCEEDED
+        )
+    ).where(not_(same_version(deployments.c.version, literal(found["version"]))))
+    before = statement.where(finished_at <= found["finished_at"]).order_by(finished_at.desc())
+    after = statement.where(finished_at > found["finished_at"]).order_by(finished_at)
+    rows = (connection.execute(each.limit(1)).mappings().first() for each in (before, after))
+    earlier, later = (dict(row) if row else None for row in rows)
+    return earlier, later

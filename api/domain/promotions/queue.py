@@ -1,0 +1,77 @@
+"""The promotion queue: what waits between each environment and the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from api.domain.promotions.blockers import Candidate, facts
+from api.domain.promotions.pending import differs, item
+
+Cells = dict[str, dict[str, dict[str, Any]]]
+
+
+class Step(NamedTuple):
+    """A promotion from one environment to another: how many wait for it, and the first of them."""
+
+    upstream: str
+    downstream: str
+    waiting: int
+    items: list[dict[str, Any]]
+
+
+def queue(
+    connection: Connection,
+    environments: Sequence[Mapping[str, Any]],
+    cells: Iterable[dict[str, Any]],
+    limit: int,
+) -> list[Step]:
+    """Return the steps for which something waits, with up to `limit` items, oldest first.
+
+    `environments` are sorted by their promotion order, and `cells` are those of the matrix now.
+    """
+    running: Cells = {row["name"]: {} for row in environments}
+    for cell in cells:
+        if cell["deployment_id"] is not None:
+            running[cell["environment"]][cell["service"]] = cell
+    identifiers = {row["name"]: row["id"] for row in environments}
+    found = []
+    for upstream, downstream in steps(environments):
+        waiting = list(_waiting(running, upstream, downstream, identifiers))
+        first = sorted(waiting, key=lambda candidate: candidate.upstream["since"])[:limit]
+        if first:
+            known = facts(connection, first)
+            items = [item(candidate, known) for candidate in first]
+            found.append(Step(upstream, downstream, len(waiting), items))
+    return found
+
+
+def steps(environments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield each environment with each of those that have the next higher promotion order."""
+    stages = [
+        [row["name"] for row in stage]
+        for _, stage in groupby(environments, key=lambda row: row["promotion_order"])
+    ]
+    for upper, lower in pairwise(stages):
+        for name in upper:
+            for following in lower:
+                yield name, following
+
+
+def _waiting(
+    running: Cells, upstream: str, downstream: str, identifiers: Mapping[str, Any]
+) -> Iterator[Candidate]:
+    for name, here in running[upstream].items():
+        there = running[downstream].get(name)
+        if there is None or differs(here, there):
+            yield Candidate(
+                here["service_id"],
+                here,
+                here["environment_id"],
+                there,
+                identifiers[downstream],
+                downstream,
+            )
