@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hmac
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,8 +30,9 @@ SERVICE_LINK = re.compile(r"SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?")
 # The files have one secret per line: both are valid while one replaces the other.
 WEBHOOK_SECRET_LENGTH = 16
 WEBHOOK_SECRETS = re.compile(r"WEBHOOK_([A-Z]+)_SECRET_FILE")
-# A shorter token might be guessable.
+# Shorter ones might be guessable.
 ADMIN_TOKEN_LENGTH = 32
+SESSION_KEY_LENGTH = 32
 
 
 def _check_rate(text: str) -> str:
@@ -74,6 +76,7 @@ class Settings(BaseModel):
         "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
     ] = "prefer"
     ADMIN_TOKEN_FILE: Path | None = None
+    SESSION_KEY_FILE: Path | None = None
     WEBHOOK_FLUX_SECRET_FILE: Path | None = None
     WEBHOOK_GITHUB_SECRET_FILE: Path | None = None
     WEBHOOK_GITLAB_SECRET_FILE: Path | None = None
@@ -113,6 +116,12 @@ class Settings(BaseModel):
         for name in Settings.model_fields:
             if found := WEBHOOK_SECRETS.fullmatch(name):
                 self.webhook_secrets(found[1].lower())
+        return self
+
+    @model_validator(mode="after")
+    def session_keys_are_usable(self) -> Self:
+        """Reject session keys that are too short or unreadable; a missing file is accepted."""
+        self.session_keys()
         return self
 
     @property
@@ -170,13 +179,28 @@ class Settings(BaseModel):
             raise ValueError(f"{fault} has fewer than {ADMIN_TOKEN_LENGTH} characters")
         return token
 
+    def session_keys(self) -> list[str]:
+        """Return the keys that sign sessions of the pages, the current one first.
+
+        Without a file of keys, the key is derived from the admin token; empty without either. Pods
+        with the same file agree. Raises ValueError as `webhook_secrets` and `admin_token` do.
+        """
+        keys = self._secrets("SESSION_KEY_FILE", SESSION_KEY_LENGTH)
+        if keys:
+            return keys
+        token = self.admin_token()
+        return [hmac.digest(token.encode(), b"slipway sessions", "sha256").hex()] if token else []
+
     def webhook_secrets(self, source: str) -> list[str]:
         """Return the secrets that may sign a source's webhooks; empty without a file.
 
         The file is read on every call, so that secrets can be rotated. Raises ValueError if it
         cannot be read or a secret is too short.
         """
-        name = f"WEBHOOK_{source.upper()}_SECRET_FILE"
+        return self._secrets(f"WEBHOOK_{source.upper()}_SECRET_FILE", WEBHOOK_SECRET_LENGTH)
+
+    def _secrets(self, name: str, length: int) -> list[str]:
+        """Return the secrets in the file that a setting names, of at least this length."""
         path: Path | None = getattr(self, name, None)
         if path is None:
             return []
@@ -187,10 +211,8 @@ class Settings(BaseModel):
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise ValueError(f"{PREFIX}{name} {path} cannot be read: {reason}") from error
-        if any(len(secret) < WEBHOOK_SECRET_LENGTH for secret in secrets):
-            raise ValueError(
-                f"{PREFIX}{name} {path} has a line of fewer than {WEBHOOK_SECRET_LENGTH} characters"
-            )
+        if any(len(secret) < length for secret in secrets):
+            raise ValueError(f"{PREFIX}{name} {path} has a line of fewer than {length} characters")
         return secrets
 
     def notification_private_hosts(self) -> frozenset[str]:

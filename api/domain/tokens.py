@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
@@ -175,10 +175,25 @@ def authenticate(connection: Connection, text: str) -> Caller:
         raise InvalidTokenError(Refusal.UNKNOWN, token_id)
     if not matches:
         raise InvalidTokenError(Refusal.WRONG_SECRET, token_id)
+    return _caller(row)
+
+
+def resume(connection: Connection, token_id: UUID) -> Caller:
+    """Return the caller whose token has this id, and was shown to be valid before.
+
+    Raises InvalidTokenError if it is unknown, revoked or expired by now.
+    """
+    row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
+    if row is None:
+        raise InvalidTokenError(Refusal.UNKNOWN, token_id)
+    return _caller(row)
+
+
+def _caller(row: Row[Any]) -> Caller:
     if row.revoked_at is not None:
-        raise InvalidTokenError(Refusal.REVOKED, token_id)
+        raise InvalidTokenError(Refusal.REVOKED, row.id)
     if row.expires_at is not None and row.expires_at <= now():
-        raise InvalidTokenError(Refusal.EXPIRED, token_id)
+        raise InvalidTokenError(Refusal.EXPIRED, row.id)
     return Caller(str(row.id), row.name, frozenset(row.scopes))
 
 

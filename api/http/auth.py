@@ -1,7 +1,8 @@
 """Authentication by bearer token (RFC 6750) or webhook signature, and authorization by scope.
 
 By default, routes under `/api/v1` need the scope `read` for GET, HEAD and OPTIONS, and `write` for
-all other methods. With `SLIPWAY_PUBLIC_READ=true`, reading needs no token.
+all other methods. With `SLIPWAY_PUBLIC_READ=true`, reading needs no token. Pages need the same
+scopes and accept the session of a person who signed in (sessions.py), which the API does not.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from api.domain.events import signatures
 from api.domain.events.adapter import Verify
 from api.domain.kit.times import now
 from api.domain.tokens import ADMIN, READ, WRITE, Caller, InvalidTokenError, Refusal
-from api.http import rate_limits
+from api.http import rate_limits, sessions
 from api.http.problems import RETRY_AFTER_S
 from api.logs import PROBES
 from api.outages import UnavailableError, first_line
@@ -66,12 +67,13 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         registry=app.extensions["metrics_registry"],
     )
     app.extensions["auth"] = AuthState(settings, failures)
+    sessions.init_app(app, settings, API_PREFIX)
     # Checked before the token, so that tokens cannot be guessed quickly.
     rate_limits.init_app(
         app,
         settings.AUTH_FAILURE_LIMIT,
         key=rate_limits.address,
-        exempt_when=lambda: _bearer_token() is None and _signature() is None,
+        exempt_when=_offers_no_secret,
         counts_when=_failed,
     )
     app.before_request(_authenticate)
@@ -116,6 +118,18 @@ def signature_of(view: object) -> tuple[str, str, Verify] | None:
     return getattr(view, "signature", None)
 
 
+def page[View: Callable[..., Any]](view: View) -> View:
+    """Guard a route outside the API by the same scopes; a session will do instead of a token."""
+    view.page = True  # type: ignore[attr-defined]
+    return view
+
+
+def signs_in[View: Callable[..., Any]](view: View) -> View:
+    """Count the refusals of a route that is open to anybody, because it takes a token to check."""
+    view.signs_in = True  # type: ignore[attr-defined]
+    return view
+
+
 def scopes_for(view: object, method: str) -> tuple[str, ...]:
     """Return the scopes of which a request for this view needs at least one."""
     by_method = (READ,) if method.upper() in SAFE_METHODS else (WRITE,)
@@ -147,8 +161,22 @@ def caller_name() -> str:
     return found.name
 
 
+def _marked(name: str) -> bool:
+    """Return whether the requested view has been marked by a decorator of this module."""
+    if request.url_rule is None:
+        return False
+    return getattr(current_app.view_functions[request.url_rule.endpoint], name, False)
+
+
 def _guarded() -> bool:
-    return request.url_rule is not None and request.url_rule.rule.startswith(f"{API_PREFIX}/")
+    in_api = request.url_rule is not None and request.url_rule.rule.startswith(f"{API_PREFIX}/")
+    return in_api or _marked("page")
+
+
+def _offers_no_secret() -> bool:
+    """Return whether a request has nothing that could be a guess."""
+    tries = _marked("signs_in") and request.method == "POST"
+    return _bearer_token() is None and _signature() is None and not tries
 
 
 def _bearer_token() -> str | None:
@@ -184,13 +212,68 @@ def _authenticate() -> None:
     text = _bearer_token()
     if text is None:
         _authenticate_signature()
+        if _marked("page"):
+            _authenticate_session()
         return
+    _accept(check_token(text))
+
+
+def check_token(text: str) -> Caller:
+    """Return the caller whose token this is; abort with 401 if it is not valid."""
     try:
-        who = _identify(text)
+        return _identify(text)
     except InvalidTokenError as error:
         _record_failure(error.reason, error.token_id)
         detail = DETAILS.get(error.reason, "The token is not known to this ledger.")
         _refuse(HTTPStatus.UNAUTHORIZED, detail, 'error="invalid_token"')
+
+
+def _authenticate_session() -> None:
+    """Take whoever signed in for the caller, unless the token was revoked since or has expired."""
+    token_id = sessions.token_id()
+    if token_id is None:
+        return
+    try:
+        who = _resume(token_id)
+    except InvalidTokenError:
+        sessions.end()
+        return
+    _accept(who)
+
+
+def _resume(token_id: str) -> Caller:
+    if (token := _admin_token()) is not None and token_id == _session_id(BOOTSTRAP, token):
+        return BOOTSTRAP
+    try:
+        identifier = UUID(token_id)
+    except ValueError:  # the admin token has been replaced
+        raise InvalidTokenError(Refusal.UNKNOWN) from None
+    with database().read() as connection:
+        return tokens.resume(connection, identifier)
+
+
+def sign_in(text: str) -> Caller:
+    """Begin a session for the holder of a token; abort with 401 if it is not valid."""
+    who = check_token(text)
+    if not who.may(READ):
+        _record_failure(Refusal.INSUFFICIENT_SCOPE)
+        detail = f"This needs the scope {READ}, which the token {who.name} does not have."
+        abort(HTTPStatus.FORBIDDEN, detail)
+    sessions.begin(_session_id(who, text))
+    return who
+
+
+def _session_id(who: Caller, text: str) -> str:
+    """Return what a session keeps of a token: its id.
+
+    The admin token of the file has none of its own: another one in its place gets another id.
+    """
+    if who is not BOOTSTRAP:
+        return who.id
+    return f"{who.id}:{hashlib.sha256(b'slipway session ' + text.encode()).hexdigest()[:32]}"
+
+
+def _accept(who: Caller) -> None:
     g.caller = who
     structlog.contextvars.bind_contextvars(token_id=who.id, token_name=who.name)
     if who is not BOOTSTRAP:
@@ -214,13 +297,17 @@ def _authenticate_signature() -> None:
     g.caller = Caller(f"{source}-webhook", source, frozenset({f"ingest:{source}"}))
 
 
-def _identify(text: str) -> Caller:
+def _admin_token() -> str | None:
     state: AuthState = current_app.extensions["auth"]
     try:
-        admin_token = state.settings.admin_token()
+        return state.settings.admin_token()
     except ValueError as error:  # the file was valid at startup and has changed since
         log.warning("the admin token cannot be used", error=str(error))
-        admin_token = None
+        return None
+
+
+def _identify(text: str) -> Caller:
+    admin_token = _admin_token()
     if admin_token is not None and hmac.compare_digest(_digest(text), _digest(admin_token)):
         return BOOTSTRAP
     with database().read() as connection:
