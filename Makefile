@@ -59,6 +59,7 @@ run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) with a demo hist
 	@$(BIN)/flask ledger migrate
 	@[ "$(DEMO)" = 0 ] || $(BIN)/flask ledger demo
 	@$(if $(call DEFAULT,SLIPWAY_ADMIN_TOKEN_FILE,$(ADMIN_TOKEN)),$(BIN)/flask tokens bootstrap $(ADMIN_TOKEN))
+	@echo 'open http://127.0.0.1:$(PORT)/ in a browser; the API is below http://127.0.0.1:$(PORT)/api/v1'
 	@exec env $(call DEFAULT,SLIPWAY_ADMIN_TOKEN_FILE,$(ADMIN_TOKEN)) $(call DEFAULT,SLIPWAY_PUBLIC_READ,true) \
 		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
 

@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import cli, logs, metrics, settings
+from api import cli, logs, metrics, pages, settings
 from api.database import Database
 from api.domain.events import rules
 from api.domain.events.adapters import ADAPTERS
@@ -107,11 +107,12 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
 
     if checked.TRUSTED_PROXIES:
         proxies = checked.TRUSTED_PROXIES
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_prefix=proxies)  # type: ignore[method-assign]
 
     logs.init_app(app, checked)
     metrics.init_app(app)
     problems.init_app(app)
+    pages.init_app(app)
     auth.init_app(app, checked)
     strict.init_app(app)
     openapi.init_app(app)

@@ -80,7 +80,7 @@ def now() -> str:
 def routes(app: APIFlask, ids: dict[str, str]) -> Iterator[tuple[Rule, str, dict[str, str]]]:
     """Yield each route with a path of it that exists, and the query it needs."""
     for rule in app.url_map.iter_rules():
-        if rule.endpoint != "static":
+        if rule.endpoint not in ("static", "pages.serve_asset"):
             name = "web" if "services" in rule.rule else "prod"
             known = {**ids, "name": name}
             values = {argument: known[argument] for argument in rule.arguments}

@@ -1,0 +1,17 @@
+"""Pages for people: the same facts as the API, as HTML that works without JavaScript."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+
+from api.pages import assets, browsers, deployments, matrix, services, signing_in, words
+from api.pages.blueprint import bp
+
+__all__ = ["assets", "bp", "deployments", "init_app", "matrix", "services", "signing_in"]
+
+
+def init_app(app: APIFlask) -> None:
+    """Serve the pages; call it before anything that looks at the requested route."""
+    browsers.init_app(app)
+    words.init_app(app)
+    app.register_blueprint(bp)

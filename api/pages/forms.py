@@ -1,0 +1,34 @@
+"""What forms send in a URL: fields may be empty, and times come without a time zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from api.domain.kit.times import parse_time
+
+# As the browser's control for a date and a time writes it; it is meant in UTC.
+LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
+
+
+def _in_utc(value: Any) -> datetime:
+    local = isinstance(value, str) and LOCAL.fullmatch(value)
+    return parse_time(f"{value}:00Z" if local else value)
+
+
+FormTime = Annotated[datetime, BeforeValidator(_in_utc)]
+
+
+class Form(BaseModel):
+    """The fields of a form; an empty one was left out."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def leave_out_the_empty(cls, given: Any) -> Any:
+        """Drop the fields that were left empty."""
+        return {name: value for name, value in dict(given).items() if value != ""}

@@ -1,0 +1,102 @@
+"""`/` for browsers: the matrix of services and environments, and what waits to be promoted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Any
+
+from flask import render_template, request, url_for
+from pydantic import Field
+
+from api.database import database
+from api.domain import catalog, matrix
+from api.domain.deployments import store
+from api.domain.kit.times import this_minute
+from api.domain.promotions import queue
+from api.http import auth
+from api.pages import board
+from api.pages.blueprint import bp
+from api.pages.board import Mark, Sort
+from api.pages.forms import Form, FormTime
+from api.pages.words import clock
+
+# The most rows of a page, and the most that a step of the queue lists.
+ROWS = 200
+WAITING = 20
+AGO = {"an hour ago": timedelta(hours=1), "yesterday": timedelta(days=1)}
+AGO["a week ago"] = timedelta(days=7)
+
+
+class MatrixForm(Form):
+    """What the matrix is narrowed to, how it is sorted, and the instant that it shows."""
+
+    service: Annotated[str | None, Field(max_length=63)] = None
+    owner: Annotated[str | None, Field(max_length=128)] = None
+    environment: Annotated[str | None, Field(max_length=63)] = None
+    state: Mark | None = None
+    sort: Sort = Sort.NAME
+    at: FormTime | None = None
+    since: FormTime | None = None
+    start: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+# For browsers only: `browsers` chooses between this route and the index of the API.
+@bp.get("/", build_only=True)
+@auth.page
+@bp.input(MatrixForm, location="query", arg_name="query")
+def show_matrix(query: MatrixForm) -> str:
+    """Return the matrix at an instant, marking what has changed since."""
+    with database().read() as connection:
+        environments = catalog.by_promotion_order(connection)
+        services = catalog.by_name(connection)
+        shown = matrix.cells(connection, query.at)
+        other = _compared(query, connection)
+        rows = board.rows(shown, services, other, earlier=query.since is not None)
+        found = board.sorted_by(query.sort, board.narrowed(rows, query))
+        names = {row.service for row in found}
+        mine = [] if query.at else [cell for cell in shown if cell["service"] in names]
+        steps = queue.queue(connection, environments, mine, WAITING)
+        empty = not shown and store.is_empty(connection)
+    return render_template(
+        "matrix.html",
+        query=query,
+        empty=empty,
+        columns=board.columns(environments, found),
+        rows=found[query.start : query.start + ROWS],
+        number=len(found),
+        before=_page(query.start - ROWS) if query.start else None,
+        after=_page(query.start + ROWS) if len(found) > query.start + ROWS else None,
+        queue=[step for step in steps if query.environment in (None, *step[:2])],
+        owners=sorted({row["owner"] for row in services.values() if row["owner"]}),
+        environments=[row["name"] for row in environments],
+        marks=list(Mark),
+        sorts=list(Sort),
+        instants=dict(_instants("at")),
+        periods=dict(_instants("since")),
+    )
+
+
+def _compared(query: MatrixForm, connection: Any) -> list[dict[str, Any]] | None:
+    """Return the cells to compare with: those of an earlier time, or of now if that is shown."""
+    if query.since:
+        return matrix.cells(connection, query.since)
+    return matrix.cells(connection) if query.at else None
+
+
+def _page(start: int) -> str:
+    return _url({**request.args, "start": str(max(0, start))})
+
+
+def _instants(name: str) -> Iterator[tuple[str, str]]:
+    """Yield what a link says and its URL: the same filters, and another time."""
+    others = {
+        key: value for key, value in request.args.items() if key not in ("at", "since", "start")
+    }
+    for words, ago in AGO.items():
+        yield words, _url({**others, name: clock(this_minute() - ago)})
+
+
+def _url(arguments: dict[str, Any]) -> str:
+    """Return the URL of the matrix with other arguments."""
+    return url_for("pages.show_matrix", **arguments)

@@ -1,0 +1,341 @@
+"""The pages for browsers: what they show, and what they let nobody do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import insert, update
+from werkzeug.test import TestResponse
+
+from api.domain.kit.times import now
+from api.tables import deployments, environments, incidents, services
+from tests.api.conftest import json_of, problem
+from tests.api.test_statement_counts import executed
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+DIGEST = "sha256:" + "4f" * 32
+REPOSITORY = "https://git.example.com/acme/gitops"
+Show = Callable[..., TestResponse]
+
+
+def browser_of(client: FlaskClient) -> Show:
+    """Return a function that opens a page as a browser does."""
+
+    def show(path: str, **query: str) -> TestResponse:
+        response = client.get(path, query_string=query or None, headers=BROWSER)
+        assert response.mimetype == "text/html", response.text
+        return response
+
+    return show
+
+
+@pytest.fixture
+def show(sqlite_client: FlaskClient) -> Show:
+    """Return a function that opens a page of a ledger whose database does not matter."""
+    return browser_of(sqlite_client)
+
+
+def ago(**span: float) -> str:
+    return (datetime.now(UTC) - timedelta(**span)).isoformat()
+
+
+def record(client: FlaskClient, version: str, environment: str, **more: Any) -> str:
+    """Record a deployment of checkout; return its id."""
+    body = {"service": "checkout", "environment": environment, "version": version, **more}
+    return str(json_of(client.post("/api/v1/deployments", json=body))["id"])
+
+
+def declare(client: FlaskClient, environment: str, version: str) -> None:
+    told = {"repository": REPOSITORY, "config_revision": "r1", "declared_at": ago(days=40)}
+    body = {**told, "services": {"checkout": {"version": version}}}
+    assert client.put(f"/api/v1/declarations/{environment}", json=body).status_code < 300
+
+
+def text_of(markup: str) -> str:
+    """Return what a person reads of some markup."""
+    return " ".join(re.sub(r"<[^>]+>", " ", markup).split())
+
+
+def cells(page: TestResponse) -> list[str]:
+    """Return what the cells of a page's first table say, row by row, with their headings."""
+    return [
+        text_of(cell) for cell in re.findall(r"<t[hd][ >].*?</t[hd]>|<td></td>", page.text, re.S)
+    ]
+
+
+def test_a_browser_gets_the_matrix_and_an_api_client_the_index(
+    sqlite_client: FlaskClient, show: Show
+) -> None:
+    record(sqlite_client, "1.0", "dev")
+    assert "What runs where" in show("/").text
+    for accept in ("*/*", "application/json", "text/html;q=0.5,application/json", ""):
+        index = sqlite_client.get("/", headers={"Accept": accept})
+        assert json_of(index)["service"] == "slipway"
+        assert index.headers["Vary"] == "Accept"
+    problem(sqlite_client.get("/?owner=payments"), 422)
+
+
+def test_an_empty_ledger_says_how_to_record_the_first_deployment(
+    sqlite_client: FlaskClient,
+) -> None:
+    page = sqlite_client.get("/", headers=BROWSER, base_url="https://ledger.example.com")
+
+    assert "curl https://ledger.example.com/api/v1/deployments" in page.text
+    assert "flask tokens create ci --scope write" in page.text
+
+
+def test_a_cell_says_what_runs_since_when_by_whom_and_how_it_compares(client: FlaskClient) -> None:
+    show = browser_of(client)
+    record(client, "1.1", "dev", finished_at=ago(days=3.5), actor="ada")
+    running = record(client, "1.0", "prod", finished_at=ago(hours=5.2), source="argocd")
+    failed = record(client, "1.1", "prod", status="failed")
+    record(client, "1.0", "staging", finished_at=ago(days=2.1))
+    busy = record(client, "1.1", "staging", status="running")
+    declare(client, "prod", "1.1")
+    declare(client, "dev", "v1.1")
+
+    page = show("/")
+
+    assert cells(page) == [
+        *("Service", "dev", "staging", "prod", "checkout"),
+        "1.1 in-sync 3 d · ada",
+        "1.0 unknown deploying 1.1 2 d · api",
+        "1.0 drifted failed: 1.1 declared 1.1 5 h · argocd",
+    ]
+    for identifier in (running, failed, busy):
+        assert f'href="/deployments/{identifier}"' in page.text
+
+
+def test_filters_and_sorting_are_in_the_url(sqlite_client: FlaskClient, show: Show) -> None:
+    for name, owner, environment in (
+        ("billing", "payments", "prod"),
+        ("checkout", "payments", "dev"),
+        ("search", "discovery", "dev"),
+    ):
+        sqlite_client.put(f"/api/v1/services/{name}", json={"owner": owner})
+        record(sqlite_client, "1.0", environment, service=name, finished_at=ago(days=len(name)))
+    record(sqlite_client, "1.1", "dev", service="search", status="failed")
+
+    def found(**query: str) -> list[str]:
+        return re.findall(r'href="/services/(\w+)"', show("/", **query).text.partition("<h2")[0])
+
+    assert found() == ["billing", "checkout", "search"]
+    assert found(service="CH") == ["checkout", "search"]
+    assert found(owner="payments", environment="") == ["billing", "checkout"]
+    assert found(environment="dev", owner="payments") == ["checkout"]
+    assert found(state="failed") == ["search"]
+    assert found(state="drifted") == []
+    assert found(sort="problems first") == ["search", "billing", "checkout"]
+    assert found(sort="newest first") == ["search", "billing", "checkout"]
+    assert found(sort="owner") == ["search", "billing", "checkout"]
+    assert found(start="1") == ["checkout", "search"]
+    # A column without a cell is folded away, and what was chosen stays chosen.
+    page = show("/", environment="dev")
+    assert cells(page)[:2] == ["Service", "dev"]
+    assert "prod" not in cells(page)
+    assert '<option value="dev" selected>' in page.text
+
+
+def test_the_matrix_of_any_instant_marks_what_has_changed_since(
+    sqlite_client: FlaskClient, show: Show
+) -> None:
+    record(sqlite_client, "1.0", "prod", finished_at=ago(days=9))
+    record(sqlite_client, "1.1", "prod", finished_at=ago(hours=2.5))
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+
+    assert cells(show("/"))[-1] == "1.1 unknown 2 h · api"
+    assert cells(show("/", at=yesterday))[-1] == "1.0 unknown now 1.1 7 d · api"
+    assert cells(show("/", since=yesterday))[-1] == "1.1 unknown was 1.0 2 h · api"
+    assert cells(show("/", since=ago(days=20)))[-1] == "1.1 unknown was nothing 2 h · api"
+    assert "Nothing matches" in show("/", since=ago(hours=1), state="changed").text
+    assert show("/", at="2999-01-01T00:00").status_code == 422
+
+
+def test_what_waits_says_since_when_what_blocks_it_and_the_command(client: FlaskClient) -> None:
+    show = browser_of(client)
+    record(client, "1.1", "dev", finished_at=ago(days=3.5), image_digest=DIGEST)
+    record(client, "1.0", "staging", finished_at=ago(days=4.5), image_digest=DIGEST[:-1] + "0")
+    incident = {"service": "checkout", "environment": "staging", "title": "Payments are <b>refused"}
+    record(client, "2.0", "dev", finished_at=ago(days=2.5), image_digest=DIGEST, service="web")
+
+    def waiting(page: TestResponse) -> str:
+        return text_of(page.text.partition("Waiting to be promoted")[2])
+
+    assert "checkout 1.1 for 1.0, waiting 3 d ready" in waiting(show("/"))
+    assert "web 2.0 for the first time, waiting 2 d ready" in waiting(show("/"))
+    assert "make promote FROM=dev TO=staging" in waiting(show("/"))
+    assert "web" not in waiting(show("/", service="checkout"))
+    client.post("/api/v1/incidents", json=incident)
+    assert "blocked: staging: Payments are &lt;b&gt;refused" in waiting(show("/"))
+
+
+def test_two_hundred_services_in_six_environments_fit_on_a_page(
+    sqlite_client: FlaskClient, show: Show
+) -> None:
+    at = now() - timedelta(hours=3)
+    with sqlite_client.application.extensions["database"].write() as connection:
+        places = [
+            {"id": uuid4(), "name": f"env-{number}", "created_at": at, "promotion_order": number}
+            for number in range(6)
+        ]
+        known: list[dict[str, Any]] = [
+            {"id": uuid4(), "name": f"service-number-{number:03}", "created_at": at}
+            for number in range(201)
+        ]
+        connection.execute(insert(environments), places)
+        connection.execute(insert(services), known)
+        times = dict.fromkeys(("started_at", "finished_at", "created_at"), at)
+        rows = [
+            {
+                "id": uuid4(),
+                "service_id": service["id"],
+                "environment_id": place["id"],
+                "version": f"1.{number}.{service['name'][-3:]}",
+                "kind": "rollout",
+                "status": "succeeded",
+                "actor": "grace",
+                **times,
+            }
+            for service in known
+            for number, place in enumerate(places)
+        ]
+        connection.execute(insert(deployments), rows)
+
+    with executed(sqlite_client.application.extensions["database"]) as statements:
+        page = show("/")
+
+    assert page.text.count("<td") == 200 * 6
+    assert len(page.data) <= 300 * 1024
+    assert len(statements) <= 35  # three, the token's, and five for each of five steps
+    assert 'href="/?start=200"' in page.text
+    assert show("/", start="200").text.count("<td") == 6
+
+
+def test_a_service_shows_what_became_of_each_version(client: FlaskClient) -> None:
+    show = browser_of(client)
+    record(client, "1.0", "dev", finished_at="2026-03-01T12:00:00Z")
+    record(client, "1.1", "dev", finished_at="2026-03-02T12:00:00Z")
+    record(client, "1.1", "prod", status="failed", finished_at="2026-03-02T13:00:00Z")
+
+    page = show("/services/checkout")
+
+    assert cells(page) == [
+        *("Version", "dev", "prod"),
+        *("1.1", "live 2026-03-02 12:00", "failed 2026-03-02 13:00"),
+        *("1.0", "was here 2026-03-01 12:00 to 2026-03-02 12:00", ""),
+    ]
+    assert "Deployments 0 Lead time for changes (median) \N{EN DASH}" in text_of(page.text)
+    assert show("/services/nothing").status_code == 404
+
+
+def test_a_deployment_shows_its_facts_what_was_said_and_its_neighbours(client: FlaskClient) -> None:
+    show = browser_of(client)
+    first = record(client, "1.0", "dev", finished_at="2026-03-01T12:00:00Z")
+    times = {"started_at": "2026-03-02T12:00:00Z", "finished_at": "2026-03-02T12:01:30Z"}
+    link = {"title": "pipeline", "url": "https://ci.example.com/4711"}
+    here = record(client, "1.1", "dev", **times, actor="ada", links=[link])
+    last = record(client, "1.2", "dev", finished_at="2026-03-03T12:00:00Z")
+
+    page = show(f"/deployments/{here}")
+
+    facts = text_of(page.text)
+    assert "checkout 1.1 in dev" in facts
+    assert "after 1 min 30 s" in facts
+    assert "By ada, reported by api" in facts
+    assert f'Replaced</dt><dd><a href="/deployments/{first}">1.0' in page.text
+    assert f'Replaced by</dt><dd><a href="/deployments/{last}">1.2' in page.text
+    assert (
+        '<a href="https://ci.example.com/4711" rel="noopener noreferrer">pipeline</a>' in page.text
+    )
+    assert cells(page)[2:6] == ["version", "1.1", "status", "succeeded"]
+    assert show(f"/deployments/{UUID(int=1)}").status_code == 404
+
+
+def test_a_browser_gets_errors_with_the_words_of_the_problem_document(
+    sqlite_client: FlaskClient, show: Show
+) -> None:
+    for path in ("/services/nothing", "/nothing", f"/deployments/{UUID(int=1)}", "/services/a?b=1"):
+        told = sqlite_client.get(path)
+        document = problem(told, told.status_code)
+        page = show(path)
+        assert page.status_code == told.status_code
+        assert str(document["title"]) in page.text
+        assert str(document["detail"]) in page.text
+        assert page.headers["X-Request-ID"] in page.text
+    assert (
+        "is not known" in text_of(show("/services/a?b=1").text)
+        or "b" in show("/services/a?b=1").text
+    )
+    api = sqlite_client.get("/api/v1/nothing", headers=BROWSER)
+    problem(api, 404)
+
+
+PLANTED = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
+
+
+def test_what_others_wrote_is_harmless_on_every_page(
+    sqlite_client: FlaskClient, show: Show
+) -> None:
+    """Markup and links of `javascript:` are written past the checks of the API."""
+    identifier = record(sqlite_client, "1.0", "dev", finished_at=ago(hours=1), image_digest=DIGEST)
+    record(sqlite_client, "0.9", "staging", finished_at=ago(hours=3))
+    json_of(
+        sqlite_client.post(
+            "/api/v1/incidents",
+            json={"service": "checkout", "environment": "staging", "title": "It is down"},
+        )
+    )
+    script = {"title": PLANTED, "url": "javascript:alert(3)"}
+    with sqlite_client.application.extensions["database"].write() as connection:
+        said = {"version": PLANTED, "actor": PLANTED, "source": PLANTED, "links": [script]}
+        more = {"commit": PLANTED[:64], "config_revision": PLANTED, "external_id": PLANTED}
+        connection.execute(
+            update(deployments).where(deployments.c.id == UUID(identifier)).values(**said, **more)
+        )
+        connection.execute(update(incidents).values(title=PLANTED))
+        connection.execute(
+            update(services).values(owner=PLANTED, repository="javascript:alert(4)", image=PLANTED)
+        )
+    paths = ["/", "/services/checkout", f"/deployments/{identifier}", f"/{PLANTED}"]
+    paths += [f"/?service={PLANTED}", f"/?owner={PLANTED}", f"/sign-in?back={PLANTED}"]
+
+    for path in paths:
+        page = show(path).text
+        assert "&lt;script&gt;" in page or path.startswith("/<"), path
+        assert "<script>" not in page, path
+        assert "<img" not in page, path
+        assert not re.search(r"""(href|src|action)=["']?\s*javascript:""", page, re.I), path
+        assert not re.search(r"""<[^>]+\s(on\w+|style)=""", re.sub(r'"[^"]*"', '""', page)), path
+
+
+def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show: Show) -> None:
+    record(sqlite_client, "1.0", "dev")
+    for path in ("/", "/services/checkout", "/sign-in", "/nothing"):
+        page = show(path)
+        assert page.headers["Content-Security-Policy"] == (
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
+            " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        assert page.headers["X-Content-Type-Options"] == "nosniff"
+        assert "<style" not in page.text
+        assert not re.search(r"<script(?! src=)", page.text)
+
+
+def test_assets_are_kept_for_ever_and_change_their_url(
+    sqlite_client: FlaskClient, show: Show
+) -> None:
+    urls = re.findall(r'(?:href|src)="(/assets/[^"]+)"', show("/sign-in").text)
+    assert len(urls) == 3
+    for url in urls:
+        asset = sqlite_client.get(url)
+        assert asset.status_code == 200
+        assert asset.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        name = url.rpartition("/")[2]
+        assert "no-cache" in sqlite_client.get(f"/assets/other/{name}").headers["Cache-Control"]
+    assert sqlite_client.get("/assets/other/nothing.css").status_code == 404
