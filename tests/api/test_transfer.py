@@ -248,6 +248,19 @@ def test_a_late_report_is_ordered_where_the_ledger_moved_to(
     assert (declared["version"], declared["config_revision"]) == ("1.1", "at-14")
 
 
+def test_a_declaration_that_is_imported_late_does_not_change_the_present(
+    full: APIFlask, tmp_path: Path
+) -> None:
+    declare(full, 14)
+    late = {**ENTRIES[6], "environment": "eu", "declared_at": "2026-03-05T13:00:00Z"}
+
+    imported(full, write(tmp_path / "late", [late]))
+
+    items = json_of(full.test_client().get("/api/v1/declarations?environment=eu"))["items"]
+    told = [(each["version"], each["declared_at"][11:13]) for each in items]
+    assert told == [("1.1", "14"), ("1.0", "13"), ("1.1", "12"), ("1.0", "11")]
+
+
 def test_what_is_known_of_an_environment_is_moved(
     app: APIFlask, embedded: APIFlask, tmp_path: Path
 ) -> None:

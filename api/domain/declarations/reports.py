@@ -9,7 +9,7 @@ revision, the one that arrives last.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -65,6 +65,15 @@ def store_all(connection: Connection, new: Sequence[Declaration]) -> None:
         for declaration in new
     ]
     store.insert(connection, rows)
+
+
+def review(
+    connection: Connection, environment: str, services: Collection[str], since: datetime
+) -> None:
+    """Make the declarations of some services anew from a time on, as reports are ordered by now."""
+    ids, environments = catalog.ids(connection, services, [environment], now())
+    catalog.find_environment(connection, environment)  # locks it against concurrent reports
+    _decide(connection, environments[environment], set(ids.values()), since)
 
 
 def _own_times(changed: Iterable[tuple[UUID, Stated]]) -> Iterator[datetime]:

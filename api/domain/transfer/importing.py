@@ -5,9 +5,10 @@ An entry that the ledger already has is skipped, so an interrupted import is sim
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from datetime import datetime
 from functools import partial
 from itertools import batched
 from typing import Any, BinaryIO, NamedTuple
@@ -17,13 +18,14 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from api.domain import cells
+from api.domain.declarations import reports as declarations
 from api.domain.deployments import kinds
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
 from api.domain.transfer import identity
 from api.domain.transfer.identity import IDENTITY
 from api.domain.transfer.inserting import insert_all
-from api.domain.transfer.lines import DeploymentEntry, Entry, IncidentEntry
+from api.domain.transfer.lines import DeclarationEntry, DeploymentEntry, Entry, IncidentEntry
 from api.domain.transfer.reading import Batch, InvalidLinesError, LineError, Progress, Reader
 from api.domain.transfer.seen import Seen
 from api.domain.transfer.stored import Known, Row
@@ -69,13 +71,14 @@ def check(file: BinaryIO, reading: Transaction, progress: Progress) -> None:
 
 
 def write(file: BinaryIO, transact: Transact, progress: Progress) -> Outcome:
-    """Write what the ledger does not have, one transaction a batch; then decide the kinds.
+    """Write what the ledger does not have, one transaction a batch; then decide what follows.
 
     Raises InvalidLinesError at the first batch with something wrong; those before are written.
     """
     reader = Reader(file, progress)
     outcome = Outcome(Counter(), Counter())
     cells: set[tuple[str, str]] = set()
+    declared: dict[str, dict[str, datetime]] = defaultdict(dict)
     try:
         for batch in reader.batches():
             reader.raise_what_is_wrong()
@@ -86,10 +89,19 @@ def write(file: BinaryIO, transact: Transact, progress: Progress) -> Outcome:
             for *_, entry in batch:
                 if isinstance(entry, DeploymentEntry | IncidentEntry):
                     cells.add((entry.service, entry.environment))
+                elif isinstance(entry, DeclarationEntry) and entry.reported_at is None:
+                    first = declared[entry.environment]
+                    earlier = first.get(entry.service, entry.declared_at)
+                    first[entry.service] = min(earlier, entry.declared_at)
         reader.raise_what_is_wrong()
     finally:
         for places in batched(sorted(cells), CELLS):
             transact(partial(_decide, places=places))
+        for environment, first in sorted(declared.items()):
+            since = min(first.values())
+            transact(
+                partial(declarations.review, environment=environment, services=first, since=since)
+            )
     return outcome
 
 
