@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, Select, Table, delete, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
+from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import kinds, nearby
 from api.domain.deployments.store import find
@@ -149,6 +150,7 @@ def _named(deleted: Deleted, column: Column[Any], names: Iterable[str]) -> Any:
 
 def _delete_with_dependents(connection: Connection, table: Table, name: str) -> dict[str, int]:
     """Delete a row with all that refers to it; return how many of each were deleted."""
+    _lock_cells(connection, table, name)
     # Nobody refers to it any more before this transaction has ended.
     found = select(table.c.id).where(table.c.name == name).with_for_update()
     identifier = connection.execute(found).scalar_one()
@@ -160,6 +162,18 @@ def _delete_with_dependents(connection: Connection, table: Table, name: str) -> 
             counts[each.name] = deleted.rowcount
     connection.execute(delete(table).where(table.c.id == identifier))
     return counts
+
+
+def _lock_cells(connection: Connection, table: Table, name: str) -> None:
+    """Lock the cells of a service or an environment in the order in which `cells.hold` does."""
+    found: set[tuple[str, str, Cell]] = set()
+    for each in (deployments, incidents):
+        places = select(services.c.name, environments.c.name, services.c.id, environments.c.id)
+        joined = places.select_from(each.join(services).join(environments))
+        rows = connection.execute(joined.where(table.c.name == name).distinct())
+        found |= {(service, environment, Cell(*ids)) for service, environment, *ids in rows}
+    for _, _, cell in sorted(found):
+        cells.lock(connection, cell)
 
 
 def _note(

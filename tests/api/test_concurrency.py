@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
 from api import tables
@@ -190,6 +190,39 @@ def test_who_refers_to_an_event_does_not_wait_while_it_is_projected_again(
         assert client.post(f"/api/v1/events/{stored['id']}/replay").status_code == 202
     else:
         assert app.test_cli_runner().invoke(args=["ledger", "rebuild"]).exit_code == 0
+
+
+@pytest.mark.usefixtures("once")
+def test_what_is_being_changed_is_deleted_after_that(
+    app: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database: Database = app.extensions["database"]
+    client, change = app.test_client(), recording.change_deployment
+    body = {"service": "checkout", "environment": "dev", "version": "1", "status": "running"}
+    made = json_of(client.post(URL, json=body))
+    waiting = text(
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+
+    def delete() -> int:
+        return app.test_client().delete("/api/v1/services/checkout").status_code
+
+    with ThreadPoolExecutor(1) as pool:
+        deleting: list[Future[int]] = []
+
+        def delete_and_change(*arguments: Any) -> None:
+            deleting.append(pool.submit(delete))
+            with database.engine.connect() as other:
+                while not deleting[0].done() and not other.execute(waiting).first():
+                    other.rollback()
+            change(*arguments)
+
+        monkeypatch.setattr(recording, "change_deployment", delete_and_change)
+        answer = client.patch(f"{URL}/{made['id']}", json={"status": "succeeded"})
+        (deleted,) = deleting
+
+    assert (answer.status_code, deleted.result()) == (200, 204)
 
 
 def test_one_of_two_that_wait_for_each_other_is_tried_again(app: APIFlask) -> None:
