@@ -174,10 +174,11 @@ def learn(
     """Note that environments are of the tier production, or transient, unless described."""
     learnt = _ordered(Tier.PRODUCTION) if production else {}
     learnt |= {"transient": True} if transient else {}
+    if not learnt:
+        return
     new = or_(*(environments.c[name] != value for name, value in learnt.items()))
     undescribed = environments.c.name.in_(names) & ~environments.c.described
-    if learnt:
-        connection.execute(update(environments).where(undescribed, new).values(learnt))
+    connection.execute(update(environments).where(undescribed, new).values(learnt))
 
 
 def describe_environment(
