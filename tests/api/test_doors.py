@@ -7,7 +7,6 @@ import copy
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from flask.testing import FlaskClient
 
 from api.domain.events.cloudevents import BATCH, STRUCTURED
 from api.domain.kit.strictjson import MAX_DEPTH
+from tests import postgresql, sqlite
 from tests.api.conftest import NewApp, json_of
 from tests.api.events.payloads import argocd, cdevent, flux, github
 from tests.api.transfer import exported, imported, run
-from tests.postgresql import Lender
 
 # Of all pairs of a place and a value, one in so many is sent: a prime, so that all of both are.
 STRIDE = 7 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 211
@@ -249,14 +248,10 @@ def walked(app: APIFlask, folder: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def both(
-    new_app: NewApp, lender: Lender, migrated_folder: Path, tmp_path: Path
+    new_app: NewApp, sqlite_lender: sqlite.Lender, postgresql_lender: postgresql.Lender
 ) -> Iterator[dict[str, APIFlask]]:
-    shutil.copytree(migrated_folder, tmp_path / "sqlite")
-    with lender.lend() as made:
-        yield {
-            "sqlite": new_app(DATA_DIR=tmp_path / "sqlite"),
-            "postgresql": new_app(**made),
-        }
+    with sqlite_lender.lend() as one, postgresql_lender.lend() as other:
+        yield {"sqlite": new_app(**one), "postgresql": new_app(**other)}
 
 
 @pytest.mark.parametrize(("first", "second"), [("sqlite", "postgresql"), ("postgresql", "sqlite")])

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from api.domain.events.adapter import FAILED, STAMP, SUCCEEDED, State
 from api.domain.events.interpret import Meaning, Outcome, nothing
@@ -25,6 +25,7 @@ from api.tables import events
 KEY = events.c.delivery_id
 # With which of these an earlier event of the run has said as much; progress, with any.
 REPEATED_BY = {SUCCEEDED: (SUCCEEDED,), FAILED: (FAILED, SUCCEEDED)}
+REPEATED = nothing(Outcome.NOT_OURS, "It repeats the deployment of this revision.")
 
 
 def lock(connection: Connection, state: State) -> None:
@@ -38,24 +39,16 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
         return meaning
     here = state.key
     before = select(KEY).where(_of(source, state), here > KEY)
-    border = connection.execute(
-        before.where(~KEY.endswith(f" {state.revision}", autoescape=True))
-        .order_by(KEY.desc())
-        .limit(1)
-    ).scalar()
-    run = (before if border is None else before.where(border < KEY)).limit(1)
-    first = run.order_by(KEY)
-    start = connection.execute(first).scalar()
-    if start is not None and state.retried_for is not None:
-        last = connection.execute(run.order_by(KEY.desc())).scalar_one()
-        start = last if state.at - _at(state, last) <= state.retried_for else None
-    known = start
-    if state.status in REPEATED_BY and start is not None:
-        repeated = or_(*(KEY.contains(f" {status} ") for status in REPEATED_BY[state.status]))
-        known = connection.execute(first.where(repeated)).scalar()
-    if known is not None:
-        # Not when: an event that comes late may be the first, and only its next one is looked at.
-        return nothing(Outcome.NOT_OURS, "It repeats the deployment of this revision.")
+    last = connection.execute(before.order_by(KEY.desc()).limit(1)).scalar()
+    start = None
+    if last is not None and _continued(state, last):
+        status, _ = _told(state, last)
+        # What repeats the last one needs to look at no other, however long the run is.
+        repeated = status in REPEATED_BY.get(state.status, (status,))
+        start, known = (last, last) if repeated else _run(connection, state, before)
+        if known is not None:
+            # Not when: an event that comes late may be the first, and only its next is looked at.
+            return REPEATED
     identifier = f"{state.subject}/{_time(state, start or here)}"
     return meaning._replace(
         deployments=[
@@ -65,6 +58,26 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
     )
 
 
+def _continued(state: State, last: str) -> bool:
+    """Return whether the last event before this one is of the same run."""
+    late = state.retried_for is not None and state.at - _at(state, last) > state.retried_for
+    return _told(state, last)[1] == state.revision and not late
+
+
+def _run(
+    connection: Connection, state: State, before: Select[str]
+) -> tuple[str | None, str | None]:
+    """Return the first event before this one in its run, and the first that says as much."""
+    border = connection.execute(
+        before.where(~KEY.endswith(f" {state.revision}", autoescape=True))
+        .order_by(KEY.desc())
+        .limit(1)
+    ).scalar()
+    run = (before if border is None else before.where(border < KEY)).order_by(KEY).limit(1)
+    as_much = or_(*(KEY.contains(f" {status} ") for status in REPEATED_BY[state.status]))
+    return connection.execute(run).scalar(), connection.execute(run.where(as_much)).scalar()
+
+
 def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
     """Return the stored events after this one whose meaning this one may change.
 
@@ -72,10 +85,13 @@ def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
     others repeat them.
     """
     after = select(events.c.id, KEY).where(_of(source, state), state.key < KEY).order_by(KEY)
+    first = connection.execute(after.limit(1)).one_or_none()
+    if first is None or _told(state, first[1])[0] == SUCCEEDED:  # no need to read the others
+        return [] if first is None else [first[0]]
     found: list[UUID] = []
     revision, seen = None, set()
     for identifier, stored in connection.execute(after):
-        _, status, stored_revision = stored.removeprefix(f"{state.subject} ").split(" ", 2)
+        status, stored_revision = _told(state, stored)
         revision = revision or stored_revision
         if stored_revision != revision:
             break
@@ -98,6 +114,12 @@ def _of(source: str, state: State) -> ColumnElement[bool]:
 
 def _at(state: State, stored: str) -> datetime:
     return datetime.strptime(_time(state, stored), STAMP).replace(tzinfo=UTC)
+
+
+def _told(state: State, stored: str) -> tuple[str, str]:
+    """Return the status and the revision of a stored event."""
+    _, status, revision = stored.removeprefix(f"{state.subject} ").split(" ", 2)
+    return status, revision
 
 
 def _time(state: State, stored: str) -> str:
