@@ -39,8 +39,14 @@ REFUSED = (ConflictError, DataError, IntegrityError, ValueError)
 CELLS = 200
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
-# Calls its argument in a transaction, and again if another transaction was in its way.
-Transact = Callable[[Callable[[Connection], int]], int]
+
+
+class Transact(Protocol):
+    """Calls a use case in a transaction, and again if another transaction was in its way."""
+
+    def __call__[Result](self, use_case: Callable[[Connection], Result], /) -> Result:
+        """Return what the use case returns."""
+        ...
 
 
 class Outcome(NamedTuple):
@@ -194,10 +200,8 @@ def _referred(entry: Entry, reference: str) -> Any:
     return getattr(entry, reference, None)
 
 
-def _decide(connection: Connection, places: Sequence[tuple[str, str]]) -> int:
-    held = cells.hold(connection, places, now())
-    kinds.review_all(connection, held)
-    return len(held)
+def _decide(connection: Connection, places: Sequence[tuple[str, str]]) -> None:
+    kinds.review_all(connection, cells.hold(connection, places, now()))
 
 
 def _counted(counts: dict[str, int]) -> str:
