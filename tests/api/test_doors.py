@@ -20,6 +20,10 @@ from api.domain.kit.strictjson import MAX_DEPTH
 from tests import postgresql, sqlite
 from tests.api.conftest import NewApp, json_of
 from tests.api.events.payloads import argocd, cdevent, flux, github
+from tests.api.events.test_argorollouts import rollout
+from tests.api.events.test_flagger import canary
+from tests.api.events.test_gitlab import deployment as gitlab
+from tests.api.events.test_gitlab import job, pipeline
 from tests.api.transfer import exported, imported, run
 
 # Of all pairs of a place and a value, one in so many is sent: a prime, so that all of both are.
@@ -44,9 +48,12 @@ VALUES: list[Any] = [
     *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00-14:00"),
     *("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999999+14:00"),
     *("1970-01-01T00:00:00Z", "1970-01-01T00:00:00+14:00", "1970-01-01T00:00:00-14:00"),
+    *("99999999999999999999", "-62135596800000", "253402300799999", "1" * 400),
     *("1969-12-31T23:59:59Z", "2026-03-01T12:00:00.123456789+05:30", "2026-02-30T12:00:00Z"),
 ]
 FLUX, ARGOCD = "/api/v1/webhooks/flux", "/api/v1/webhooks/argocd"
+GITLAB, FLAGGER = "/api/v1/webhooks/gitlab", "/api/v1/webhooks/flagger"
+ROLLOUTS = "/api/v1/webhooks/argorollouts"
 GITHUB, CLOUDEVENTS = "/api/v1/webhooks/github", "/api/v1/cloudevents"
 INCIDENT = cdevent(
     "incident.detected", id="i", environment={"id": "prod"}, service={"id": "checkout"}
@@ -71,6 +78,10 @@ DOORS: list[tuple[str, str, str, Any]] = [
             "healthStatus": "Healthy",
         },
     ),
+    ("POST", GITLAB, "", gitlab()),
+    ("POST", GITLAB, "", pipeline(job())),
+    ("POST", FLAGGER, "", canary("Initialized", "Initialization done! podinfo.prod", 0)),
+    ("POST", ROLLOUTS, "", rollout()),
     ("POST", GITHUB, "", github()),
     ("POST", CLOUDEVENTS, STRUCTURED, cdevent("service.deployed", id="s")),
     ("POST", CLOUDEVENTS, STRUCTURED, INCIDENT),
@@ -195,7 +206,8 @@ def fill(client: FlaskClient) -> int:
 
 def seen_before() -> list[tuple[Any, ...]]:
     """Return what was once stored and could not be told, moved or replayed."""
-    (revised, _, helm, applied, flat, *_), deployed = DOORS, DOORS[6]
+    (revised, _, helm, applied, flat, *_) = DOORS
+    deployed = next(door for door in DOORS if door[1] == CLOUDEVENTS)
     state = ("app", "status", "operationState")
     return [
         (revised, ("reason",), "Build\x00Failed"),
