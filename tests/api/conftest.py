@@ -185,6 +185,12 @@ def own_app(new_app: NewApp, migrated_database: dict[str, object]) -> APIFlask:
 
 
 @pytest.fixture
+def own_client(new_app: NewApp, tmp_path: Path) -> FlaskClient:
+    """Return an admin's client of an application that nobody had before, for what it counts."""
+    return new_app(DATA_DIR=tmp_path).test_client()
+
+
+@pytest.fixture
 def database(app: APIFlask) -> Database:
     """Return the database of the application."""
     found: Database = app.extensions["database"]
