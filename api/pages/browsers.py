@@ -7,8 +7,7 @@ from http import HTTPStatus
 from apiflask import APIFlask
 from flask import Response, current_app, redirect, render_template, request, url_for
 
-from api.domain.tokens import READ
-from api.http import auth
+from api.http import auth, sessions
 from api.http.auth import API_PREFIX, SAFE_METHODS
 from api.http.problems import MEDIA_TYPE
 from api.pages.blueprint import bp
@@ -29,7 +28,7 @@ def init_app(app: APIFlask) -> None:
     app.before_request(_negotiate)
     app.after_request(_finish)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.context_processor(lambda: {"public": auth.is_public((READ,)), "caller": auth.caller()})
+    app.context_processor(lambda: {"person": auth.caller() if sessions.token_id() else None})
 
 
 def _prefers_html() -> bool:

@@ -15,9 +15,10 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.domain.kit.times import now
+from api.domain.tokens import NewToken, create
 from api.tables import tokens
 from tests import sqlite
-from tests.api.conftest import ADMIN_TOKEN, close, json_of
+from tests.api.conftest import ADMIN_TOKEN, bearer, close, json_of
 
 
 @pytest.fixture
@@ -209,6 +210,9 @@ def test_without_a_key_a_page_says_what_to_set(
     with sqlite_lender.lend() as place:
         app = create_app(place)
         page = Browser(app).get("/sign-in")
+        with app.extensions["database"].write() as connection:
+            _, token = create(connection, NewToken(name="ada", scopes=["read"]))
+        assert Browser(app).get("/", headers=bearer(token)).status_code == 200
         close(app)
 
     assert page.status_code == 503
