@@ -130,7 +130,7 @@ def test_slow_clients_hold_up_nobody(server: Server) -> None:
         for _ in range(20):
             started = time.monotonic()
             assert server.ask("GET /readyz HTTP/1.1", "Host: x").status == 200
-            assert time.monotonic() - started < 2  # where one thread is held it is five
+            assert time.monotonic() - started < 4  # it would be five for each thread held
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_request_that_is_on_its_way_when_it_stops_is_answered(tmp_path: Path) 
         told = answer(slow)
         assert (told.status, told.headers["connection"]) == (422, "close")
         assert server.process.wait(PATIENCE_S) == 0
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 12  # it would wait 15 s for the silent one
 
 
 @pytest.fixture
