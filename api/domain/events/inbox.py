@@ -29,7 +29,7 @@ from api.domain.events.redaction import redacted, text
 from api.domain.events.rules import SourceRules
 from api.domain.incidents import reports as incident_reports
 from api.domain.incidents import statements as incident_statements
-from api.domain.kit import pages, sql
+from api.domain.kit import pages, sql, strictjson
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.times import now
@@ -40,6 +40,8 @@ from api.tables import events, evidence
 Rules = Mapping[str, SourceRules]
 MAX_HEADER = 500
 MAX_DELIVERY_ID = 256
+# What is sent may be less deep, and an envelope of CloudEvents is around it.
+MAX_TOLD = strictjson.MAX_DEPTH + 2
 ORDER: Order = {"received_at": events.c.received_at, "id": events.c.id}
 # Without headers and body, which fewer people may read.
 FIELDS = tuple(
@@ -172,11 +174,16 @@ def find(connection: Connection, event_id: UUID) -> dict[str, Any] | None:
 
 
 def content(connection: Connection, event_id: UUID) -> dict[str, Any]:
-    """Return the headers and the body of an event, as they are stored."""
+    """Return the headers and the body of an event, as they are stored.
+
+    What earlier versions took, and no answer can hold, has no body.
+    """
     row = connection.execute(
         select(events.c.headers, events.c.body).where(events.c.id == event_id)
     ).one()
-    return {"headers": row.headers, "body": json.loads(row.body)}
+    body = _object(row.body)
+    deep = strictjson.is_deeper(body, MAX_TOLD)
+    return {"headers": row.headers, "body": None if deep else body}
 
 
 def selected(filters: Filters | None = None) -> Select[Any]:
@@ -198,13 +205,18 @@ class UnreadableError(ValueError):
 def _event(row: Row[Any]) -> Received:
     if row.source not in ADAPTERS:
         raise UnreadableError(f"This version of the ledger reads no events of {row.source}.")
-    try:
-        body = json.loads(row.body)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = _object(row.body)
+    if body is None:
         raise UnreadableError("Its body is no JSON object.")
     return Received(row.headers, body, row.body_digest)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def _locked_state(

@@ -22,7 +22,7 @@ from api.domain.events.signatures import sign
 from api.domain.kit.times import now
 from api.domain.transfer import exporting
 from api.tables import events
-from tests.api.conftest import NewApp, problem
+from tests.api.conftest import NewApp, json_of, problem
 from tests.api.events.payloads import OLD_SECRET, SECRET, flux
 from tests.api.events.samples import sample
 from tests.api.events.test_evidence import export, told
@@ -224,7 +224,7 @@ def lines(connection: Connection) -> list[bytes]:
         ({"source": "jenkins"}, "This version of the ledger reads no events of jenkins."),
     ],
 )
-def test_an_event_that_cannot_be_read_does_not_stop_a_rebuild(
+def test_an_event_that_cannot_be_read_is_told_and_does_not_stop_a_rebuild(
     sqlite_client: FlaskClient, stored: dict[str, Any], reason: str
 ) -> None:
     database: Database = sqlite_client.application.extensions["database"]
@@ -234,9 +234,28 @@ def test_an_event_that_cannot_be_read_does_not_stop_a_rebuild(
             came = inbox.received(FLUX, {}, body, json.dumps(body).encode())
             event = inbox.receive(connection, FLUX, came, rules)
             if number == 0:
+                first = event.id
                 changed = update(events).where(events.c.id == event.id)
                 connection.execute(changed.values(stored))
         assert inbox.rebuild(connection, rules) == {"failed": 1, "projected": 1}
         told = connection.execute(select(events.c.reason).order_by(events.c.id)).scalars().all()
 
     assert told == [reason, None]
+    url = f"/api/v1/events/{first}"
+    assert json_of(sqlite_client.get(url))["reason"] == reason
+    assert sqlite_client.post(f"{url}/replay").status_code == 202
+
+
+def test_what_an_earlier_version_took_however_deep_is_told_without_its_body(
+    sqlite_client: FlaskClient,
+) -> None:
+    database: Database = sqlite_client.application.extensions["database"]
+    deep = '{"a":' * 256 + "1" + "}" * 256
+    with database.write() as connection:
+        came = inbox.received(FLUX, {}, flux(SUCCEEDED, 0, A), b"")
+        event = inbox.receive(connection, FLUX, came, {"flux": FLUX.rules})
+        connection.execute(update(events).where(events.c.id == event.id).values(body=deep))
+
+    url = f"/api/v1/events/{event.id}"
+    assert json_of(sqlite_client.get(url))["body"] is None
+    assert sqlite_client.post(f"{url}/replay").status_code == 202
