@@ -93,7 +93,7 @@ def test_an_unknown_source_is_told_the_known_ones(client: FlaskClient) -> None:
     body = {"name": "ci", "scopes": ["ingest:flux", "ingest:argo-cd"]}
     errors = problem(client.post(URL, json=body), 422)["errors"]
 
-    sources = "argocd, cloudevents, flux, github"
+    sources = "argocd, argorollouts, cloudevents, flagger, flux, github, gitlab"
     detail = f"ingest:argo-cd is for no source; the sources are {sources}"
     assert errors == [{"pointer": "#/scopes", "detail": detail}]
 
