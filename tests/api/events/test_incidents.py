@@ -94,7 +94,7 @@ def test_an_environment_is_made_known_and_nothing_else(client: FlaskClient) -> N
 
     assert answer["outcome"] == "projected"
     (environment,) = items(client, "environments")
-    assert (environment["name"], environment["tier"]) == ("prod1", "development")
+    assert (environment["name"], environment["tier"]) == ("prod1", "production")
     assert items(client, "services") == items(client, "incidents") == []
 
 
