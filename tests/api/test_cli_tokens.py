@@ -52,7 +52,7 @@ def test_tokens_are_listed_without_a_secret_and_revoked_by_id(
         (["create", "ci"], "Missing option '--scope'"),
         (["create", "C I", "--scope", "read"], "Invalid value for 'NAME'"),
         (["create", "ci", "--scope", "root"], "Invalid value for '--scope'"),
-        (["create", "ci", "--scope", "ingest:argo-cd"], "the sources are argocd, cloudevents,"),
+        (["create", "ci", "--scope", "ingest:argo-cd"], "the sources are argocd, argorollouts,"),
         (["create", "ci", "--scope", "read", "--expires-in", "1y"], "such as 90d"),
         (["create", "ci", "--scope", "read", "--expires-in", "0d"], "such as 90d"),
         (["revoke", "ci"], "is not a valid UUID"),

@@ -125,7 +125,10 @@ def test_the_real_application_is_taken(new_app: NewApp, tmp_path: Path) -> None:
 
     assert [each.status_code for each in answers] == [202, 200]
     (deployment,) = client.get("/api/v1/deployments").json["items"]  # type: ignore[index]
-    assert (deployment["service"], deployment["environment"]) == ("nginx", "test-lla")
+    assert (deployment["service"], deployment["environment"]) == (
+        "nginx",
+        "test-lla-gke-alpha-01-europe-west1",
+    )
     assert (deployment["version"], deployment["image_digest"]) == ("latest", None)
     # Not `status.sync.revision`, which is rev1.
     assert deployment["config_revision"] == "ea8759964626a583667a2bfd08f334ec2070040a"
