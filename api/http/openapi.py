@@ -148,7 +148,8 @@ def _describe_bodies(
 ) -> None:
     content: dict[str, Any] = {}
     for media_type, model in bodies.items():
-        content[media_type] = {"schema": {}}
+        # Null is refused, as everywhere.
+        content[media_type] = {"schema": {"not": {"type": "null"}}}
         if model is not None:
             schema = model.model_json_schema(ref_template=SCHEMAS + "{model}")
             schemas |= {**schema.pop("$defs", {}), model.__name__: schema}

@@ -11,6 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import settings
 from schemathesis import Case, GenerationMode
+from schemathesis.core import NOT_SET
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.pytest.plugin import SchemathesisFunction
 
@@ -87,11 +88,12 @@ def obey(case: Case[Any]) -> None:
     case.query = query
     for made_up in ("If-Match", "If-None-Match", "Idempotency-Key"):
         case.headers.pop(made_up, None)
-    if case.path.startswith("/api/v1/cloudevents") and case.media_type == "application/json":
+    binary = case.media_type == "application/json" or case.body is NOT_SET
+    if case.path.startswith("/api/v1/cloudevents") and binary:
         case.headers.update(BINARY)
-    # Schemathesis takes null for invalid once it is set, whatever the schema says.
-    if case.body is not None:
-        case.body = sensible(case.body)
+    body = sensible(case.body)
+    if body != case.body:  # what is set is judged anew, and no body at all then counts as wrong
+        case.body = body
 
 
 def sensible(value: Any) -> Any:
