@@ -80,21 +80,12 @@ def deployments(
 ) -> Iterator[dict[str, Any]]:
     """Yield the deployments of a release in an environment, newest first."""
     query = {"service": service, "environment": environment}
-    queries = [query | {"version": version} for version in versions.spellings(each.tag) if version]
-    found = [
-        deployment
-        for each in queries or [query]
-        for deployment in ledger.items("deployments", **each)
-    ]
-    for deployment in sorted(found, key=started, reverse=True):
+    if each.tag:
+        query["version"] = each.tag
+    for deployment in ledger.items("deployments", **query):
         known = deployment["image_digest"]
         if not (known and each.digest) or known == each.digest:
             yield deployment
-
-
-def started(deployment: dict[str, Any]) -> tuple[datetime, str]:
-    """Return the sort key of a deployment in the ledger."""
-    return datetime.fromisoformat(deployment["started_at"]), deployment["id"]
 
 
 def choose(known: list[Earlier], to: str) -> Earlier:

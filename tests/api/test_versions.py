@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask.testing import FlaskClient
 
 from api.domain.changes import versions
 from api.domain.kit.versions import same, spellings
+from tests.api.conftest import Record, json_of
 
 # The example of semver.org, section 11, and what follows it.
 IN_ORDER = [
@@ -74,3 +76,18 @@ def test_a_leading_v_before_a_number_does_not_matter(
     assert same(one, other) is is_same
     if one and other:
         assert (other in spellings(one)) is is_same
+
+
+@pytest.mark.parametrize("asked", ["v1.2.3", "1.2.3"])
+@pytest.mark.parametrize("told", ["v1.2.3", "1.2.3"])
+def test_lists_find_a_version_by_each_of_its_spellings(
+    client: FlaskClient, record: Record, told: str, asked: str
+) -> None:
+    record(version=told)
+    record(version="1.2.30")
+    change = {"service": "checkout", "commit": "a" * 40, "committed_at": "2026-03-01T12:00:00Z"}
+    json_of(client.post("/api/v1/changes", json={"changes": [{**change, "version": told}]}))
+
+    for resource in ("deployments", "changes"):
+        (found,) = json_of(client.get(f"/api/v1/{resource}?version={asked}"))["items"]
+        assert found["version"] == told

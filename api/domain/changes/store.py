@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, func, select
 
 from api.domain.changes.versions import KnownVersion
-from api.domain.kit import pages
+from api.domain.kit import pages, versions
 from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.types import Name, Version
 from api.tables import changes, services
@@ -47,7 +47,7 @@ def selected(filters: Filters) -> Select[Any]:
     if filters.service is not None:
         statement = statement.where(services.c.name == filters.service)
     if filters.version is not None:
-        statement = statement.where(changes.c.version == filters.version)
+        statement = statement.where(changes.c.version.in_(versions.spellings(filters.version)))
     return statement
 
 

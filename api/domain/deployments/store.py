@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, select
 
 from api.domain.deployments.model import Kind, Status
-from api.domain.kit import pages
+from api.domain.kit import pages, versions
 from api.domain.kit.pages import Order, TimeRange
 from api.domain.kit.types import (
     Name,
@@ -63,12 +63,15 @@ def selected(filters: Filters) -> Select[Any]:
         (environments.c.name, filters.environment),
         (deployments.c.status, filters.status),
         (deployments.c.kind, filters.kind),
-        (deployments.c.version, filters.version),
     )
-    return _select().where(
+    statement = _select().where(
         *(column == value for column, value in wanted if value is not None),
         *filters.within(deployments.c.started_at),
     )
+    if filters.version is not None:
+        spellings = versions.spellings(filters.version)
+        statement = statement.where(deployments.c.version.in_(spellings))
+    return statement
 
 
 def is_empty(connection: Connection) -> bool:
