@@ -28,6 +28,8 @@ from sqlalchemy import (
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
 REQUIRED_REVISION = "0009"
+# What begins a release; written out in a query as here, an index finds it.
+NEW_RELEASE = "status = 'succeeded' AND kind <> 'resync'"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -132,6 +134,16 @@ deployments = Table(
     Index(None, "version", "started_at", "id"),
     # The running release: the last success of a service in an environment.
     Index(None, "service_id", "environment_id", "status", "finished_at", "id"),
+    # Since when the running release runs, however often it was synchronised again.
+    Index(
+        "ix_deployments_releases",
+        "service_id",
+        "environment_id",
+        "finished_at",
+        "id",
+        postgresql_where=text(NEW_RELEASE),
+        sqlite_where=text(NEW_RELEASE),
+    ),
     # The deployments before one, and whether its version was deployed before.
     Index(None, "service_id", "environment_id", "started_at", "id"),
     # Covers the query for the versions that had succeeded by some time.

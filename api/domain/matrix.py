@@ -20,6 +20,8 @@ from sqlalchemy import (
     Select,
     and_,
     false,
+    func,
+    literal_column,
     not_,
     or_,
     select,
@@ -29,7 +31,7 @@ from sqlalchemy import (
 
 from api.domain.declarations.model import CONTENT
 from api.domain.declarations.store import latest, not_withdrawn
-from api.domain.deployments.model import Status
+from api.domain.deployments.model import Kind, Status
 from api.domain.kit import versions
 from api.domain.kit.cursor import Position
 from api.domain.kit.pages import Order
@@ -251,24 +253,35 @@ def _last_of_another_release() -> ScalarSelect[UUID]:
         and_(*(image.is_not(None) for image in images), images[0] != images[1]),
     )
     before = earlier.c.finished_at <= deployments.c.finished_at
-    succeeded = earlier.c.status == Status.SUCCEEDED
-    return _last(earlier, earlier.c.finished_at, None, succeeded, before, another)
+    return _last(earlier, earlier.c.finished_at, None, *_begins(earlier), before, another)
 
 
-def _live_since(at: datetime | None = None) -> ScalarSelect[datetime]:
+def _begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a deployment began a release; resyncs, often very many, do not.
+
+    They are written out, and not parameters, or no database would see that its index has them.
+    """
+    return (
+        deployment.c.status == literal_column(f"'{Status.SUCCEEDED}'"),
+        deployment.c.kind != literal_column(f"'{Kind.RESYNC}'"),
+    )
+
+
+def _live_since(at: datetime | None = None) -> ColumnElement[datetime]:
     """Select when the running release first succeeded after another one: resyncs change nothing.
 
-    Nor does what ended with a removal.
+    Nor does what ended with a removal. Where a release began with no more than a resync, as after a
+    removal, the last deployment counts.
     """
     first = deployments.alias()
     order = (first.c.finished_at, first.c.id)
     after = tuple_(*order) > tuple_(_replaced.c.finished_at, _replaced.c.id)
-    return (
+    since = (
         select(first.c.finished_at)
         .where(
             first.c.service_id == deployments.c.service_id,
             first.c.environment_id == deployments.c.environment_id,
-            first.c.status == Status.SUCCEEDED,
+            *_begins(first),
             or_(_replaced.c.id.is_(None), after),
             ~ended(first, first.c.finished_at, at),
         )
@@ -276,6 +289,7 @@ def _live_since(at: datetime | None = None) -> ScalarSelect[datetime]:
         .limit(1)
         .scalar_subquery()
     )
+    return func.coalesce(since, deployments.c.finished_at)
 
 
 def _last_start(at: datetime | None = None) -> ScalarSelect[UUID]:

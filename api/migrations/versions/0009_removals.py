@@ -22,6 +22,8 @@ INDEXES = {
     ],
 }
 
+NEW_RELEASE = sa.text("status = 'succeeded' AND kind <> 'resync'")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -57,9 +59,17 @@ def upgrade() -> None:
     for table, indexes in INDEXES.items():
         for index in indexes:
             op.create_index(f"ix_{table}_{'_'.join(index)}", table, index)
+    op.create_index(
+        "ix_deployments_releases",
+        "deployments",
+        ["service_id", "environment_id", "finished_at", "id"],
+        postgresql_where=NEW_RELEASE,
+        sqlite_where=NEW_RELEASE,
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_deployments_releases", "deployments")
     op.drop_index("ix_changes_event_id", "changes")
     op.drop_column("changes", "event_id")
     op.drop_table("deletions")
