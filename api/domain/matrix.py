@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     false,
     func,
+    literal,
     literal_column,
     not_,
     or_,
@@ -61,6 +62,7 @@ _OBSERVED = (
 )
 # The last successful deployment of another release than the one that runs.
 _replaced = deployments.alias("replaced")
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _DECLARED = (*CONTENT, "declared_at")
 # Of the deployment that started last, whatever became of it.
 _LAST = ("id", "version", "status")
@@ -275,14 +277,20 @@ def _live_since(at: datetime | None = None) -> ColumnElement[datetime]:
     """
     first = deployments.alias()
     order = (first.c.finished_at, first.c.id)
-    after = tuple_(*order) > tuple_(_replaced.c.finished_at, _replaced.c.id)
+    # With "or there was none", the whole history of the cell would be read.
+    none = literal(BEGINNING, first.c.finished_at.type), literal(UUID(int=0), first.c.id.type)
+    replaced = (
+        func.coalesce(_replaced.c.finished_at, none[0]),
+        func.coalesce(_replaced.c.id, none[1]),
+    )
     since = (
         select(first.c.finished_at)
         .where(
             first.c.service_id == deployments.c.service_id,
             first.c.environment_id == deployments.c.environment_id,
             *_begins(first),
-            or_(_replaced.c.id.is_(None), after),
+            first.c.finished_at >= replaced[0],
+            tuple_(*order) > tuple_(*replaced),
             ~ended(first, first.c.finished_at, at),
         )
         .order_by(*order)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     exists,
     insert,
     or_,
+    select,
     true,
 )
 
@@ -77,10 +78,17 @@ def ended(
         )
         .correlate(removal, deployment)
     )
-    return exists().where(
-        removal.c.environment_id == deployment.c.environment_id,
-        or_(removal.c.service_id.is_(None), removal.c.service_id == deployment.c.service_id),
-        removal.c.removed_at >= since,
-        true() if at is None else removal.c.removed_at <= at,
-        or_(removal.c.external_id.is_(None), named),
+    found = (
+        select(removal.c.id)
+        .where(
+            removal.c.environment_id == deployment.c.environment_id,
+            or_(removal.c.service_id.is_(None), removal.c.service_id == deployment.c.service_id),
+            removal.c.removed_at >= since,
+            true() if at is None else removal.c.removed_at <= at,
+            or_(removal.c.external_id.is_(None), named),
+        )
+        .limit(1)
+        .scalar_subquery()
     )
+    # Not EXISTS, which PostgreSQL would turn into a join with the whole table of deployments.
+    return found.is_not(None)
