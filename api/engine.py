@@ -69,7 +69,9 @@ def _postgresql(settings: Settings, connections: int) -> Engine:
             "application_name": "slipway",
             **KEEPALIVE,
             **primary,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            # To compile a query takes longer than any of ours; a table without statistics, as a new
+            # one is, makes PostgreSQL believe otherwise.
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC -c jit=off",
         },
         **pool,
     )

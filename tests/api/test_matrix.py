@@ -10,7 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
+from api.database import Database
 from api.domain.kit.cursor import encode
 from tests.api.conftest import Record, json_of, problem
 
@@ -393,3 +395,10 @@ def test_a_cursor_is_good_only_for_its_own_filters(wide: FlaskClient) -> None:
         "team=shop",
     ):
         problem(wide.get(f"{URL}?{query}"), 422)
+
+
+def test_no_query_is_compiled(database: Database) -> None:
+    """PostgreSQL would compile the matrix's for a second where a table has no statistics yet."""
+    with database.read() as connection:
+        if connection.dialect.name == "postgresql":
+            assert connection.execute(text("SHOW jit")).scalar_one() == "off"
