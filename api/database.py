@@ -17,9 +17,10 @@ from api.engine import CONNECT_TIMEOUT_S, open_engine
 from api.outages import Outage, UnavailableError
 from api.settings import Settings
 
-# How often a use case is tried whose transaction PostgreSQL rolls back for the sake of another one,
-# and the longest wait before the first retry, which doubles each time.
+# How often a use case is tried whose transaction PostgreSQL rolls back for what others do, and the
+# longest wait before the first retry, which doubles each time.
 ATTEMPTS = 4
+RETRIED = {Outage.CONFLICT, Outage.MIGRATED}
 BACKOFF_S = 0.05
 
 
@@ -97,7 +98,7 @@ class Database:
             yield connection
 
     def retrying[Result](self, use_case: Callable[[], Result]) -> Result:
-        """Call a use case again if PostgreSQL rolled back its transaction because of another one.
+        """Call a use case again if PostgreSQL rolled its transaction back for what others do.
 
         Its transaction must contain all its effects. Raises UnavailableError after ATTEMPTS.
         """
@@ -105,7 +106,7 @@ class Database:
             try:
                 return use_case()
             except UnavailableError as error:
-                if error.outage is not Outage.CONFLICT:
+                if error.outage not in RETRIED:
                     raise
             time.sleep(random.uniform(0, BACKOFF_S * 2**attempt))  # noqa: S311 (spreads retries)
         return use_case()

@@ -16,6 +16,7 @@ class Outage(StrEnum):
 
     SILENT = "the database did not answer"
     CONFLICT = "other requests were changing the same records"
+    MIGRATED = "the schema of the database was being changed"
     OVERLOADED = "the database is overloaded"
     READ_ONLY = "the database accepts no writes"
     FULL = "the database has no space left"
@@ -70,6 +71,9 @@ RESULT_CODES = {
     sqlite3.SQLITE_PROTOCOL: Outage.OVERLOADED,
     sqlite3.SQLITE_NOTADB: Outage.UNUSABLE,
 }
+# What PostgreSQL calls a statement that it prepared before a migration changed its columns has a
+# code that others share, and a message in the server's language.
+STALE = ("0A000", "RevalidateCachedQuery")
 # SQLite has one code for all faults of a statement.
 NO_SCHEMA = ("no such table", "no such column")
 
@@ -80,6 +84,8 @@ def outage_of(error: BaseException) -> Outage | None:
         if error.sqlstate is None:  # not from the server
             unconnected = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
             return Outage.SILENT if unconnected else None
+        if (error.sqlstate, error.diag.source_function) == STALE:
+            return Outage.MIGRATED
         prefixes = (error.sqlstate, error.sqlstate[:2])
         return next((SQLSTATES[prefix] for prefix in prefixes if prefix in SQLSTATES), None)
     if isinstance(error, sqlite3.Error):

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from psycopg import errors
 
 from api.app import create_app
-from api.database import ATTEMPTS, Database
+from api.database import ATTEMPTS, RETRIED, Database
 from api.outages import Outage, UnavailableError, outage_of
 from tests.api.conftest import NewApp, json_of, problem
 from tests.api.events.payloads import GITHUB, event_of, github
@@ -54,6 +54,7 @@ URL = "/api/v1/deployments"
         (errors.UniqueViolation, None),
         (errors.ForeignKeyViolation, Outage.CONFLICT),
         (errors.StatementTooComplex, None),
+        (errors.FeatureNotSupported, None),
         (errors.NumericValueOutOfRange, None),
         (psycopg.DataError, None),
         (RuntimeError, None),
@@ -108,9 +109,14 @@ def test_each_outage_is_answered_with_503_and_its_words_only(
     assert "internal" not in response.text
 
 
+@pytest.mark.parametrize("outage", RETRIED)
 @pytest.mark.parametrize(("failures", "calls"), [(ATTEMPTS - 1, ATTEMPTS), (ATTEMPTS, ATTEMPTS)])
 def test_a_conflict_is_retried_a_few_times(
-    sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch, failures: int, calls: int
+    sqlite_client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    failures: int,
+    calls: int,
+    outage: Outage,
 ) -> None:
     database: Database = sqlite_client.application.extensions["database"]
     made: list[int] = []
@@ -118,7 +124,7 @@ def test_a_conflict_is_retried_a_few_times(
     def use_case() -> str:
         made.append(1)
         if len(made) <= failures:
-            raise UnavailableError(Outage.CONFLICT, "deadlock detected")
+            raise UnavailableError(outage, "rolled back")
         return "done"
 
     monkeypatch.setattr("api.database.BACKOFF_S", 0)
@@ -189,6 +195,21 @@ def test_a_pooled_connection_that_can_no_longer_write_is_replaced(
 
     problem(client.post(URL, json=DEPLOYMENT), 503)
     assert client.post(URL, json=DEPLOYMENT).status_code == 201
+
+
+def test_a_migration_beside_a_running_ledger_is_not_noticed(
+    new_app: NewApp, postgresql: dict[str, Any]
+) -> None:
+    """As in a rolling upgrade: the pod of before has prepared its statements."""
+    client = new_app(**postgresql, THREADS=1).test_client()
+    for _ in range(10):
+        assert client.put("/api/v1/services/checkout", json={}).status_code in {200, 201}
+    with psycopg.connect(
+        host=postgresql["DATABASE_HOST"], user="slipway", dbname=postgresql["DATABASE_NAME"]
+    ) as connection:
+        connection.execute("ALTER TABLE services ALTER owner TYPE text, ALTER name TYPE text")
+
+    assert client.put("/api/v1/services/checkout", json={}).status_code == 200
 
 
 def test_a_user_without_the_right_to_write_is_not_ready(
