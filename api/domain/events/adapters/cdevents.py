@@ -26,6 +26,7 @@ from api.domain.events.adapter import (
     Received,
     UnmappedError,
 )
+from api.domain.events.links import links
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.times import parse_time
@@ -70,7 +71,7 @@ def _deployed(kind: Kind | None) -> Callable[[dict[str, Any], Mapper], ObservedD
             "status": Status.SUCCEEDED,
             "started_at": at,
             "finished_at": at,
-            "links": _links({"source": event["source"]}),
+            "links": links({"source": event["source"]}),
             "source": SOURCE,
             "external_id": _key(event["source"], event["id"]),
         }
@@ -94,7 +95,7 @@ def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
                 "environment": mapper.name("environment", fields),
                 "title": title[:MAX_TITLE],
                 moment: data["context"]["timestamp"],
-                "links": _links({"source": event["source"], "ticket": content.get("ticketURI")}),
+                "links": links({"source": event["source"], "ticket": content.get("ticketURI")}),
                 "source": SOURCE,
                 "external_id": _key(subject.get("source") or event["source"], subject["id"]),
             }
@@ -177,14 +178,6 @@ def _artifact(text: Any) -> dict[str, str]:
         "tag": dict(purl.qualifiers).get("tag", ""),
     }
     return {name: value for name, value in parts.items() if value}
-
-
-def _links(urls: dict[str, Any]) -> list[dict[str, str]]:
-    return [
-        {"title": title, "url": url}
-        for title, url in urls.items()
-        if isinstance(url, str) and url.startswith(("https://", "http://"))
-    ]
 
 
 def _key(source: str, identifier: str) -> str:

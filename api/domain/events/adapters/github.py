@@ -20,6 +20,7 @@ from api.domain.events.adapter import (
     ObservedRemoval,
     Received,
 )
+from api.domain.events.links import links
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.events.tags import tag_of
 from api.domain.kit.times import parse_time
@@ -111,12 +112,8 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _links(status: dict[str, Any] | None) -> list[dict[str, str]]:
-    found = []
-    for title, name in (("log", "log_url"), ("deployed", "environment_url")):
-        url = (status or {}).get(name)
-        if isinstance(url, str) and url.startswith(("https://", "http://")):
-            found.append({"title": title, "url": url})
-    return found
+    stated = status or {}
+    return links({"log": stated.get("log_url"), "deployed": stated.get("environment_url")})
 
 
 GITHUB = Adapter(

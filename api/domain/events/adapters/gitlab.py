@@ -25,6 +25,7 @@ from api.domain.events.adapter import (
     Received,
     UnmappedError,
 )
+from api.domain.events.links import links
 from api.domain.events.rules import Mapper, SourceRules
 from api.domain.events.tags import REFERENCE, tag_of
 from api.domain.kit.times import parse_time
@@ -137,11 +138,7 @@ def _observed(job: Job, body: dict[str, Any], mapper: Mapper) -> Iterator[Observ
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at) if status.terminal else None,
         "actor": (body.get("user") or {}).get("username"),
-        "links": [
-            {"title": title, "url": url}
-            for title, url in job.links.items()
-            if isinstance(url, str) and url.startswith(("https://", "http://"))
-        ],
+        "links": links(job.links),
         "source": GITLAB.source,
         # The numbers are those of one host, and a project may be renamed.
         "external_id": f"{host}/{project['id']}/{job.id}/{names.service}/{names.environment}",

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from api.domain.events.adapter import NotOursError, UnmappedError
 from api.domain.events.adapters.argocd.sync import Phase, Sync
+from api.domain.events.links import web_url
 from api.domain.kit.times import parse_instant
 
 MAX_REVISION = 128
@@ -76,7 +77,7 @@ def sync_of(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync:
         health=health.get("status") or None,
         health_changed_at=_optional_time(health, "lastTransitionTime"),
         reconciled_at=_optional_time(synced, "reconciledAt"),
-        url=_url(body.get("url")),
+        url=web_url(body.get("url")),
         last_whole_sync=_last_whole_sync(app, body) if may_hide_another else None,
         fields={**_placed(app, without_missing(body)), "app": app, "revision": revision},
     )
@@ -167,10 +168,6 @@ def _images(of: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
         raise ValueError("images must be a list of texts")
     return tuple(images)
-
-
-def _url(url: Any) -> str | None:
-    return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
 
 
 def _optional_time(of: Mapping[str, Any], name: str) -> datetime | None:
