@@ -15,20 +15,11 @@ from pydantic import BaseModel
 from werkzeug.http import generate_etag
 
 from api.http import problems
+from api.http.headers import header
 
 
 def _headers(if_match: str, if_none_match: str) -> list[dict[str, Any]]:
-    names = {"If-Match": if_match, "If-None-Match": if_none_match}
-    return [
-        {
-            "name": name,
-            "in": "header",
-            "required": False,
-            "description": description,
-            "schema": {"type": "string"},
-        }
-        for name, description in names.items()
-    ]
+    return [header("If-Match", if_match), header("If-None-Match", if_none_match)]
 
 
 # The headers of a change, and those of a read.

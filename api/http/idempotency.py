@@ -23,6 +23,7 @@ from api.domain import answers
 from api.domain.answers import Answer
 from api.domain.tokens import READ
 from api.http.auth import API_PREFIX, scopes_for
+from api.http.headers import header
 from api.http.problems import InvalidHeaderError
 
 HEADER = "Idempotency-Key"
@@ -33,13 +34,15 @@ RETRY_AFTER_S = 1
 SECRET = {f"{API_PREFIX}/tokens", f"{API_PREFIX}/subscriptions"}
 
 PARAMETER = {
-    "name": HEADER,
-    "in": "header",
-    "required": False,
-    "description": "Repeating a request with the same key returns the first response, with"
-    f" `{REPLAYED}: true`. The same key with a different body is answered with 422, and with 409"
-    " while the first request is in progress. Responses are kept for 24 hours; errors are not.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    **header(
+        HEADER,
+        "Repeating a request with the same key returns the first response, with"
+        f" `{REPLAYED}: true`. The same key with a different body is answered with 422, and with"
+        " 409 while the first request is in progress. Responses are kept for 24 hours; errors are"
+        " not.",
+        minLength=1,
+        maxLength=255,
+    ),
     "example": "0b0a6c2e-6f0d-4a53-9f0e-3a1d4c1f7a52",
 }
 RESPONSES = {

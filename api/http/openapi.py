@@ -14,15 +14,9 @@ from pydantic import BaseModel
 from api.domain.events.adapter import Verify
 from api.domain.events.signatures import is_secret
 from api.http import auth, etags, idempotency
+from api.http.headers import header
 from api.http.problems import MEDIA_TYPE, Problem
 from api.logs import REQUEST_ID_HEADER
-
-
-def header(name: str, description: str, **schema: Any) -> dict[str, Any]:
-    """Return the description of an optional header of a request."""
-    told = {"name": name, "in": "header", "required": False, "description": description}
-    return {**told, "schema": {"type": "string", **schema}}
-
 
 SCHEMAS = "#/components/schemas/"
 # Responses that any operation with a body may give, besides its own.

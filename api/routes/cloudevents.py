@@ -24,6 +24,7 @@ from api.domain.events.cloudevents import (
 from api.domain.events.interpret import Outcome
 from api.domain.tokens import READ
 from api.http import auth, idempotency, openapi
+from api.http.headers import header
 from api.http.problems import MAX_FAULTS, InvalidHeaderError, faults
 from api.routes.webhooks import DryRun, Headers, Receipt, dry_run_of, location, received
 
@@ -82,9 +83,9 @@ class EventsDryRun(RootModel[DryRun | DryRuns]):
 # Without what is decoded: quotes and percent signs.
 PLAIN = r"^[!#$&-~]+$"
 Attributes = openapi.reads(
-    openapi.header("ce-specversion", "Of an event in binary mode.", enum=["1.0"]),
+    header("ce-specversion", "Of an event in binary mode.", enum=["1.0"]),
     *(
-        openapi.header(f"ce-{name}", "Of an event in binary mode.", pattern=PLAIN, maxLength=2048)
+        header(f"ce-{name}", "Of an event in binary mode.", pattern=PLAIN, maxLength=2048)
         for name in ("id", "source", "type")
     ),
 )

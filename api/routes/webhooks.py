@@ -22,6 +22,7 @@ from api.domain.events.interpret import Outcome, interpret
 from api.domain.kit.types import Commit, ImageDigest, Line, Name, Version
 from api.domain.tokens import READ
 from api.http import auth, idempotency, openapi
+from api.http.headers import header
 
 bp = APIBlueprint(
     "webhooks",
@@ -164,7 +165,7 @@ def _add(adapter: Adapter) -> None:
     receive = auth.require(f"ingest:{adapter.source}")(receive)
     names = adapter.headers - {"user-agent"}
     spelled = [name.title().replace("Github", "GitHub") for name in sorted(names)]
-    headers = [openapi.header(name, KEPT) for name in spelled]
+    headers = [header(name, KEPT) for name in spelled]
     receive = idempotency.identified_by(names.__contains__)(openapi.reads(*headers)(receive))
     if adapter.signature is not None:
         receive = auth.signed_by(adapter.source, adapter.signature, adapter.verify)(receive)
