@@ -8,7 +8,6 @@ failure of the revision, whatever Kubernetes does afterwards.
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,21 +78,14 @@ def _services(body: dict[str, Any], mapper: Mapper) -> list[tuple[Names, Image]]
         raise UnmappedError("The Rollout has no containers: a workloadRef names them elsewhere.")
     if len(references) > MAX_CONTAINERS:
         raise UnmappedError(f"The Rollout has more than {MAX_CONTAINERS} images.")
-    found: dict[str, tuple[Names, Image]] = {}
-    left_out = LeftOutError("The rules leave out every image.")
-    for image in map(images.parse, sorted(references)):
-        try:
-            mapper.check_image(image.repository)
-            names = mapper.names(ChainMap[str, Any]({"image": image._asdict()}, body))
-        except LeftOutError as error:
-            left_out = error
-            continue
-        if names.service in found:
+    left_out: list[LeftOutError] = []
+    found = images.by_service(references, body, mapper, left_out)
+    for names, several in found.values():
+        if len(several) > 1:
             raise UnmappedError(f"Several images belong to the service {names.service}.")
-        found[names.service] = names, image
     if not found:
-        raise left_out
-    return list(found.values())
+        raise left_out[-1]
+    return [(names, image) for names, (image,) in found.values()]
 
 
 ARGOROLLOUTS = Adapter(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from api.domain.events.adapter import NotOursError, UnmappedError
 from api.domain.events.adapters.argocd.sync import Phase, Sync
-from api.domain.events.images import Image, parse
+from api.domain.events.images import Image, by_service
 from api.domain.events.rules import LeftOutError, Mapper, Names
 
 # More than any Application has, and few enough to be recorded in one transaction.
@@ -48,22 +46,11 @@ def deployed(sync: Sync, mapper: Mapper, *, final: bool) -> list[tuple[Names, Im
 
 
 def _by_service(
-    references: Iterable[str], sync: Sync, mapper: Mapper, left_out: list[LeftOutError]
+    references: Sequence[str], sync: Sync, mapper: Mapper, left_out: list[LeftOutError]
 ) -> Iterable[tuple[Names, Sequence[Image]]]:
-    different = sorted(set(references))
-    if len(different) > MAX_IMAGES:
+    if len(set(references)) > MAX_IMAGES:
         raise UnmappedError(f"The Application has more than {MAX_IMAGES} images.")
-    found: dict[str, tuple[Names, list[Image]]] = {}
-    fields = dict(sync.fields)
-    for image in map(parse, different):
-        try:
-            mapper.check_image(image.repository)
-            names = mapper.names(ChainMap[str, Any]({"image": image._asdict()}, fields))
-        except LeftOutError as error:
-            left_out.append(error)
-            continue
-        found.setdefault(names.service, (names, []))[1].append(image)
-    return found.values()
+    return by_service(references, sync.fields, mapper, left_out).values()
 
 
 def _ambiguous(service: str, images: Sequence[Image], *, final: bool) -> Exception:
