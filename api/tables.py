@@ -28,8 +28,8 @@ from sqlalchemy import (
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
 REQUIRED_REVISION = "0009"
-# What begins a release; written out in a query as here, an index finds it.
-NEW_RELEASE = "status = 'succeeded' AND kind <> 'resync'"
+# What may begin a release; written out in a query as here, an index finds it.
+NEW_RELEASE = "kind <> 'resync'"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -139,6 +139,7 @@ deployments = Table(
         "ix_deployments_releases",
         "service_id",
         "environment_id",
+        "status",
         "finished_at",
         "id",
         postgresql_where=text(NEW_RELEASE),

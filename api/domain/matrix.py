@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import (
@@ -16,27 +15,22 @@ from sqlalchemy import (
     FromClause,
     Label,
     RowMapping,
-    ScalarSelect,
     Select,
     and_,
     false,
-    func,
-    literal,
-    literal_column,
-    not_,
     or_,
     select,
     true,
     tuple_,
 )
 
+from api.domain import live
 from api.domain.declarations.model import CONTENT
 from api.domain.declarations.store import latest, not_withdrawn
-from api.domain.deployments.model import Kind, Status
 from api.domain.kit import versions
 from api.domain.kit.cursor import Position
 from api.domain.kit.pages import Order
-from api.domain.kit.sql import ByteOrder, same_version
+from api.domain.kit.sql import ByteOrder
 from api.domain.kit.types import Actor, Name
 from api.domain.removals import ended
 from api.tables import declarations, deployments, environments, services
@@ -59,10 +53,9 @@ _OBSERVED = (
     deployments.c.commit,
     deployments.c.config_revision,
     deployments.c.id.label("deployment_id"),
+    services.c.id.label("service_id"),
+    environments.c.id.label("environment_id"),
 )
-# The last successful deployment of another release than the one that runs.
-_replaced = deployments.alias("replaced")
-BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _DECLARED = (*CONTENT, "declared_at")
 # Of the deployment that started last, whatever became of it.
 _LAST = ("id", "version", "status")
@@ -94,11 +87,11 @@ def running(
     service, then by promotion order.
     """
     statement = (
-        select(_SERVICE, _ENVIRONMENT, *_OBSERVED, _live_since().label("since"))
+        select(_SERVICE, _ENVIRONMENT, *_OBSERVED, live.since().label("since"))
         .select_from(
             _cells()
-            .join(deployments, deployments.c.id == _last_success())
-            .outerjoin(_replaced, _replaced.c.id == _last_of_another_release())
+            .join(deployments, deployments.c.id == live.last_success())
+            .outerjoin(live.replaced, live.replaced.c.id == live.last_of_another_release())
         )
         .where(environments.c.name.in_(among))
         .where(true() if service is None else services.c.name == service)
@@ -121,10 +114,10 @@ def cells(
     by `ORDER`, begin after the position `after`, and are at most `limit`.
     """
     wanted = filters or Filters()
-    selected = _selected(at).where(*_conditions(wanted, after)).order_by(*ORDER.values())
+    statement = selected(at).where(*_conditions(wanted, after)).order_by(*ORDER.values())
     if wanted.state is None and limit is not None:
-        selected = selected.limit(limit)
-    rows = map(_cell, connection.execute(selected).mappings())
+        statement = statement.limit(limit)
+    rows = map(_cell, connection.execute(statement).mappings())
     found = (cell for cell in rows if wanted.state in (None, cell["state"]))
     return list(islice(found, limit))
 
@@ -142,7 +135,7 @@ def _conditions(filters: Filters, after: Position | None) -> Iterator[ColumnElem
         yield tuple_(*ORDER.values()) > tuple_(*after)
 
 
-def _selected(at: datetime | None) -> Select[Any]:
+def selected(at: datetime | None) -> Select[Any]:
     """Return the unordered SELECT of all cells, now or at a time."""
     newest = deployments.alias()
     ended_later = false() if at is None else newest.c.finished_at > at
@@ -152,10 +145,8 @@ def _selected(at: datetime | None) -> Select[Any]:
             _ENVIRONMENT,
             environments.c.promotion_order,
             *_OBSERVED,
-            _live_since(at).label("since"),
+            live.since(at).label("since"),
             deployments.c.finished_at.label("succeeded_at"),
-            services.c.id.label("service_id"),
-            environments.c.id.label("environment_id"),
             deployments.c.actor,
             deployments.c.source,
             deployments.c.kind,
@@ -170,14 +161,14 @@ def _selected(at: datetime | None) -> Select[Any]:
             _cells()
             .outerjoin(
                 deployments,
-                (deployments.c.id == _last_success(at))
+                (deployments.c.id == live.last_success(at))
                 & ~ended(deployments, deployments.c.finished_at, at),
             )
-            .outerjoin(_replaced, _replaced.c.id == _last_of_another_release())
+            .outerjoin(live.replaced, live.replaced.c.id == live.last_of_another_release())
             .outerjoin(declarations, (declarations.c.id == latest(at)) & not_withdrawn())
             .outerjoin(
                 newest,
-                (newest.c.id == _last_start(at)) & ~ended(newest, newest.c.started_at, at),
+                (newest.c.id == live.last_start(at)) & ~ended(newest, newest.c.started_at, at),
             )
         )
         .where(deployments.c.id.is_not(None) | declarations.c.id.is_not(None))
@@ -238,90 +229,3 @@ def _declared(column: ColumnElement[Any]) -> Label[Any]:
 
 def _cells() -> FromClause:
     return services.join(environments, true())
-
-
-def _last_success(at: datetime | None = None) -> ScalarSelect[UUID]:
-    """Select the id of the last successful deployment of a cell."""
-    earlier = deployments.alias()
-    return _last(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED)
-
-
-def _last_of_another_release() -> ScalarSelect[UUID]:
-    """Select the id of the last successful deployment of a cell before the release that runs."""
-    earlier = deployments.alias()
-    images = earlier.c.image_digest, deployments.c.image_digest
-    another = or_(
-        not_(same_version(earlier.c.version, deployments.c.version)),
-        and_(*(image.is_not(None) for image in images), images[0] != images[1]),
-    )
-    before = earlier.c.finished_at <= deployments.c.finished_at
-    return _last(earlier, earlier.c.finished_at, None, *_begins(earlier), before, another)
-
-
-def _begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that a deployment began a release; resyncs, often very many, do not.
-
-    They are written out, and not parameters, or no database would see that its index has them.
-    """
-    return (
-        deployment.c.status == literal_column(f"'{Status.SUCCEEDED}'"),
-        deployment.c.kind != literal_column(f"'{Kind.RESYNC}'"),
-    )
-
-
-def _live_since(at: datetime | None = None) -> ColumnElement[datetime]:
-    """Select when the running release first succeeded after another one: resyncs change nothing.
-
-    Nor does what ended with a removal. Where a release began with no more than a resync, as after a
-    removal, the last deployment counts.
-    """
-    first = deployments.alias()
-    order = (first.c.finished_at, first.c.id)
-    # With "or there was none", the whole history of the cell would be read.
-    none = literal(BEGINNING, first.c.finished_at.type), literal(UUID(int=0), first.c.id.type)
-    replaced = (
-        func.coalesce(_replaced.c.finished_at, none[0]),
-        func.coalesce(_replaced.c.id, none[1]),
-    )
-    since = (
-        select(first.c.finished_at)
-        .where(
-            first.c.service_id == deployments.c.service_id,
-            first.c.environment_id == deployments.c.environment_id,
-            *_begins(first),
-            first.c.finished_at >= replaced[0],
-            tuple_(*order) > tuple_(*replaced),
-            ~ended(first, first.c.finished_at, at),
-        )
-        .order_by(*order)
-        .limit(1)
-        .scalar_subquery()
-    )
-    return func.coalesce(since, deployments.c.finished_at)
-
-
-def _last_start(at: datetime | None = None) -> ScalarSelect[UUID]:
-    """Select the id of the deployment of a cell that started last, whatever its status."""
-    earlier = deployments.alias()
-    return _last(earlier, earlier.c.started_at, at)
-
-
-def _last(
-    earlier: FromClause,
-    time: ColumnElement[datetime],
-    at: datetime | None,
-    *conditions: ColumnElement[bool],
-) -> ScalarSelect[UUID]:
-    """Select the id of the last deployment of a cell by `time`: one index lookup."""
-    return (
-        select(earlier.c.id)
-        .where(
-            earlier.c.service_id == services.c.id,
-            earlier.c.environment_id == environments.c.id,
-            *conditions,
-            true() if at is None else time <= at,
-        )
-        .order_by(time.desc(), earlier.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )

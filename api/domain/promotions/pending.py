@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
 from api.domain import matrix
 from api.domain.changes import versions
 from api.domain.changes.store import known_versions
 from api.domain.declarations.model import SOURCE
 from api.domain.declarations.store import declared_for
-from api.domain.kit.sql import ByteOrder
 from api.domain.kit.times import this_minute
 from api.domain.kit.versions import same
 from api.domain.promotions.blockers import Candidate, Facts, facts
-from api.tables import changes, environments, services
+from api.tables import changes, environments
 
+# What runs in an environment, by service: cells of the matrix.
+Running = Mapping[str, dict[str, Any]]
 # A reviewer reads the newest ones; the count says how many there are.
 MAX_CHANGES = 100
 CHANGE_FIELDS = ("id", "commit", "committed_at", "author", "title", "version")
@@ -53,22 +55,27 @@ def unknown(connection: Connection, names: set[str]) -> set[str]:
     return names - set(connection.execute(found).scalars())
 
 
+def waiting(
+    upstream: Running, downstream: Running, downstream_name: str, downstream_id: UUID
+) -> Iterator[Candidate]:
+    """Yield what runs upstream and not downstream, in the order of `upstream`."""
+    for service, here in upstream.items():
+        there = downstream.get(service)
+        if there is None or differs(here, there):
+            places = here["environment_id"], there, downstream_id, downstream_name
+            yield Candidate(here["service_id"], here, *places)
+
+
 def _waiting(
     connection: Connection, upstream: str, downstream: str, service: str | None
 ) -> Iterator[Candidate]:
-    cells: dict[str, dict[str, dict[str, Any]]] = {upstream: {}, downstream: {}}
-    for cell in matrix.running(connection, among=cells, service=service):
-        cells[cell["environment"]][cell["service"]] = cell
-    ids = {name: found for name, found in connection.execute(_ids(cells))}  # noqa: C416
-    known = connection.execute(
-        select(services.c.id, services.c.name)
-        .where(services.c.name.in_(cells[upstream]))
-        .order_by(ByteOrder(services.c.name))
-    )
-    for identifier, name in known:
-        here, there = cells[upstream][name], cells[downstream].get(name)
-        if there is None or differs(here, there):
-            yield Candidate(identifier, here, ids[upstream], there, ids[downstream], downstream)
+    running: dict[str, dict[str, dict[str, Any]]] = {upstream: {}, downstream: {}}
+    for cell in matrix.running(connection, among=running, service=service):
+        running[cell["environment"]][cell["service"]] = cell
+    found = select(environments.c.id).where(environments.c.name == downstream)
+    downstream_id: UUID | None = connection.execute(found).scalar()
+    if downstream_id is not None:
+        yield from waiting(running[upstream], running[downstream], downstream, downstream_id)
 
 
 def item(candidate: Candidate, known: Facts) -> dict[str, Any]:
@@ -99,10 +106,6 @@ def differs(here: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
     """Return whether two environments run different releases."""
     digests = {here["image_digest"], there["image_digest"]} - {None}
     return bool(not same(here["version"], there["version"]) or len(digests) > 1)
-
-
-def _ids(names: Any) -> Select[Any]:
-    return select(environments.c.name, environments.c.id).where(environments.c.name.in_(names))
 
 
 def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:

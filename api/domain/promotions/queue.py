@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from api.domain.promotions.blockers import Candidate, facts
-from api.domain.promotions.pending import differs, item
+from api.domain.promotions.blockers import facts
+from api.domain.promotions.pending import item, waiting
 
 Cells = dict[str, dict[str, dict[str, Any]]]
 
@@ -40,12 +40,13 @@ def queue(
     identifiers = {row["name"]: row["id"] for row in environments}
     found = []
     for upstream, downstream in steps(environments):
-        waiting = list(_waiting(running, upstream, downstream, identifiers))
-        first = sorted(waiting, key=lambda candidate: candidate.upstream["since"])[:limit]
+        here, there = running[upstream], running[downstream]
+        candidates = list(waiting(here, there, downstream, identifiers[downstream]))
+        first = sorted(candidates, key=lambda candidate: candidate.upstream["since"])[:limit]
         if first:
             known = facts(connection, first)
             items = [item(candidate, known) for candidate in first]
-            found.append(Step(upstream, downstream, len(waiting), items))
+            found.append(Step(upstream, downstream, len(candidates), items))
     return found
 
 
@@ -63,19 +64,3 @@ def steps(environments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]
         for name in upper:
             for following in lower:
                 yield name, following
-
-
-def _waiting(
-    running: Cells, upstream: str, downstream: str, identifiers: Mapping[str, Any]
-) -> Iterator[Candidate]:
-    for name, here in running[upstream].items():
-        there = running[downstream].get(name)
-        if there is None or differs(here, there):
-            yield Candidate(
-                here["service_id"],
-                here,
-                here["environment_id"],
-                there,
-                identifiers[downstream],
-                downstream,
-            )

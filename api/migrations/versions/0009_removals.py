@@ -22,7 +22,7 @@ INDEXES = {
     ],
 }
 
-NEW_RELEASE = sa.text("status = 'succeeded' AND kind <> 'resync'")
+NEW_RELEASE = sa.text("kind <> 'resync'")
 
 
 def upgrade() -> None:
@@ -62,7 +62,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deployments_releases",
         "deployments",
-        ["service_id", "environment_id", "finished_at", "id"],
+        ["service_id", "environment_id", "status", "finished_at", "id"],
         postgresql_where=NEW_RELEASE,
         sqlite_where=NEW_RELEASE,
     )
