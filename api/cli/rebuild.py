@@ -18,8 +18,7 @@ def rebuild() -> None:
 
     First undoes what events recorded before. Reports without an event and corrections by people
     are kept. Runs in one transaction, so that an error changes nothing; events that arrive wait
-    until it ends. With unchanged rules, the
-    ledger is the same afterwards, including its ids.
+    until it ends. With unchanged rules, the ledger is the same afterwards, including its ids.
     """
     rules = current_app.extensions["event_rules"]
     with failing("the ledger was not rebuilt"):
