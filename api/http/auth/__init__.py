@@ -1,0 +1,100 @@
+"""Authentication by bearer token, webhook signature or session, and authorization by scope.
+
+By default, routes under `/api/v1` need the scope `read` for GET, HEAD and OPTIONS, and `write` for
+all other methods. With `SLIPWAY_PUBLIC_READ=true`, reading needs no token. Pages need the same
+scopes and accept the session of a person who signed in, which the API does not.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from apiflask import APIFlask
+from flask import Response, request
+
+from api.http import rate_limits, sessions
+from api.http.auth import bearer, signatures, signing_in
+from api.http.auth.authorization import authorize, is_public
+from api.http.auth.callers import AuthState, accept, caller, caller_name, failure_counter, state
+from api.http.auth.guards import (
+    API_PREFIX,
+    SAFE_METHODS,
+    marked,
+    open_to_all,
+    page,
+    require,
+    scopes_for,
+    signature_of,
+    signed_by,
+    signs_in,
+)
+from api.http.auth.signing_in import sign_in
+from api.logs import PROBES
+from api.settings import Settings
+
+__all__ = [
+    "API_PREFIX",
+    "SAFE_METHODS",
+    "caller",
+    "caller_name",
+    "init_app",
+    "is_public",
+    "open_to_all",
+    "page",
+    "requests_a_minute",
+    "require",
+    "scopes_for",
+    "sign_in",
+    "signature_of",
+    "signed_by",
+    "signs_in",
+]
+
+
+def init_app(app: APIFlask, settings: Settings) -> None:
+    """Authenticate, rate-limit and authorize each request before anything else handles it."""
+    app.extensions["auth"] = AuthState(
+        settings, failure_counter(app.extensions["metrics_registry"])
+    )
+    sessions.init_app(app, settings, API_PREFIX)
+    # Checked before the token, so that tokens cannot be guessed quickly.
+    rate_limits.init_app(
+        app,
+        settings.AUTH_FAILURE_LIMIT,
+        key=rate_limits.address,
+        exempt_when=_offers_no_secret,
+        counts_when=_failed,
+    )
+    app.before_request(_authenticate)
+    rate_limits.init_app(
+        app,
+        settings.RATE_LIMIT,
+        key=lambda: f"{getattr(caller(), 'id', 'anybody')} {rate_limits.address()}",
+        exempt_when=lambda: request.path in PROBES,
+    )
+    app.before_request(authorize)
+
+
+def requests_a_minute() -> int:
+    """Return how many requests a minute a caller may send."""
+    return rate_limits.a_minute(state().settings.RATE_LIMIT)
+
+
+def _offers_no_secret() -> bool:
+    """Return whether a request has nothing that could be a guess."""
+    tries = marked("signs_in") and request.method == "POST"
+    return bearer.offered() is None and signatures.offered() is None and not tries
+
+
+def _failed(response: Response) -> bool:
+    return response.status_code == HTTPStatus.UNAUTHORIZED
+
+
+def _authenticate() -> None:
+    token, signature = bearer.offered(), signatures.offered()
+    if token is not None:
+        accept(bearer.check(token))
+    elif signature is not None:
+        signatures.authenticate(signature)
+    elif marked("page"):
+        signing_in.authenticate()
