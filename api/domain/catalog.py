@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -17,6 +16,7 @@ from sqlalchemy import Connection, Select, Table, literal, or_, select, union_al
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
+from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Order
 from api.domain.kit.sql import ByteOrder, insert_new, inserted
 from api.domain.kit.times import now
@@ -25,13 +25,10 @@ from api.domain.tiers import PROMOTION_ORDER, Tier, guess
 from api.tables import environments, services
 
 
-class ServiceDescription(BaseModel):
+class ServiceDescription(Incoming):
     """The description of a service; a field that is left out is unknown."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={
             "example": {
                 "owner": "payments",
@@ -50,13 +47,10 @@ class ServiceDescription(BaseModel):
     ] = None
 
 
-class EnvironmentDescription(BaseModel):
+class EnvironmentDescription(Incoming):
     """The description of an environment."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={"example": {"tier": "production", "promotion_order": 300}},
     )
 

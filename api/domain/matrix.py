@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -29,6 +29,7 @@ from api.domain.declarations.model import CONTENT
 from api.domain.declarations.store import latest, not_withdrawn
 from api.domain.kit import versions
 from api.domain.kit.cursor import Position
+from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Order
 from api.domain.kit.sql import ByteOrder
 from api.domain.kit.types import Actor, Name
@@ -66,10 +67,8 @@ ORDER: Order = {
 }
 
 
-class Filters(BaseModel):
+class Filters(Incoming):
     """Filters of the cells."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     service: Name | None = None
     environment: Name | None = None

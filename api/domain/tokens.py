@@ -17,12 +17,13 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
 from api.domain.kit.errors import InvalidValueError
+from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Order
 from api.domain.kit.times import FutureTime, now
 from api.domain.kit.types import Name
@@ -47,16 +48,13 @@ def _sorted(scopes: list[str]) -> list[str]:
     return sorted(set(scopes))
 
 
-class NewToken(BaseModel):
+class NewToken(Incoming):
     """A request for a token.
 
     Names need not be unique, so that a new token can replace an old one step by step.
     """
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={"example": {"name": "ci", "scopes": ["write"]}},
     )
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from flask import request, url_for
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Select
 
 from api.database import database
 from api.domain.kit import cursor as cursors
 from api.domain.kit import pages
 from api.domain.kit.cursor import Position
+from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Order
 from api.domain.kit.types import Name
 from api.http.problems import InvalidParameterError
@@ -28,10 +29,8 @@ class ByName(BaseModel):
     name: Name
 
 
-class OptionalPage(BaseModel):
+class OptionalPage(Incoming):
     """The page of a list that is returned as a whole by default."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     limit: Annotated[
         int | None, Field(ge=1, le=200, description="Without it, everything is returned.")

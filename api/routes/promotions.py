@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
 from api.domain.declarations.model import Folder
+from api.domain.kit.models import Incoming
 from api.domain.kit.types import Commit, ImageDigest, Name, RepositoryUrl, Version
 from api.domain.promotions import pending as domain
 from api.http.problems import InvalidParameterError
@@ -22,10 +23,8 @@ bp = APIBlueprint(
 )
 
 
-class PromotionQuery(BaseModel):
+class PromotionQuery(Incoming):
     """The two environments of a promotion."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     upstream: Annotated[
         Name, Field(alias="from", description="The environment where the releases run.")

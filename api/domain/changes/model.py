@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from api.domain.kit.models import Incoming
 from api.domain.kit.times import Time
 from api.domain.kit.types import Actor, Commit, Line, Name, Version
 
 MAX_BATCH = 1000
 
 
-class NewChange(BaseModel):
+class NewChange(Incoming):
     """A report of a commit."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     service: Annotated[
         Name, Field(description="The service that it changes; created if it does not exist.")
@@ -30,13 +29,10 @@ class NewChange(BaseModel):
     ] = None
 
 
-class NewChanges(BaseModel):
+class NewChanges(Incoming):
     """A report of several commits."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={
             "example": {
                 "changes": [

@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from api.domain.kit.models import Incoming
 from api.domain.kit.times import Time
 from api.domain.kit.types import (
     ConfigRevision,
@@ -35,10 +36,8 @@ RELEASE = ("version", "image_digest")
 CONTENT = (*RELEASE, "config_revision", *SOURCE)
 
 
-class DeclaredRelease(BaseModel):
+class DeclaredRelease(Incoming):
     """The declared release of a service: a version, a digest, or both."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     version: Annotated[Version | None, Field(description="Its version, usually a tag.")] = None
     image_digest: Annotated[ImageDigest | None, Field(description="The image's digest.")] = None
@@ -64,13 +63,10 @@ class DeclaredRelease(BaseModel):
         return self
 
 
-class NewDeclarations(BaseModel):
+class NewDeclarations(Incoming):
     """Everything that a folder of a repository declares for an environment, at one revision."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={
             "example": {
                 "repository": "https://github.com/acme/gitops",

@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
+from api.domain.kit.models import Incoming
 from api.domain.kit.times import Time
 from api.domain.kit.types import (
     Actor,
@@ -52,7 +52,7 @@ class Kind(StrEnum):
     RESYNC = "resync"
 
 
-class NewDeployment(BaseModel):
+class NewDeployment(Incoming):
     """A deployment as somebody reports it.
 
     `finished_at` belongs to a final status, where it defaults to the time of the report;
@@ -60,9 +60,6 @@ class NewDeployment(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={
             "example": {
                 "service": "checkout",
@@ -97,7 +94,7 @@ class NewDeployment(BaseModel):
     started_at: Time | None = None
     finished_at: Time | None = None
     actor: Annotated[Actor | None, Field(description="Who or what started it.")] = None
-    links: Links = []
+    links: Links = Field(default=[])
     source: Annotated[Name, Field(description="Who reports it.")] = "api"
     external_id: Annotated[
         ExternalId | None,
@@ -127,13 +124,10 @@ class NewDeployment(BaseModel):
         return self.model_copy(update={"started_at": started_at, "finished_at": finished_at})
 
 
-class DeploymentChange(BaseModel):
+class DeploymentChange(Incoming):
     """What becomes of a deployment: each field that is given replaces what was known."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={
             "example": {"status": "succeeded", "finished_at": "2026-03-01T12:01:30Z"}
         },

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from api.domain.dora.rules.periods import EARLIEST, Interval, Window, split
+from api.domain.kit.models import Incoming
 from api.domain.kit.times import TimeLimit, now, this_minute
 from api.domain.kit.types import Name
 
@@ -18,10 +19,8 @@ MAX_PERIODS = 400
 MAX_FIGURES = 5000
 
 
-class Query(BaseModel):
+class Query(Incoming):
     """The parameters of the metrics; deployments belong to a window by `finished_at`."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     service: Annotated[Name | None, Field(description="Only this service.")] = None
     environment: Annotated[

@@ -7,27 +7,24 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
+from api.domain.kit.models import Incoming
 from api.domain.kit.times import Time
 from api.domain.kit.types import ExternalId, Line, Links, Name, absent
 
 
-class NewIncident(BaseModel):
+class NewIncident(Incoming):
     """An incident as somebody reports it.
 
     `detected_at` defaults to `resolved_at`, or to the time of the report.
     """
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={
             "example": {
                 "service": "checkout",
@@ -49,7 +46,7 @@ class NewIncident(BaseModel):
     deployment_id: Annotated[
         UUID | None, Field(description="The deployment that caused it, when it is known.")
     ] = None
-    links: Links = []
+    links: Links = Field(default=[])
     source: Annotated[Name, Field(description="Who reports it.")] = "api"
     external_id: Annotated[
         ExternalId | None,
@@ -76,13 +73,10 @@ class NewIncident(BaseModel):
 INFERENCE_WINDOW = timedelta(hours=72)
 
 
-class IncidentChange(BaseModel):
+class IncidentChange(Incoming):
     """What is known better of an incident: each field that is given replaces what was known."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={"example": {"resolved_at": "2026-03-01T12:40:00Z"}},
     )
 

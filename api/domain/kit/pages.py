@@ -6,20 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from sqlalchemy import ColumnElement, Connection, Select, tuple_
 
 from api.domain.kit.cursor import Position
+from api.domain.kit.models import Incoming
 from api.domain.kit.times import TimeLimit
 
 # The columns by which a list is sorted, by their names in its rows.
 Order = Mapping[str, ColumnElement[Any]]
 
 
-class TimeRange(BaseModel):
+class TimeRange(Incoming):
     """Limits a list to a half-open range of time; either end may be left out."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     since: Annotated[TimeLimit | None, Field(alias="from", description="Not before this time.")] = (
         None

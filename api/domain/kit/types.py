@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
 )
+
+from api.domain.kit.models import Incoming
 
 
 def whole(value: Any) -> Any:
@@ -98,10 +98,8 @@ ImageName = Annotated[
 ]
 
 
-class Link(BaseModel):
+class Link(Incoming):
     """A link to further information, such as a pipeline, a pull request or a log."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     title: Line
     url: Url

@@ -9,12 +9,13 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from sqlalchemy import Connection, Select, delete, insert, select
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages, sql
 from api.domain.kit.errors import InvalidValueError
+from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Order
 from api.domain.kit.times import now
 from api.domain.notifications import addresses
@@ -35,13 +36,10 @@ def _sorted(types: list[Type]) -> list[Type]:
     return sorted(set(types))
 
 
-class NewSubscription(BaseModel):
+class NewSubscription(Incoming):
     """A request for a subscription."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
         json_schema_extra={
             "example": {
                 "url": "https://chat.example.com/hooks/releases",
