@@ -10,9 +10,9 @@ from flask import current_app
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
-from api.domain.events import inbox
-from api.domain.events.inbox import Filters
+from api.domain.events import inbox, store
 from api.domain.events.interpret import Outcome
+from api.domain.events.store import Filters
 from api.domain.kit.types import ImageDigest, Name
 from api.domain.tokens import ADMIN
 from api.http import auth
@@ -75,7 +75,7 @@ class EventQuery(Filters, PageQuery):
 @bp.doc(operation_id="listEvents", summary="List events, newest first")
 def list_events(query: EventQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of events, without their content."""
-    return lists.page(query, inbox.selected(query), inbox.ORDER)
+    return lists.page(query, store.selected(query), store.ORDER)
 
 
 @bp.get("/<uuid:event_id>")
@@ -85,11 +85,11 @@ def get_event(event_id: UUID) -> dict[str, Any]:
     """Return one event; its headers and body are null unless the caller is an admin."""
     who = auth.caller()
     with database().read() as connection:
-        found = inbox.find(connection, event_id)
+        found = store.find(connection, event_id)
         if found is None:
             abort(404, f"There is no event {event_id}.")
         if who is not None and who.may(ADMIN):
-            found |= inbox.content(connection, event_id)
+            found |= store.content(connection, event_id)
     return {"headers": None, "body": None, **found}
 
 
@@ -102,7 +102,7 @@ def replay_event(event_id: UUID) -> tuple[dict[str, Any], int]:
     with database().write() as connection:
         if not inbox.replay(connection, event_id, current_app.extensions["event_rules"]):
             abort(404, f"There is no event {event_id}.")
-        found = inbox.find(connection, event_id)
+        found = store.find(connection, event_id)
         assert found is not None  # noqa: S101 (it is locked)
-        found |= inbox.content(connection, event_id)
+        found |= store.content(connection, event_id)
     return found, 202

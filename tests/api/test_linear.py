@@ -13,7 +13,8 @@ from api.domain.events import cloudevents, redaction
 from api.domain.events.adapter import Received
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import interpret
-from api.domain.events.rules import LeftOutError, Mapper, SourceRules
+from api.domain.events.mapper import LeftOutError, Mapper
+from api.domain.events.rules import SourceRules
 from api.domain.kit import strictjson
 from api.domain.kit.strictjson import AmbiguousJsonError
 from tests.api.events.payloads import argocd, cdevent, flux

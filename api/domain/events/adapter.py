@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from api.domain.changes.model import NewChange
 from api.domain.deployments.model import NewDeployment
 from api.domain.events import signatures
-from api.domain.events.rules import Mapper, SourceRules
+from api.domain.events.mapper import Mapper
+from api.domain.events.rules import SourceRules
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.types import Name
 

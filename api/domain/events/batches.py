@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from api.domain.events import inbox
 from api.domain.events.adapter import Adapter, Received
-from api.domain.events.inbox import Rules, StoredEvent
+from api.domain.events.inbox import StoredEvent
 from api.domain.events.interpret import interpret
+from api.domain.events.projection import Rules
 from api.domain.notifications import outbox
 
 

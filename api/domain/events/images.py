@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from api.domain.events.rules import LeftOutError, Mapper, Names
+from api.domain.events.mapper import LeftOutError, Mapper, Names
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 

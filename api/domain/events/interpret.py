@@ -18,7 +18,8 @@ from api.domain.events.adapter import (
     Received,
     UnmappedError,
 )
-from api.domain.events.rules import LeftOutError, Mapper, SourceRules, UnmappedNameError
+from api.domain.events.mapper import LeftOutError, Mapper, UnmappedNameError
+from api.domain.events.rules import SourceRules
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.types import printable
 

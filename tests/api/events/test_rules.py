@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from api.app import create_app
-from api.domain.events.rules import LeftOutError, Mapper, SourceRules, UnmappedNameError
+from api.domain.events.mapper import LeftOutError, Mapper, UnmappedNameError
+from api.domain.events.rules import SourceRules
 from api.settings import SettingsError
 
 

@@ -21,7 +21,8 @@ from api.domain.events.adapter import (
     UnmappedError,
 )
 from api.domain.events.images import Image
-from api.domain.events.rules import LeftOutError, Mapper, Names, SourceRules
+from api.domain.events.mapper import LeftOutError, Mapper, Names
+from api.domain.events.rules import SourceRules
 from api.domain.kit.times import parse_time
 
 REASONS = {

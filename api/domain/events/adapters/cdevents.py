@@ -27,7 +27,8 @@ from api.domain.events.adapter import (
     UnmappedError,
 )
 from api.domain.events.links import links
-from api.domain.events.rules import Mapper, SourceRules
+from api.domain.events.mapper import Mapper
+from api.domain.events.rules import SourceRules
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.times import parse_time
 

@@ -24,7 +24,8 @@ from api.domain.events.adapter import (
     State,
     UnmappedError,
 )
-from api.domain.events.rules import Mapper, SourceRules, UnmappedNameError
+from api.domain.events.mapper import Mapper, UnmappedNameError
+from api.domain.events.rules import SourceRules
 
 STATUSES = {
     PROGRESSING: Status.RUNNING,

@@ -26,7 +26,8 @@ from api.domain.events.adapter import (
     State,
     UnmappedError,
 )
-from api.domain.events.rules import Mapper, Names, SourceRules, UnmappedNameError
+from api.domain.events.mapper import Mapper, Names, UnmappedNameError
+from api.domain.events.rules import SourceRules
 from api.domain.events.tags import tag_of
 from api.domain.kit.times import parse_instant
 from api.domain.kit.types import printable

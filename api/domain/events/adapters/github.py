@@ -21,7 +21,8 @@ from api.domain.events.adapter import (
     Received,
 )
 from api.domain.events.links import links
-from api.domain.events.rules import Mapper, SourceRules
+from api.domain.events.mapper import Mapper
+from api.domain.events.rules import SourceRules
 from api.domain.events.tags import tag_of
 from api.domain.kit.times import parse_time
 

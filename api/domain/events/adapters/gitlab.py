@@ -26,7 +26,8 @@ from api.domain.events.adapter import (
     UnmappedError,
 )
 from api.domain.events.links import links
-from api.domain.events.rules import Mapper, SourceRules
+from api.domain.events.mapper import Mapper
+from api.domain.events.rules import SourceRules
 from api.domain.events.tags import REFERENCE, tag_of
 from api.domain.kit.times import parse_time
 

@@ -14,7 +14,8 @@ from api.domain.events.adapter import Adapter, ObservedDeployment, Received
 from api.domain.events.adapters.argocd import application, flat, images
 from api.domain.events.adapters.argocd.healing import hidden_sync, hides_whole_sync
 from api.domain.events.adapters.argocd.progress import progress
-from api.domain.events.rules import Mapper, SourceRules
+from api.domain.events.mapper import Mapper
+from api.domain.events.rules import SourceRules
 
 
 def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeployment]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from api.domain.events.adapter import NotOursError, UnmappedError
 from api.domain.events.adapters.argocd.sync import Phase, Sync
 from api.domain.events.images import Image, by_service
-from api.domain.events.rules import LeftOutError, Mapper, Names
+from api.domain.events.mapper import LeftOutError, Mapper, Names
 
 # More than any Application has, and few enough to be recorded in one transaction.
 MAX_IMAGES = 1000

@@ -1,0 +1,132 @@
+"""Projection: write what a stored event means, and project events again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.domain import catalog, removals
+from api.domain.changes import reports as change_reports
+from api.domain.deployments import settling
+from api.domain.events import moves, retraction, runs, store
+from api.domain.events.adapter import Adapter, Received, State
+from api.domain.events.adapters import ADAPTERS
+from api.domain.events.deleted import without_deleted
+from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
+from api.domain.events.rules import SourceRules
+from api.domain.events.store import UnreadableError
+from api.domain.incidents import reports as incident_reports
+from api.domain.kit.errors import ConflictError
+from api.tables import events
+
+Rules = Mapping[str, SourceRules]
+
+log = structlog.get_logger()
+
+
+def locked_state(
+    connection: Connection, adapter: Adapter, event: Received, rules: Rules
+) -> State | None:
+    """Return the state that an event repeats or changes, after locking what it is about."""
+    state = adapter.state(event) if adapter.state else None
+    if state is not None:
+        runs.lock(connection, state)
+    if adapter.moves:
+        moves.lock(connection, interpret(adapter, rules, event))
+    return state
+
+
+def meaning_of(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> Meaning:
+    """Return the meaning of an event, given the stored ones if it may repeat or move something."""
+    meaning = interpret(adapter, rules, event)
+    if adapter.moves:
+        return moves.placed(connection, meaning)
+    state = adapter.state(event) if adapter.state else None
+    return meaning if state is None else runs.placed(connection, adapter.source, state, meaning)
+
+
+def _stored_meaning(connection: Connection, row: Row[Any], rules: Rules) -> Meaning:
+    """Return the meaning of a stored event; one that cannot be read does not stop the others."""
+    try:
+        event = store.received(row)
+    except UnreadableError as error:
+        return nothing(Outcome.FAILED, str(error))
+    return meaning_of(connection, ADAPTERS[row.source], event, rules)
+
+
+def project(
+    connection: Connection, event_id: UUID, at: datetime, meaning: Meaning
+) -> tuple[Outcome, list[UUID]]:
+    """Write what a stored event means; return the outcome and the ids of its deployments.
+
+    A failure is undone and recorded, and the event stays.
+    """
+    if meaning.outcome is not Outcome.PROJECTED:
+        return meaning.outcome, []
+    try:
+        with connection.begin_nested():
+            left = without_deleted(connection, meaning, at)
+            return meaning.outcome, _write(connection, event_id, at, left)
+    except ConflictError as error:
+        meaning = nothing(Outcome.FAILED, str(error))
+    except (
+        SQLAlchemyError,
+        ValueError,
+        LookupError,
+        TypeError,
+        ArithmeticError,
+        AssertionError,
+    ) as error:
+        log.exception("an event was not projected", event_id=str(event_id))
+        meaning = nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
+    _record_outcome(connection, event_id, meaning)
+    return meaning.outcome, []
+
+
+def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> list[UUID]:
+    """Write what an event means; return the ids of its deployments. Raises ConflictError."""
+    deployment_ids: list[UUID] = []
+    if meaning.deployments:
+        deployment_ids = sorted(set(settling.record(connection, meaning.deployments, at, event_id)))
+    for incident in meaning.incidents:
+        incident_reports.record_event(connection, incident, at, event_id)
+    if meaning.environments:
+        names = {each.name for each in meaning.environments}
+        catalog.environment_ids(connection, names, at)
+    for each in meaning.environments:
+        catalog.learn(connection, [each.name], production=each.production, transient=each.transient)
+    for change in meaning.changes:
+        change_reports.record_event(connection, change, at, event_id)
+    for removal in meaning.removals:
+        removals.record(connection, removal, at, event_id)
+    return deployment_ids
+
+
+def project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) -> Counter[str]:
+    """Undo the projection of events and project each again; return the number of each outcome."""
+    kept = retraction.retract(connection, ids)
+    outcomes: Counter[str] = Counter()
+    for event_id in ids:
+        row = connection.execute(select(events).where(events.c.id == event_id)).one()
+        meaning = _stored_meaning(connection, row, rules)
+        _record_outcome(connection, event_id, meaning)
+        outcome, _ = project(connection, event_id, row.received_at, meaning)
+        outcomes[outcome] += 1
+    retraction.restore(connection, kept)
+    return outcomes
+
+
+def _record_outcome(connection: Connection, event_id: UUID, meaning: Meaning) -> None:
+    """Record the outcome of a stored event."""
+    connection.execute(
+        update(events)
+        .where(events.c.id == event_id)
+        .values(outcome=meaning.outcome, reason=meaning.reason)
+    )
