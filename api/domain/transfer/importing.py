@@ -11,10 +11,9 @@ from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import partial
 from itertools import batched
-from typing import Any, BinaryIO, NamedTuple, Protocol
-from uuid import UUID
+from typing import BinaryIO, NamedTuple, Protocol
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from api.domain import cells
@@ -22,17 +21,12 @@ from api.domain.declarations import reports as declarations
 from api.domain.deployments import kinds
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
-from api.domain.transfer import identity
-from api.domain.transfer.identity import IDENTITY
+from api.domain.transfer.comparing import compare
 from api.domain.transfer.inserting import insert_all
-from api.domain.transfer.lines import DeclarationEntry, DeploymentEntry, Entry, IncidentEntry
+from api.domain.transfer.lines import DeclarationEntry, DeploymentEntry, IncidentEntry
 from api.domain.transfer.reading import Batch, InvalidLinesError, LineError, Progress, Reader
 from api.domain.transfer.seen import Seen
-from api.domain.transfer.stored import Known, Row
-from api.tables import deployments, events
 
-# What entries refer to by its id.
-REFERENCES = {"deployment_id": deployments.c.id, "event_id": events.c.id}
 # What else may be wrong with a line that has passed the check.
 REFUSED = (ConflictError, DataError, IntegrityError, ValueError)
 # How many cells' kinds are decided in one transaction.
@@ -66,7 +60,7 @@ def check(file: BinaryIO, reading: Transaction, progress: Progress) -> None:
     with Seen() as seen:
         for batch in reader.batches():
             with reading() as connection:
-                _compare(connection, batch, reader, seen)
+                compare(connection, batch, reader, seen)
             counts[batch[0].entry.type] += len(batch)
     reader.raise_what_is_wrong()
     if reader.header is not None and Counter(reader.header.counts) != counts:
@@ -113,29 +107,9 @@ def write(file: BinaryIO, transact: Transact, progress: Progress) -> Outcome:
 
 def _add(connection: Connection, batch: Batch, reader: Reader) -> int:
     """Insert what the ledger does not have; return how many entries there were to insert."""
-    new = _compare(connection, batch, reader)
+    new = compare(connection, batch, reader)
     reader.raise_what_is_wrong()
     return _insert(connection, new, reader) if new else 0
-
-
-def _compare(
-    connection: Connection, batch: Batch, reader: Reader, seen: Seen | None = None
-) -> Batch:
-    """Return the entries that the ledger does not have; report faults to the reader."""
-    known = Known(connection, [entry for *_, entry in batch])
-    missing = _missing(connection, batch)
-    new: Batch = []
-    for each in batch:
-        line, _, entry = each
-        try:
-            if seen is not None:
-                seen.note(line, entry)
-            _check_references(entry, missing, seen)
-            if _adds_to(known.of(entry), entry):
-                new.append(each)
-        except LineError as error:
-            reader.wrong(line, error)
-    return new
 
 
 def _insert(connection: Connection, new: Batch, reader: Reader) -> int:
@@ -161,43 +135,6 @@ def _insert(connection: Connection, new: Batch, reader: Reader) -> int:
 def _refusal(error: Exception) -> str:
     said = str(error.orig if isinstance(error, DBAPIError) else error)
     return f"the ledger refuses it: {said.strip().partition('\n')[0]}"
-
-
-def _adds_to(row: Row | None, entry: Entry) -> bool:
-    """Return whether an entry adds to the ledger. Raises LineError if it contradicts it."""
-    if row is None:
-        return True
-    if isinstance(entry, DeploymentEntry) and entry.merges:
-        identity.check(row, entry.model_dump(include=set(IDENTITY)))
-        return bool(entry.differs_from(row))
-    different = entry.differs_from(row)
-    if different:
-        raise LineError(f"the ledger has it with another {', '.join(different)}")
-    return False
-
-
-def _missing(connection: Connection, batch: Batch) -> set[UUID]:
-    """Return the ids that entries refer to and the ledger does not have."""
-    missing: set[UUID] = set()
-    for reference, column in REFERENCES.items():
-        named = {_referred(entry, reference) for *_, entry in batch} - {None}
-        if named:
-            found = connection.execute(select(column).where(column.in_(named)))
-            missing |= named - set(found.scalars())
-    return missing
-
-
-def _check_references(entry: Entry, missing: set[UUID], seen: Seen | None) -> None:
-    for reference in REFERENCES:
-        identifier = _referred(entry, reference)
-        if identifier not in missing:
-            continue
-        if seen is None or not seen.has(reference.removesuffix("_id"), identifier):
-            raise LineError("is neither in the ledger nor on a line before", f"#/{reference}")
-
-
-def _referred(entry: Entry, reference: str) -> Any:
-    return getattr(entry, reference, None)
 
 
 def _decide(connection: Connection, places: Sequence[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""What a moved statement says: everything that the ledger works out from it must be there."""
+"""The content of a transferred statement: all that deployments and incidents are computed from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from uuid import UUID
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -15,6 +14,7 @@ from pydantic import (
 )
 
 from api.domain.deployments.model import Kind, Status
+from api.domain.kit.models import Incoming
 from api.domain.kit.times import Time
 from api.domain.kit.types import (
     Actor,
@@ -28,11 +28,7 @@ from api.domain.kit.types import (
 )
 
 
-class _Said(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class DeploymentCorrection(_Said):
+class DeploymentCorrection(Incoming):
     """What a person has corrected in a deployment."""
 
     kind: Kind | None = None
@@ -50,7 +46,7 @@ class DeploymentCorrection(_Said):
         return self
 
 
-class DeploymentSaid(DeploymentCorrection):
+class DeploymentReport(DeploymentCorrection):
     """What a report or an event states of a deployment."""
 
     version: Version
@@ -65,7 +61,7 @@ class DeploymentSaid(DeploymentCorrection):
     links: Links
 
 
-class IncidentCorrection(_Said):
+class IncidentCorrection(Incoming):
     """What a person has corrected in an incident."""
 
     title: Line = Field(default_factory=absent)
@@ -74,25 +70,25 @@ class IncidentCorrection(_Said):
     links: Links = Field(default_factory=absent)
 
 
-class IncidentSaid(_Said):
+class IncidentReport(Incoming):
     """What a report or an event states of an incident."""
 
     title: Line
     detected_at: Time
     resolved_at: Time | None
     links: Links
-    corrected: list[str] = []
+    corrected: list[str] = Field(default=[])
 
 
 def of_deployment(said: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    """Return what a statement says of a deployment, after checking it."""
-    _check(said, info, DeploymentCorrection, DeploymentSaid)
+    """Return the content of a statement about a deployment. Raises ValueError if it is invalid."""
+    _check(said, info, DeploymentCorrection, DeploymentReport)
     return said
 
 
 def of_incident(said: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    """Return what a statement says of an incident, after checking it."""
-    _check(said, info, IncidentCorrection, IncidentSaid)
+    """Return the content of a statement about an incident. Raises ValueError if it is invalid."""
+    _check(said, info, IncidentCorrection, IncidentReport)
     return said
 
 
@@ -106,5 +102,5 @@ def _check(
     try:
         (correction if info.data.get("correction") else report).model_validate(said)
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise ValueError("; ".join(faults)) from error
