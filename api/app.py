@@ -7,6 +7,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import cli, logs, metrics, pages, settings
@@ -17,7 +18,6 @@ from api.domain.events.rules import RulesError, SourceRules
 from api.health import DatabaseProbe
 from api.http import auth, etags, idempotency, openapi, problems, strict
 from api.http.auth import API_PREFIX
-from api.migrate import upgrade
 from api.routes import (
     changes,
     cloudevents,
@@ -90,6 +90,13 @@ def event_rules(checked: Settings) -> dict[str, SourceRules]:
         raise SettingsError([f"{PREFIX}EVENT_RULES_FILE: {error}"]) from None
 
 
+def migrate(engine: Engine) -> None:
+    """Migrate an embedded database; only this needs Alembic, so only this imports it."""
+    from api.migrate import upgrade  # noqa: PLC0415
+
+    upgrade(engine)
+
+
 def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     """Create the application from the environment's settings; `overrides` take precedence.
 
@@ -102,7 +109,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the order of the models
     app.extensions["settings"] = checked
     app.extensions["event_rules"] = event_rules(checked)
-    app.extensions["database"] = Database(checked, migrate=upgrade)
+    app.extensions["database"] = Database(checked, migrate=migrate)
     app.extensions["database_probe"] = DatabaseProbe(app.extensions["database"])
 
     if checked.TRUSTED_PROXIES:

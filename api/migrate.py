@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 
 from api.database import writing
@@ -19,6 +20,10 @@ from api.database import writing
 ADVISORY_LOCK = 0x736C6970
 # A migration by another process may take longer than a request's write.
 SQLITE_WAIT_MS = 120_000
+
+
+class MigrationError(ValueError):
+    """The schema cannot be migrated; the message says why."""
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -45,14 +50,17 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     """Run the missing migrations; return the revision before and after.
 
     A newer database is left unchanged: an older version meets one after a rollback, and migrations
-    are written so that it can work with it.
+    are written so that it can work with it. Raises MigrationError if Alembic refuses.
     """
     with engine.connect() as connection, _one_at_a_time(connection):
         before = current_revision(connection)
         target = newest_revision()
         if before is not None and before >= target:
             return before, before
-        command.upgrade(configuration(connection), "head")
+        try:
+            command.upgrade(configuration(connection), "head")
+        except CommandError as error:
+            raise MigrationError(str(error)) from error
         return before, target
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.outages import UnavailableError, first_line
@@ -25,7 +24,7 @@ def failing(what: str) -> Iterator[None]:
     """Turn errors of the database and of files into a Failure; `what` says what was not done."""
     try:
         yield
-    except (UnavailableError, CommandError, ValueError, OSError) as error:
+    except (UnavailableError, ValueError, OSError) as error:
         raise Failure(f"{what}: {first_line(error)}") from error
     except SQLAlchemyError as error:
         raise Failure(f"{what}: {first_line(getattr(error, 'orig', None) or error)}") from error

@@ -1,4 +1,4 @@
-"""`flask ledger`: migrate the ledger's database, and fill it with demo data."""
+"""`flask ledger`: migrate the database, fill it with demo data, and its other commands."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from sqlalchemy import Engine
 
 from api import demo
 from api.cli.failure import failing
+from api.cli.rebuild import rebuild
+from api.cli.transfer import export_ledger, import_ledger
 from api.database import Database, database
 from api.domain.deployments import store
 from api.domain.kit.times import now
@@ -19,6 +21,9 @@ from api.migrate import upgrade
 from api.outages import UnavailableError
 
 ledger = AppGroup("ledger", help="Manage the ledger's database.")
+ledger.add_command(export_ledger)
+ledger.add_command(import_ledger)
+ledger.add_command(rebuild)
 
 
 @ledger.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,40 @@ from api.domain.kit.times import now
 from api.tables import REQUIRED_REVISION
 from tests.api.conftest import NewApp, json_of
 from tests.postgresql import Server
+
+
+def test_a_process_that_serves_imports_neither_alembic_nor_the_commands() -> None:
+    program = "import sys, api; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    imported = set(done.stdout.split())
+    assert "api.routes.deployments" in imported
+    assert (
+        not {
+            "alembic",
+            "api.cli.failure",
+            "api.demo",
+            "api.domain.transfer",
+            "api.migrate",
+            "api.notifier",
+        }
+        & imported
+    )
+
+
+def test_the_commands_are_listed_with_what_they_do(new_app: NewApp) -> None:
+    cli = new_app().test_cli_runner()
+
+    assert dict(
+        line.split(maxsplit=1) for line in cli.invoke(args=["--help"]).output.splitlines()[-3:]
+    ) == {
+        "ledger": "Manage the ledger's database.",
+        "notifications": "Send webhooks to subscribers.",
+        "tokens": "Manage API tokens.",
+    }
+    assert cli.invoke(args=["attic"]).exit_code == 2
 
 
 def test_migrate_says_what_it_did(new_app: NewApp, empty_database: dict[str, object]) -> None:
@@ -35,7 +70,7 @@ def test_migrate_waits_for_a_database_and_then_gives_up(
     # Each look at the clock takes a second: how long a refusal takes is the machine's affair.
     seconds = itertools.count()
     clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _: None)
-    monkeypatch.setattr(sys.modules["api.cli.ledger"], "time", clock)
+    monkeypatch.setattr("api.cli.ledger.time", clock)
 
     result = cli.invoke(args=["ledger", "migrate", "--wait", "3"])
 
