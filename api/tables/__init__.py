@@ -1,0 +1,36 @@
+"""The tables of the ledger, for SQLAlchemy Core; migrations/ creates and changes them."""
+
+from __future__ import annotations
+
+from api.tables.caller import answers, tokens
+from api.tables.catalog import environments, services
+from api.tables.declaration import declaration_reports, declaration_statements, declarations
+from api.tables.deployment import NEW_RELEASE, changes, deployments, evidence
+from api.tables.event import deletions, events, removals
+from api.tables.incident import incident_statements, incidents
+from api.tables.notification import deliveries, subscriptions
+from api.tables.schema import REQUIRED_REVISION, UtcDateTime, metadata
+
+__all__ = [
+    "NEW_RELEASE",
+    "REQUIRED_REVISION",
+    "UtcDateTime",
+    "answers",
+    "changes",
+    "declaration_reports",
+    "declaration_statements",
+    "declarations",
+    "deletions",
+    "deliveries",
+    "deployments",
+    "environments",
+    "events",
+    "evidence",
+    "incident_statements",
+    "incidents",
+    "metadata",
+    "removals",
+    "services",
+    "subscriptions",
+    "tokens",
+]

@@ -1,0 +1,53 @@
+"""What all tables share: the revision, the names of constraints, and instants in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator
+
+# The oldest schema this version of the code can work with. Revisions are numbered, so a database
+# that a newer version has already migrated compares as newer, and old pods keep serving.
+REQUIRED_REVISION = "0009"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, stored in UTC; values are aware datetimes, even on SQLite without time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        """Return the Python type of the values."""
+        return datetime
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert an aware time to UTC; SQLite stores it without an offset.
+
+        Raises ValueError for a naive time.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time needs an offset")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Convert the time to UTC, whatever the time zone of the session."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    # The same names on every database, so that migrations can refer to constraints.
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
