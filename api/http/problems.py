@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from apiflask import APIFlask
+from apiflask import APIFlask, abort
 from apiflask.exceptions import HTTPError
 from flask import Response, jsonify, request
 from pydantic import BaseModel, Field, ValidationError
@@ -108,6 +108,13 @@ def init_app(app: APIFlask) -> None:
     # Replaces APIFlask's own handler, which drops the description.
     app.register_error_handler(HTTPException, _from_http_exception)
     app.register_error_handler(UnavailableError, _from_outage)
+
+
+def found_or_404[Found](found: Found | None, kind: str, name: object) -> Found:
+    """Return what was found of this name or id; abort with 404 if that is None."""
+    if found is None:
+        abort(HTTPStatus.NOT_FOUND, f"There is no {kind} {name}.")
+    return found
 
 
 def document(

@@ -14,7 +14,7 @@ from api.domain.changes.model import NewChanges
 from api.domain.changes.reports import ContradictionError
 from api.domain.changes.store import Filters
 from api.domain.kit.types import Commit, Name
-from api.http.problems import MAX_FAULTS
+from api.http.problems import MAX_FAULTS, found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -113,7 +113,4 @@ def list_changes(query: ChangeQuery) -> tuple[dict[str, Any], int, dict[str, str
 def get_change(change_id: UUID) -> dict[str, Any]:
     """Return one change."""
     with database().read() as connection:
-        found = store.find(connection, change_id)
-    if found is None:
-        abort(404, f"There is no change {change_id}.")
-    return found
+        return found_or_404(store.find(connection, change_id), "change", change_id)

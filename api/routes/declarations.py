@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from apiflask import APIBlueprint, abort
+from apiflask import APIBlueprint
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -15,6 +15,7 @@ from api.domain.declarations.model import Folder, NewDeclarations
 from api.domain.declarations.store import Filters
 from api.domain.kit.types import ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
 from api.http import etags
+from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
 from api.routes.matrix import Declared
@@ -82,10 +83,7 @@ def list_declarations(query: DeclarationQuery) -> tuple[dict[str, Any], int, dic
 def get_declarations(name: ByName) -> dict[str, Any]:
     """Return the releases currently declared for an environment, by any repository and folder."""
     with database().read() as connection:
-        found = store.find(connection, name.name)
-    if found is None:
-        abort(404, f"There is no environment {name.name}.")
-    return found
+        return found_or_404(store.find(connection, name.name), "environment", name.name)
 
 
 @bp.put("/<name>")

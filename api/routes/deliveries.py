@@ -13,6 +13,7 @@ from api.domain.notifications import deliveries as domain
 from api.domain.notifications.deliveries import DeliveryState, Filters
 from api.domain.notifications.subscriptions import Type
 from api.http import auth
+from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -83,9 +84,7 @@ def retry_delivery(delivery_id: UUID) -> tuple[dict[str, Any], int]:
     """Make a dead delivery due now, with all its attempts."""
     with database().write() as connection:
         revived = domain.retry(connection, delivery_id)
-        found = domain.find(connection, delivery_id)
-    if found is None:
-        abort(404, f"There is no delivery {delivery_id}.")
+        found = found_or_404(domain.find(connection, delivery_id), "delivery", delivery_id)
     if not revived:
         abort(409, f"The delivery {delivery_id} is {found['state']}, not dead.")
     return found, 202

@@ -20,6 +20,7 @@ from api.domain.deployments.witnesses import conflicts, witnesses
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.types import Commit, ImageDigest, Link, Name, Version
 from api.http import auth, etags
+from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -136,10 +137,7 @@ def list_deployments(query: DeploymentQuery) -> tuple[dict[str, Any], int, dict[
 def get_deployment(deployment_id: UUID) -> dict[str, Any]:
     """Return one deployment."""
     with database().read() as connection:
-        found = store.find(connection, deployment_id)
-    if found is None:
-        abort(404, f"There is no deployment {deployment_id}.")
-    return found
+        return found_or_404(store.find(connection, deployment_id), "deployment", deployment_id)
 
 
 @bp.get("/<uuid:deployment_id>/evidence")
@@ -155,8 +153,7 @@ def get_evidence(deployment_id: UUID) -> dict[str, Any]:
     The list is empty for a deployment without events, which is exactly as it was reported.
     """
     with database().read() as connection:
-        if store.find(connection, deployment_id) is None:
-            abort(404, f"There is no deployment {deployment_id}.")
+        found_or_404(store.find(connection, deployment_id), "deployment", deployment_id)
         statements = nearby.evidence_of(connection, deployment_id)
     items = [statement._asdict() for statement in statements]
     return {"items": items, "conflicts": conflicts(witnesses(statements))}
@@ -182,9 +179,9 @@ def change_deployment(deployment_id: UUID, changed: DeploymentChange) -> dict[st
     """
     try:
         with database().write() as connection:
-            found = transitions.hold(connection, deployment_id)
-            if found is None:
-                abort(404, f"There is no deployment {deployment_id}.")
+            found = found_or_404(
+                transitions.hold(connection, deployment_id), "deployment", deployment_id
+            )
             etags.check(found, Deployment)
             recording.change_deployment(connection, deployment_id, changed)
             return store.find(connection, deployment_id) or found
@@ -207,9 +204,9 @@ def delete_deployment(deployment_id: UUID) -> tuple[str, int]:
     The log and the list of deletions say who deleted it.
     """
     with database().write() as connection:
-        found = transitions.hold(connection, deployment_id)
-        if found is None:
-            abort(404, f"There is no deployment {deployment_id}.")
+        found = found_or_404(
+            transitions.hold(connection, deployment_id), "deployment", deployment_id
+        )
         etags.check(found, Deployment)
         deleted = deletions.delete_deployment(connection, deployment_id, auth.caller_name())
     log.info("deleted", **deleted)  # once it is committed

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import structlog
-from apiflask import APIBlueprint, abort
-from flask import url_for
+from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.database import database
 from api.domain import catalog, deletions
 from api.domain.catalog import EnvironmentDescription
 from api.domain.kit.types import Name
 from api.domain.tiers import Tier
-from api.http import auth, etags
+from api.http import auth
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
+from api.routes.named import Named
 
 bp = APIBlueprint(
     "environments",
@@ -24,8 +22,6 @@ bp = APIBlueprint(
     url_prefix="/environments",
     tag={"name": "Environments", "description": "The environments to which services are deployed."},
 )
-
-log = structlog.get_logger()
 
 
 class Environment(BaseModel):
@@ -53,6 +49,15 @@ class EnvironmentPage(BaseModel):
     next_cursor: NextCursor
 
 
+ENVIRONMENTS = Named(
+    "environment",
+    Environment,
+    catalog.find_environment,
+    catalog.describe_environment,
+    deletions.delete_environment,
+)
+
+
 @bp.get("")
 @bp.input(PageQuery, location="query", arg_name="query")
 @bp.output(EnvironmentPage)
@@ -74,11 +79,7 @@ def list_environments(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, 
 )
 def get_environment(name: ByName) -> dict[str, Any]:
     """Return one environment."""
-    with database().read() as connection:
-        found = catalog.find_environment(connection, name.name)
-    if found is None:
-        abort(404, f"There is no environment {name.name}.")
-    return found
+    return ENVIRONMENTS.get(name.name)
 
 
 @bp.put("/<name>")
@@ -101,15 +102,7 @@ def put_environment(
     The promotion order defaults to that of the tier. What is described here is not changed by
     events, which otherwise show that an environment is production, or transient.
     """
-    with database().write() as connection:
-        before = catalog.find_environment(connection, name.name)
-        etags.check(before, Environment)
-        created = catalog.describe_environment(connection, name.name, description)
-        described = catalog.find_environment(connection, name.name)
-        if before is None and not created:  # somebody else has created it since
-            etags.check(described, Environment)
-    location = url_for(".get_environment", name=name.name)
-    return described or {}, 201 if created else 200, {"Location": location}
+    return ENVIRONMENTS.put(name.name, description)
 
 
 @bp.delete("/<name>")
@@ -131,11 +124,4 @@ def delete_environment(name: ByName) -> tuple[str, int]:
     Stored events do not bring it back; what happens later does. The log and the list of deletions
     say who deleted it.
     """
-    with database().write() as connection:
-        found = catalog.find_environment(connection, name.name)
-        if found is None:
-            abort(404, f"There is no environment {name.name}.")
-        etags.check(found, Environment)
-        deleted = deletions.delete_environment(connection, name.name, auth.caller_name())
-    log.info("deleted", **deleted)  # once it is committed
-    return "", 204
+    return ENVIRONMENTS.remove(name.name)

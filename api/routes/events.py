@@ -16,6 +16,7 @@ from api.domain.events.store import Filters
 from api.domain.kit.types import ImageDigest, Name
 from api.domain.tokens import ADMIN
 from api.http import auth
+from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -85,9 +86,7 @@ def get_event(event_id: UUID) -> dict[str, Any]:
     """Return one event; its headers and body are null unless the caller is an admin."""
     who = auth.caller()
     with database().read() as connection:
-        found = store.find(connection, event_id)
-        if found is None:
-            abort(404, f"There is no event {event_id}.")
+        found = found_or_404(store.find(connection, event_id), "event", event_id)
         if who is not None and who.may(ADMIN):
             found |= store.content(connection, event_id)
     return {"headers": None, "body": None, **found}

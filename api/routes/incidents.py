@@ -18,7 +18,7 @@ from api.domain.incidents.store import Filters
 from api.domain.kit.errors import ConflictError, InvalidValueError
 from api.domain.kit.types import Line, Link, Name
 from api.http import etags
-from api.http.problems import InvalidBodyError
+from api.http.problems import InvalidBodyError, found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -112,10 +112,7 @@ def list_incidents(query: IncidentQuery) -> tuple[dict[str, Any], int, dict[str,
 def get_incident(incident_id: UUID) -> dict[str, Any]:
     """Return one incident."""
     with database().read() as connection:
-        found = store.find(connection, incident_id)
-    if found is None:
-        abort(404, f"There is no incident {incident_id}.")
-    return found
+        return found_or_404(store.find(connection, incident_id), "incident", incident_id)
 
 
 @bp.patch("/<uuid:incident_id>")
@@ -133,9 +130,7 @@ def change_incident(incident_id: UUID, changed: IncidentChange) -> dict[str, Any
     """
     try:
         with database().write() as connection:
-            found = reports.hold(connection, incident_id)
-            if found is None:
-                abort(404, f"There is no incident {incident_id}.")
+            found = found_or_404(reports.hold(connection, incident_id), "incident", incident_id)
             etags.check(found, Incident)
             reports.change(connection, incident_id, changed)
             return store.find(connection, incident_id) or found

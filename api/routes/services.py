@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import structlog
-from apiflask import APIBlueprint, abort
-from flask import url_for
+from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.database import database
 from api.domain import catalog, deletions
 from api.domain.catalog import ServiceDescription
 from api.domain.kit.types import Name
-from api.http import auth, etags
+from api.http import auth
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
+from api.routes.named import Named
 
 bp = APIBlueprint(
     "services",
@@ -23,8 +21,6 @@ bp = APIBlueprint(
     url_prefix="/services",
     tag={"name": "Services", "description": "The services that are deployed."},
 )
-
-log = structlog.get_logger()
 
 
 class Service(BaseModel):
@@ -42,6 +38,15 @@ class ServicePage(BaseModel):
 
     items: list[Service]
     next_cursor: NextCursor
+
+
+SERVICES = Named(
+    "service",
+    Service,
+    catalog.find_service,
+    catalog.describe_service,
+    deletions.delete_service,
+)
 
 
 @bp.get("")
@@ -63,11 +68,7 @@ def list_services(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]
 )
 def get_service(name: ByName) -> dict[str, Any]:
     """Return one service."""
-    with database().read() as connection:
-        found = catalog.find_service(connection, name.name)
-    if found is None:
-        abort(404, f"There is no service {name.name}.")
-    return found
+    return SERVICES.get(name.name)
 
 
 @bp.put("/<name>")
@@ -86,15 +87,7 @@ def put_service(
     name: ByName, description: ServiceDescription
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a service, or replace its description; fields that are left out become null."""
-    with database().write() as connection:
-        before = catalog.find_service(connection, name.name)
-        etags.check(before, Service)
-        created = catalog.describe_service(connection, name.name, description)
-        described = catalog.find_service(connection, name.name)
-        if before is None and not created:  # somebody else has created it since
-            etags.check(described, Service)
-    location = url_for(".get_service", name=name.name)
-    return described or {}, 201 if created else 200, {"Location": location}
+    return SERVICES.put(name.name, description)
 
 
 @bp.delete("/<name>")
@@ -116,11 +109,4 @@ def delete_service(name: ByName) -> tuple[str, int]:
     Stored events do not bring it back; what happens later does. The log and the list of deletions
     say who deleted it.
     """
-    with database().write() as connection:
-        found = catalog.find_service(connection, name.name)
-        if found is None:
-            abort(404, f"There is no service {name.name}.")
-        etags.check(found, Service)
-        deleted = deletions.delete_service(connection, name.name, auth.caller_name())
-    log.info("deleted", **deleted)  # once it is committed
-    return "", 204
+    return SERVICES.remove(name.name)

@@ -14,7 +14,7 @@ from api.domain.kit.errors import InvalidValueError
 from api.domain.notifications import subscriptions as domain
 from api.domain.notifications.subscriptions import NewSubscription, Type
 from api.http import auth
-from api.http.problems import InvalidBodyError
+from api.http.problems import InvalidBodyError, found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -92,10 +92,9 @@ def list_subscriptions(query: PageQuery) -> tuple[dict[str, Any], int, dict[str,
 def get_subscription(subscription_id: UUID) -> dict[str, Any]:
     """Return one subscription, without its secret."""
     with database().read() as connection:
-        found = domain.find(connection, subscription_id)
-    if found is None:
-        abort(404, f"There is no subscription {subscription_id}.")
-    return found
+        return found_or_404(
+            domain.find(connection, subscription_id), "subscription", subscription_id
+        )
 
 
 @bp.delete("/<uuid:subscription_id>")

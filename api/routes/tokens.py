@@ -16,7 +16,7 @@ from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.types import Name
 from api.domain.tokens import NewToken, Scope
 from api.http import auth
-from api.http.problems import InvalidBodyError
+from api.http.problems import InvalidBodyError, found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -95,10 +95,7 @@ def list_tokens(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
 def get_token(token_id: UUID) -> dict[str, Any]:
     """Return one token, without its secret."""
     with database().read() as connection:
-        found = domain.find(connection, token_id)
-    if found is None:
-        abort(404, f"There is no token {token_id}.")
-    return found
+        return found_or_404(domain.find(connection, token_id), "token", token_id)
 
 
 @bp.delete("/<uuid:token_id>")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.utils import import_string
 
-from api.domain import catalog
 from tests.api.conftest import Record, json_of, problem
 
 
@@ -89,27 +89,27 @@ def test_what_exists_is_not_replaced_by_what_must_be_new(
 
 
 @pytest.mark.parametrize(
-    ("path", "find", "body"),
+    ("path", "kind", "body"),
     [
-        ("services/web", "find_service", {"owner": "late"}),
-        ("environments/prod", "find_environment", {"tier": "staging"}),
+        ("services/web", "api.routes.services.SERVICES", {"owner": "late"}),
+        ("environments/prod", "api.routes.environments.ENVIRONMENTS", {"tier": "staging"}),
     ],
 )
 def test_of_two_that_create_at_once_one_is_refused(
     client: FlaskClient,
     monkeypatch: pytest.MonkeyPatch,
     path: str,
-    find: str,
+    kind: str,
     body: dict[str, object],
 ) -> None:
-    url, real, looked = f"/api/v1/{path}", getattr(catalog, find), []
+    url, real, looked = f"/api/v1/{path}", import_string(kind), []
 
     def unseen_at_first(*arguments: object) -> object:
         looked.append(arguments)
-        return None if len(looked) == 1 else real(*arguments)
+        return None if len(looked) == 1 else real.find(*arguments)
 
     first = json_of(client.put(url, json={"tier": "production"} if "prod" in path else {}))
-    monkeypatch.setattr(catalog, find, unseen_at_first)
+    monkeypatch.setattr(kind, real._replace(find=unseen_at_first))
     problem(client.put(url, json=body, headers={"If-None-Match": "*"}), 412)
 
     assert json_of(client.get(url)) == first
