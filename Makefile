@@ -25,16 +25,16 @@ UV     := .tools/uv/bin/uv
 READY  := .venv/.ready
 NPM := .tools/node/bin/npm
 RENOVATE := .tools/renovate/node_modules/.bin/renovate
-ENVIRONMENTS := $(notdir $(wildcard k8s/overlays/*))
 # $(call NEEDED,PROGRAM,HOW TO GET IT): a recipe's first line, for a program that no target builds.
 NEEDED = command -v $(1) >/dev/null || { echo "$(1) is not installed: $(2)" >&2; exit 1; }
 PYTHON := $(BIN)/python
+# The environments of a promotion.
+FROM_TO = $(if $(and $(FROM),$(TO)),--from $(FROM) --to $(TO),$(error say FROM= and TO=, for instance: make $@ FROM=dev TO=staging))
 
 # Let uv trust the machine's certificate authorities, as git and Go do: a company may have its own.
 export UV_SYSTEM_CERTS := 1
 # Push a plain image: Docker 29 would add a provenance attestation, and `make index` cannot join the image list that this makes.
 export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
-export FLASK_APP := api
 export INGRESS_URL
 # Programs of `make downloads` come before those of the machine.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
@@ -51,17 +51,9 @@ help-all: LISTED = $(MAKEFILE_LIST)
 help-all: help ## List every target
 
 ##@ On a laptop
-ADMIN_TOKEN := .data/admin-token
-# A setting as an assignment, unless the user has set it, in the environment or in .env.
-DEFAULT = $(if $($(1))$(shell grep -sE '^(export +)?$(1) *=' .env),,$(1)=$(2))
 .PHONY: run
 run: $(READY) ## Serve the API at http://127.0.0.1:8888 (PORT=) with a demo history in an embedded database (DEMO=0: an empty ledger)
-	@$(BIN)/flask ledger migrate
-	@[ "$(DEMO)" = 0 ] || $(BIN)/flask ledger demo
-	@$(if $(call DEFAULT,SLIPWAY_ADMIN_TOKEN_FILE,$(ADMIN_TOKEN)),$(BIN)/flask tokens bootstrap $(ADMIN_TOKEN))
-	@echo 'open http://127.0.0.1:$(PORT)/ in a browser; the API is below http://127.0.0.1:$(PORT)/api/v1'
-	@exec env $(call DEFAULT,SLIPWAY_ADMIN_TOKEN_FILE,$(ADMIN_TOKEN)) $(call DEFAULT,SLIPWAY_PUBLIC_READ,true) \
-		$(BIN)/gunicorn --bind 127.0.0.1:$(PORT) api:application
+	@exec $(PYTHON) -m tools.serve --port $(PORT) $(if $(filter 0,$(DEMO)),--without-demo)
 
 .PHONY: test
 # Even where the environment forbids compiled files: the tests start Python many times. Each worker runs whole files
@@ -102,8 +94,7 @@ diff: $(READY) .tools/renderer ## Show what changes in the rendered overlays sin
 
 .PHONY: promote
 promote: $(READY) .tools/cosign ## Copy the release of one environment to the next, if it is healthy: FROM=dev TO=staging (ARGS=--dry-run)
-	@$(if $(and $(FROM),$(TO)),,echo 'say FROM= and TO=, for instance: make promote FROM=dev TO=staging' >&2; exit 2)
-	@$(PYTHON) -m gitops promote k8s --from $(FROM) --to $(TO) $(ARGS)
+	@$(PYTHON) -m gitops promote k8s $(FROM_TO) $(ARGS)
 
 ##@ Cluster (the current kube context)
 .PHONY: cluster

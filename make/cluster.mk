@@ -20,14 +20,8 @@ revert: $(READY) .tools/kustomize ## Roll out the manifests of an earlier releas
 		$(if $(DIGEST),--image-name $(CLUSTER_REGISTRY)/$(IMAGE_PATH) --digest $(DIGEST))
 
 .PHONY: diagnose
-diagnose: ## Print events, pods, descriptions and logs of every namespace
-	@-kubectl get events --all-namespaces --sort-by=.lastTimestamp
-	@-kubectl get all,ingress,persistentvolumeclaim --all-namespaces --output=wide
-	@-kubectl describe pods --all-namespaces
-	@kubectl get pods --all-namespaces --no-headers --output=custom-columns=:.metadata.namespace,:.metadata.name \
-		| while read -r namespace pod; do \
-			kubectl logs --namespace "$$namespace" --all-containers --prefix --tail=200 "$$pod" </dev/null || true; \
-		done
+diagnose: $(READY) ## Print events, pods, descriptions and logs of every namespace
+	@$(PYTHON) -m tools.cluster.diagnose
 
 .PHONY: e2e
 e2e: ENV := dev

@@ -17,5 +17,4 @@ comment: ## Post the preview as a comment on its pull request (HEAD_OWNER= HEAD_
 
 .PHONY: propose
 propose: $(READY) .tools/cosign ## Promote on a branch and open the pull request: FROM=dev TO=staging (IF_READY=1: a refusal is no failure)
-	@$(if $(and $(FROM),$(TO)),,echo 'say FROM= and TO=, for instance: make propose FROM=dev TO=staging' >&2; exit 2)
-	@$(PYTHON) -m tools.github.propose --from $(FROM) --to $(TO) $(if $(IF_READY),--if-ready)
+	@$(PYTHON) -m tools.github.propose $(FROM_TO) $(if $(IF_READY),--if-ready)

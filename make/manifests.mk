@@ -25,15 +25,6 @@ validate: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Ch
 mutants: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Misspell each name in the overlays in turn, and check that `make check` finds it (a minute)
 	@MUTANTS=all $(BIN)/pytest -q -s tests/gitops/test_mutants.py
 
-# Lint also refuses values that the schema does not allow: each environment's must be.
 .PHONY: chart
-chart: $(READY) .tools/kustomize .tools/renderer .tools/helm ## Generate the Helm chart from k8s/ into .build/chart/slipway (docs/helm.md; RELEASE= for an image)
+chart: $(READY) .tools/kustomize .tools/renderer .tools/helm ## Generate the Helm chart from k8s/ into .build/chart/slipway, and lint it (docs/helm.md; RELEASE= for an image)
 	@$(PYTHON) -m tools.chart $(if $(RELEASE),--image "$(RELEASE)")
-	@for env in $(ENVIRONMENTS); do \
-		.tools/helm lint --strict --quiet .build/chart/slipway --values .build/chart/slipway/values-$$env.yaml || exit; \
-	done
-
-.PHONY: rendered
-rendered: .tools/kustomize
-	@mkdir -p .build/overlays
-	@for env in $(ENVIRONMENTS); do .tools/kustomize build k8s/overlays/$$env >.build/overlays/$$env.yaml || exit; done

@@ -9,8 +9,8 @@ ARCHITECTURES ?= amd64 arm64
 
 .PHONY: prepare-release
 prepare-release: $(READY) ## Set the version everywhere and start its section of the changelog: VERSION=1.2.3
-	@$(if $(filter command environment,$(origin VERSION)),,echo 'say VERSION=, newer than $(VERSION)' >&2; exit 2)
-	@$(PYTHON) -m tools.release.prepare --version "$(VERSION)"
+	@$(PYTHON) -m tools.release.prepare --version "$(if $(filter command environment,$(origin VERSION)),$(VERSION),$(NO_VERSION))"
+NO_VERSION = $(error say VERSION=, newer than $(VERSION))
 
 .PHONY: release-check
 release-check: $(READY) ## Fail if a tag must not be released: TAG=v1.2.3 (MAIN=origin/main, OWNER= of the image)
@@ -64,18 +64,15 @@ publish-chart: $(READY) .tools/helm .tools/oras ## Push the packed chart to REGI
 publish-manifests: $(READY) .tools/helm .tools/oras ## Push the packed manifests to REGISTRY= and write their digest to .build/
 	@$(PUBLISH) manifests
 
+PACKAGED = $(PYTHON) -m tools.release.cosign --image "$(CHARTED)" --image "$(MANIFESTED)" $(if $(COSIGN_KEY),--key "$(COSIGN_KEY)")
+
 .PHONY: sign-package
 sign-package: $(READY) .tools/cosign ## Sign the published chart and manifests, as the image
-	@for artefact in "$(CHARTED)" "$(MANIFESTED)"; do \
-		$(PYTHON) -m tools.release.cosign sign --image "$$artefact" $(if $(COSIGN_KEY),--key "$(COSIGN_KEY)") || exit; \
-	done
+	@$(PACKAGED) sign
 
 .PHONY: verify-package
 verify-package: $(READY) .tools/cosign ## Verify the signatures of the published chart and manifests, or of CHART_DIGEST= and MANIFESTS_DIGEST=
-	@for artefact in "$(CHARTED)" "$(MANIFESTED)"; do \
-		$(PYTHON) -m tools.release.cosign verify --without-sbom --image "$$artefact" \
-			$(if $(COSIGN_KEY),--key "$(COSIGN_KEY)") || exit; \
-	done
+	@$(PACKAGED) verify --without-sbom
 
 .PHONY: release-notes
 release-notes: $(READY) ## Print the release page: the section of the changelog, and how to verify each artefact

@@ -5,17 +5,9 @@
 init: $(READY) ## Make a fork your own: OWNER= on GitHub, HOST= of prod (slipway.acme.org); the other hosts are derived from it
 	@$(PYTHON) -m tools.setup.init $(if $(OWNER),--owner "$(OWNER)") $(if $(HOST),--host "$(HOST)")
 
-# Renovate runs again what the first lines of each file say that made it, and understands `--option=value` only.
-UV_COMPILE = $(UV) pip compile --quiet --universal --python-version=3.12 --generate-hashes $(if $(UPGRADE),--upgrade)
-# A file that stays the same keeps its time, or the next target would set everything up again.
-LOCK = mkdir -p .build && cp -p $(1) .build/lock && $(UV_COMPILE) $(3) --output-file=$(1) $(2) \
-	&& { ! cmp -s .build/lock $(1) || touch -r .build/lock $(1); }
 .PHONY: lock
 lock: $(UV) ## Compile the requirements files from pyproject.toml (UPGRADE=1 takes the newest versions)
-	@$(call LOCK,requirements.txt,pyproject.toml)
-	@$(call LOCK,requirements-dev.txt,pyproject.toml,--constraint=requirements.txt --group=dev)
-	@$(call LOCK,tools/uv.txt,tools/uv.in)
-	@$(call LOCK,tools/node.txt,tools/node.in)
+	@$(PYTHON3) -m tools.setup.lock --uv $(UV) $(if $(UPGRADE),--upgrade)
 
 .PHONY: downloads
 downloads: ## Install K3d, Kubescape and Trivy into .tools/bin, by checksum (Linux on amd64; NAMES= for some of them)
@@ -70,5 +62,5 @@ $(RENOVATE): tools/renovate/package-lock.json tools/renovate/package.json tools/
 .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer: tools/go.mod tools/go.sum
 .tools/renderer: tools/renderer/main.go
 .tools/cosign .tools/gitleaks .tools/helm .tools/k3d .tools/oras .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
-	@command -v go >/dev/null || { echo "go is not installed: $(@F) is built from $<" >&2; exit 1; }
+	@$(call NEEDED,go,$(@F) is built from $<)
 	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from $<)

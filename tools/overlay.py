@@ -43,6 +43,15 @@ def render(folder: Path) -> str:
     return done.stdout
 
 
+def write(folder: Path) -> list[Path]:
+    """Render each overlay into a file of a folder, ENV.yaml; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{env}.yaml" for env in environments()]
+    for file in files:
+        file.write_text(render(OVERLAYS / file.stem), encoding="utf-8")
+    return files
+
+
 def copy_with(component: str, env: str, folder: Path) -> Path:
     """Copy k8s/ into a folder, with one more component in an environment's overlay.
 
@@ -91,7 +100,7 @@ def namespace(env: str) -> str:
 
 def host(among: list[Object]) -> str:
     """Return the host name that the Ingress among these objects serves, or else the HTTPRoute."""
-    kinds = {each["kind"] for each in among}
+    kinds = {manifest["kind"] for manifest in among}
     if "HTTPRoute" in kinds and "Ingress" not in kinds:
         return str(find(among, "HTTPRoute")["spec"]["hostnames"][0])
     return str(find(among, "Ingress")["spec"]["rules"][0]["host"])

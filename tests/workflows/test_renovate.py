@@ -84,9 +84,11 @@ def test_the_rules_of_kubescape_are_one_release_that_both_scans_use_and_renovate
 
     assert re.fullmatch(r"v2\.0\.\d+", found["currentValue"])  # the release v2 itself is moved
     assert RULES["depNameTemplate"] == "kubescape/regolibrary"
-    calls = re.findall(r"kubescape scan .*|\$\(KUBESCAPE\)", MAKEFILE)
-    assert len(calls) == 3
-    assert sum("--controls-version $(KUBESCAPE_RULES)" in each for each in calls) == 1
+    calls = re.findall(r"-m tools\.scan\.(kubescape|cluster) (.*)", MAKEFILE)
+    assert calls == [
+        ("kubescape", "--controls-version $(KUBESCAPE_RULES)"),
+        ("cluster", "--controls-version $(KUBESCAPE_RULES)"),
+    ]
 
 
 def test_k3d_is_installed_in_the_version_that_the_tests_run_and_both_are_raised_together() -> None:

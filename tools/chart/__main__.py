@@ -18,7 +18,7 @@ from tools import overlay, project
 from tools.chart import sources, values
 from tools.chart.matching import OWN
 from tools.chart.templates import HEADER, Writer
-from tools.command import ROOT, exit_with, say
+from tools.command import ROOT, exit_with, failure, run, say
 from tools.release import version
 from tools.setup import schemas
 
@@ -49,16 +49,19 @@ def commented(node: values.Tree, defaults: values.Tree, indent: int = 0) -> list
     """Return the lines of values.yaml: each value after its sentence."""
     lines: list[str] = []
     pad = " " * indent
-    for name, each in node["properties"].items():
+    for name, member in node["properties"].items():
         if name not in defaults:
             continue
-        if "description" in each:
+        if "description" in member:
             lines += textwrap.wrap(
-                each["description"], WIDTH, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}# "
+                member["description"],
+                WIDTH,
+                initial_indent=f"{pad}# ",
+                subsequent_indent=f"{pad}# ",
             )
             lines += textwrap.indent(dump({name: defaults[name]}), pad).splitlines()
         else:
-            lines += [f"{pad}{name}:", *commented(each, defaults[name], indent + 2)]
+            lines += [f"{pad}{name}:", *commented(member, defaults[name], indent + 2)]
     return lines
 
 
@@ -70,9 +73,9 @@ def dump(tree: values.Tree) -> str:
 def table(usual: values.Tree) -> str:
     """Return the table of the values in Markdown: name, default and sentence."""
     rows = ["| value | default | |", "| --- | --- | --- |"]
-    for name, each in values.leaves(values.schema()):
+    for name, leaf in values.leaves(values.schema()):
         default = json.dumps(usual[name], ensure_ascii=False)
-        rows.append(f"| `{name}` | `{default}` | {each['description']} |")
+        rows.append(f"| `{name}` | `{default}` | {leaf['description']} |")
     return "\n".join(rows)
 
 
@@ -80,7 +83,7 @@ def environment(env: str, image: str | None) -> str:
     """Return an overlay as values."""
     differing = values.of_overlay(env)
     if image:
-        differing = {n: each for n, each in differing.items() if not n.startswith("image.")}
+        differing = {n: row for n, row in differing.items() if not n.startswith("image.")}
     header = f"# The overlay {env}: made from k8s/overlays/{env} by `make chart`.\n"
     return header + dump(values.nested(differing))
 
@@ -117,6 +120,16 @@ def write(folder: Path, image: str | None) -> None:
         file.write_text(text, encoding="utf-8")
 
 
+def lint(folder: Path) -> None:
+    """Raise ToolError if Helm refuses the chart, or the schema the values of an environment."""
+    helm = ROOT / ".tools" / "helm"
+    for env in overlay.environments():
+        values_file = folder / f"values-{env}.yaml"
+        done = run([helm, "lint", "--strict", "--quiet", folder, "--values", values_file])
+        if done.returncode:
+            raise failure(done, f"helm lint with {values_file.name}")
+
+
 def main() -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(prog="python -m tools.chart", description=__doc__)
@@ -126,6 +139,7 @@ def main() -> None:
     if given.image:
         pinned(given.image)
     write(given.into, given.image)
+    lint(given.into)
     say(f"wrote {given.into}")
 
 

@@ -49,11 +49,8 @@ class Kube:
         return done.returncode == 0
 
 
-def connect() -> Kube:
-    """Return the current context and print its name.
-
-    A context whose name contains `prod` raises ToolError unless CONFIRM=yes is in the environment.
-    """
+def current() -> Kube:
+    """Return the current context, to be read only, and print its name."""
     done = run(["kubectl", "config", "current-context"], missing=MISSING)
     context = done.stdout.strip()
     if done.returncode or not context:
@@ -62,15 +59,28 @@ def connect() -> Kube:
             "`kubectl config use-context NAME` chooses one"
         )
     say(f"context: {context}")
-    if "prod" in context.lower() and os.environ.get("CONFIRM") != "yes":
-        raise ToolError(f"the context {context} looks like production: set CONFIRM=yes to go on")
     return Kube(context)
 
 
+def connect() -> Kube:
+    """Return the current context and print its name.
+
+    A context whose name contains `prod` raises ToolError unless CONFIRM=yes is in the environment.
+    """
+    kube = current()
+    if "prod" in kube.context.lower() and os.environ.get("CONFIRM") != "yes":
+        raise ToolError(
+            f"the context {kube.context} looks like production: set CONFIRM=yes to go on"
+        )
+    return kube
+
+
 def is_ready(pod: dict[str, Any]) -> bool:
-    """Tell whether a pod serves: its Ready condition is true and it is not being deleted."""
+    """Return whether a pod serves: its Ready condition is true and it is not being deleted."""
     conditions = pod.get("status", {}).get("conditions", [])
-    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    ready = any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
+    )
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
@@ -88,7 +98,7 @@ def explain(kube: Kube, namespace: str) -> None:
     except ToolError as error:
         say(str(error))
         return
-    for pod in [each for each in pods if not is_ready(each)] or pods:
+    for pod in [candidate for candidate in pods if not is_ready(candidate)] or pods:
         name = pod["metadata"]["name"]
         say(f"\n--- why: pod {name} ---")
         kube.show("describe", "pod", name, *scope)
@@ -100,11 +110,14 @@ def explain(kube: Kube, namespace: str) -> None:
 def _logs(pod: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Yield the containers that have a log, with kubectl's option for the one before a restart."""
     status = pod.get("status", {})
-    for each in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
-        if each["restartCount"]:
-            yield each["name"], ["--previous"]
-        if each["restartCount"] or "waiting" not in each["state"]:
-            yield each["name"], []
+    for container in [
+        *status.get("initContainerStatuses", []),
+        *status.get("containerStatuses", []),
+    ]:
+        if container["restartCount"]:
+            yield container["name"], ["--previous"]
+        if container["restartCount"] or "waiting" not in container["state"]:
+            yield container["name"], []
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ def main() -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(prog="python -m tools.release.cosign", description=__doc__)
     parser.add_argument("action", choices=["sign", "verify"])
-    parser.add_argument("--image", metavar="NAME@sha256:…", required=True)
+    parser.add_argument("--image", metavar="NAME@sha256:…", action="append", required=True)
     parser.add_argument("--key", help="a file, or the address of a key management service")
     parser.add_argument("--repository", metavar="OWNER/NAME", help="default: the overlays' owner's")
     parser.add_argument("--tag", help="of the release that was signed; default: this version's")
@@ -132,10 +132,11 @@ def main() -> None:
         if given.key
         else Keyless(given.repository or project.repository(), given.tag or version.tag(ROOT))
     )
-    if given.action == "sign":
-        sign(given.image, signer, given.sbom)
-    else:
-        verify(given.image, signer, contents=not given.without_sbom)
+    for image in given.image:
+        if given.action == "sign":
+            sign(image, signer, given.sbom)
+        else:
+            verify(image, signer, contents=not given.without_sbom)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from tools.command import ROOT
+from tools.command import ROOT, exit_with
 from tools.release import sbom
 from tools.scan import trivy
 from tools.scan.target import attempt
@@ -40,3 +40,12 @@ def vulnerabilities() -> str:
     """
     why = absent() or attempt("scan-image", NO_DATABASE, "Trivy's database could not be fetched")
     return f"image: left out: {why}" if why else "image: nothing that has a fix is HIGH or CRITICAL"
+
+
+def main() -> None:
+    """Report the vulnerabilities with a fix of the image. Raises ToolError if there is one."""
+    trivy.report("image", *trivy.VULNERABLE, "--input", ARCHIVE)
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -24,12 +24,12 @@ def scan(material: Material) -> Report:
     """Return what is critical in each overlay."""
     minor = schemas.minors(schemas.source())[0].rpartition(".")[0]
     found: Found = {}
-    seen: set[Place] = set()
+    scanned: set[Place] = set()
     for env, text in material.overlays.items():
         report = score(env, text, minor)
         found |= report.found
-        seen |= report.seen
-    return Report(found, seen)
+        scanned |= report.scanned
+    return Report(found, scanned)
 
 
 def score(env: str, text: str, minor: str) -> Report:
@@ -38,7 +38,7 @@ def score(env: str, text: str, minor: str) -> Report:
         [
             ROOT / ".tools" / "kube-score",
             *("score", "--output-format", "json", "--kubernetes-version", f"v{minor}"),
-            # An annotation would excuse an object with no reason and for ever.
+            # An annotation would excuse an object with no reason and forever.
             *("--disable-ignore-checks-annotations", "-"),
         ],
         stdin=text,
@@ -49,9 +49,9 @@ def score(env: str, text: str, minor: str) -> Report:
     except ValueError:
         raise failure(done, NAME) from None
     checked = [
-        (Place(env, f"{each['type_meta']['kind']}/{each['object_meta']['name']}"), result)
-        for each in objects
-        for result in each["checks"]
+        (Place(env, f"{manifest['type_meta']['kind']}/{manifest['object_meta']['name']}"), result)
+        for manifest in objects
+        for result in manifest["checks"]
     ]
     critical = [
         (Finding(place, result["check"]["id"]), comment["summary"])

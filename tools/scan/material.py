@@ -16,7 +16,7 @@ from gitops.objects import Object
 from tools import overlay
 from tools.command import ROOT, run
 
-# A comment "trivy:ignore" would excuse for ever: a copy says "trivy-ignore".
+# A comment "trivy:ignore" would excuse forever: a copy says "trivy-ignore".
 LOOK_AWAY = re.compile(r"(?<=\w):(?=ignore\b)")
 CARELESS = ROOT / "tests" / "k8s" / "fixtures" / "careless"
 
@@ -51,19 +51,19 @@ class Material:
         }
         return Material(self.overlays, kept)
 
-    def unseen(self, seen: Collection[Place]) -> list[str]:
+    def unscanned(self, scanned: Collection[Place]) -> list[str]:
         """Return the overlays and files in which nothing was checked."""
-        overlays = {each.overlay for each in seen}
-        files = {each.object for each in seen if not each.overlay}
+        overlays = {finding.overlay for finding in scanned}
+        files = {finding.object for finding in scanned if not finding.overlay}
         return sorted((self.overlays.keys() - overlays) | (self.files.keys() - files))
 
     def write(self, folder: Path) -> dict[str, Place]:
         """Write every object and file into a file of its own; return the place of each."""
         texts: dict[Place, str] = {}
         for env, text in self.overlays.items():
-            for each in overlay.objects(text):
-                place = Place(env, name(each))
-                texts[place] = texts.get(place, "") + "---\n" + yaml.safe_dump(each)
+            for manifest in overlay.objects(text):
+                place = Place(env, name(manifest))
+                texts[place] = texts.get(place, "") + "---\n" + yaml.safe_dump(manifest)
         texts |= {Place("", path): LOOK_AWAY.sub("-", text) for path, text in self.files.items()}
         written = {path(place): place for place in texts}
         for where, place in written.items():
@@ -98,7 +98,7 @@ def careless() -> Material:
 
 
 def is_careless(place: Place) -> bool:
-    """Tell whether a place is of that fixture."""
+    """Return whether a place is of that fixture."""
     return place.overlay == CARELESS.name or place.object.startswith(f"{CARELESS.name}/")
 
 

@@ -25,7 +25,7 @@ class Report:
     """What a scanner found, and everything that it checked."""
 
     found: Found
-    seen: set[Place]
+    scanned: set[Place]
 
 
 class Scanner(Protocol):
@@ -58,10 +58,10 @@ def prove(scanner: Scanner, material: Material) -> Found:
     """
     given = (material | careless()).only(scanner.FILES)
     report = scanner.scan(given)
-    if unseen := given.unseen(report.seen):
-        raise ToolError(f"{scanner.NAME} checked nothing in {', '.join(unseen)}")
+    if unscanned := given.unscanned(report.scanned):
+        raise ToolError(f"{scanner.NAME} checked nothing in {', '.join(unscanned)}")
     if passed := sorted(scanner.PROOF - report.found.keys()):
-        missed = ", ".join(f"{each.control} in {each.place}" for each in passed)
+        missed = ", ".join(f"{accepted.control} in {accepted.place}" for accepted in passed)
         raise ToolError(f"{scanner.NAME} missed {missed}: its results cannot be trusted")
     return {
         finding: message

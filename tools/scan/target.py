@@ -1,6 +1,9 @@
-"""A scan that is a make target of its own, and needs something from a server."""
+"""Scans that are make targets of their own, and need something from a server."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from tools.command import ROOT, ToolError, run, say
 
@@ -18,3 +21,15 @@ def attempt(target: str, unserved: re.Pattern[str], why: str) -> str:
         return f"{why}: run `make {target}` for details"
     say(output.rstrip())
     raise ToolError(f"`make {target}` fails")
+
+
+def show(program: str | Path, *arguments: str | Path) -> None:
+    """Run a scanner with its output shown. Raises ToolError if it fails or is not installed."""
+    name = Path(program).name
+    sys.stdout.flush()
+    try:
+        status = subprocess.run([program, *arguments], check=False).returncode
+    except FileNotFoundError:
+        raise ToolError(f"{name} is not installed: make downloads NAMES={name}") from None
+    if status:
+        raise ToolError(f"{name} {arguments[0]} ended with exit status {status}")

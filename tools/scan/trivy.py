@@ -9,9 +9,10 @@ import re
 import shutil
 from pathlib import Path
 
-from tools.command import failure, run
+from tools.command import ROOT, failure, run
 from tools.scan.material import Material, Place, tree
 from tools.scan.scanner import Finding, Report, gather
+from tools.scan.target import show
 from tools.setup import download
 
 NAME = "trivy"
@@ -27,6 +28,9 @@ PROOF = frozenset(
 VERSION = download.known()[NAME].version
 SILENT = ("--skip-version-check", "--disable-telemetry")
 ARGUMENTS = ("config", "--quiet", "--format", "json", "--skip-check-update", *SILENT, ".")
+BUILD = ROOT / ".build"
+SEVERE = ("--quiet", "--severity", "HIGH,CRITICAL", "--format", "json")
+VULNERABLE = ("image", "--scanners", "vuln", "--ignore-unfixed")
 RELEASES = "https://github.com/aquasecurity/trivy/releases"
 
 
@@ -64,8 +68,21 @@ def read(output: str, places: dict[str, Place]) -> Report:
     """Parse the JSON that Trivy prints."""
     results = json.loads(output).get("Results", [])
     findings = [
-        (Finding(places[each["Target"]], wrong["ID"]), wrong["Message"])
-        for each in results
-        for wrong in each.get("Misconfigurations", [])
+        (Finding(places[result["Target"]], wrong["ID"]), wrong["Message"])
+        for result in results
+        for wrong in result.get("Misconfigurations", [])
     ]
-    return Report(gather(findings), {places[each["Target"]] for each in results})
+    return Report(gather(findings), {places[result["Target"]] for result in results})
+
+
+def report(name: str, *scan: str | Path) -> None:
+    """Scan once; write .build/NAME.sarif for GitHub's code scanning, and print a table.
+
+    Raises ToolError if anything is HIGH or CRITICAL.
+    """
+    tool = program() or NAME
+    found = BUILD / f"{name}.json"
+    show(tool, *scan, *SEVERE, "--output", found)
+    sarif = ("--format", "sarif", "--output", found.with_suffix(".sarif"))
+    show(tool, "convert", "--quiet", *sarif, found)
+    show(tool, "convert", "--quiet", "--format", "table", "--exit-code", "1", found)

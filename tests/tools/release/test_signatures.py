@@ -181,3 +181,14 @@ def test_without_trivy_there_is_no_sbom_and_the_error_says_so(
     monkeypatch.setenv("TRIVY", str(tmp_path / "missing"))
     with pytest.raises(ToolError, match=r"no SBOM: .* is not installed"):
         sbom.write(["slipway:1"], tmp_path / "sbom", "slipway-1")
+
+
+def test_several_images_are_signed_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cosign, "PROGRAM", program(tmp_path, ""))
+    words = ["--image", CHART, "--image", MANIFESTS, "--key", "k.key", "sign"]
+    monkeypatch.setattr("sys.argv", ["cosign", *words])
+    cosign.main()
+
+    assert [call.split()[-1] for call in calls(tmp_path)] == [CHART, MANIFESTS]

@@ -60,8 +60,8 @@ def test_a_comment_that_asks_to_look_away_says_nothing_in_the_copy(
     assert written.endswith("\nFROM a:b\n")
 
 
-def test_an_overlay_or_file_that_nothing_was_said_of_is_unseen() -> None:
+def test_an_overlay_or_file_that_was_not_scanned_is_reported() -> None:
     given = Material({"dev": "", "prod": ""}, {"Dockerfile": "", "ci.yaml": ""})
-    seen = {Place("prod", "Pod/x"), Place("", "Dockerfile")}
-    assert given.unseen(seen) == ["ci.yaml", "dev"]
-    assert given.only(["*Dockerfile"]).unseen(seen) == ["dev"]
+    scanned = {Place("prod", "Pod/x"), Place("", "Dockerfile")}
+    assert given.unscanned(scanned) == ["ci.yaml", "dev"]
+    assert given.only(["*Dockerfile"]).unscanned(scanned) == ["dev"]

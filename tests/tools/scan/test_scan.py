@@ -30,14 +30,14 @@ class Fake:
     FILES: tuple[str, ...] = ("*",)
     PROOF: frozenset[Finding] = frozenset({BITTEN})
     found: Found = field(default_factory=lambda: {BITTEN: "careless"})
-    seen: set[Place] = field(default_factory=lambda: EVERYTHING)
+    scanned: set[Place] = field(default_factory=lambda: EVERYTHING)
     why: str = ""
 
     def absent(self) -> str:
         return self.why
 
     def scan(self, _material: Material) -> Report:
-        return Report(self.found, self.seen)
+        return Report(self.found, self.scanned)
 
 
 def run(
@@ -77,11 +77,11 @@ def test_a_scanner_that_lets_the_fixture_pass_proves_nothing() -> None:
 def test_a_scanner_that_looked_at_nothing_somewhere_is_an_error(missed: Place) -> None:
     where = missed.overlay or missed.object
     with pytest.raises(ToolError, match=f"fake checked nothing in {where}$"):
-        prove(Fake(seen=EVERYTHING - {missed}), MATERIAL)
+        prove(Fake(scanned=EVERYTHING - {missed}), MATERIAL)
 
 
 def test_a_scanner_need_not_look_at_files_it_does_not_read() -> None:
-    prove(Fake(FILES=(), seen={each for each in EVERYTHING if each.overlay}), MATERIAL)
+    prove(Fake(FILES=(), scanned={each for each in EVERYTHING if each.overlay}), MATERIAL)
 
 
 def test_each_scanner_has_a_line_of_what_it_found_where(

@@ -21,19 +21,19 @@ def test_what_it_rejects_is_found_with_what_it_says(places: dict[str, Place]) ->
     report = trivy.read(SAID, places)
     assert json.loads(SAID)["Trivy"]["Version"] == trivy.VERSION
     assert report.found.keys() >= trivy.PROOF
-    assert READS.unseen(report.seen) == []
+    assert READS.unscanned(report.scanned) == []
     image = Finding(Place("", "careless/Dockerfile"), "DS-0001")
     assert report.found[image] == "Specify a tag in the 'FROM' statement for image 'python'"
 
 
 def test_what_it_passes_was_looked_at_and_is_no_finding(places: dict[str, Place]) -> None:
     report = trivy.read('{"Results": [{"Target": "careless/Dockerfile"}]}', places)
-    assert (report.found, report.seen) == ({}, {Place("", "careless/Dockerfile")})
+    assert (report.found, report.scanned) == ({}, {Place("", "careless/Dockerfile")})
 
 
 def test_having_found_nothing_to_look_at_is_no_report_of_anything() -> None:
     report = trivy.read('{"SchemaVersion": 2}', {})
-    assert (report.found, report.seen) == ({}, set())
+    assert (report.found, report.scanned) == ({}, set())
 
 
 @pytest.mark.parametrize("named", [None, "/nowhere/trivy"])
