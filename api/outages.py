@@ -79,7 +79,7 @@ NO_SCHEMA = ("no such table", "no such column")
 
 
 def outage_of(error: BaseException) -> Outage | None:
-    """Return the outage that an error of psycopg or sqlite3 tells of, or None for a bug."""
+    """Return the outage that an error of psycopg or sqlite3 stands for, or None for a bug."""
     if isinstance(error, psycopg.Error):
         if error.sqlstate is None:  # not from the server
             unconnected = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

@@ -33,6 +33,6 @@ def hosts(root: Path = ROOT) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in sorted((root / "k8s" / "overlays").glob("*/host.yaml")):
         edits = yaml.safe_load(file.read_text(encoding="utf-8"))
-        values = {each["path"]: each["value"] for each in edits}
+        values = {edit["path"]: edit["value"] for edit in edits}
         found[file.parent.name] = str(values["/spec/rules/0/host"])
     return found

@@ -24,6 +24,6 @@ def record(connection: Connection, history: History) -> None:
     }
     for incident, cause in history.outages:
         deployment_id = by_external_id[cause] if cause else None
-        stated = incident.model_copy(update={"deployment_id": deployment_id})
-        incident_reports.record(connection, stated)
+        caused = incident.model_copy(update={"deployment_id": deployment_id})
+        incident_reports.record(connection, caused)
     declaration_reports.store_all(connection, history.declarations)

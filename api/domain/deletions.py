@@ -1,6 +1,6 @@
 """Deletions: what people delete is gone from the ledger, and a line of who did so stays.
 
-The stored events that told of it stay, too, and are projected again at times. What they tell of a
+The stored events about it stay, too, and are projected again at times. What they report of a
 deleted service or environment counts only if it happened after the deletion; of a deleted
 deployment, it never counts. Reports by the API are not held back.
 """
@@ -106,7 +106,7 @@ def delete_deployment(connection: Connection, deployment_id: UUID, actor: str) -
     cell = Cell(statements[0].service_id, statements[0].environment_id)
     kinds.review(connection, cell, known["started_at"])
     of_it = {name: known[name] for name in ("service", "environment")}
-    keys = {(each.source, each.external_id) for each in statements}
+    keys = {(statement.source, statement.external_id) for statement in statements}
     rows = [
         {**of_it, "deployment": deployment_id, "source": source, "external_id": external_id}
         for source, external_id in sorted(keys, key=str)
@@ -156,10 +156,12 @@ def _delete_with_dependents(connection: Connection, table: Table, name: str) -> 
     identifier = connection.execute(found).scalar_one()
     reference = f"{table.name.removesuffix('s')}_id"
     counts = {}
-    for each in DEPENDENT:
-        if reference in each.c:
-            deleted = connection.execute(delete(each).where(each.c[reference] == identifier))
-            counts[each.name] = deleted.rowcount
+    for dependent in DEPENDENT:
+        if reference in dependent.c:
+            deleted = connection.execute(
+                delete(dependent).where(dependent.c[reference] == identifier)
+            )
+            counts[dependent.name] = deleted.rowcount
     connection.execute(delete(table).where(table.c.id == identifier))
     return counts
 
@@ -167,9 +169,9 @@ def _delete_with_dependents(connection: Connection, table: Table, name: str) -> 
 def _lock_cells(connection: Connection, table: Table, name: str) -> None:
     """Lock the cells of a service or an environment in the order in which `cells.hold` does."""
     found: set[tuple[str, str, Cell]] = set()
-    for each in (deployments, incidents):
+    for dependent in (deployments, incidents):
         places = select(services.c.name, environments.c.name, services.c.id, environments.c.id)
-        joined = places.select_from(each.join(services).join(environments))
+        joined = places.select_from(dependent.join(services).join(environments))
         rows = connection.execute(joined.where(table.c.name == name).distinct())
         found |= {(service, environment, Cell(*ids)) for service, environment, *ids in rows}
     for _, _, cell in sorted(found):
@@ -183,7 +185,7 @@ def _note(
     rows: Iterable[dict[str, Any]],
     **details: Any,
 ) -> dict[str, Any]:
-    """Write who deleted something; return that with the details."""
+    """Record who deleted something; return that with the details."""
     nothing = dict.fromkeys(("service", "environment", "deployment", "source", "external_id"))
     at = now()
     known = [
@@ -191,5 +193,5 @@ def _note(
         for row in rows
     ]
     connection.execute(insert(deletions), known)
-    told = {name: str(value) for name, value in known[0].items() if name in nothing and value}
-    return {"deleted": deleted, "actor": actor, **told, **details}
+    named = {name: str(value) for name, value in known[0].items() if name in nothing and value}
+    return {"deleted": deleted, "actor": actor, **named, **details}

@@ -211,7 +211,7 @@ def _cell(row: RowMapping) -> dict[str, Any]:
     cell: dict[str, Any] = dict(row)
     declared = {name: cell.pop(f"declared_{name}") for name in _DECLARED}
     cell["declared"] = declared if declared["declared_at"] else None
-    ended = [each for each in (cell.pop("succeeded_at"), cell["last_finished_at"]) if each]
+    ended = [time for time in (cell.pop("succeeded_at"), cell["last_finished_at"]) if time]
     cell["last_finished_at"] = max(ended) if ended and not cell["deploying"] else None
     cell["state"] = state(
         cell,

@@ -7,5 +7,5 @@ from typing import Any
 
 def header(name: str, description: str, **schema: Any) -> dict[str, Any]:
     """Return the description of an optional header of a request."""
-    told = {"name": name, "in": "header", "required": False, "description": description}
-    return {**told, "schema": {"type": "string", **schema}}
+    parameter = {"name": name, "in": "header", "required": False, "description": description}
+    return {**parameter, "schema": {"type": "string", **schema}}

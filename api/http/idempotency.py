@@ -99,7 +99,7 @@ def describe(operation: dict[str, Any]) -> None:
 def identified_by[View: Callable[..., Any]](
     matches: Callable[[str], bool],
 ) -> Callable[[View], View]:
-    """Let headers tell the requests for a route apart: those whose lower-case name `matches`."""
+    """Distinguish the requests for a route by the headers whose lower-case name `matches`."""
 
     def mark(view: View) -> View:
         view.identifies = matches  # type: ignore[attr-defined]

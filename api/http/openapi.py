@@ -178,7 +178,7 @@ def _describe_operation(operation: dict[str, Any]) -> None:
 def _output(responses: dict[str, Any]) -> dict[str, Any]:
     """Return the body of the one success whose model APIFlask knows."""
     contents = [responses[status].get("content", {}) for status in set(responses) & BODIED]
-    return next(each for each in contents if any(of["schema"] for of in each.values()))
+    return next(content for content in contents if any(of["schema"] for of in content.values()))
 
 
 def _describe_access(operation: dict[str, Any], scopes: tuple[str, ...]) -> None:

@@ -67,7 +67,9 @@ class Match:
 def match(pattern: Objects, actual: Objects, namespace: str) -> Match:
     """Return the values that a rendering has at the named places of another."""
     text = json.dumps(list(pattern.values())).replace(NAMESPACE, namespace)
-    known = {(each["kind"], each["metadata"]["name"]): each for each in json.loads(text)}
+    known = {
+        (manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in json.loads(text)
+    }
     found = Match()
     for kind, name in {**known, **actual}:
         one, other = known.get((kind, name), ABSENT), actual.get((kind, name), ABSENT)

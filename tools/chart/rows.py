@@ -14,7 +14,7 @@ Rows = dict[Chosen, Any]  # by the parts that a rendering has
 
 
 def same(rows: Rows) -> bool:
-    """Tell whether all renderings have the same value."""
+    """Return whether all renderings have the same value."""
     return len({json.dumps(value, default=repr) for value in rows.values()}) == 1
 
 
@@ -52,21 +52,21 @@ def split(rows: Rows, parts: list[str]) -> tuple[str, Rows, Rows]:
 
 def align(rows: Rows) -> list[Rows] | None:
     """Return the rows of each item of the lists, aligned; None if their orders conflict."""
-    items = [item for each in rows.values() for item in each]
+    items = [item for row in rows.values() for item in row]
     if all(isinstance(item, dict) and "name" in item for item in items):
-        keys = {chosen: [item["name"] for item in each] for chosen, each in rows.items()}
-    elif len({len(each) for each in rows.values()}) == 1:
-        keys = {chosen: list(range(len(each))) for chosen, each in rows.items()}
+        keys = {chosen: [item["name"] for item in row] for chosen, row in rows.items()}
+    elif len({len(row) for row in rows.values()}) == 1:
+        keys = {chosen: list(range(len(row))) for chosen, row in rows.items()}
     else:
-        keys = {c: [json.dumps(item) for item in each] for c, each in rows.items()}
+        keys = {c: [json.dumps(item) for item in row] for c, row in rows.items()}
     merged: list[Any] = []
-    for each in sorted(keys.values(), key=len, reverse=True):
+    for order in sorted(keys.values(), key=len, reverse=True):
         at = 0
-        for key in each:
+        for key in order:
             if key not in merged:
                 merged.insert(at, key)
             at = merged.index(key) + 1
-    if any([key for key in merged if key in each] != each for each in keys.values()):
+    if any([key for key in merged if key in order] != order for order in keys.values()):
         return None
-    by_key = {c: dict(zip(keys[c], each, strict=True)) for c, each in rows.items()}
+    by_key = {c: dict(zip(keys[c], row, strict=True)) for c, row in rows.items()}
     return [{c: found.get(key, ABSENT) for c, found in by_key.items()} for key in merged]

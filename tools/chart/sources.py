@@ -43,7 +43,7 @@ def read(folder: Path) -> dict[str, Any]:
 def value(component: str) -> str:
     """Return the name of a component in the chart: network-policy is networkPolicy."""
     first, *others = component.split("-")
-    return first + "".join(each.capitalize() for each in others)
+    return first + "".join(word.capitalize() for word in others)
 
 
 def kustomizations(folder: Path) -> list[Path]:
@@ -82,7 +82,7 @@ def pattern(chosen: Chosen) -> Job:
     made = read(OVERLAY)
     made["images"] = [{"name": overlay.image_name(base()), "newName": "<image>"}]
     literals: list[str] = made["configMapGenerator"][0]["literals"]
-    present = {each.partition("=")[0] for each in literals}
+    present = {literal.partition("=")[0] for literal in literals}
     settings = overlay.find(base(), "ConfigMap")["data"]
     literals += [f"{name}=<settings.{name}>" for name in settings if name not in present]
     return job(made, chosen)
@@ -107,7 +107,7 @@ def job(kustomization: dict[str, Any], chosen: Chosen) -> Job:
 def render(jobs: Iterable[Job]) -> list[Objects | str]:
     """Render jobs; the answers are the objects without hashes in their names, or the error."""
     with Renderer() as renderer:
-        return [each.error or keyed(list(each.objects)) for each in renderer.render(jobs)]
+        return [answer.error or keyed(list(answer.objects)) for answer in renderer.render(jobs)]
 
 
 def must(rendered: Objects | str, what: str) -> Objects:
@@ -120,12 +120,14 @@ def must(rendered: Objects | str, what: str) -> Objects:
 def keyed(among: list[overlay.Object]) -> Objects:
     """Return objects by kind and name, generated names without their hash, and no Namespace."""
     text = json.dumps(among)
-    for name in {each["metadata"]["name"] for each in among if each["kind"] == "ConfigMap"}:
+    for name in {
+        manifest["metadata"]["name"] for manifest in among if manifest["kind"] == "ConfigMap"
+    }:
         text = text.replace(f'"{name}"', f'"{without_hash(name)}"')
     return {
-        (each["kind"], each["metadata"]["name"]): each
-        for each in json.loads(text)
-        if each["kind"] != "Namespace"
+        (manifest["kind"], manifest["metadata"]["name"]): manifest
+        for manifest in json.loads(text)
+        if manifest["kind"] != "Namespace"
     }
 
 
@@ -144,13 +146,19 @@ def renderings() -> Renderings:
     Raises ToolError for a part that does not render alone: nothing else would bring what it needs.
     """
     names = [part.name for part in parts()]
-    chosen = [frozenset(each) for size in range(3) for each in itertools.combinations(names, size)]
+    chosen = [
+        frozenset(combination)
+        for size in range(3)
+        for combination in itertools.combinations(names, size)
+    ]
     rendered: dict[Chosen, Objects] = {}
     exclusive: list[tuple[str, str]] = []
-    for each, answer in zip(chosen, render(map(pattern, chosen)), strict=True):
-        if isinstance(answer, str) and len(each) > 1:
-            one, other = sorted(each, key=names.index)
+    for combination, answer in zip(chosen, render(map(pattern, chosen)), strict=True):
+        if isinstance(answer, str) and len(combination) > 1:
+            one, other = sorted(combination, key=names.index)
             exclusive.append((one, other))
         else:
-            rendered[each] = must(answer, f"the base with {', '.join(each) or 'nothing'}")
+            rendered[combination] = must(
+                answer, f"the base with {', '.join(combination) or 'nothing'}"
+            )
     return Renderings(rendered, tuple(exclusive))

@@ -160,7 +160,7 @@ def opposite(condition: str) -> str:
 
 
 def is_one_if(lines: list[str]) -> bool:
-    """Tell whether lines are one `if` from the first to the last of them."""
+    """Return whether lines are one `if` from the first to the last of them."""
     if not lines or not lines[0].startswith("{{- if"):
         return False
     depths = [len(re.findall(r"{{- (?:if|with) ", line)) - line.count("{{- end") for line in lines]

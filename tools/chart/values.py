@@ -71,12 +71,12 @@ def schema() -> Tree:
 
 def leaves(node: Tree, path: str = "") -> Iterator[tuple[str, Tree]]:
     """Yield each value that has a description, by its dotted name."""
-    for name, each in node["properties"].items():
+    for name, member in node["properties"].items():
         where = f"{path}{name}"
-        if "description" in each:
-            yield where, each
+        if "description" in member:
+            yield where, member
         else:
-            yield from leaves(each, f"{where}.")
+            yield from leaves(member, f"{where}.")
 
 
 @cache
@@ -109,7 +109,7 @@ def defaults() -> Tree:
     described = dict(leaves(schema()))
     if unknown := found.keys() - described.keys():
         raise ToolError(f"tools/chart/schema.yaml does not describe the value {min(unknown)}")
-    every = {name: found.get(name, each.get("default")) for name, each in described.items()}
+    every = {name: found.get(name, leaf.get("default")) for name, leaf in described.items()}
     if unset := [name for name, value in every.items() if value is None]:
         raise ToolError(f"nothing in tools/chart/overlay names the value {unset[0]}")
     return every
@@ -137,8 +137,8 @@ def of_overlay(env: str) -> Tree:
         for some in itertools.combinations(options, size)
     ]
     answers = sources.render(map(sources.pattern, sets))
-    matches = [match(sources.must(each, env), actual, namespace) for each in answers]
-    best = min(matches, key=lambda each: (len(each.differences), -len(each.values)))
+    matches = [match(sources.must(rendered, env), actual, namespace) for rendered in answers]
+    best = min(matches, key=lambda found: (len(found.differences), -len(found.values)))
     if best.differences:
         raise ToolError(
             f"the overlay {env} differs from the base where no value of the chart is: "
@@ -151,7 +151,9 @@ def of_overlay(env: str) -> Tree:
 def taken_by(env: str) -> list[str]:
     """Return the names of the components that an overlay includes."""
     folder = ROOT / overlay.OVERLAYS / env
-    paths = [(folder / each).resolve() for each in sources.read(folder).get("components", [])]
+    paths = [
+        (folder / component).resolve() for component in sources.read(folder).get("components", [])
+    ]
     return [path.name for path in paths if path.parent == sources.COMPONENTS]
 
 
@@ -168,8 +170,8 @@ def nested(values: Tree) -> Tree:
     for name, value in values.items():
         *path, last = name.split(".")
         at = tree
-        for each in path:
-            at = at.setdefault(each, {})
+        for step in path:
+            at = at.setdefault(step, {})
         number = described[name].get("type") == "integer"
         at[last] = int(value) if number else copy.deepcopy(value)
     return tree

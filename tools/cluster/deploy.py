@@ -92,15 +92,18 @@ def roll_out(kube: Kube, namespace: str, manifests: str, timeout: int) -> None:
     Leftovers are removed only after success: a failed rollout may still need them.
     """
     among = overlay.objects(manifests)
-    databases = [each for each in among if each["kind"] == "StatefulSet"]
+    databases = [manifest for manifest in among if manifest["kind"] == "StatefulSet"]
     if databases:
         # First, so that pulling its image does not use up the Deployment's progress deadline.
         later = ("Deployment", "HorizontalPodAutoscaler")
-        apply(kube, yaml.safe_dump_all(each for each in among if each["kind"] not in later))
+        apply(
+            kube,
+            yaml.safe_dump_all(manifest for manifest in among if manifest["kind"] not in later),
+        )
         for database in databases:
             wait(kube, namespace, f"statefulset/{database['metadata']['name']}", timeout)
     apply(kube, manifests)
-    names = {each["metadata"]["name"] for each in among if each["kind"] == "Deployment"}
+    names = {manifest["metadata"]["name"] for manifest in among if manifest["kind"] == "Deployment"}
     for name in sorted(names, key=lambda each: (each != overlay.NAME, each)):  # the API first
         wait(kube, namespace, f"deployment/{name}", timeout)
     prune(kube, namespace, among)

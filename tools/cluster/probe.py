@@ -63,7 +63,7 @@ def probe(kube: Kube, env: str, ingress_url: str, seconds: float) -> None:
     host = overlay.host(among)
 
     def forwarded() -> Answer:
-        # A new port-forward for every attempt: one sticks to its pod even when that is replaced.
+        # A new port-forward forevery attempt: one sticks to its pod even when that is replaced.
         with port_forward(kube, namespace, f"service/{overlay.NAME}", "http") as url:
             return get(url + READY)
 

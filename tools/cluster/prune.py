@@ -45,14 +45,14 @@ KEPT = ("StatefulSet", "Cluster", "ObjectStore", "ScheduledBackup", "ExternalSec
 def prune(kube: Kube, namespace: str, applied: list[overlay.Object]) -> None:
     """Remove the objects of earlier deployments that are not among those just applied."""
     found = leftovers(kube, namespace, applied)
-    for each in found:
-        if each["kind"] in KEPT:
-            what = f"{each['kind'].lower()} {each['metadata']['name']}"
+    for manifest in found:
+        if manifest["kind"] in KEPT:
+            what = f"{manifest['kind'].lower()} {manifest['metadata']['name']}"
             say(
                 f"kept in {namespace}: {what}, which the manifests no longer have. If nothing needs"
                 f" it: kubectl --namespace {namespace} delete {what}"
             )
-    unwanted = [each for each in found if each["kind"] not in KEPT]
+    unwanted = [manifest for manifest in found if manifest["kind"] not in KEPT]
     if not unwanted:
         return
     manifests = json.dumps({"apiVersion": "v1", "kind": "List", "items": unwanted})
@@ -67,26 +67,26 @@ def leftovers(kube: Kube, namespace: str, applied: list[overlay.Object]) -> list
 
     Without ConfigMaps that a retained ReplicaSet refers to: `kubectl rollout undo` needs them.
     """
-    wanted = {identity(each) for each in applied}
+    wanted = {identity(manifest) for manifest in applied}
     found = [
-        each
-        for each in kube.selected(",".join(kinds(kube)), namespace, PART_OF)
-        if identity(each) not in wanted
-        and is_of(namespace, each)
-        and APPLIED in each["metadata"].get("annotations", {})
-        and not each["metadata"].get("ownerReferences")
+        manifest
+        for manifest in kube.selected(",".join(kinds(kube)), namespace, PART_OF)
+        if identity(manifest) not in wanted
+        and is_of(namespace, manifest)
+        and APPLIED in manifest["metadata"].get("annotations", {})
+        and not manifest["metadata"].get("ownerReferences")
     ]
     owners = kube.get("replicasets,statefulsets", "--namespace", namespace)["items"]
-    used = {name for each in owners for name in configmaps(each["spec"]["template"])}
+    used = {name for owner in owners for name in configmaps(owner["spec"]["template"])}
     return [
-        each
-        for each in found
-        if each["kind"] != "ConfigMap" or each["metadata"]["name"] not in used
+        manifest
+        for manifest in found
+        if manifest["kind"] != "ConfigMap" or manifest["metadata"]["name"] not in used
     ]
 
 
 def is_of(namespace: str, found: overlay.Object) -> bool:
-    """Tell whether an object is in a namespace, or is the cluster's and named after it."""
+    """Return whether an object is in a namespace, or is the cluster's and named after it."""
     in_it = found["kind"] not in OF_CLUSTER
     return in_it or str(found["metadata"]["name"]).endswith(f".{namespace}")
 
@@ -110,8 +110,8 @@ def identity(found: overlay.Object) -> tuple[str, str, str]:
 def configmaps(part: Any) -> Iterator[str]:
     """Yield the names of the ConfigMaps that a pod template refers to."""
     if isinstance(part, list):
-        for each in part:
-            yield from configmaps(each)
+        for manifest in part:
+            yield from configmaps(manifest)
     elif isinstance(part, dict):
         for key, value in part.items():
             if key in ("configMap", "configMapRef", "configMapKeyRef"):

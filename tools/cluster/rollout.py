@@ -40,7 +40,7 @@ def wait(kube: Kube, namespace: str, what: str, timeout: int) -> None:
 
 
 def _still_running(process: subprocess.Popen[bytes]) -> bool:
-    """Wait a second for a process, and tell whether it is still running."""
+    """Wait a second for a process, and return whether it is still running."""
     try:
         process.wait(timeout=1)
     except subprocess.TimeoutExpired:
@@ -59,9 +59,11 @@ def crash(kube: Kube, namespace: str, what: str) -> str:
     labels = newest["spec"]["selector"]["matchLabels"]
     for pod in kube.selected("pods", namespace, labels):
         status = pod.get("status", {})
-        for each in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
-            if each["restartCount"] >= RESTARTS and not each.get("ready"):
-                return f"{each['name']} of pod {pod['metadata']['name']} keeps restarting"
+        for container in status.get("initContainerStatuses", []) + status.get(
+            "containerStatuses", []
+        ):
+            if container["restartCount"] >= RESTARTS and not container.get("ready"):
+                return f"{container['name']} of pod {pod['metadata']['name']} keeps restarting"
     return ""
 
 
@@ -73,9 +75,9 @@ def replica_set(kube: Kube, namespace: str, name: str) -> dict[str, Any] | None:
     if generation != deployment["metadata"].get("generation"):
         return None  # the controller has not seen the newest template yet
     labels = deployment["spec"]["selector"]["matchLabels"]
-    for each in kube.selected("replicasets", namespace, labels):
-        if each["metadata"].get("annotations", {}).get(REVISION) == annotations.get(REVISION):
-            return each
+    for candidate in kube.selected("replicasets", namespace, labels):
+        if candidate["metadata"].get("annotations", {}).get(REVISION) == annotations.get(REVISION):
+            return candidate
     return None
 
 

@@ -22,7 +22,7 @@ ADMIN_KEY = "token"
 
 
 def exists(kube: Kube, namespace: str, name: str = SECRET) -> bool:
-    """Tell whether the environment has a Secret."""
+    """Return whether the environment has a Secret."""
     found = kube.run(
         "get", "secret", name, "--namespace", namespace, "--ignore-not-found", "--output", "name"
     )

@@ -43,10 +43,10 @@ def pull_request(root: Path, branch: str) -> PullRequest | None:
     found = json.loads(
         gh("pr", "list", "--head", branch, "--state", "all", "--json", fields, cwd=root) or "[]"
     )
-    own = [each for each in found if not each["isCrossRepository"]]
+    own = [candidate for candidate in found if not candidate["isCrossRepository"]]
     if not own:
         return None
-    newest = max(own, key=lambda each: (each["state"] == "OPEN", each["createdAt"]))
+    newest = max(own, key=lambda candidate: (candidate["state"] == "OPEN", candidate["createdAt"]))
     return PullRequest(newest["url"], newest["state"], newest["headRefOid"])
 
 
@@ -65,7 +65,7 @@ def replace(root: Path, branch: str) -> None:
     if left:
         git(root, "fetch", "--quiet", "origin", left)
         # By their subjects: a clone may have too little history to tell what is new on a branch.
-        theirs, ours = (git(root, "log", "-1", "--format=%s", each) for each in (left, "HEAD"))
+        theirs, ours = (git(root, "log", "-1", "--format=%s", commit) for commit in (left, "HEAD"))
         if theirs != ours:
             why = f"the branch {branch} ends with {theirs!r}, which is not ours"
             raise ToolError(f"{why}: delete the branch, then run this again")
@@ -77,7 +77,9 @@ def demand_same(root: Path, proposed: PullRequest) -> None:
     """Raise ToolError if an open pull request differs from what is checked out."""
     git(root, "fetch", "--quiet", "origin", proposed.commit)
     for file in git(root, "diff", "--name-only", "HEAD~1", "HEAD").splitlines():
-        ours, theirs = (git(root, "show", f"{each}:{file}") for each in ("HEAD", proposed.commit))
+        ours, theirs = (
+            git(root, "show", f"{commit}:{file}") for commit in ("HEAD", proposed.commit)
+        )
         if ours != theirs:
             raise ToolError(f"{proposed.url} is open with another {file}: merge or close it first")
 

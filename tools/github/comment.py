@@ -32,11 +32,13 @@ def read(path: Path) -> str:
 def pull_request(repository: str, owner: str, branch: str, commit: str) -> int | None:
     """Return the number of the open pull request with a newest commit, or None."""
     found = get(f"repos/{repository}/pulls", state="open", head=f"{owner}:{branch}")
-    return next((each["number"] for each in found if each["head"]["sha"] == commit), None)
+    return next(
+        (candidate["number"] for candidate in found if candidate["head"]["sha"] == commit), None
+    )
 
 
 def ours(comment: dict[str, Any]) -> bool:
-    """Tell whether a comment is the one to replace: others can write the same first line."""
+    """Return whether a comment is the one to replace: others can write the same first line."""
     body: str = comment["body"]
     return comment["user"]["login"] == BOT and body.startswith(MARKER)
 

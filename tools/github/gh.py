@@ -39,7 +39,7 @@ def gh(*arguments: str, stdin: str | None = None, cwd: Path = ROOT) -> str:
 
 def get(path: str, key: str | None = None, **query: str) -> list[Any]:
     """Return the items of every page of a list of GitHub's API, below `key` if it is given."""
-    fields = [part for each in query.items() for part in ("--raw-field", "=".join(each))]
+    fields = [part for pair in query.items() for part in ("--raw-field", "=".join(pair))]
     pages = gh("api", "--method", "GET", "--paginate", "--slurp", path, *fields)
     return [item for page in json.loads(pages) for item in (page[key] if key else page)]
 

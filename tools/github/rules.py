@@ -55,7 +55,7 @@ def apply_ruleset(repository: str, path: Path) -> None:
     ruleset = json.loads(path.read_text(encoding="utf-8"))
     at = f"repos/{repository}/rulesets"
     own = get(at, includes_parents="false")  # not those of the organisation
-    old = next((each["id"] for each in own if each["name"] == ruleset["name"]), None)
+    old = next((existing["id"] for existing in own if existing["name"] == ruleset["name"]), None)
     send("PUT", f"{at}/{old}", ruleset) if old else send("POST", at, ruleset)
     say(f"ruleset {ruleset['name']}: {'replaced' if old else 'created'}")
 
@@ -66,8 +66,8 @@ def apply_environment(repository: str, name: str) -> None:
     send("PUT", at, {"deployment_branch_policy": BY_NAME})
     policies = f"{at}/deployment-branch-policies"
     named = {
-        (each["name"], each.get("type", "branch")): each["id"]
-        for each in get(policies, "branch_policies")
+        (policy["name"], policy.get("type", "branch")): policy["id"]
+        for policy in get(policies, "branch_policies")
     }
     if named.pop((MAIN, "branch"), None) is None:
         send("POST", policies, {"name": MAIN, "type": "branch"})

@@ -18,8 +18,8 @@ def encoded(path: Path) -> str:
     would replace its first.
     """
     document = json.loads(path.read_text(encoding="utf-8"))
-    for each in document["runs"]:
-        each["automationDetails"] = {"id": f"{path.stem}/"}
+    for run in document["runs"]:
+        run["automationDetails"] = {"id": f"{path.stem}/"}
     return base64.b64encode(gzip.compress(json.dumps(document).encode())).decode()
 
 
@@ -45,8 +45,8 @@ def main() -> None:
         raise ToolError(
             f"{error.args[0]} is not set: run this in a job of a GitHub workflow"
         ) from None
-    for each in given.files:
-        upload(each, *where)
+    for path in given.files:
+        upload(path, *where)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ def notes(
     attested: bool = True,
 ) -> str:
     """Return the text in Markdown; `beside` has the addresses of what else was published."""
-    for each in (image, *beside.values()):
-        demand_digest(each)
+    for reference in (image, *beside.values()):
+        demand_digest(reference)
     commands = {what: ["cosign", *argv] for what, argv in verification(image, signer).items()}
     for what, address in beside.items():
         argv = ["cosign", "verify", *signer.verifying(), address]

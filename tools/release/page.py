@@ -10,7 +10,7 @@ from tools.release import notes
 
 
 def is_there(root: Path, tag: str) -> bool:
-    """Tell whether a tag has a page, or a draft that a failed run has left."""
+    """Return whether a tag has a page, or a draft that a failed run has left."""
     listed = gh(
         "release", "list", "--limit", "1000", "--json", "tagName", "--jq", ".[].tagName", cwd=root
     )
@@ -20,8 +20,8 @@ def is_there(root: Path, tag: str) -> bool:
 def lacking(root: Path, tag: str, files: list[Path]) -> list[Path]:
     """Return the files to upload: those of a published page stay, as it may be immutable."""
     page = json.loads(gh("release", "view", tag, "--json", "isDraft,assets", cwd=root))
-    names = {each["name"] for each in page["assets"]}
-    return files if page["isDraft"] else [each for each in files if each.name not in names]
+    names = {asset["name"] for asset in page["assets"]}
+    return files if page["isDraft"] else [file for file in files if file.name not in names]
 
 
 def publish(root: Path, tag: str, text: str, files: list[Path]) -> None:

@@ -32,7 +32,7 @@ def chart(registry: str, version: str, *options: str) -> str:
     """Push the chart to a registry's folder `charts` and return its digest."""
     archive = packed(f"slipway-{version}.tgz")
     done = run([HELM, "push", *options, archive, f"oci://{registry}/charts"])
-    # Helm tells it on standard error.
+    # Helm writes it to standard error.
     found = PUSHED.search(done.stdout + done.stderr)
     if done.returncode or not found:
         raise failure(done, f"helm push to {registry}/charts")

@@ -22,7 +22,7 @@ PYTHON = re.compile(r"pkg:pypi/([^@]+)@")
 
 def names(document: dict[str, Any]) -> set[str]:
     """Return the Python packages that a CycloneDX or SPDX document lists."""
-    urls = [str(each.get("purl", "")) for each in document.get("components", [])]
+    urls = [str(component.get("purl", "")) for component in document.get("components", [])]
     urls += [
         str(reference.get("referenceLocator", ""))
         for package in document.get("packages", [])
@@ -36,7 +36,9 @@ def needed(requirements: str) -> set[str]:
     lines = re.findall(r"(?m)^([\w.\[\]-]+==[^\\\n]+)", requirements)
     pinned = [Requirement(line.strip()) for line in lines]
     return {
-        canonicalize_name(each.name) for each in pinned if not each.marker or each.marker.evaluate()
+        canonicalize_name(requirement.name)
+        for requirement in pinned
+        if not requirement.marker or requirement.marker.evaluate()
     }
 
 

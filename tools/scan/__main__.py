@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 from tools.command import ToolError, exit_with, say
 from tools.scan import (
@@ -49,9 +50,8 @@ def scan(scanners: Sequence[Scanner]) -> Found:
     shipped = material.repository()
     found: Found = {}
     with ThreadPoolExecutor() as pool:
-        for scanner, its in zip(
-            scanners, pool.map(lambda each: prove(each, shipped), scanners), strict=True
-        ):
+        proven = pool.map(partial(prove, material=shipped), scanners)
+        for scanner, its in zip(scanners, proven, strict=True):
             say(f"{scanner.NAME}: {summary(its, shipped)}")
             found |= its
     return found
@@ -64,13 +64,13 @@ def split(required: Collection[str]) -> tuple[list[Scanner], list[Scanner]]:
     """
     running: list[Scanner] = []
     left_out: list[Scanner] = []
-    for each in SCANNERS:
-        why = each.absent()
-        if why and each.NAME in required:
-            raise ToolError(f"{each.NAME} is required: {why}")
+    for module in SCANNERS:
+        why = module.absent()
+        if why and module.NAME in required:
+            raise ToolError(f"{module.NAME} is required: {why}")
         if why:
-            say(f"{each.NAME}: left out: {why}")
-        (left_out if why else running).append(each)
+            say(f"{module.NAME}: left out: {why}")
+        (left_out if why else running).append(module)
     return running, left_out
 
 
@@ -81,13 +81,15 @@ def main() -> None:
         "--require",
         action="append",
         default=[],
-        choices=[each.NAME for each in SCANNERS],
+        choices=[module.NAME for module in SCANNERS],
         help="fail if this scanner cannot run",
     )
     required: list[str] = parser.parse_args().require
     exemptions = exceptions.read()
     running, left_out = split(required)
-    unjudged = [each for scanner in left_out for each in exceptions.of(scanner, exemptions)]
+    unjudged = [
+        exemption for scanner in left_out for exemption in exceptions.of(scanner, exemptions)
+    ]
     found = scan(running)
     faults = exceptions.faults(found, exemptions, datetime.now(UTC).date(), unjudged)
     for line in faults:

@@ -47,7 +47,7 @@ def read(path: Path = EXCEPTIONS) -> list[Exemption]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return TypeAdapter(list[Exemption]).validate_python(content)
     except ValidationError as error:
-        errors = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        errors = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         raise ToolError(f"{path.name}: {'; '.join(errors)}") from None
     except (OSError, yaml.YAMLError) as error:
         raise ToolError(f"{path.name}: {error}") from None
@@ -55,7 +55,7 @@ def read(path: Path = EXCEPTIONS) -> list[Exemption]:
 
 def of(scanner: Scanner, exemptions: Collection[Exemption]) -> list[Exemption]:
     """Return the exceptions that are about a scanner's controls."""
-    return [each for each in exemptions if scanner.CONTROLS.match(each.control)]
+    return [exemption for exemption in exemptions if scanner.CONTROLS.match(exemption.control)]
 
 
 def faults(
@@ -68,20 +68,22 @@ def faults(
 
     The exceptions of a scanner that did not run are unjudged: only their dates are checked.
     """
-    excused = {finding for each in exemptions for finding in each.findings()}
+    excused = {finding for exemption in exemptions for finding in exemption.findings()}
     lines = [
         f"{finding.place} fails {finding.control}: {message}"
         for finding, message in sorted(found.items())
         if finding not in excused
     ]
-    for each in exemptions:
-        which = f"the exception of {each.control} for {each.object}"
-        if each.expires < today:
-            lines.append(f"{which} expired on {each.expires}: fix it, or ask {each.owner}")
-        if each.expires > today + LONGEST:
-            lines.append(f"{which} expires on {each.expires}, more than a year ahead")
-        if each not in unjudged:
-            idle = sorted(each.findings() - found.keys())
+    for exemption in exemptions:
+        which = f"the exception of {exemption.control} for {exemption.object}"
+        if exemption.expires < today:
+            lines.append(
+                f"{which} expired on {exemption.expires}: fix it, or ask {exemption.owner}"
+            )
+        if exemption.expires > today + LONGEST:
+            lines.append(f"{which} expires on {exemption.expires}, more than a year ahead")
+        if exemption not in unjudged:
+            idle = sorted(exemption.findings() - found.keys())
             lines += [f"{which} excuses nothing{where(finding)}: remove it" for finding in idle]
     return lines
 

@@ -28,9 +28,9 @@ def leaks(*argv: str | Path) -> list[str]:
         if done.returncode > FOUND or done.stderr:
             raise failure(done, "gitleaks")
         return [
-            f"{each['File']}:{each['StartLine']}: {each['RuleID']}"
-            + f" in {each['Commit'][:12]}" * bool(each["Commit"])
-            for each in json.loads(done.stdout)
+            f"{leak['File']}:{leak['StartLine']}: {leak['RuleID']}"
+            + f" in {leak['Commit'][:12]}" * bool(leak["Commit"])
+            for leak in json.loads(done.stdout)
         ]
     except ValueError:
         raise failure(done, "gitleaks") from None

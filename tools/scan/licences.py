@@ -27,23 +27,23 @@ CARELESS = "Metadata-Version: 2.4\nName: careless\nVersion: 1\nLicense-Expressio
 def licence(package: Distribution) -> str:
     """Return the licence that a package declares, as an SPDX expression if possible."""
     fields = package.metadata.get_all
-    named = [each.rpartition(" :: ")[2] for each in fields("Classifier", [])]
-    known = " AND ".join(CLASSIFIERS[each] for each in named if each in CLASSIFIERS)
+    named = [classifier.rpartition(" :: ")[2] for classifier in fields("Classifier", [])]
+    known = " AND ".join(CLASSIFIERS[name] for name in named if name in CLASSIFIERS)
     expression: list[str] = fields("License-Expression", [])
     return next(iter([*expression, *filter(None, [known]), *fields("License", [])]), "none")
 
 
 def is_allowed(expression: str) -> bool:
-    """Tell whether we may ship under an SPDX expression: every `AND`, and one side of each `OR`."""
+    """Return whether an SPDX expression allows shipping: every `AND`, one side of each `OR`."""
     return any(
-        all(each.strip() in ALLOWED for each in re.split(r"\bAND\b", choice))
+        all(name.strip() in ALLOWED for name in re.split(r"\bAND\b", choice))
         for choice in re.split(r"\bOR\b", expression)
     )
 
 
 def faults(packages: Iterable[Distribution]) -> list[str]:
     """Return a line for each package whose licence is not among those allowed."""
-    terms_of = {each.metadata["Name"]: licence(each) for each in packages}
+    terms_of = {installed.metadata["Name"]: licence(installed) for installed in packages}
     return [
         f"{name} is licensed {terms}" for name, terms in terms_of.items() if not is_allowed(terms)
     ]

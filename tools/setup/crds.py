@@ -64,7 +64,7 @@ Schema = dict[str, Any]
 def strict(node: Any) -> Any:
     """Return a schema that refuses unknown fields, without what validates nothing."""
     if isinstance(node, list):
-        return [strict(each) for each in node]
+        return [strict(member) for member in node]
     if not isinstance(node, dict):
         return node
     # A property may be called description; its value is a schema then, not a text.
@@ -83,7 +83,7 @@ def strict(node: Any) -> Any:
 def convert(definition: Schema, source: str) -> tuple[str, Schema]:
     """Return the file name and the schema of the version that a definition stores."""
     spec = definition["spec"]
-    (stored,) = [each for each in spec["versions"] if each["storage"]]
+    (stored,) = [version for version in spec["versions"] if version["storage"]]
     group = spec["group"].partition(".")[0]
     name = f"{spec['names']['kind'].lower()}-{group}-{stored['name']}.json"
     return name, {"$comment": source, **strict(stored["schema"]["openAPIV3Schema"])}

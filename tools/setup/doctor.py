@@ -55,7 +55,7 @@ def environment(env: str, among: list[overlay.Object]) -> Iterator[Step]:
     if wide:
         file = f"k8s/overlays/{env}/networkpolicy.yaml"
         yield Step(file, f"egress to the database is open to {', '.join(wide)}", "name its subnet")
-    if any(UNRELEASED in str(each) for each in among):
+    if any(UNRELEASED in str(manifest) for manifest in among):
         yield Step(f"k8s/overlays/{env}/release", "no release is promoted yet", "make promote")
 
 
@@ -80,8 +80,8 @@ def ledger() -> Iterator[Step]:
 def main() -> None:
     """Run the tool."""
     output, found = Output(as_json=False), inspect()
-    for each in found:
-        output.say(str(each))
+    for check in found:
+        output.say(str(check))
     output.say()
     steps = [*ownership(ROOT)]
     for env in overlay.environments():
@@ -90,7 +90,7 @@ def main() -> None:
     for step in steps:
         say(f"remains  {step}")
     say(f"{len(steps)} steps remain" if steps else "nothing remains: this repository is your own")
-    if missing := [each.name for each in found if not each.is_well]:
+    if missing := [check.name for check in found if not check.is_well]:
         raise ToolError(f"not installed: {', '.join(missing)}")
 
 

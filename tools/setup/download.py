@@ -104,10 +104,10 @@ def main() -> None:
     chosen = choose(parser.parse_args().names, known())
     machine = (platform.system(), platform.machine())
     if machine != ("Linux", "x86_64"):
-        pages = ", ".join(each.url.partition("/download/")[0] for each in chosen)
+        pages = ", ".join(program.url.partition("/download/")[0] for program in chosen)
         raise ToolError(f"these are programs for Linux on amd64, not {' '.join(machine)}: {pages}")
-    for each in chosen:
-        install(each)
+    for program in chosen:
+        install(program)
 
 
 if __name__ == "__main__":

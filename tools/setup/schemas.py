@@ -48,7 +48,7 @@ def minors(folder: Path) -> list[str]:
 
 
 def is_kind(schema: Schema) -> bool:
-    """Tell whether a schema describes an object that can be applied."""
+    """Return whether a schema describes an object that can be applied."""
     return schema.keys() >= {"x-kubernetes-group-version-kind", "properties"} and schema[
         "properties"
     ].keys() >= {"apiVersion", "kind", "metadata"}
@@ -60,7 +60,7 @@ def localize(node: Any, needed: set[str]) -> Any:
     Descriptions are left out: they are most of the text, and nothing is validated by them.
     """
     if isinstance(node, list):
-        return [localize(each, needed) for each in node]
+        return [localize(member, needed) for member in node]
     if not isinstance(node, dict):
         return node
     result = {}
@@ -128,9 +128,9 @@ def ensure() -> list[str]:
     with tempfile.TemporaryDirectory(dir=SCHEMAS.parent, prefix="schemas-") as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        for each in versions:
-            count = write(folder / f"v{each}-local-strict", made / f"v{each}", each)
-            say(f"schemas: Kubernetes {each}, {count} kinds")
+        for minor in versions:
+            count = write(folder / f"v{minor}-local-strict", made / f"v{minor}", minor)
+            say(f"schemas: Kubernetes {minor}, {count} kinds")
         (made / "stamp").write_text(stamp, encoding="utf-8")
         shutil.rmtree(SCHEMAS, ignore_errors=True)
         made.rename(SCHEMAS)

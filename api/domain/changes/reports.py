@@ -96,7 +96,7 @@ def record_all(connection: Connection, batch: Sequence[NewChange]) -> Recorded:
 
 
 def record_event(connection: Connection, new: NewChange, at: datetime, event_id: UUID) -> None:
-    """Record what an event, received `at`, tells of a change; a report of it goes before."""
+    """Record a change by an event received `at`; a report of the change takes precedence."""
     service_id = catalog.service_ids(connection, [new.service], at)[new.service]
     key = Key(service_id, new.commit)
     row = {
@@ -116,7 +116,7 @@ def record_event(connection: Connection, new: NewChange, at: datetime, event_id:
 
 
 def retract(connection: Connection, event_id: UUID) -> None:
-    """Delete the changes that only this event has told of."""
+    """Delete the changes that only this event has reported."""
     connection.execute(delete(changes).where(changes.c.event_id == event_id))
 
 

@@ -86,7 +86,7 @@ def _decide(
     """Make the declarations of some services from a time on, and store what differs."""
     before = store.declared(connection, environment_id, since, operator.lt)
     stored = store.declared_since(connection, environment_id, services, since)
-    told = statements.about(connection, environment_id, services)
+    stated = statements.about(connection, environment_id, services)
     reports = statements.reports_since(connection, environment_id, since)
     gone: list[UUID] = []
     rows: list[dict[str, Any]] = []
@@ -96,11 +96,11 @@ def _decide(
             before.get(service),
             since,
             [declared for _, declared in known if declared.reported_at is None],
-            told[service],
+            stated[service],
             reports,
         )
         times = {declared.declared_at for declared in found}
-        gone += [each for each, declared in known if declared.declared_at not in times]
+        gone += [identifier for identifier, declared in known if declared.declared_at not in times]
         new = set(found).difference(declared for _, declared in known)
         cell = {"service_id": service, "environment_id": environment_id}
         rows += [{**cell, **declared._asdict()} for declared in new]

@@ -90,18 +90,22 @@ def insert_report(
         ),
         row,
     )
-    instants = [each.declared_at for each in (report, following) if each is not None]
+    instants = [one.declared_at for one in (report, following) if one is not None]
     stored = _at(connection, environment_id, report.folder, instants)
     old = stored[report.declared_at]
-    new = {each: stated for each, stated in whole.items() if known.get(each, LEFT_OUT) != stated}
+    new = {
+        service_id: stated
+        for service_id, stated in whole.items()
+        if known.get(service_id, LEFT_OUT) != stated
+    }
     changed = _replace(connection, environment_id, report, old, new)
     if following is not None:
         later = stored[following.declared_at]
         here, there = known | new, known | old | later
         new = {
-            each: there.get(each, LEFT_OUT)
-            for each in here.keys() | there.keys()
-            if here.get(each, LEFT_OUT) != there.get(each, LEFT_OUT)
+            service_id: there.get(service_id, LEFT_OUT)
+            for service_id in here.keys() | there.keys()
+            if here.get(service_id, LEFT_OUT) != there.get(service_id, LEFT_OUT)
         }
         changed += _replace(connection, environment_id, following, later, new)
     return changed
@@ -127,8 +131,8 @@ def about(
     found: dict[UUID, dict[Folder, list[tuple[Report, Stated]]]] = defaultdict(dict)
     for service_id, *values in rows:
         report = Report(*values[: len(_REPORT)])
-        told = found[service_id].setdefault(report.folder, [])
-        told.append((report, Stated(*values[len(_REPORT) :])))
+        statements = found[service_id].setdefault(report.folder, [])
+        statements.append((report, Stated(*values[len(_REPORT) :])))
     return found
 
 
@@ -163,15 +167,19 @@ def _replace(
 ) -> list[tuple[UUID, Stated]]:
     """Store what a report states in place of the old; return what is gone and what is new."""
     table = declaration_statements
-    gone = [(each, stated) for each, stated in old.items() if new.get(each) != stated]
-    added = [(each, stated) for each, stated in new.items() if old.get(each) != stated]
+    gone = [
+        (service_id, stated) for service_id, stated in old.items() if new.get(service_id) != stated
+    ]
+    added = [
+        (service_id, stated) for service_id, stated in new.items() if old.get(service_id) != stated
+    ]
     if gone:
         connection.execute(
             delete(table)
             .where(*_of(table, environment_id, report.folder))
             .where(table.c.reported_at == report.declared_at)
             .where(table.c.service_id == bindparam("gone")),
-            [{"gone": each} for each, _ in gone],
+            [{"gone": service_id} for service_id, _ in gone],
         )
     if added:
         connection.execute(
@@ -179,7 +187,7 @@ def _replace(
             [
                 {
                     "id": uuid7(),
-                    "service_id": each,
+                    "service_id": service_id,
                     "environment_id": environment_id,
                     "repository": report.repository,
                     "path": report.path,
@@ -187,7 +195,7 @@ def _replace(
                     **stated._asdict(),
                     "created_at": now(),
                 }
-                for each, stated in added
+                for service_id, stated in added
             ],
         )
     return gone + added

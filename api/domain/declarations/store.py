@@ -179,4 +179,4 @@ def delete(connection: Connection, ids: Sequence[UUID]) -> None:
     """Delete declarations by their ids."""
     if ids:
         statement = declarations.delete().where(declarations.c.id == bindparam("gone"))
-        connection.execute(statement, [{"gone": each} for each in ids])
+        connection.execute(statement, [{"gone": identifier} for identifier in ids])

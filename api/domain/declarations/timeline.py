@@ -103,8 +103,13 @@ def declarations(
     `themselves` are those without a report; `reports` are all reports from that time on, in order.
     """
     points = [
-        _Point(each.declared_at, _ITSELF, Report(each.declared_at, "", *each.folder), each)
-        for each in themselves
+        _Point(
+            declared.declared_at,
+            _ITSELF,
+            Report(declared.declared_at, "", *declared.folder),
+            declared,
+        )
+        for declared in themselves
     ]
     points += _since(statements)
     points += _asserted(statements, reports)
@@ -147,27 +152,27 @@ def _new(current: Declared | None, point: _Point) -> Declared | None:
 
 def _since(statements: Statements) -> Iterator[_Point]:
     """Yield what states itself since when it is declared."""
-    for told in statements.values():
-        for report, stated in told:
+    for of_folder in statements.values():
+        for report, stated in of_folder:
             if stated.declared_at is not None:
                 yield _Point(stated.declared_at, _SINCE, report, stated)
 
 
 def _asserted(statements: Statements, reports: Iterable[Report]) -> Iterator[_Point]:
     """Yield what each report states, also if it is what the one before it stated, or nothing."""
-    waiting = {folder: list(reversed(told)) for folder, told in statements.items()}
+    waiting = {folder: list(reversed(stated)) for folder, stated in statements.items()}
     latest: dict[Folder, Stated] = {}
     for report in reports:
-        told = waiting.get(report.folder, [])
-        while told and told[-1][0].declared_at <= report.declared_at:
-            latest[report.folder] = told.pop()[1]
+        following = waiting.get(report.folder, [])
+        while following and following[-1][0].declared_at <= report.declared_at:
+            latest[report.folder] = following.pop()[1]
         stated = latest.get(report.folder, LEFT_OUT)
         if stated.declared_at is None or stated.declared_at <= report.declared_at:
             yield _Point(report.declared_at, _ASSERTED, report, stated)
 
 
 def _renamed(current: Declared, stated: Stated) -> bool:
-    """Say whether a statement names another revision that declared a release first."""
+    """Return whether a statement names another revision that declared a release first."""
     return stated.config_revision not in (None, current.config_revision)
 
 

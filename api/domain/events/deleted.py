@@ -1,4 +1,4 @@
-"""What events tell of something that a person has deleted: it stays deleted."""
+"""Events about something that a person has deleted: it stays deleted."""
 
 from __future__ import annotations
 
@@ -37,16 +37,20 @@ def without_deleted(connection: Connection, meaning: Meaning, received_at: datet
         *meaning.removals,
         *meaning.changes,
     )
-    about = [_about(each, received_at) for each in observed]
+    about = [_about(observation, received_at) for observation in observed]
     gone = deletions.gone(
         connection,
-        {each.service for each in about if each.service},
-        {each.environment for each in about if each.environment},
-        {each.deployment for each in about if each.deployment},
+        {subject.service for subject in about if subject.service},
+        {subject.environment for subject in about if subject.environment},
+        {subject.deployment for subject in about if subject.deployment},
     )
 
     def left[Each: Observation](some: Sequence[Each]) -> list[Each]:
-        return [each for each in some if not _is_gone(_about(each, received_at), gone)]
+        return [
+            observation
+            for observation in some
+            if not _is_gone(_about(observation, received_at), gone)
+        ]
 
     return meaning._replace(
         deployments=left(meaning.deployments),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -51,7 +51,7 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
     """Return the meaning of an event under these rules."""
     try:
         observed = adapter.observations(received, Mapper(rules[adapter.source]))
-        deployments = [each for each in observed if isinstance(each, ObservedDeployment)]
+        deployments = _only(ObservedDeployment, observed)
         for _, sequence in deployments:
             _check_sequence(sequence)
     except (NotOursError, LeftOutError) as error:
@@ -59,17 +59,21 @@ def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Rece
     except (UnmappedError, UnmappedNameError) as error:
         return nothing(Outcome.UNMAPPED, str(error))
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         return nothing(Outcome.FAILED, "; ".join(faults))
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         return nothing(Outcome.FAILED, f"The body is not one of {adapter.source}: {_fault(error)}")
     if not observed:
         return nothing(Outcome.NOT_OURS, "It is not about a deployment.")
-    incidents = [each for each in observed if isinstance(each, NewIncident)]
-    environments = [each for each in observed if isinstance(each, ObservedEnvironment)]
-    removals = [each for each in observed if isinstance(each, ObservedRemoval)]
-    changes = [each for each in observed if isinstance(each, NewChange)]
+    incidents = _only(NewIncident, observed)
+    environments = _only(ObservedEnvironment, observed)
+    removals = _only(ObservedRemoval, observed)
+    changes = _only(NewChange, observed)
     return Meaning(Outcome.PROJECTED, None, deployments, incidents, environments, removals, changes)
+
+
+def _only[Kind](kind: type[Kind], observed: Iterable[object]) -> list[Kind]:
+    return [observation for observation in observed if isinstance(observation, kind)]
 
 
 def nothing(outcome: Outcome, reason: str) -> Meaning:

@@ -49,7 +49,7 @@ class Mapper(NamedTuple):
     def check_image(self, repository: str) -> None:
         """Raise LeftOutError if the rules say that an image is no service."""
         patterns = self.rules.images
-        if patterns is not None and not any(fits(each, repository) for each in patterns):
+        if patterns is not None and not any(fits(pattern, repository) for pattern in patterns):
             raise LeftOutError(f"The rules leave out the image {repository[:FIELD_LENGTH]}.")
 
     def name(self, kind: str, fields: Mapping[str, Any]) -> str:

@@ -20,14 +20,14 @@ from api.domain.kit import sql
 from api.tables import environments, evidence
 
 
-class Said(NamedTuple):
-    """What an event said of a deployment: its number, and the status in an environment."""
+class Reported(NamedTuple):
+    """The status of a deployment in an environment by an event, and the event's number."""
 
     sequence: int
     status: Status
 
 
-Elsewhere = Mapping[str, Sequence[Said]]
+Elsewhere = Mapping[str, Sequence[Reported]]
 
 
 def lock(connection: Connection, meaning: Meaning) -> None:
@@ -37,23 +37,23 @@ def lock(connection: Connection, meaning: Meaning) -> None:
 
 
 def placed(connection: Connection, meaning: Meaning) -> Meaning:
-    """Return the meaning of an event, given where others say that its deployments are."""
+    """Return the meaning of an event, given in which environments others report its deployments."""
     deployments = [
-        each
+        result
         for observed in meaning.deployments
-        for each in _placed(observed, _elsewhere(connection, observed))
+        for result in _placed(observed, _elsewhere(connection, observed))
     ]
     return meaning._replace(deployments=deployments)
 
 
 def _placed(observed: ObservedDeployment, elsewhere: Elsewhere) -> Iterator[ObservedDeployment]:
-    """Yield what an event says of a deployment, and that it ended where it was before."""
+    """Yield the deployment of an event, and its end in each environment where it was before."""
     number = observed.sequence or 0
-    gone = any(each.sequence > number for told in elsewhere.values() for each in told)
+    gone = any(known.sequence > number for reports in elsewhere.values() for known in reports)
     yield _cancelled(observed) if gone and not observed.report.status.terminal else observed
-    for environment, told in elsewhere.items():
-        left = all(each.sequence < number for each in told)
-        if left and not any(each.status.terminal for each in told):
+    for environment, reports in elsewhere.items():
+        left = all(known.sequence < number for known in reports)
+        if left and not any(known.status.terminal for known in reports):
             report = observed.report.model_copy(
                 update={
                     "environment": environment,
@@ -70,7 +70,7 @@ def _cancelled(observed: ObservedDeployment) -> ObservedDeployment:
 
 
 def _elsewhere(connection: Connection, observed: ObservedDeployment) -> Elsewhere:
-    """Return what events say of a deployment in other environments: one lookup for each of them."""
+    """Return a deployment's reports by events in other environments, by one lookup each."""
     report = observed.report
     there = literal(f"{_name(observed)}/") + environments.c.name
     rows = connection.execute(
@@ -79,9 +79,9 @@ def _elsewhere(connection: Connection, observed: ObservedDeployment) -> Elsewher
         .where(evidence.c.source == report.source, environments.c.name != report.environment)
         .where(evidence.c.event_id.is_not(None))
     )
-    found: dict[str, list[Said]] = defaultdict(list)
+    found: dict[str, list[Reported]] = defaultdict(list)
     for environment, sequence, said in rows:
-        found[environment].append(Said(sequence or 0, Status(said["status"])))
+        found[environment].append(Reported(sequence or 0, Status(said["status"])))
     return found
 
 

@@ -98,10 +98,15 @@ def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meanin
     for incident in meaning.incidents:
         incident_reports.record_event(connection, incident, at, event_id)
     if meaning.environments:
-        names = {each.name for each in meaning.environments}
+        names = {environment.name for environment in meaning.environments}
         catalog.environment_ids(connection, names, at)
-    for each in meaning.environments:
-        catalog.learn(connection, [each.name], production=each.production, transient=each.transient)
+    for environment in meaning.environments:
+        catalog.learn(
+            connection,
+            [environment.name],
+            production=environment.production,
+            transient=environment.transient,
+        )
     for change in meaning.changes:
         change_reports.record_event(connection, change, at, event_id)
     for removal in meaning.removals:

@@ -53,11 +53,13 @@ def redacted(value: Any, *, secret: bool = False) -> Any:
         # `{"name": "PASSWORD", "value": …}`, as containers and charts list their variables.
         listed = _is_secret(value.get("name")) or _is_secret(value.get("key"))
         return {
-            name: redacted(each, secret=secret or _is_secret(name) or (listed and name == "value"))
-            for name, each in value.items()
+            name: redacted(
+                member, secret=secret or _is_secret(name) or (listed and name == "value")
+            )
+            for name, member in value.items()
         }
     if isinstance(value, list):
-        return [redacted(each, secret=secret) for each in value]
+        return [redacted(member, secret=secret) for member in value]
     if isinstance(value, str) and value:
         return REDACTED if secret else text(value)
     return value

@@ -22,7 +22,7 @@ from api.tables import incident_statements as said_of_incidents
 
 
 class Kept(NamedTuple):
-    """What people have stated about deleted deployments, to be restored with them."""
+    """People's corrections of deleted deployments, to be restored with them."""
 
     corrections: list[Statement]
     # Incidents and the deployments that people named as their causes.
@@ -51,8 +51,8 @@ def retract(connection: Connection, event_ids: Sequence[UUID]) -> Kept:
     ]
     kept = Kept([], linked)
     for event_id in reversed(event_ids):
-        for each in nearby.of_event(connection, event_id):
-            kept.corrections.extend(_retract(connection, each))
+        for statement in nearby.of_event(connection, event_id):
+            kept.corrections.extend(_retract(connection, statement))
         incident_statements.retract(connection, event_id)
         removals.retract(connection, event_id)
         change_reports.retract(connection, event_id)
@@ -60,11 +60,11 @@ def retract(connection: Connection, event_ids: Sequence[UUID]) -> Kept:
 
 
 def restore(connection: Connection, kept: Kept) -> None:
-    """Restore what people have stated about those deployments that exist again."""
-    for each in kept.corrections:
-        known = nearby.of_witness(connection, each)
+    """Restore people's corrections of those deployments that exist again."""
+    for correction in kept.corrections:
+        known = nearby.of_witness(connection, correction)
         if known:
-            regroup(connection, [*known, each._replace(stored=False)])
+            regroup(connection, [*known, correction._replace(stored=False)])
     for incident_id, deployment_id in kept.links:
         there = select(deployments.c.id).where(deployments.c.id == deployment_id)
         connection.execute(
@@ -95,11 +95,11 @@ def _retract(connection: Connection, statement: Statement) -> list[Statement]:
     # What it was the closest to may now be closest to another.
     beside = nearby.Vicinity(connection, found).neighbours(found)
     connection.execute(delete(evidence).where(evidence.c.id == statement.id))
-    left = [each for each in found if each.stored and each.id != statement.id]
-    said_of = {each.key for each in left if not each.correction}
-    orphans = [each for each in left if each.key not in said_of]
-    connection.execute(delete(evidence).where(evidence.c.id.in_([each.id for each in orphans])))
-    left = [each for each in left if each.key in said_of]
+    left = [other for other in found if other.stored and other.id != statement.id]
+    said_of = {other.key for other in left if not other.correction}
+    orphans = [other for other in left if other.key not in said_of]
+    connection.execute(delete(evidence).where(evidence.c.id.in_([orphan.id for orphan in orphans])))
+    left = [other for other in left if other.key in said_of]
     if left:
         regroup(connection, left, beside)
         kinds.review(connection, cell, statement.started_at)

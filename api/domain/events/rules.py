@@ -52,7 +52,7 @@ def _check_table(table: dict[str, str | None]) -> dict[str, str | None]:
         if not found:
             raise ValueError(f"{key!r} can never match: it is no name, nor a pattern of one")
         if made.get(found, name) != name:
-            raise ValueError(f"{key!r} is {found} here, as another key is that says otherwise")
+            raise ValueError(f"{key!r} is {found} here, and so is another key with another value")
         made[found] = name
     return made
 
@@ -109,8 +109,8 @@ def load(path: Path | None, defaults: Mapping[str, SourceRules]) -> dict[str, So
             continue
         if checked.images is not None and defaults[name].images is None:
             faults.append(f"{name}.images: can never match: {name} names no images")
-        stated = {field: getattr(checked, field) for field in checked.model_fields_set}
-        rules[name] = defaults[name].model_copy(update=stated)
+        given = {field: getattr(checked, field) for field in checked.model_fields_set}
+        rules[name] = defaults[name].model_copy(update=given)
     if faults:
         raise RulesError("; ".join(f"{path}: {fault}" for fault in sorted(faults)))
     return rules

@@ -52,8 +52,8 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
     identifier = f"{state.subject}/{_time(state, start or here)}"
     return meaning._replace(
         deployments=[
-            each._replace(report=each.report.model_copy(update={"external_id": identifier}))
-            for each in meaning.deployments
+            observed._replace(report=observed.report.model_copy(update={"external_id": identifier}))
+            for observed in meaning.deployments
         ]
     )
 
@@ -89,15 +89,15 @@ def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
     if first is None or _told(state, first[1])[0] == SUCCEEDED:  # no need to read the others
         return [] if first is None else [first[0]]
     found: list[UUID] = []
-    revision, seen = None, set()
+    revision, passed = None, set()
     for identifier, stored in connection.execute(after):
         status, stored_revision = _told(state, stored)
         revision = revision or stored_revision
         if stored_revision != revision:
             break
-        if status not in seen:
+        if status not in passed:
             found.append(identifier)
-            seen.add(status)
+            passed.add(status)
         if status == SUCCEEDED:
             break
     return found

@@ -55,7 +55,7 @@ def find(connection: Connection, event_id: UUID) -> dict[str, Any] | None:
     found = pages.one(connection, selected().where(events.c.id == event_id))
     if found is None:
         return None
-    incidents = incident_statements.told_by(connection, event_id)
+    incidents = incident_statements.of_event(connection, event_id)
     deployments = deployments_of(connection, event_id)
     return {**found, "deployments": deployments, "incidents": incidents}
 

@@ -36,7 +36,7 @@ from api.tables import incidents as table
 def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bool]:
     """Write a report; return the incident and whether this was the first report of it.
 
-    Raises ConflictError when an earlier report with the same external id said something else, and
+    Raises ConflictError when an earlier report with the same external id had other values, and
     InvalidValueError for a deployment that cannot have caused it.
     """
     reported_at = now()
@@ -116,8 +116,8 @@ def _add(connection: Connection, cell: Cell, new: NewIncident, at: datetime) -> 
     statement = statements.of_report(new, cell, at)
     known = statements.find(connection, Key.of(statement))
     assert known is not None  # noqa: S101 (it could not be inserted again)
-    stated = {**cell._asdict(), "deployment_id": new.deployment_id}
-    for name, value in stated.items():
+    given = {**cell._asdict(), "deployment_id": new.deployment_id}
+    for name, value in given.items():
         contradicts = None not in (known[name], value) and known[name] != value
         if contradicts and name not in known["corrected"]:
             raise ConflictError(

@@ -63,7 +63,7 @@ COLUMNS = tuple(table.c[name] for name in Statement._fields)
 def merged(known: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a report adds up to with what is known; what was corrected stays."""
     ends = [end for end in (known["resolved_at"], report["resolved_at"]) if end is not None]
-    earliest = min(known, report, key=lambda each: (each["detected_at"], each["title"]))
+    earliest = min(known, report, key=lambda incident: (incident["detected_at"], incident["title"]))
     values = {
         "title": earliest["title"],
         "detected_at": earliest["detected_at"],
@@ -82,12 +82,12 @@ def corrected(known: Iterable[str], values: Mapping[str, Any]) -> list[str]:
 def settled(statements: Iterable[Statement]) -> dict[str, Any] | None:
     """Return what statements, in the order of their ids, amount to; None without a report."""
     known: dict[str, Any] | None = None
-    for each in statements:
-        said = _parsed(each)
+    for statement in statements:
+        said = _parsed(statement)
         if known is None:
-            first = {"id": each.id, "created_at": each.created_at, "corrected": []}
-            known = None if each.correction else first | said
-        elif each.correction:
+            first = {"id": statement.id, "created_at": statement.created_at, "corrected": []}
+            known = None if statement.correction else first | said
+        elif statement.correction:
             names = corrected(known["corrected"], said)
             known |= {name: said[name] for name in SAID if name in said} | {"corrected": names}
         else:
@@ -132,20 +132,20 @@ def add(
     known = _known(connection, key)
     new = [statement]
     # An incident with one report has no statement of its own: its row is that report.
-    if row is not None and all(each.correction for each in known):
+    if row is not None and all(other.correction for other in known):
         new.insert(0, _of_incident(row))
     others = [*known, *new[:-1]]
-    if any(Cell(each.service_id, each.environment_id) != cell for each in others):
+    if any(Cell(other.service_id, other.environment_id) != cell for other in others):
         raise ConflictError(
             f"The incident {key.external_id} of {key.source} is known in another service or"
             " environment."
         )
     if statement.event_id is None:
-        reported = not any(each.event_id for each in others)
+        reported = not any(other.event_id for other in others)
         if reported and not deployment and not _adds(statement, row):
             return
-        new[-1] = statement._replace(id=following(each.id for each in others))
-    connection.execute(insert(table), [each._asdict() for each in new])
+        new[-1] = statement._replace(id=following(other.id for other in others))
+    connection.execute(insert(table), [added._asdict() for added in new])
     _settle(connection, cell, key, [*known, *new], row, deployment or {})
 
 
@@ -155,14 +155,14 @@ def retract(connection: Connection, event_id: UUID) -> None:
     Their cells must be locked.
     """
     found = connection.execute(select(*COLUMNS).where(table.c.event_id == event_id))
-    for each in [Statement._make(row) for row in found]:
-        cell = Cell(each.service_id, each.environment_id)
-        connection.execute(delete(table).where(table.c.id == each.id))
-        key = Key.of(each)
+    for statement in [Statement._make(row) for row in found]:
+        cell = Cell(statement.service_id, statement.environment_id)
+        connection.execute(delete(table).where(table.c.id == statement.id))
+        key = Key.of(statement)
         _settle(connection, cell, key, _known(connection, key), find(connection, key), {})
 
 
-def told_by(connection: Connection, event_id: UUID) -> list[UUID]:
+def of_event(connection: Connection, event_id: UUID) -> list[UUID]:
     """Return the ids of the incidents that an event is about."""
     same = and_(
         incidents.c.source == table.c.source, incidents.c.external_id == table.c.external_id
@@ -195,7 +195,7 @@ def _settle(
     deployment: Mapping[str, Any],
 ) -> None:
     """Write the incident that the statements add up to; without a report, delete it."""
-    values = settled(sorted(statements, key=lambda each: each.id))
+    values = settled(sorted(statements, key=lambda statement: statement.id))
     same = (incidents.c.source == key.source, incidents.c.external_id == key.external_id)
     if values is None:
         connection.execute(delete(incidents).where(*same))
@@ -204,7 +204,7 @@ def _settle(
     else:
         connection.execute(update(incidents).where(*same).values({**values, **deployment}))
     spans = [
-        (each["detected_at"], each["resolved_at"]) for each in (before, values) if each is not None
+        (row["detected_at"], row["resolved_at"]) for row in (before, values) if row is not None
     ]
     if spans and (len(spans) == 1 or spans[0] != spans[1]):
         kinds.review(connection, cell, min(detected_at for detected_at, _ in spans))

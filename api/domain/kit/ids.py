@@ -21,4 +21,4 @@ def derived(identifier: UUID, *parts: str | None) -> UUID:
 
 def following(earlier: Iterable[UUID]) -> UUID:
     """Return a new id that sorts after some others, though another machine's clock made them."""
-    return max([uuid7(), *(UUID(int=each.int + 1) for each in earlier)])
+    return max([uuid7(), *(UUID(int=identifier.int + 1) for identifier in earlier)])

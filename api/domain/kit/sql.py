@@ -55,7 +55,7 @@ def lock_table(
     """Lock a table until the transaction ends; its rows can still be read.
 
     Nobody changes a row meanwhile or, if EXCLUSIVE, refers to one. In contrast to a row's lock,
-    others cannot overtake it for ever.
+    others cannot overtake it forever.
     """
     if connection.dialect.name == "postgresql":  # SQLite has a single writer
         connection.execute(text(f"LOCK TABLE {table.name} IN {mode} MODE"))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-# Deep enough for every sender; what is deeper could be stored, but not told: pydantic stops at 255.
+# Deep enough for every sender. Pydantic could not return values that are deeper than 255.
 MAX_DEPTH = 100
 ESCAPED_SURROGATE = re.compile(r"\\u[dD][89A-Fa-f]")
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -67,16 +67,16 @@ def loads(text: str, max_depth: int = MAX_DEPTH) -> Any:
 
 
 def is_deeper(value: Any, depth: int) -> bool:
-    """Return whether more than so many objects and lists are in each other."""
+    """Return whether objects and lists are nested more deeply than this."""
     level = [value]
     for _ in range(depth + 1):
-        found = [each for each in level if isinstance(each, dict | list)]
+        found = [part for part in level if isinstance(part, dict | list)]
         if not found:
             return False
         level = [
             member
-            for each in found
-            for member in (each.values() if isinstance(each, dict) else each)
+            for part in found
+            for member in (part.values() if isinstance(part, dict) else part)
         ]
     return True
 

@@ -97,25 +97,25 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
     downstream_id = candidates[0].downstream_id if candidates else None
     return Facts(
         last_attempt_upstream=newest(
-            lambda each, here: [
-                each.c.environment_id == here.c.environment_id,
-                each.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
+            lambda other, here: [
+                other.c.environment_id == here.c.environment_id,
+                other.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
             ]
         ),
-        newest_downstream=newest(lambda each, _: [each.c.environment_id == downstream_id]),
+        newest_downstream=newest(lambda other, _: [other.c.environment_id == downstream_id]),
         replaced_downstream=newest(
-            lambda each, here: [
-                each.c.environment_id == downstream_id,
-                each.c.status == Status.SUCCEEDED,
-                same_version(each.c.version, here.c.version),
-                or_(here.c.image_digest.is_(None), each.c.image_digest == here.c.image_digest),
+            lambda other, here: [
+                other.c.environment_id == downstream_id,
+                other.c.status == Status.SUCCEEDED,
+                same_version(other.c.version, here.c.version),
+                or_(here.c.image_digest.is_(None), other.c.image_digest == here.c.image_digest),
             ]
         ),
         last_attempt_downstream=newest(
-            lambda each, here: [
-                each.c.environment_id == downstream_id,
-                each.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
-                same_version(each.c.version, here.c.version),
+            lambda other, here: [
+                other.c.environment_id == downstream_id,
+                other.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
+                same_version(other.c.version, here.c.version),
             ]
         ),
         open_incidents=_open_incidents(connection, candidates),
@@ -131,11 +131,11 @@ def _newest(
 
     The condition compares any deployment with the one that runs upstream.
     """
-    here, each = deployments.alias("here"), deployments.alias("each")
+    here, other = deployments.alias("here"), deployments.alias("other")
     newest = (
-        select(each.c.id)
-        .where(each.c.service_id == here.c.service_id, *condition(each, here))
-        .order_by(each.c.started_at.desc(), each.c.id.desc())
+        select(other.c.id)
+        .where(other.c.service_id == here.c.service_id, *condition(other, here))
+        .order_by(other.c.started_at.desc(), other.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )

@@ -45,7 +45,7 @@ def with_folders(
     connection: Connection, downstream: str, items: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return pending promotions, each with the folder that declares it for `downstream`."""
-    declared = {each["service"]: each for each in declared_for(connection, downstream)}
+    declared = {cell["service"]: cell for cell in declared_for(connection, downstream)}
     return [{**item, "declared_in": _place(declared.get(item["service"]))} for item in items]
 
 
@@ -113,7 +113,7 @@ def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:
     known = known_versions(connection, candidate.id)
     new = candidate.upstream["version"]
     old = candidate.downstream["version"] if candidate.downstream else None
-    latest = {version: each.latest for version, each in known.items()}
+    latest = {version: versions_of.latest for version, versions_of in known.items()}
     order = versions.ordering(latest, [new, *([old] if old else [])])
     brought = _between(latest, order, old, new) & known.keys()
     if not brought:

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from api.domain.transfer import identity
+from api.domain.transfer.earlier import EarlierEntries
 from api.domain.transfer.identity import IDENTITY
 from api.domain.transfer.lines import DeploymentEntry, Entry
 from api.domain.transfer.reading import Batch, LineError, Reader
-from api.domain.transfer.seen import Seen
 from api.domain.transfer.stored import Known, Row
 from api.tables import deployments, events
 
@@ -20,7 +20,7 @@ REFERENCES = {"deployment_id": deployments.c.id, "event_id": events.c.id}
 
 
 def compare(
-    connection: Connection, batch: Batch, reader: Reader, seen: Seen | None = None
+    connection: Connection, batch: Batch, reader: Reader, earlier: EarlierEntries | None = None
 ) -> Batch:
     """Return the entries that the ledger does not have; report faults to the reader."""
     known = Known(connection, [entry for *_, entry in batch])
@@ -29,9 +29,9 @@ def compare(
     for placed in batch:
         line, _, entry = placed
         try:
-            if seen is not None:
-                seen.note(line, entry)
-            _check_references(entry, missing, seen)
+            if earlier is not None:
+                earlier.note(line, entry)
+            _check_references(entry, missing, earlier)
             if _adds_to(known.of(entry), entry):
                 new.append(placed)
         except LineError as error:
@@ -63,12 +63,12 @@ def _missing(connection: Connection, batch: Batch) -> set[UUID]:
     return missing
 
 
-def _check_references(entry: Entry, missing: set[UUID], seen: Seen | None) -> None:
+def _check_references(entry: Entry, missing: set[UUID], earlier: EarlierEntries | None) -> None:
     for reference in REFERENCES:
         identifier = _referred(entry, reference)
         if identifier not in missing:
             continue
-        if seen is None or not seen.has(reference.removesuffix("_id"), identifier):
+        if earlier is None or not earlier.has(reference.removesuffix("_id"), identifier):
             raise LineError("is neither in the ledger nor on a line before", f"#/{reference}")
 
 

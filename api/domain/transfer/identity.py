@@ -11,10 +11,10 @@ from api.domain.transfer.reading import LineError
 IDENTITY = ("service", "environment", *settling.IDENTITY)
 
 
-def check(known: Mapping[str, Any], stated: Mapping[str, Any]) -> None:
+def check(known: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raise LineError if two reports of one deployment contradict each other."""
     for name in IDENTITY:
-        if stated.get(name) is not None and known[name] not in (None, stated[name]):
+        if new.get(name) is not None and known[name] not in (None, new[name]):
             raise LineError(
                 f"The deployment {known['external_id']} of {known['source']} is known with another"
                 f" {name}."

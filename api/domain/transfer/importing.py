@@ -22,10 +22,10 @@ from api.domain.deployments import kinds
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
 from api.domain.transfer.comparing import compare
+from api.domain.transfer.earlier import EarlierEntries
 from api.domain.transfer.inserting import insert_all
 from api.domain.transfer.lines import DeclarationEntry, DeploymentEntry, IncidentEntry
 from api.domain.transfer.reading import Batch, InvalidLinesError, LineError, Progress, Reader
-from api.domain.transfer.seen import Seen
 
 # What else may be wrong with a line that has passed the check.
 REFUSED = (ConflictError, DataError, IntegrityError, ValueError)
@@ -57,10 +57,10 @@ def check(file: BinaryIO, reading: Transaction, progress: Progress) -> None:
     """
     reader = Reader(file, progress)
     counts: Counter[str] = Counter()
-    with Seen() as seen:
+    with EarlierEntries() as earlier:
         for batch in reader.batches():
             with reading() as connection:
-                compare(connection, batch, reader, seen)
+                compare(connection, batch, reader, earlier)
             counts[batch[0].entry.type] += len(batch)
     reader.raise_what_is_wrong()
     if reader.header is not None and Counter(reader.header.counts) != counts:
@@ -119,22 +119,22 @@ def _insert(connection: Connection, new: Batch, reader: Reader) -> int:
     """
     try:
         with connection.begin_nested():
-            return insert_all(connection, [each.entry for each in new])
+            return insert_all(connection, [numbered.entry for numbered in new])
     except REFUSED as error:
         if len(new) == 1:
             reader.wrong(new[0].line, LineError(_refusal(error)))
             reader.raise_what_is_wrong()
         added = 0
-        for each in new:
+        for numbered in new:
             with suppress(InvalidLinesError):
-                added += _insert(connection, [each], reader)
+                added += _insert(connection, [numbered], reader)
         reader.raise_what_is_wrong()
         return added
 
 
 def _refusal(error: Exception) -> str:
-    said = str(error.orig if isinstance(error, DBAPIError) else error)
-    return f"the ledger refuses it: {said.strip().partition('\n')[0]}"
+    reason = str(error.orig if isinstance(error, DBAPIError) else error)
+    return f"the ledger refuses it: {reason.strip().partition('\n')[0]}"
 
 
 def _decide(connection: Connection, places: Sequence[tuple[str, str]]) -> None:

@@ -52,10 +52,10 @@ def _described(entry: Entry) -> Row:
 def _environment(entry: EnvironmentEntry) -> Row:
     """Return what an environment is; another tier than its name says was described by somebody."""
     guessed = catalog.guessed(entry.name)
-    stated = entry.model_dump(include=set(guessed), exclude_none=True)
-    ordered = {"promotion_order": PROMOTION_ORDER[stated["tier"]]} if "tier" in stated else {}
-    described = {"described": any(stated[name] != guessed[name] for name in stated)}
-    return guessed | ordered | described | stated
+    given = entry.model_dump(include=set(guessed), exclude_none=True)
+    ordered = {"promotion_order": PROMOTION_ORDER[given["tier"]]} if "tier" in given else {}
+    described = {"described": any(given[name] != guessed[name] for name in given)}
+    return guessed | ordered | described | given
 
 
 def _refer(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -13,7 +13,7 @@ from api.domain.transfer.lines import ENTRIES, DeploymentEntry, Entry, Header
 # An event's body is a JSON text in a JSON text, and `1e15` has become 1000000000000000.0 there: the
 # 1 MiB that was sent can become somewhat more than 4 MiB.
 MAX_LINE_BYTES = 8 * 1024 * 1024
-# A batch has so many lines, or a few more bytes than so many if the lines are long.
+# A batch has up to this many lines, and hardly more than this many bytes if they are long.
 BATCH = 500
 BATCH_BYTES = MAX_LINE_BYTES
 MAX_FAULTS = 20
@@ -35,7 +35,7 @@ class Read(NamedTuple):
 
     line: int
     size: int
-    said: Entry | Header | LineError | ValidationError
+    content: Entry | Header | LineError | ValidationError
 
 
 class Fault(NamedTuple):
@@ -83,15 +83,15 @@ class Reader:
         batch: Batch = []
         marks: set[tuple[object, ...]] = set()
         size = 0
-        for each in self._entries():
+        for numbered in self._entries():
             full = len(batch) == BATCH or size > BATCH_BYTES
-            other = batch and batch[0].entry.type != each.entry.type
-            if full or other or not marks.isdisjoint(_single(each.entry)):
+            other = batch and batch[0].entry.type != numbered.entry.type
+            if full or other or not marks.isdisjoint(_single(numbered.entry)):
                 yield batch
                 batch, marks, size = [], set(), 0
-            batch.append(each)
-            marks |= _single(each.entry)
-            size += each.size
+            batch.append(numbered)
+            marks |= _single(numbered.entry)
+            size += numbered.size
         if batch:
             yield batch
 
@@ -104,20 +104,20 @@ class Reader:
     def raise_what_is_wrong(self) -> None:
         """Raise InvalidLinesError if anything was wrong so far."""
         if self._wrong:
-            raise InvalidLinesError(sorted(self._faults, key=lambda each: each.line), self._wrong)
+            raise InvalidLinesError(sorted(self._faults, key=lambda fault: fault.line), self._wrong)
 
     def _entries(self) -> Iterator[Numbered]:
         position = 0
-        for line, size, said in read(self._file):
+        for line, size, content in read(self._file):
             if line % BATCH == 0:
                 self._progress(self._file.tell() - position)
                 position = self._file.tell()
-            if isinstance(said, Entry):
-                yield Numbered(line, size, said)
-            elif isinstance(said, Header):
-                self.header = said
+            if isinstance(content, Entry):
+                yield Numbered(line, size, content)
+            elif isinstance(content, Header):
+                self.header = content
             else:
-                self.wrong(line, said)
+                self.wrong(line, content)
         self._progress(self._file.tell() - position)
 
 
@@ -145,16 +145,16 @@ def read(file: BinaryIO) -> Iterator[Read]:
 
 def _parse(text: bytes, *, first: bool) -> Entry | Header:
     try:
-        said = strictjson.loads(text.decode())
+        value = strictjson.loads(text.decode())
     except RecursionError as error:
         raise LineError("is nested too deeply") from error
     except ValueError as error:
         raise LineError(f"is not JSON: {error}") from error
-    if not isinstance(said, dict):
+    if not isinstance(value, dict):
         raise LineError("must be a JSON object")
-    if first and "format" in said:
-        return Header.model_validate(said)
-    name = said.get("type")
+    if first and "format" in value:
+        return Header.model_validate(value)
+    name = value.get("type")
     if not isinstance(name, str) or name not in ENTRIES:
         raise LineError(f"must be one of: {', '.join(ENTRIES)}", "#/type")
-    return ENTRIES[name].model_validate(said).identified()
+    return ENTRIES[name].model_validate(value).identified()

@@ -29,7 +29,7 @@ from api.domain.kit.types import (
 
 
 class DeploymentCorrection(Incoming):
-    """What a person has corrected in a deployment."""
+    """A person's correction of a deployment."""
 
     kind: Kind | None = None
     status: Status = Field(default_factory=absent)
@@ -47,7 +47,7 @@ class DeploymentCorrection(Incoming):
 
 
 class DeploymentReport(DeploymentCorrection):
-    """What a report or an event states of a deployment."""
+    """A report of a deployment, by a person or an event."""
 
     version: Version
     image_digest: ImageDigest | None
@@ -62,7 +62,7 @@ class DeploymentReport(DeploymentCorrection):
 
 
 class IncidentCorrection(Incoming):
-    """What a person has corrected in an incident."""
+    """A person's correction of an incident."""
 
     title: Line = Field(default_factory=absent)
     resolved_at: Time | None = None
@@ -71,7 +71,7 @@ class IncidentCorrection(Incoming):
 
 
 class IncidentReport(Incoming):
-    """What a report or an event states of an incident."""
+    """A report of an incident, by a person or an event."""
 
     title: Line
     detected_at: Time

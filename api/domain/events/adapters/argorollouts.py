@@ -74,7 +74,9 @@ def _services(body: dict[str, Any], mapper: Mapper) -> list[tuple[Names, Image]]
     Raises LeftOutError if the rules leave out every image, and UnmappedError if there is none.
     """
     template = body["rollout"]["spec"].get("template") or {}
-    references = {each["image"] for each in (template.get("spec") or {}).get("containers") or []}
+    references = {
+        container["image"] for container in (template.get("spec") or {}).get("containers") or []
+    }
     if not references:
         raise UnmappedError("The Rollout has no containers: a workloadRef names them elsewhere.")
     if len(references) > MAX_CONTAINERS:

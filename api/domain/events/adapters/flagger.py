@@ -1,8 +1,9 @@
 """Flagger: what it sends to a webhook of the type `event`.
 
 Fields: fluxcd/flagger, pkg/controller/webhook.go (CallEventWebhook) and scheduler.go (messages). A
-checksum identifies a specification, which may return: `api.domain.events.runs` tells one canary
-from the next. Every step of a canary is progress; the failure of its analysis is one failure.
+checksum identifies a specification, which may return: `api.domain.events.runs` distinguishes one
+canary from the next. Every step of a canary is progress; the failure of its analysis is one
+failure.
 """
 
 from __future__ import annotations

@@ -172,15 +172,15 @@ def _deployed_revision(
     names: Names,
     revision: dict[str, str | None],
 ) -> str | None:
-    """Return what tells this configuration from another one of the same version.
+    """Return what distinguishes this configuration from others of the same version.
 
     Helm acts only on a change, of values that it does not name: the time stands for them. A commit
     to a repository of many services says nothing of one whose version is stated besides it.
     """
     if kind == "HelmRelease":
         return f"{_config_revision(metadata)}@{at:%Y-%m-%dT%H:%M:%SZ}"[-MAX_REVISION:]
-    stated = names.version not in revision.values()
-    return None if stated else _config_revision(metadata)
+    is_other = names.version not in revision.values()
+    return None if is_other else _config_revision(metadata)
 
 
 def _revision(metadata: dict[str, str]) -> dict[str, str | None]:

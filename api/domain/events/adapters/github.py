@@ -88,8 +88,8 @@ def _environment(
 
     What it says is about the environment that it was made for, not one that a status names.
     """
-    stated = (deployment.get("original_environment"), (status or {}).get("environment"))
-    if all(each in (None, "", deployment.get("environment")) for each in stated):
+    names = (deployment.get("original_environment"), (status or {}).get("environment"))
+    if all(name in (None, "", deployment.get("environment")) for name in names):
         production = deployment.get("production_environment") is True
         transient = deployment.get("transient_environment") is True
         if production or transient:
@@ -113,8 +113,8 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _links(status: dict[str, Any] | None) -> list[dict[str, str]]:
-    stated = status or {}
-    return links({"log": stated.get("log_url"), "deployed": stated.get("environment_url")})
+    status = status or {}
+    return links({"log": status.get("log_url"), "deployed": status.get("environment_url")})
 
 
 GITHUB = Adapter(

@@ -1,8 +1,8 @@
 """GitLab: the webhook events `deployment` and `pipeline`.
 
-Fields: gitlab-org/gitlab, lib/gitlab/data_builder/deployment.rb and pipeline.rb. Both tell of jobs
-that deploy: one job is one deployment, whichever of them is sent. A job that stops an environment
-is the end of what runs there.
+Fields: gitlab-org/gitlab, lib/gitlab/data_builder/deployment.rb and pipeline.rb. Both are about
+jobs that deploy: one job is one deployment, whichever of them is sent. A job that stops an
+environment is the end of what runs there.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Job(NamedTuple):
 
 
 def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
-    """Return the deployment of each job that an event tells of, or the end of what runs."""
+    """Return the deployment of each job in an event, or the end of what runs."""
     body = received.body
     kind = body.get("object_kind")
     if kind == "deployment":
@@ -73,7 +73,7 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
     project = body["project"]
     path = str(project.get("path_with_namespace") or project["name"])
     shared = {**body, "project": {**project, "path": path.rpartition("/")[2]}}
-    observed = [each for job in jobs for each in _observed(job, shared, mapper)]
+    observed = [observation for job in jobs for observation in _observed(job, shared, mapper)]
     if not observed:
         raise NotOursError("Nothing was deployed yet.")
     return observed

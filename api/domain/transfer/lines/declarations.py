@@ -43,7 +43,7 @@ class DeclarationReportEntry(Entry):
 
 
 class DeclarationStatementEntry(Entry):
-    """What such a report states of a service, and the one before it does not."""
+    """The difference of such a report from the one before it, for one service."""
 
     KEY = ("service", "environment", "repository", "path", "reported_at")
     INCIDENTAL = frozenset({"type", "id", "created_at"})

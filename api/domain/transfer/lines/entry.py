@@ -59,20 +59,20 @@ class Entry(Incoming):
         """Return the id and the key, as far as it has them."""
         return {mark for mark in ((self.id,), self.key) if mark not in (None, (None,))}
 
-    def stated(self) -> dict[str, Any]:
-        """Return the values that the line has, without those that are filled in."""
-        stated = self.model_dump(include=self.model_fields_set - self.INCIDENTAL)
+    def given(self) -> dict[str, Any]:
+        """Return the values of the line, without those that are filled in."""
+        given = self.model_dump(include=self.model_fields_set - self.INCIDENTAL)
         return {
-            name: value for name, value in stated.items() if value is not None or name not in FILLED
+            name: value for name, value in given.items() if value is not None or name not in FILLED
         }
 
     def differs_from(self, known: Mapping[str, Any]) -> list[str]:
         """Return the names of the values that differ from the ledger's."""
-        return [name for name, value in self.stated().items() if known[name] != value]
+        return [name for name, value in self.given().items() if known[name] != value]
 
     def identified(self) -> Self:
         """Return the entry with an id if it has neither id nor key: the same for the same line."""
         if self.id is not None or self.key is not None:
             return self
-        identifier = uuid5(NAMESPACE, self.type.encode() + to_json(self.stated()))
+        identifier = uuid5(NAMESPACE, self.type.encode() + to_json(self.given()))
         return self.model_copy(update={"id": identifier})

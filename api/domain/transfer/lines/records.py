@@ -61,7 +61,7 @@ class DeploymentEntry(NewDeployment, Entry):
 
     @property
     def merges(self) -> bool:
-        """Say whether it is one of several reports, which together make one deployment."""
+        """Return whether it is one of several reports that make one deployment."""
         return self.id is None
 
     def report(self) -> NewDeployment:

@@ -11,7 +11,7 @@ from api.domain.events.adapters.argocd.sync import Sync
 
 # After a successful sync; any other health may still change to one of these.
 HEALTH = {"Healthy": Status.SUCCEEDED, "Degraded": Status.FAILED}
-# Health that may stay as it is for ever; any other is about to change.
+# Health that may stay as it is forever; any other is about to change.
 RESTING = {*HEALTH, "Suspended"}
 # A canary may be paused for days. A later change of health was not caused by the sync.
 SETTLING = timedelta(days=7)

@@ -1,4 +1,4 @@
-"""What a file has said so far, kept out of memory."""
+"""The entries on earlier lines of a file, kept out of memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from api.domain.transfer.identity import IDENTITY
 from api.domain.transfer.lines import DeploymentEntry, Entry
 from api.domain.transfer.reading import LineError
 
-TABLE = "CREATE TABLE seen (mark TEXT PRIMARY KEY, line INTEGER, said TEXT) WITHOUT ROWID"
+TABLE = "CREATE TABLE earlier (mark TEXT PRIMARY KEY, line INTEGER, entry TEXT) WITHOUT ROWID"
 
 
-class Seen:
+class EarlierEntries:
     """The entries of a file by their marks, in a temporary file that SQLite removes itself."""
 
     def __init__(self) -> None:
@@ -38,45 +38,45 @@ class Seen:
         self._connection.close()
 
     def has(self, name: str, identifier: object) -> bool:
-        """Say whether a line had something of that type and id."""
+        """Return whether an earlier line has a record of this type and id."""
         mark = _mark(name, (str(identifier),))
-        found = self._connection.execute("SELECT 1 FROM seen WHERE mark = ?", (mark,))
+        found = self._connection.execute("SELECT 1 FROM earlier WHERE mark = ?", (mark,))
         return found.fetchone() is not None
 
     def note(self, line: int, entry: Entry) -> None:
         """Remember an entry.
 
-        Raises LineError when an earlier line says something else of the same entry.
+        Raises LineError if an earlier line has other values for the same entry.
         """
-        said = to_json(entry).decode()
-        earlier = [self._note(_mark(entry.type, mark), line, said) for mark in entry.marks]
-        for mark, before, known in filter(None, earlier):
-            self._compare(entry, mark, before, json.loads(known), json.loads(said))
+        text = to_json(entry).decode()
+        known = [self._note(_mark(entry.type, mark), line, text) for mark in entry.marks]
+        for mark, before, earlier in filter(None, known):
+            self._compare(entry, mark, before, json.loads(earlier), json.loads(text))
 
-    def _note(self, mark: str, line: int, said: str) -> tuple[str, int, str] | None:
+    def _note(self, mark: str, line: int, text: str) -> tuple[str, int, str] | None:
         inserted = self._connection.execute(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (mark, line, said)
+            "INSERT OR IGNORE INTO earlier VALUES (?, ?, ?)", (mark, line, text)
         )
         if inserted.rowcount == 1:
             return None
-        found = self._connection.execute("SELECT * FROM seen WHERE mark = ?", (mark,))
+        found = self._connection.execute("SELECT * FROM earlier WHERE mark = ?", (mark,))
         earlier: tuple[str, int, str] = found.fetchone()
         return earlier
 
     def _compare(
-        self, entry: Entry, mark: str, line: int, known: dict[str, Any], said: dict[str, Any]
+        self, entry: Entry, mark: str, line: int, known: dict[str, Any], new: dict[str, Any]
     ) -> None:
         if isinstance(entry, DeploymentEntry) and entry.merges:
             try:
-                identity.check(known, said)
+                identity.check(known, new)
             except LineError as error:
                 raise LineError(f"does not agree with line {line}: {error}") from error
-            missing = {name: said[name] for name in IDENTITY if known[name] is None}
+            missing = {name: new[name] for name in IDENTITY if known[name] is None}
             self._connection.execute(
-                "UPDATE seen SET said = ? WHERE mark = ?", (json.dumps(known | missing), mark)
+                "UPDATE earlier SET entry = ? WHERE mark = ?", (json.dumps(known | missing), mark)
             )
             return
-        different = [name for name in entry.stated() if known[name] != said[name]]
+        different = [name for name in entry.given() if known[name] != new[name]]
         if different:
             raise LineError(f"line {line} has another {', '.join(different)}")
 
