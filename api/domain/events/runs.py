@@ -23,7 +23,7 @@ from api.domain.kit import sql
 from api.tables import events
 
 KEY = events.c.delivery_id
-# With which of these an earlier event of the run has said as much; progress, with any.
+# An event repeats an earlier one of its run with one of these statuses; progress, any of them.
 REPEATED_BY = {SUCCEEDED: (SUCCEEDED,), FAILED: (FAILED, SUCCEEDED)}
 REPEATED = nothing(Outcome.NOT_OURS, "It repeats the deployment of this revision.")
 
@@ -42,12 +42,12 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
     last = connection.execute(before.order_by(KEY.desc()).limit(1)).scalar()
     start = None
     if last is not None and _continued(state, last):
-        status, _ = _told(state, last)
+        status, _ = _parsed(state, last)
         # What repeats the last one needs to look at no other, however long the run is.
         repeated = status in REPEATED_BY.get(state.status, (status,))
         start, known = (last, last) if repeated else _run(connection, state, before)
         if known is not None:
-            # Not when: an event that comes late may be the first, and only its next is looked at.
+            # Without a time: it may arrive late, and only the event after it is projected again.
             return REPEATED
     identifier = f"{state.subject}/{_time(state, start or here)}"
     return meaning._replace(
@@ -61,21 +61,21 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
 def _continued(state: State, last: str) -> bool:
     """Return whether the last event before this one is of the same run."""
     late = state.retried_for is not None and state.at - _at(state, last) > state.retried_for
-    return _told(state, last)[1] == state.revision and not late
+    return _parsed(state, last)[1] == state.revision and not late
 
 
 def _run(
     connection: Connection, state: State, before: Select[str]
 ) -> tuple[str | None, str | None]:
-    """Return the first event before this one in its run, and the first that says as much."""
+    """Return the first event before this one in its run, and the first that it repeats."""
     border = connection.execute(
         before.where(~KEY.endswith(f" {state.revision}", autoescape=True))
         .order_by(KEY.desc())
         .limit(1)
     ).scalar()
     run = (before if border is None else before.where(border < KEY)).order_by(KEY).limit(1)
-    as_much = or_(*(KEY.contains(f" {status} ") for status in REPEATED_BY[state.status]))
-    return connection.execute(run).scalar(), connection.execute(run.where(as_much)).scalar()
+    repeated = or_(*(KEY.contains(f" {status} ") for status in REPEATED_BY[state.status]))
+    return connection.execute(run).scalar(), connection.execute(run.where(repeated)).scalar()
 
 
 def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
@@ -86,12 +86,12 @@ def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
     """
     after = select(events.c.id, KEY).where(_of(source, state), state.key < KEY).order_by(KEY)
     first = connection.execute(after.limit(1)).one_or_none()
-    if first is None or _told(state, first[1])[0] == SUCCEEDED:  # no need to read the others
+    if first is None or _parsed(state, first[1])[0] == SUCCEEDED:  # no need to read the others
         return [] if first is None else [first[0]]
     found: list[UUID] = []
     revision, passed = None, set()
     for identifier, stored in connection.execute(after):
-        status, stored_revision = _told(state, stored)
+        status, stored_revision = _parsed(state, stored)
         revision = revision or stored_revision
         if stored_revision != revision:
             break
@@ -116,7 +116,7 @@ def _at(state: State, stored: str) -> datetime:
     return datetime.strptime(_time(state, stored), STAMP).replace(tzinfo=UTC)
 
 
-def _told(state: State, stored: str) -> tuple[str, str]:
+def _parsed(state: State, stored: str) -> tuple[str, str]:
     """Return the status and the revision of a stored event."""
     _, status, revision = stored.removeprefix(f"{state.subject} ").split(" ", 2)
     return status, revision

@@ -44,7 +44,7 @@ class Key(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """What was said at once; of a correction only what it changes."""
+    """What one event or report states of an incident; `said` has of a correction its changes."""
 
     id: UUID
     event_id: UUID | None
