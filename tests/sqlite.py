@@ -35,14 +35,14 @@ class Lender:
         """Lend an empty database with its tables."""
         place = self.idle.pop() if self.idle else self._copy()
         yield {"DATA_DIR": place}
-        if self._emptied(place):
+        if self.emptied(place):
             self.idle.append(place)
 
     def _copy(self) -> Path:
         self.made += 1
         return Path(shutil.copytree(self.migrated, self.folder / str(self.made)))
 
-    def _emptied(self, place: Path) -> bool:
+    def emptied(self, place: Path) -> bool:
         """Empty a database, and say whether it is as it was when it was new."""
         try:
             if self._mode(place) != self.mode:

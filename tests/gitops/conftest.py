@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from logging.config import dictConfig
 from pathlib import Path
 
 import pytest
 
+from api import logs
 from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
 from gitops.config import Config
 from gitops.findings import Finding
 from gitops.render import Renderer
 from gitops.repository import Repository
+from tests import sqlite
 from tests.gitops.ledger import TOKEN, Served, served
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -26,15 +29,29 @@ def renderer() -> Iterator[Renderer]:
         yield process
 
 
+@pytest.fixture(scope="session")
+def server(
+    sqlite_lender: sqlite.Lender, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """Serve a ledger to all tests, one after the other."""
+    token = tmp_path_factory.mktemp("admin") / "token"
+    with sqlite_lender.lend() as place, served(token, Path(str(place["DATA_DIR"]))) as found:
+        yield found
+
+
 @pytest.fixture
 def ledger(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_folder: Path
+    server: Served, sqlite_lender: sqlite.Lender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Served]:
-    """Serve an empty ledger to the commands."""
+    """Return an empty ledger that is served to the commands."""
     monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
-    shutil.copytree(migrated_folder, tmp_path, dirs_exist_ok=True)
-    with served(tmp_path) as found:
-        yield found
+    # A client reads the certificates of all authorities, though it needs none for plain HTTP.
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    # An application that was made since has its own.
+    dictConfig(logs.configuration(server.settings))
+    yield server
+    assert sqlite_lender.emptied(server.settings.DATA_DIR)
 
 
 @pytest.fixture

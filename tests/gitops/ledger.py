@@ -14,6 +14,7 @@ import httpx
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.app import create_app
+from api.settings import Settings
 
 TOKEN = "an-admin-token-that-only-the-tests-know"
 
@@ -33,9 +34,10 @@ def client() -> httpx.Client:
 
 @dataclass(frozen=True)
 class Served:
-    """A ledger at a URL."""
+    """A ledger at a URL, and its settings."""
 
     url: str
+    settings: Settings
 
     def send(self, method: str, path: str, **document: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -52,16 +54,24 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    """Serve a ledger of its own on a port of the loopback address."""
-    token = folder / "admin-token"
+def served(token: Path, folder: Path) -> Iterator[Served]:
+    """Serve a ledger on a port of the loopback address, with the admin's token in a file."""
     token.write_text(TOKEN)
-    app = create_app({"DATA_DIR": folder, "ADMIN_TOKEN_FILE": token, "LOG_LEVEL": "error"})
+    app = create_app(
+        {
+            "DATA_DIR": folder,
+            "ADMIN_TOKEN_FILE": token,
+            "LOG_LEVEL": "error",
+            # Of all tests together.
+            "RATE_LIMIT": "1000000 per minute",
+            "AUTH_FAILURE_LIMIT": "1000000 per minute",
+        }
+    )
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield Served(f"http://127.0.0.1:{server.port}")
+        yield Served(f"http://127.0.0.1:{server.port}", app.extensions["settings"])
     finally:
         server.shutdown()
         thread.join()

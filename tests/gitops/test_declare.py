@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,10 @@ def pin(root: Path, name: str, tag: str, digest: str) -> None:
     commit(root)
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose folder k8s declares 1.1.0 in prod, 1.2.0 in dev, nothing in staging."""
-    folder = tmp_path / "repository/k8s"
+    folder = tmp_path_factory.mktemp("original") / "k8s"
     write(folder / "base/kustomization.yaml", "resources: []\n")
     for name, tag, digest in (
         ("dev", "1.1.0", ONE),
@@ -62,7 +63,13 @@ def root(tmp_path: Path) -> Path:
     git(folder.parent, "remote", "add", "origin", "git@git.example.com:acme/gitops.git")
     commit(folder.parent)
     pin(folder, "dev", "1.2.0", TWO)
-    return folder
+    return folder.parent
+
+
+@pytest.fixture
+def root(original: Path, tmp_path: Path) -> Path:
+    """The folder k8s in a copy of the repository."""
+    return Path(shutil.copytree(original, tmp_path / "repository")) / "k8s"
 
 
 def declare(root: Path, ledger: Served, *argv: str) -> Result:

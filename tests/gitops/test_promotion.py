@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,10 @@ images:
 TAG_ALONE = "".join(RELEASE.splitlines(keepends=True)[:7])
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository where dev is at 1.2.0, staging and prod at 1.1.0."""
-    folder = tmp_path / "repository"
+    folder = tmp_path_factory.mktemp("original")
     write(folder / "base/kustomization.yaml", "resources: []\n")
     for name in ("dev", "staging", "prod"):
         text = "resources: [../../base]\ncomponents: [release]\n"
@@ -50,6 +51,12 @@ def root(tmp_path: Path) -> Path:
     commit(folder)
     pin(folder, "dev", "1.2.0", TWO)
     return folder
+
+
+@pytest.fixture
+def root(original: Path, tmp_path: Path) -> Path:
+    """A copy of the repository: to make one takes seven runs of git."""
+    return Path(shutil.copytree(original, tmp_path / "repository"))
 
 
 @pytest.fixture
@@ -254,7 +261,7 @@ def test_a_ledger_that_does_not_answer_or_refuses_changes_nothing(
 ) -> None:
     before = texts(root)
 
-    assert promote(root, Served("http://127.0.0.1:9")).exit_code == 2
+    assert promote(root, replace(ledger, url="http://127.0.0.1:9")).exit_code == 2
     monkeypatch.setenv("LEDGER_TOKEN", "another")
     result = promote(root, ledger)
 
@@ -317,7 +324,7 @@ def test_a_target_that_the_ledger_never_heard_of_gets_its_first_release(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEDGER_TOKEN", TOKEN)
-    with served(tmp_path) as new:
+    with served(tmp_path / "admin-token", tmp_path) as new:
         new.deployed("dev", "1.2.0", image_digest=TWO, finished_at=HOURS_AGO)
 
         assert promote(root, new).exit_code == 0

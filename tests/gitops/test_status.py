@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,16 +36,22 @@ images: [{{name: registry.example/shop, newTag: "{tag}", digest: "{digest}"}}]
 BEFORE = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository that declares 1.1.0 in prod, now."""
-    folder = tmp_path / "repository"
+    folder = tmp_path_factory.mktemp("original")
     write(folder / "base/kustomization.yaml", "resources: [deployment.yaml]\n")
     write(folder / "base/deployment.yaml", DEPLOYMENT)
     write(folder / "overlays/prod/kustomization.yaml", OVERLAY.format(tag="1.1.0", digest=ONE))
     git(folder, "init", "--initial-branch", "main")
     commit(folder)
     return folder
+
+
+@pytest.fixture
+def root(original: Path, tmp_path: Path) -> Path:
+    """A copy of the repository."""
+    return Path(shutil.copytree(original, tmp_path / "repository"))
 
 
 @pytest.fixture
