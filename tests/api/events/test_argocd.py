@@ -526,7 +526,7 @@ def test_a_notification_again_changes_nothing_and_a_sync_again_is_a_resync(
     ("last", "status"), [("Healthy", "succeeded"), ("Degraded", "failed"), ("Suspended", "failed")]
 )
 def test_of_states_in_the_second_in_which_the_sync_ended_the_newest_holds(
-    client: FlaskClient, turns: tuple[int, ...], last: str, status: str
+    sqlite_client: FlaskClient, turns: tuple[int, ...], last: str, status: str
 ) -> None:
     at_its_end = "2026-03-01T12:00:30Z"
 
@@ -538,9 +538,9 @@ def test_of_states_in_the_second_in_which_the_sync_ended_the_newest_holds(
 
     said = [state("Healthy", "8"), state("Degraded", "9"), state(last, "10")]
     for turn in turns:
-        send(client, said[turn])
+        send(sqlite_client, said[turn])
 
-    (deployment,) = items(client, "deployments")
+    (deployment,) = items(sqlite_client, "deployments")
     assert (deployment["status"], deployment["finished_at"]) == (status, at_its_end)
 
 

@@ -102,7 +102,7 @@ def test_rules_leave_out_what_runs_beside_a_service() -> None:
     ("end", "status"), [("RolloutCompleted", "succeeded"), ("RolloutAborted", "failed")]
 )
 def test_a_canary_is_one_deployment_in_whatever_order_it_is_told(
-    client: FlaskClient, end: str, status: str
+    sqlite_client: FlaskClient, end: str, status: str
 ) -> None:
     story = [
         rollout("RolloutUpdated", 1),
@@ -115,9 +115,9 @@ def test_a_canary_is_one_deployment_in_whatever_order_it_is_told(
         metadata = {**story[0]["rollout"]["metadata"], **place}
         for body in (*order[:2], *order):
             sent = {**body, "rollout": {**body["rollout"], "metadata": metadata}}
-            assert client.post(URL, json=sent).status_code in (200, 202)
+            assert sqlite_client.post(URL, json=sent).status_code in (200, 202)
 
-    found = items(client, "deployments?limit=200")
+    found = items(sqlite_client, "deployments?limit=200")
     assert len(found) == 24
     ended = [(each["status"], each["started_at"], each["finished_at"]) for each in found]
     assert set(ended) == {(status, "2026-03-01T12:01:00.250000Z", "2026-03-01T12:09:00.250000Z")}

@@ -129,7 +129,7 @@ def test_what_is_not_a_deployment_says_why(body: Any, outcome: str, reason: str)
 
 
 def test_a_canary_is_one_deployment_in_whatever_order_it_is_told(
-    client: FlaskClient,
+    sqlite_client: FlaskClient,
 ) -> None:
     for number in range(ORDERS):
         order = [*HISTORY, *HISTORY[::3]]
@@ -137,10 +137,10 @@ def test_a_canary_is_one_deployment_in_whatever_order_it_is_told(
             random.Random(number).shuffle(order)  # noqa: S311 (not for secrets)
         for body in order:
             body = {**body, "namespace": f"prod-{number}"}  # noqa: PLW2901
-            assert client.post(URL, json=body).status_code in (200, 202)
+            assert sqlite_client.post(URL, json=body).status_code in (200, 202)
 
     told: dict[str, list[tuple[str, ...]]] = {}
-    found = items(client, "deployments?limit=200")
+    found = items(sqlite_client, "deployments?limit=200")
     for each in sorted(found, key=lambda each: str(each["started_at"])):
         times = (each["started_at"][11:16], each["finished_at"][11:16])
         row = (each["version"], each["status"], *times)

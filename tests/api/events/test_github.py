@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 import pytest
-from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from api.domain.events.adapter import Received
@@ -271,23 +270,21 @@ def moved(environment: str, state: str | None, number: int) -> dict[str, Any]:
     ],
 )
 def test_what_a_deployment_leaves_does_not_stay_pending(
-    app: APIFlask,
-    client: FlaskClient,
-    told: list[tuple[str, str | None]],
-    statuses: dict[str, str],
+    sqlite_client: FlaskClient, told: list[tuple[str, str | None]], statuses: dict[str, str]
 ) -> None:
     bodies = [moved(*each, number) for number, each in enumerate(told)]
     for repository, order in enumerate(itertools.permutations(range(len(bodies)))):
         for number in order:
             bodies[number]["repository"]["id"] = repository
-            answer = deliver(client, bodies[number], f"{order} {number}")
+            answer = deliver(sqlite_client, bodies[number], f"{order} {number}")
             assert answer.status_code == 202, answer.text
         made = [
             each
-            for each in items(client, "deployments")
+            for each in items(sqlite_client, "deployments")
             if each["external_id"].startswith(f"github.com/{repository}/")
         ]
         assert {each["environment"]: each["status"] for each in made} == statuses, order
-    before = items(client, "deployments")
-    assert app.test_cli_runner().invoke(args=["ledger", "rebuild"]).exit_code == 0
-    assert items(client, "deployments") == before
+    before = items(sqlite_client, "deployments")
+    cli = sqlite_client.application.test_cli_runner()
+    assert cli.invoke(args=["ledger", "rebuild"]).exit_code == 0
+    assert items(sqlite_client, "deployments") == before

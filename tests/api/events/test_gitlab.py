@@ -207,7 +207,7 @@ def send(client: FlaskClient, body: dict[str, Any], token: str = SECRET) -> Any:
     return client.post(URL, json=body, headers=headers)
 
 
-def test_repeated_and_in_any_order_they_are_one_deployment(client: FlaskClient) -> None:
+def test_repeated_and_in_any_order_they_are_one_deployment(sqlite_client: FlaskClient) -> None:
     story = [
         deployment("running", 45),
         pipeline(job("running")),
@@ -217,9 +217,9 @@ def test_repeated_and_in_any_order_they_are_one_deployment(client: FlaskClient) 
     for number, order in enumerate(permutations(story)):
         for body in order[:2] + order:
             renamed = {**PROJECT, "id": number, "path_with_namespace": f"acme/shop-{number}"}
-            assert send(client, {**body, "project": renamed}).status_code in (200, 202)
+            assert send(sqlite_client, {**body, "project": renamed}).status_code in (200, 202)
 
-    found = items(client, "deployments?limit=200")
+    found = items(sqlite_client, "deployments?limit=200")
     assert len(found) == 24
     times = ("status", "started_at", "finished_at")
     ended = ("succeeded", "2021-04-28T19:45:00Z", "2021-04-28T19:50:00Z")

@@ -19,14 +19,13 @@ from sqlalchemy import select
 from api.database import Database
 from api.domain.events import inbox
 from api.domain.events.adapters import ADAPTERS
-from api.migrate import upgrade
 from api.tables import evidence, incidents
 from tests.api.conftest import NewApp, json_of
 from tests.api.events.payloads import PURL, argocd, cdevent, event_of, flux, github
 from tests.api.events.samples import names, sample
 from tests.api.events.test_evidence import told
 
-ORDERS = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 15
+ORDERS = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 10
 # Of these senders, the tests have what their documentation shows.
 WITHOUT_SAMPLES = {"argorollouts", "flagger", "gitlab"}
 RULES = {source: adapter.rules for source, adapter in ADAPTERS.items()}
@@ -70,11 +69,9 @@ ROLLOUT = [
 
 
 @pytest.fixture
-def ledger(new_app: NewApp, tmp_path: Path) -> Database:
+def ledger(sqlite_client: FlaskClient) -> Database:
     """Return an embedded ledger; test_evidence has both databases."""
-    app = new_app(DATA_DIR=tmp_path)
-    upgrade(app.extensions["database"].engine)
-    found: Database = app.extensions["database"]
+    found: Database = sqlite_client.application.extensions["database"]
     return found
 
 
