@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 from api import logs
 from api.app import create_app
 from api.database import Database
-from tests import sqlite
+from tests import postgresql, sqlite
 
 Record = Callable[..., dict[str, Any]]
 NewApp = Callable[..., APIFlask]
@@ -122,9 +122,10 @@ def close(app: APIFlask) -> None:
 
 
 class Apps:
-    """Keeps the application of each database that is lent, for those who borrow it later.
+    """Keeps the applications of each database that is lent, for those who borrow one later.
 
-    To make one costs as much as ten requests. It is not kept if a test has changed it.
+    To make one costs as much as ten requests, and each of its statements is compiled once more. It
+    is not kept if a test has changed it.
     """
 
     def __init__(self, admin_token: Path) -> None:
@@ -132,16 +133,17 @@ class Apps:
         self.kept: dict[str, APIFlask] = {}
 
     @contextmanager
-    def lend(self, place: dict[str, object]) -> Iterator[APIFlask]:
-        """Lend the application of a database."""
-        app = self.kept.pop(str(place), None) or self._make(place)
+    def lend(self, place: dict[str, object], **settings: object) -> Iterator[APIFlask]:
+        """Lend the application that a database has with some settings."""
+        settings = place | settings
+        app = self.kept.pop(str(settings), None) or self._make(settings)
         for limiter in app.extensions["limiter"]:
             limiter.reset()
         dictConfig(logs.configuration(app.extensions["settings"]))
         before = self._state(app)
         yield app
         if self._state(app) == before:
-            self.kept[str(place)] = app
+            self.kept[str(settings)] = app
         else:
             close(app)
 
@@ -150,8 +152,8 @@ class Apps:
         for app in self.kept.values():
             close(app)
 
-    def _make(self, place: dict[str, object]) -> APIFlask:
-        app = create_app({"ADMIN_TOKEN_FILE": self.admin_token, **place})
+    def _make(self, settings: dict[str, object]) -> APIFlask:
+        app = create_app({"ADMIN_TOKEN_FILE": self.admin_token, **settings})
         app.test_client_class = AdminClient
         return app
 
@@ -175,6 +177,15 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
 def app(apps: Apps, migrated_database: dict[str, object]) -> Iterator[APIFlask]:
     """Return an application on a migrated database."""
     with apps.lend(migrated_database) as app:
+        yield app
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_app(request: pytest.FixtureRequest, apps: Apps) -> Iterator[APIFlask]:
+    """Return an application for tests that only read what a fixture of their module wrote."""
+    lender: sqlite.Lender | postgresql.Lender
+    lender = request.getfixturevalue(f"{request.param}_lender")
+    with lender.lend() as place, apps.lend(place) as app:
         yield app
 
 

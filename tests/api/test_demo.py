@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from api import demo
@@ -24,11 +25,12 @@ def told() -> History:
     return demo.history(NOW)
 
 
-@pytest.fixture
-def recorded(client: FlaskClient, database: Database, told: History) -> FlaskClient:
+@pytest.fixture(scope="module")
+def recorded(shared_app: APIFlask, told: History) -> FlaskClient:
+    database: Database = shared_app.extensions["database"]
     with database.write() as connection:
         demo.record(connection, told)
-    return client
+    return shared_app.test_client()
 
 
 def every(client: FlaskClient, path: str) -> Iterator[dict[str, Any]]:

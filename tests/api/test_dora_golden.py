@@ -34,6 +34,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from api.database import Database
@@ -70,8 +71,8 @@ DEPLOYMENTS: dict[str, tuple[str, str, str, str, str, str | None]] = {
 }
 
 
-@pytest.fixture
-def golden(database: Database) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def golden(shared_app: APIFlask) -> dict[str, str]:
     """Write the golden history; return the ids of its deployments and incidents, by label."""
     told = [
         {
@@ -85,6 +86,7 @@ def golden(database: Database) -> dict[str, str]:
         }
         for label, (service, environment, version, status, start, end) in DEPLOYMENTS.items()
     ]
+    database: Database = shared_app.extensions["database"]
     with database.write() as connection:
         ledger = Ledger(connection)
         ids = dict(zip(DEPLOYMENTS, ledger.deploy(*told), strict=True))
@@ -128,6 +130,13 @@ def golden(database: Database) -> dict[str, str]:
     return {label: str(identifier) for label, identifier in ids.items()}
 
 
+@pytest.fixture
+def client(shared_app: APIFlask, golden: dict[str, str]) -> FlaskClient:
+    """Return a client that reads the golden history."""
+    assert golden
+    return shared_app.test_client()
+
+
 def reasons(metric: dict[str, Any]) -> dict[str, int]:
     return {each["reason"]: each["count"] for each in metric["excluded"]}
 
@@ -150,7 +159,6 @@ def explanations(client: FlaskClient, query: str, limit: int = 200) -> list[dict
         cursor = f"&cursor={page['next_cursor']}"
 
 
-@pytest.mark.usefixtures("golden")
 def test_the_periods_are_the_two_weeks(client: FlaskClient) -> None:
     answer = json_of(client.get(f"{URL}?{WINDOW}"))
 
@@ -163,7 +171,6 @@ def test_the_periods_are_the_two_weeks(client: FlaskClient) -> None:
     ]
 
 
-@pytest.mark.usefixtures("golden")
 def test_deployment_frequency(client: FlaskClient) -> None:
     first, second = (week["deployment_frequency"] for week in weeks(client))
 
@@ -187,7 +194,6 @@ def test_deployment_frequency(client: FlaskClient) -> None:
     assert reasons(second) == {"failed": 2, "unfinished": 1}
 
 
-@pytest.mark.usefixtures("golden")
 def test_lead_time_for_changes(client: FlaskClient) -> None:
     first, second = (week["lead_time_for_changes"] for week in weeks(client))
 
@@ -205,7 +211,6 @@ def test_lead_time_for_changes(client: FlaskClient) -> None:
     assert second["coverage"] == {"ratio": 2 / 3, "numerator": 2, "denominator": 3}
 
 
-@pytest.mark.usefixtures("golden")
 def test_lead_time_of_one_service_is_the_mean_of_the_middle_two_and_interpolated(
     client: FlaskClient,
 ) -> None:
@@ -220,7 +225,6 @@ def test_lead_time_of_one_service_is_the_mean_of_the_middle_two_and_interpolated
     )
 
 
-@pytest.mark.usefixtures("golden")
 def test_change_failure_rate(client: FlaskClient) -> None:
     first, second = (week["change_failure_rate"] for week in weeks(client))
 
@@ -234,7 +238,6 @@ def test_change_failure_rate(client: FlaskClient) -> None:
     assert reasons(second) == {"unfinished": 1}
 
 
-@pytest.mark.usefixtures("golden")
 def test_failed_deployment_recovery_time(client: FlaskClient) -> None:
     first, second = (week["failed_deployment_recovery_time"] for week in weeks(client))
 
@@ -258,7 +261,6 @@ def test_failed_deployment_recovery_time(client: FlaskClient) -> None:
     }
 
 
-@pytest.mark.usefixtures("golden")
 def test_rework_rate(client: FlaskClient) -> None:
     first, second = (week["rework_rate"] for week in weeks(client))
 
@@ -286,7 +288,6 @@ def test_what_was_not_recovered_from_is_listed_with_its_age(
     ]
 
 
-@pytest.mark.usefixtures("golden")
 def test_each_service_has_its_own_numbers(client: FlaskClient) -> None:
     services = json_of(client.get(f"{URL}?{WINDOW}"))["services"]
     search = next(each for each in services if each["service"] == "search")["periods"]
@@ -299,7 +300,6 @@ def test_each_service_has_its_own_numbers(client: FlaskClient) -> None:
     assert search == weeks(client, "&service=search")
 
 
-@pytest.mark.usefixtures("golden")
 def test_one_environment_alone_has_its_own_first_deployments(client: FlaskClient) -> None:
     first, second = (week["lead_time_for_changes"] for week in weeks(client, "&environment=live"))
 
@@ -311,7 +311,8 @@ def test_one_environment_alone_has_its_own_first_deployments(client: FlaskClient
     assert (second["count"], second["median_seconds"]) == (1, 2 * HOUR)
 
 
-def test_nothing_at_all_is_null_and_never_zero(client: FlaskClient) -> None:
+def test_nothing_at_all_is_null_and_never_zero(app: APIFlask) -> None:
+    client = app.test_client()
     for week in weeks(client):
         assert week["deployment_frequency"]["per_day"] == 0.0  # there are days to divide by
         assert week["lead_time_for_changes"]["median_seconds"] is None
@@ -388,7 +389,6 @@ def test_an_incident_without_a_deployment_is_named(
     assert [each["id"] for each in loose["items"]] == [golden["too late"]]
 
 
-@pytest.mark.usefixtures("golden")
 def test_the_explanations_add_up_to_the_metrics(client: FlaskClient) -> None:
     items = explanations(client, WINDOW, limit=3)
 

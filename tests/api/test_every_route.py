@@ -38,7 +38,17 @@ FILTERS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def app(shared_app: APIFlask) -> APIFlask:
+    return shared_app
+
+
+@pytest.fixture(scope="module")
+def client(app: APIFlask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(scope="module")
 def ids(client: FlaskClient) -> dict[str, str]:
     """Record three of everything; return what stands for one of it in a path."""
     made: dict[str, str] = {}

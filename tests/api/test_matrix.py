@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -318,14 +319,16 @@ def test_the_state_follows_from_the_attempts_since_the_declaration(
     assert cell(client)["state"] == state
 
 
-@pytest.fixture
-def wide(client: FlaskClient, record: Record) -> FlaskClient:
+@pytest.fixture(scope="module")
+def wide(shared_app: APIFlask) -> FlaskClient:
     """Return the client of a ledger with three services in three environments, in every state."""
+    client = shared_app.test_client()
     for service, owner in (("web", "shop"), ("api", "shop"), ("jobs", "ops")):
         client.put(f"/api/v1/services/{service}", json={"owner": owner})
         for environment, version in (("dev", "3"), ("staging", "2"), ("prod", "1")):
             place = {"service": service, "environment": environment}
-            record(**place, version=version, finished_at="2026-03-01T12:00:00Z")
+            ran = {"version": version, "finished_at": "2026-03-01T12:00:00Z"}
+            json_of(client.post("/api/v1/deployments", json=place | ran))
     declared = {
         "repository": "https://git.example.com/acme/config",
         "config_revision": "5c6e289",

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from api.database import Database
 from api.notifier import Notifier
-from tests.api.conftest import NewApp, json_of
+from tests.api.conftest import Apps, json_of
 
 INSIDE = "127.0.0.1"
 
@@ -55,8 +55,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def app(new_app: NewApp, migrated_database: dict[str, object]) -> APIFlask:
-    return new_app(**migrated_database, NOTIFICATION_PRIVATE_HOSTS=INSIDE)
+def app(apps: Apps, migrated_database: dict[str, object]) -> Iterator[APIFlask]:
+    with apps.lend(migrated_database, NOTIFICATION_PRIVATE_HOSTS=INSIDE) as app:
+        yield app
 
 
 @pytest.fixture
