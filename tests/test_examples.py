@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests import examples
-from tests.examples import README, REFERENCE, Answer, parse
+from tests.examples import README, REFERENCE, Answer, Ledger, parse
 
 EXAMPLES = [
     pytest.param(number, command, shown, id=f"{number} {parse(command).path}")
@@ -21,14 +22,19 @@ EXAMPLES = [
 
 
 @pytest.fixture(scope="module")
-def answers() -> list[Answer]:
-    """Return what each example answers, in the order of the documents."""
+def running() -> Iterator[Ledger]:
     with examples.ledger() as running:
-        return [
-            running.run(command, shown)
-            for document in (README, REFERENCE)
-            for command, shown in examples.examples(document)
-        ]
+        yield running
+
+
+@pytest.fixture(scope="module")
+def answers(running: Ledger) -> list[Answer]:
+    """Return what each example answers, in the order of the documents."""
+    return [
+        running.run(command, shown)
+        for document in (README, REFERENCE)
+        for command, shown in examples.examples(document)
+    ]
 
 
 def alike(shown: Any, came: Any) -> bool:
@@ -68,9 +74,8 @@ def test_every_block_is_an_example() -> None:
         assert document.read_text().count("```console") == len(examples.examples(document))
 
 
-def test_every_operation_has_an_example() -> None:
-    with examples.ledger() as running:
-        paths = running.client.get("/openapi.json").json["paths"]  # type: ignore[index]
+def test_every_operation_has_an_example(running: Ledger) -> None:
+    paths = running.client.get("/openapi.json").json["paths"]  # type: ignore[index]
     shown = {
         (request.method.lower(), request.path.partition("?")[0])
         for request in (parse(command) for command, _ in examples.examples(REFERENCE))
@@ -84,13 +89,12 @@ def test_every_operation_has_an_example() -> None:
     assert [each for each in described if not has_one(*each)] == []
 
 
-def test_a_value_of_an_earlier_answer_is_sent_as_it_came() -> None:
-    with examples.ledger() as running:
-        path = "curl -s http://127.0.0.1:8888/api/v1/deployments"
-        shown = Answer(200, [], {"items": [{"id": "any-id"}], "next_cursor": "any-cursor"})
-        first = running.run(f"{path}?limit=1", shown)
-        second = running.run(f"{path}/any-id", shown)
-        third = running.run(f"{path}?limit=1&cursor=any-cursor", shown)
+def test_a_value_of_an_earlier_answer_is_sent_as_it_came(running: Ledger) -> None:
+    path = "curl -s http://127.0.0.1:8888/api/v1/deployments"
+    shown = Answer(200, [], {"items": [{"id": "any-id"}], "next_cursor": "any-cursor"})
+    first = running.run(f"{path}?limit=1", shown)
+    second = running.run(f"{path}/any-id", shown)
+    third = running.run(f"{path}?limit=1&cursor=any-cursor", shown)
 
     assert second.body == first.body["items"][0]
     assert third.status == 200
