@@ -7,6 +7,7 @@ gets the finished thing, and what no rule asks for is not there.
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,19 @@ ln -sfn "{root}/$folder/bin" "{root}/$folder/lib" "{root}/$folder/pyvenv.cfg" "$
 LEND = "printf '#!/bin/sh\\nexec {root}/$@ \"$$@\"\\n' >$@ && chmod +x $@ && :"
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    root = copy(tmp_path / "clone", built=False)
+@pytest.fixture(scope="module")
+def lent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = copy(tmp_path_factory.mktemp("first") / "clone", built=False)
     git(root, "tag", "v0.1.0")
     return root
+
+
+@pytest.fixture
+def clone(lent: Path) -> Iterator[Path]:
+    """Lend a clone as a new one is: what a target wrote or changed is gone before the next."""
+    yield lent
+    git(lent, "reset", "--quiet", "--hard", "v0.1.0")
+    git(lent, "clean", "--quiet", "-ffdx")
 
 
 def first(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -115,12 +124,14 @@ def test_a_target_works_as_the_first_one(clone: Path, words: str, said: str) -> 
     assert said.lower() in (done.stdout + done.stderr).lower()
 
 
-def test_a_version_is_prepared_checked_and_told_of_in_a_new_clone_each(clone: Path) -> None:
+def test_a_version_is_prepared_checked_and_told_of_in_a_new_clone_each(
+    clone: Path, tmp_path: Path
+) -> None:
     assert first(clone, "prepare-release", "VERSION=1.2.3").returncode == 0
     commit(clone)
-    git(clone, "tag", "v1.2.3")
-    again = clone.with_name("again")
-    git(clone.parent, "clone", "--quiet", str(clone), str(again))
+    again = tmp_path / "again"
+    git(tmp_path, "clone", "--quiet", str(clone), str(again))
+    git(again, "tag", "v1.2.3")
 
     checked = first(again, "release-check", "TAG=v1.2.3", "MAIN=main")
     assert "v1.2.3 may be released" in checked.stdout, checked.stderr
