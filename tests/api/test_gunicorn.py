@@ -11,13 +11,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import ADMIN_TOKEN, bearer
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -60,19 +57,19 @@ def get(port: int, path: str) -> dict[str, object]:
             time.sleep(0.05)
 
 
-def test_it_serves_with_nothing_set_but_an_address(start: Start) -> None:
+def test_with_nothing_set_but_an_address_it_serves_and_its_own_lines_are_json_too(
+    start: Start,
+) -> None:
     port = free_port()
-    start("-b", f"127.0.0.1:{port}")
+    process = start("-b", f"127.0.0.1:{port}")
 
     assert get(port, "/readyz")["status"] == "ready"
     assert get(port, "/")["service"] == "slipway"
-
-
-def test_it_migrates_an_embedded_database_by_itself(start: Start) -> None:
-    port = free_port()
-    start("-b", f"127.0.0.1:{port}", SLIPWAY_PUBLIC_READ="true")
-
-    assert get(port, "/api/v1/matrix") == {"cells": [], "next_cursor": None}
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=15)
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert "gunicorn.error" in {line["logger"] for line in lines}
+    assert [line["path"] for line in lines if line["event"] == "request"].count("/") == 1
 
 
 def test_it_serves_with_several_workers(start: Start) -> None:
@@ -86,46 +83,12 @@ def test_it_serves_with_several_workers(start: Start) -> None:
     assert told.count('"event": "serving"') == 1
 
 
-def test_a_header_of_10_kib_is_named_by_the_application(start: Start, tmp_path: Path) -> None:
+def test_it_migrates_by_itself_and_stops_soon_though_a_connection_is_kept_alive(
+    start: Start,
+) -> None:
     port = free_port()
-    token = tmp_path / "token"
-    token.write_text(ADMIN_TOKEN)
-    start("-b", f"127.0.0.1:{port}", SLIPWAY_ADMIN_TOKEN_FILE=str(token))
-    get(port, "/healthz")
-    headers = {**bearer(ADMIN_TOKEN), "Idempotency-Key": "x" * 10_240}
-    with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-        connection.request("POST", "/api/v1/deployments", headers=headers)
-        response = connection.getresponse()
-        told = json.load(response)
-
-    assert response.status == 422
-    assert told["errors"][0]["header"] == "Idempotency-Key"
-
-
-def test_a_malformed_chunk_is_a_bad_request(start: Start, tmp_path: Path) -> None:
-    port = free_port()
-    token = tmp_path / "token"
-    token.write_text(ADMIN_TOKEN)
-    start("-b", f"127.0.0.1:{port}", SLIPWAY_ADMIN_TOKEN_FILE=str(token))
-    get(port, "/healthz")
-    head = [
-        "POST /api/v1/deployments HTTP/1.1",
-        "Host: x",
-        "Content-Type: application/json",
-        f"Authorization: Bearer {ADMIN_TOKEN}",
-        "Transfer-Encoding: chunked",
-    ]
-    for size in ("-5", "0x5", "5;", ""):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            sent = "\r\n".join([*head, "", size, "hello", "0", "", ""])
-            connection.sendall(sent.encode())
-            assert connection.recv(1000).startswith(b"HTTP/1.1 400 "), size
-
-
-def test_it_stops_soon_though_a_connection_is_kept_alive(start: Start) -> None:
-    port = free_port()
-    process = start("-b", f"127.0.0.1:{port}")
-    get(port, "/healthz")
+    process = start("-b", f"127.0.0.1:{port}", SLIPWAY_PUBLIC_READ="true")
+    assert get(port, "/api/v1/matrix") == {"cells": [], "next_cursor": None}
     with socket.create_connection(("127.0.0.1", port)) as idle:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200" in idle.recv(100)
@@ -135,18 +98,6 @@ def test_it_stops_soon_though_a_connection_is_kept_alive(start: Start) -> None:
 
     assert process.returncode == 0
     assert time.monotonic() - started < 8
-
-
-def test_its_own_lines_are_json_too(start: Start) -> None:
-    port = free_port()
-    process = start("-b", f"127.0.0.1:{port}")
-    get(port, "/")
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=15)
-
-    lines = [json.loads(line) for line in output.splitlines()]
-    assert "gunicorn.error" in {line["logger"] for line in lines}
-    assert [line["path"] for line in lines if line["event"] == "request"].count("/") == 1
 
 
 def test_a_port_in_use_is_one_clear_line(start: Start) -> None:

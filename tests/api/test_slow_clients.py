@@ -221,6 +221,21 @@ def test_what_the_server_cannot_read_is_a_problem_document(
     assert told.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize("size", ["-5", "0x5", "5;", ""])
+def test_a_malformed_chunk_is_a_bad_request(server: Server, size: str) -> None:
+    lines = [POST, "Host: x", JSON, AUTHORIZATION, "Transfer-Encoding: chunked"]
+    with server.send(*lines, "", size, "hello", "0", "") as connection:
+        assert answer(connection).status == 400
+
+
+def test_a_header_of_10_kib_is_named_by_the_application(server: Server) -> None:
+    key = "Idempotency-Key: " + "x" * 10_240
+    told = server.ask(POST, "Host: x", AUTHORIZATION, "Content-Length: 0", key)
+
+    (fault,) = told.problem()["errors"]
+    assert (told.status, fault["header"]) == (422, "Idempotency-Key")
+
+
 def test_no_header_moves_the_application(server: Server) -> None:
     assert server.ask("GET /healthz HTTP/1.1", "Host: x", "SCRIPT_NAME: /x").status == 200
 
