@@ -232,17 +232,24 @@ def test_what_it_renders_with_every_component_is_valid(chart: Path) -> None:
     assert len(found) > 20
 
 
+@pytest.fixture(scope="module")
+def with_its_test(chart: Path) -> dict[str, str]:
+    """Return what the chart renders to in each environment, with the objects of `helm test`."""
+
+    def text(env: str) -> str:
+        values = chart / f"values-{env}.yaml"
+        argv = ("template", "any", chart, "--namespace", f"slipway-{env}", "--values", values)
+        return helm(*argv).stdout
+
+    return {env: text(env) for env in ENVIRONMENTS}
+
+
 @pytest.mark.parametrize("version", schemas.minors(schemas.source()))
 @pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_what_it_renders_is_valid_with_its_test(chart: Path, env: str, version: str) -> None:
-    options: list[str | Path] = [
-        "--namespace",
-        f"slipway-{env}",
-        "--values",
-        chart / f"values-{env}.yaml",
-    ]
-
-    found = verdicts(helm("template", "any", chart, *options).stdout, version)
+def test_what_it_renders_is_valid_with_its_test(
+    with_its_test: dict[str, str], env: str, version: str
+) -> None:
+    found = verdicts(with_its_test[env], version)
 
     assert [each for each in found if each.faults] == []
     assert len(found) > 8
