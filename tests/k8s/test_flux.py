@@ -20,8 +20,13 @@ COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8"
 
 
 @pytest.fixture(scope="module")
-def objects() -> list[overlay.Object]:
-    return overlay.objects(overlay.render(FOLDER))
+def rendered() -> str:
+    return overlay.render(FOLDER)
+
+
+@pytest.fixture(scope="module")
+def objects(rendered: str) -> list[overlay.Object]:
+    return overlay.objects(rendered)
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +141,7 @@ def test_what_an_alert_makes_of_an_event_is_understood(
         ("deletionPolicy: Orphan", "deletionPolicy: Keep"),
     ],
 )
-def test_a_damaged_object_is_not_valid(now: str, then: str) -> None:
-    text = overlay.render(FOLDER)
+def test_a_damaged_object_is_not_valid(rendered: str, now: str, then: str) -> None:
     pattern = re.compile(re.sub(r"\n\s+", r"\\n\\s+", now))
-    assert pattern.search(text)
-    assert faults(pattern.sub(then, text), schemas.ensure()[0])
+    assert pattern.search(rendered)
+    assert faults(pattern.sub(then, rendered), schemas.ensure()[0])

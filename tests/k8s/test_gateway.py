@@ -1,5 +1,7 @@
 """The component that serves the API by a route, enabled as its README says."""
 
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,16 @@ def rendered(path: Path) -> Objects:
     return overlay.objects(overlay.render(path))
 
 
+@cache
+def rendered_beside(env: str) -> Objects:
+    with tempfile.TemporaryDirectory() as folder:
+        return rendered(enable(env, Path(folder), BESIDE))
+
+
 @pytest.fixture
-def beside(env: str, tmp_path: Path) -> Objects:
-    return rendered(enable(env, tmp_path, BESIDE))
+def beside(env: str) -> Objects:
+    """Return the objects of an overlay with a route beside its Ingress: do not change them."""
+    return rendered_beside(env)
 
 
 @pytest.fixture

@@ -42,12 +42,17 @@ def repository(folder: Path, *more: Block) -> Path:
     return folder / "k8s"
 
 
-@pytest.fixture
-def among(tmp_path: Path) -> list[overlay.Object]:
-    """Return the objects of prod, with a notifier beside the API."""
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Render prod, with a notifier beside the API."""
     notifications = {"components": ["../../components/notifications"]}
-    changed = repository(tmp_path, notifications)
-    return overlay.objects(overlay.render(changed / "overlays" / ENV))
+    changed = repository(tmp_path_factory.mktemp("changed"), notifications)
+    return overlay.render(changed / "overlays" / ENV)
+
+
+@pytest.fixture
+def among(rendered: str) -> list[overlay.Object]:
+    return overlay.objects(rendered)
 
 
 def pod(labels: Mapping[str, str], namespace: str = NAMESPACE) -> End:
