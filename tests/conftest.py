@@ -75,11 +75,13 @@ def sqlite_lender(migrated_folder: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def postgresql_lender(postgresql_server: Server) -> postgresql.Lender:
+def postgresql_lender(postgresql_server: Server) -> Iterator[postgresql.Lender]:
     """Migrate a database of the server once, and lend copies of it."""
     made = postgresql_server.new_database()
     migrate(made)
-    return postgresql.Lender(postgresql_server, str(made["DATABASE_NAME"]))
+    lender = postgresql.Lender(postgresql_server, str(made["DATABASE_NAME"]))
+    yield lender
+    lender.close()
 
 
 def migrate(place: dict[str, object]) -> None:

@@ -124,13 +124,14 @@ class Lender:
     """Lends one copy of a migrated database again and again, emptied in between.
 
     To make and drop a copy costs twenty times as much. A copy whose tables or settings a borrower
-    has changed is dropped.
+    has changed is dropped. What empties a copy stays connected to it until it is dropped.
     """
 
     def __init__(self, server: Server, template: str) -> None:
         self.server = server
         self.template = template
         self.idle: list[dict[str, object]] = []
+        self.connections: dict[str, psycopg.Connection] = {}
         with server.connect(template) as connection:
             self.defined = connection.execute(DEFINED).fetchall()
             found = connection.execute(
@@ -148,7 +149,17 @@ class Lender:
         if self._emptied(name):
             self.idle.append(made)
         else:
+            self._disconnect(name)
             self.server.drop(name)
+
+    def close(self) -> None:
+        """End all connections."""
+        for name in [*self.connections]:
+            self._disconnect(name)
+
+    def _disconnect(self, name: str) -> None:
+        if name in self.connections:
+            self.connections.pop(name).close()
 
     def _emptied(self, name: str) -> bool:
         """Empty a database, and say whether it is as it was when it was new."""
@@ -156,14 +167,16 @@ class Lender:
             SQL("DELETE FROM {}").format(Identifier(each)) for each in self.tables
         )
         try:
-            with self.server.connect(name) as connection:
-                connection.execute(DISCONNECT)
-                if connection.execute(DEFINED).fetchall() != self.defined:
-                    return False
+            if name not in self.connections:
+                self.connections[name] = self.server.connect(name)
                 # Without the triggers that hold foreign keys, in any order.
-                connection.execute("SET session_replication_role = replica")
-                connection.execute(delete)
-                connection.execute("INSERT INTO alembic_version VALUES (%s)", self.revision)
+                self.connections[name].execute("SET session_replication_role = replica")
+            connection = self.connections[name]
+            connection.execute(DISCONNECT)
+            if connection.execute(DEFINED).fetchall() != self.defined:
+                return False
+            connection.execute(delete)
+            connection.execute("INSERT INTO alembic_version VALUES (%s)", self.revision)
         except psycopg.Error:
             return False
         return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 
@@ -11,9 +13,11 @@ COUNTS = "SELECT (SELECT count(*) FROM services), (SELECT version_num FROM alemb
 
 
 @pytest.fixture
-def own(postgresql_server: Server, postgresql_lender: Lender) -> Lender:
+def own(postgresql_server: Server, postgresql_lender: Lender) -> Iterator[Lender]:
     """Lend databases of this test's own."""
-    return Lender(postgresql_server, postgresql_lender.template)
+    lender = Lender(postgresql_server, postgresql_lender.template)
+    yield lender
+    lender.close()
 
 
 def test_what_a_borrower_wrote_is_gone(own: Lender) -> None:

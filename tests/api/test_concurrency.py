@@ -26,7 +26,7 @@ from api.domain.events.cloudevents import BATCH
 from api.domain.kit import sql
 from api.domain.transfer import inserting
 from api.outages import Outage, UnavailableError
-from tests.api.conftest import NewApp, json_of
+from tests.api.conftest import Apps, json_of
 from tests.api.events.payloads import CLOUDEVENTS, cdevent
 from tests.api.events.test_inbox import items
 from tests.postgresql import Lender
@@ -36,10 +36,10 @@ THREADS = 8
 
 
 @pytest.fixture
-def app(new_app: NewApp, postgresql_lender: Lender) -> Iterator[APIFlask]:
+def app(apps: Apps, postgresql_lender: Lender) -> Iterator[APIFlask]:
     """Return an application on PostgreSQL."""
-    with postgresql_lender.lend() as made:
-        yield new_app(**made, THREADS=THREADS + 2)
+    with postgresql_lender.lend() as made, apps.lend(made, THREADS=THREADS + 2) as app:
+        yield app
 
 
 @pytest.fixture
