@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import grimp
@@ -68,9 +69,15 @@ def drawn() -> list[Arrows]:
     ]
 
 
+@cache
+def modules() -> grimp.ImportGraph:
+    """Return which module imports which."""
+    return grimp.build_graph("api", "bench", "gitops", "tools", cache_dir=None)
+
+
 def imports(room: Callable[[str], str | None]) -> Arrows:
     """Return which room imports which; Alembic loads the migrations by their path."""
-    graph = grimp.build_graph("api", "bench", "gitops", "tools", cache_dir=None)
+    graph = modules()
     found: Arrows = {}
     for module in graph.modules:
         start = room(module)
