@@ -35,7 +35,7 @@ def journey(kube: Kube, images: Images, tmp_path: Path) -> Iterator[Journey]:
     for each in upstream:
         if each.exists():
             pytest.fail(f"{each.namespace} is there already: it is not ours to test in")
-    with ThreadPoolExecutor() as both, served(tmp_path) as ledger:
+    with ThreadPoolExecutor() as both, served(tmp_path / "admin-token", tmp_path) as ledger:
         try:
             list(both.map(Environment.set_up, upstream))
             yield Journey.begin(kube, ledger, tmp_path / "clone", images.name)
