@@ -49,10 +49,10 @@ def last_of_another_release() -> ScalarSelect[UUID]:
         and_(*(image.is_not(None) for image in images), images[0] != images[1]),
     )
     before = earlier.c.finished_at <= deployments.c.finished_at
-    return _last(earlier, earlier.c.finished_at, None, *_begins(earlier), before, another)
+    return _last(earlier, earlier.c.finished_at, None, *begins(earlier), before, another)
 
 
-def _begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:
+def begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions that a deployment began a release; resyncs, often very many, do not.
 
     Their kind is written out, and no parameter, or no database would see that its index has them.
@@ -82,7 +82,7 @@ def since(at: datetime | None = None) -> ColumnElement[datetime]:
         .where(
             first.c.service_id == deployments.c.service_id,
             first.c.environment_id == deployments.c.environment_id,
-            *_begins(first),
+            *begins(first),
             first.c.finished_at >= start[0],
             tuple_(*order) > tuple_(*start),
             ~ended(first, first.c.finished_at, at),

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from api.pages import assets, browsers, deployments, matrix, services, signing_in, words
+from api.pages import (
+    assets,
+    browsers,
+    deployments,
+    environments,
+    incidents,
+    matrix,
+    services,
+    signing_in,
+    words,
+)
 from api.pages.blueprint import bp
 
-__all__ = ["assets", "bp", "deployments", "init_app", "matrix", "services", "signing_in"]
+__all__ = [
+    "assets",
+    "bp",
+    "deployments",
+    "environments",
+    "incidents",
+    "init_app",
+    "matrix",
+    "services",
+    "signing_in",
+]
 
 
 def init_app(app: APIFlask) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +16,8 @@ from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
 from api.domain.kit.times import now
-from api.tables import deployments, environments, incidents, services
+from api.pages.notes import plain
+from api.tables import changes, deployments, environments, incidents, services
 from tests.api.conftest import json_of, problem
 from tests.api.test_statement_counts import executed
 
@@ -257,6 +260,115 @@ def test_a_deployment_shows_its_facts_what_was_said_and_its_neighbours(client: F
     assert show(f"/deployments/{UUID(int=1)}").status_code == 404
 
 
+def deliver(client: FlaskClient, *versions: str) -> None:
+    """Report one change of each of these versions of checkout."""
+    told = [
+        {
+            "service": "checkout",
+            "commit": f"{number:040x}",
+            "committed_at": ago(days=30 - number),
+            "author": "ada",
+            "title": f"Part of {version}",
+            "version": version,
+        }
+        for number, version in enumerate(versions)
+    ]
+    assert client.post("/api/v1/changes", json={"changes": told}).status_code < 300
+
+
+def test_an_environment_has_release_notes_to_read_and_to_copy(client: FlaskClient) -> None:
+    show = browser_of(client)
+    deliver(client, "1.0.0", "1.1.0", "1.2.0")
+    record(client, "1.0.0", "prod", finished_at="2026-03-01T12:00:00Z")
+    record(client, "1.2.0", "prod", finished_at="2026-03-02T12:00:00Z", actor="grace")
+    record(client, "1.2.0", "prod", status="failed", finished_at="2026-03-02T13:00:00Z")
+    record(client, "1.0.0", "prod", finished_at="2026-03-03T12:00:00Z")
+
+    page = show("/environments/prod")
+
+    assert [text_of(part) for part in page.text.split("<section")[1:]][:2] == [
+        'class="arrival" aria-labelledby="arrival-1"> checkout 1.0.0 2026-03-03 12:00 UTC'
+        " · rollback instead of 1.2.0 · api No known change.",
+        'class="arrival" aria-labelledby="arrival-2"> checkout 1.2.0 2026-03-02 12:00 UTC'
+        " · rollout instead of 1.0.0 · grace"
+        " Part of 1.2.0 ada, 000000000000 Part of 1.1.0 ada, 000000000000",
+    ]
+    notes = html.unescape(page.text.partition("<pre><code>")[2].partition("</code>")[0])
+    assert notes.splitlines()[:11] == [
+        "# Releases in prod",
+        "",
+        "## checkout 1.0.0",
+        "",
+        "Rollback on 2026-03-03 12:00 UTC instead of 1.2.0.",
+        "",
+        "## checkout 1.2.0",
+        "",
+        "Rollout on 2026-03-02 12:00 UTC by grace instead of 1.0.0.",
+        "",
+        "- Part of 1.2.0 (ada, 000000000000)",
+    ]
+    assert show("/environments/nothing").status_code == 404
+
+
+def test_older_releases_of_an_environment_are_on_further_pages(
+    sqlite_client: FlaskClient, show: Show
+) -> None:
+    for number in range(41):
+        at = f"2026-03-01T12:{number:02}:00Z"
+        record(sqlite_client, f"1.{number}", "prod", finished_at=at)
+
+    pages, url = [], "/environments/prod"
+    while url:
+        page = show(url).text
+        pages.append(re.findall(r'href="/deployments/[^"]+">(1\.\d+)</a></h3>', page))
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        url = html.unescape(following[1]) if following else ""
+
+    assert [len(page) for page in pages] == [20, 20, 1]
+    assert [*chain(*pages)] == [f"1.{number}" for number in reversed(range(41))]
+    assert show("/environments/prod", cursor="made-up").status_code == 422
+
+
+def test_the_difference_of_two_environments_says_what_lies_between(client: FlaskClient) -> None:
+    show = browser_of(client)
+    deliver(client, "1.0.0", "1.1.0", "1.2.0")
+    record(client, "1.2.0", "dev", finished_at="2026-03-02T12:00:00Z")
+    record(client, "1.0.0", "prod", finished_at="2026-03-01T12:00:00Z")
+    record(client, "7", "dev", service="web", finished_at="2026-03-02T12:00:00Z")
+    for name in ("dev", "prod"):
+        record(client, "v3" if name == "dev" else "3", name, service="search")
+
+    for name, other in (("prod", "dev"), ("dev", "prod")):
+        page = show(f"/environments/{name}", against=other)
+        between = "Part of 1.2.0 ada, 000000000000 Part of 1.1.0 ada, 000000000000"
+        runs = {"dev": "1.2.0 since 2026-03-02 12:00", "prod": "1.0.0 since 2026-03-01 12:00"}
+        web = {"dev": "7 since 2026-03-02 12:00", "prod": "\N{EN DASH}"}
+        assert cells(page) == [
+            *("Service", name, other, "Changes between them"),
+            *("checkout", runs[name], runs[other], between),
+            *("web", web[name], web[other], ""),
+        ]
+        assert "2 services differ; 1 runs the same release in both." in text_of(page.text)
+    for other in ("nothing", "prod"):
+        assert show("/environments/prod", against=other).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("Mend <img src=x>", r"Mend \<img src\=x\>"),
+        ("[a](javascript:alert(1))", r"\[a\](javascript:alert(1))"),
+        ("- [ ] a task", r"\- \[ \] a task"),
+        ("# a heading", r"\# a heading"),
+        ("*bold* `code` ~~gone~~ @all", r"\*bold\* \`code\` \~\~gone\~\~ \@all"),
+        ("one\n\n# two", r"one \# two"),
+        ("Round half-up (again)", "Round half-up (again)"),
+    ],
+)
+def test_release_notes_show_what_others_wrote_as_it_is(text: str, escaped: str) -> None:
+    assert plain(text) == escaped
+
+
 def test_a_browser_gets_errors_with_the_words_of_the_problem_document(
     sqlite_client: FlaskClient, show: Show
 ) -> None:
@@ -285,12 +397,9 @@ def test_what_others_wrote_is_harmless_on_every_page(
     """Markup and links of `javascript:` are written past the checks of the API."""
     identifier = record(sqlite_client, "1.0", "dev", finished_at=ago(hours=1), image_digest=DIGEST)
     record(sqlite_client, "0.9", "staging", finished_at=ago(hours=3))
-    json_of(
-        sqlite_client.post(
-            "/api/v1/incidents",
-            json={"service": "checkout", "environment": "staging", "title": "It is down"},
-        )
-    )
+    broken = {"service": "checkout", "environment": "staging", "title": "It is down"}
+    incident = json_of(sqlite_client.post("/api/v1/incidents", json=broken))["id"]
+    deliver(sqlite_client, "1.0")
     script = {"title": PLANTED, "url": "javascript:alert(3)"}
     with sqlite_client.application.extensions["database"].write() as connection:
         said = {"version": PLANTED, "actor": PLANTED, "source": PLANTED, "links": [script]}
@@ -298,11 +407,14 @@ def test_what_others_wrote_is_harmless_on_every_page(
         connection.execute(
             update(deployments).where(deployments.c.id == UUID(identifier)).values(**said, **more)
         )
-        connection.execute(update(incidents).values(title=PLANTED))
+        connection.execute(update(incidents).values(title=PLANTED, links=[script]))
+        connection.execute(update(changes).values(title=PLANTED, author=PLANTED, version=PLANTED))
         connection.execute(
             update(services).values(owner=PLANTED, repository="javascript:alert(4)", image=PLANTED)
         )
     paths = ["/", "/services/checkout", f"/deployments/{identifier}", f"/{PLANTED}"]
+    paths += ["/environments/dev", "/environments/dev?against=staging"]
+    paths += ["/incidents", f"/incidents/{incident}"]
     paths += [f"/?service={PLANTED}", f"/?owner={PLANTED}", f"/sign-in?back={PLANTED}"]
 
     for path in paths:
@@ -316,7 +428,7 @@ def test_what_others_wrote_is_harmless_on_every_page(
 
 def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show: Show) -> None:
     record(sqlite_client, "1.0", "dev")
-    for path in ("/", "/services/checkout", "/sign-in", "/nothing"):
+    for path in ("/", "/services/checkout", "/environments/dev", "/incidents", "/nothing"):
         page = show(path)
         assert page.headers["Content-Security-Policy"] == (
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"

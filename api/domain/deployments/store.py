@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,12 @@ ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
 def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
     """Return the deployment of that id, or None."""
     return pages.one(connection, _select().where(deployments.c.id == deployment_id))
+
+
+def versions_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the version of each of these deployments, by its id."""
+    found = select(deployments.c.id, deployments.c.version).where(deployments.c.id.in_(ids))
+    return {row.id: row.version for row in connection.execute(found)}
 
 
 def selected(filters: Filters) -> Select[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,20 +10,17 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from api.domain import matrix
-from api.domain.changes import versions
 from api.domain.changes.store import known_versions
 from api.domain.declarations.model import SOURCE
 from api.domain.declarations.store import declared_for
 from api.domain.kit.times import this_minute
 from api.domain.kit.versions import same
 from api.domain.promotions.blockers import Candidate, Facts, facts
-from api.tables import changes, environments
+from api.domain.promotions.brought import brought
+from api.tables import environments
 
 # What runs in an environment, by service: cells of the matrix.
 Running = Mapping[str, dict[str, Any]]
-# A reviewer reads the newest ones; the count says how many there are.
-MAX_CHANGES = 100
-CHANGE_FIELDS = ("id", "commit", "committed_at", "author", "title", "version")
 
 
 def pending(
@@ -109,29 +106,6 @@ def differs(here: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
 
 
 def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:
-    """Return the changes that the promotion brings, newest first, and how many they are."""
-    known = known_versions(connection, candidate.id)
-    new = candidate.upstream["version"]
     old = candidate.downstream["version"] if candidate.downstream else None
-    latest = {version: versions_of.latest for version, versions_of in known.items()}
-    order = versions.ordering(latest, [new, *([old] if old else [])])
-    brought = _between(latest, order, old, new) & known.keys()
-    if not brought:
-        return {"change_count": 0, "changes": []}
-    rows = connection.execute(
-        select(*(changes.c[name] for name in CHANGE_FIELDS))
-        .where(changes.c.service_id == candidate.id, changes.c.version.in_(brought))
-        .order_by(changes.c.committed_at.desc(), changes.c.id.desc())
-        .limit(MAX_CHANGES)
-    ).mappings()
-    count = sum(known[version].changes for version in brought)
-    return {"change_count": count, "changes": [dict(row) for row in rows]}
-
-
-def _between(latest: Iterable[str], order: versions.Order, old: str | None, new: str) -> set[str]:
-    """Return the versions that `new` brings where `old` is: only itself if that is not known."""
-    top, bottom = order(new), order(old) if old else ()
-    if top is None or bottom is None:
-        return {new}
-    places = {version: order(version) for version in latest}
-    return {version for version, place in places.items() if place and bottom < place <= top}
+    known = known_versions(connection, candidate.id)
+    return brought(connection, candidate.id, known, old, candidate.upstream["version"])

@@ -1,0 +1,62 @@
+"""`/environments/{name}`: what came there, as release notes, and how it differs from another."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from apiflask import abort
+from flask import render_template
+from pydantic import Field
+
+from api.database import database
+from api.domain import catalog
+from api.domain.promotions.arrivals import ORDER, arrivals
+from api.domain.promotions.differences import differences
+from api.http import auth
+from api.http.problems import InvalidParameterError
+from api.pages import paging
+from api.pages.blueprint import bp
+from api.pages.forms import Form
+from api.pages.notes import markdown
+from api.pages.paging import Cursor
+
+# The releases of a page, and the services of which it shows how they differ.
+RELEASES = 20
+SERVICES = 100
+
+
+class EnvironmentForm(Form):
+    """The environment to compare with, and the page of the releases."""
+
+    against: Annotated[str | None, Field(max_length=63)] = None
+    cursor: Cursor = None
+
+
+@bp.get("/environments/<name>")
+@auth.page
+@bp.input(EnvironmentForm, location="query", arg_name="query")
+def show_environment(name: str, query: EnvironmentForm) -> str:
+    """Return the releases that came to an environment, newest first, with their changes."""
+    after = paging.position(query.cursor, ORDER)
+    with database().read() as connection:
+        known = {row["name"]: row for row in catalog.by_promotion_order(connection)}
+        if name not in known:
+            abort(HTTPStatus.NOT_FOUND, f"There is no environment {name}.")
+        others = [other for other in known if other != name]
+        if query.against not in (None, *others):
+            raise InvalidParameterError("against", "is not the name of another environment")
+        found = arrivals(connection, name, RELEASES + 1, after)
+        other = query.against and differences(connection, name, query.against, SERVICES)
+    items, older = paging.cut(found, RELEASES, ORDER)
+    return render_template(
+        "environment.html",
+        environment=known[name],
+        arrivals=items,
+        markdown=markdown(name, items),
+        older=older,
+        others=others,
+        against=query.against,
+        differences=other,
+        is_first=query.cursor is None,
+    )

@@ -1,0 +1,162 @@
+"""`/incidents`: what is broken, what was, and what caused it; `/incidents/{id}` changes it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from apiflask import abort
+from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
+from sqlalchemy import Connection
+
+from api.database import database
+from api.domain import catalog
+from api.domain.deployments import store as deployments
+from api.domain.incidents import reports, store
+from api.domain.incidents.model import IncidentChange
+from api.domain.incidents.store import ORDER, Filters
+from api.domain.kit import pages
+from api.domain.kit.errors import InvalidValueError
+from api.domain.kit.times import now
+from api.domain.kit.types import Name
+from api.http import auth, sessions
+from api.http.problems import InvalidBodyError
+from api.pages import paging
+from api.pages.blueprint import bp
+from api.pages.forms import Form, FormTime
+from api.pages.paging import Cursor
+
+# The most open incidents that are listed, the resolved ones of a page, and the deployments before
+# an incident that may have caused it.
+OPEN = 100
+RESOLVED = 30
+CANDIDATES = 15
+
+
+class IncidentsForm(Form):
+    """What the incidents are narrowed to, and the page of the resolved ones."""
+
+    service: Name | None = None
+    environment: Name | None = None
+    cursor: Cursor = None
+
+
+class ResolutionForm(Form):
+    """When an incident ended: now, unless it says so."""
+
+    resolved_at: FormTime | None = None
+
+
+class CauseForm(Form):
+    """The deployment that caused an incident; none has it inferred."""
+
+    deployment_id: UUID | None = None
+
+
+@bp.get("/incidents")
+@auth.page
+@bp.input(IncidentsForm, location="query", arg_name="query")
+def show_incidents(query: IncidentsForm) -> str:
+    """Return the open incidents, then the resolved ones, newest first."""
+    after = paging.position(query.cursor, ORDER)
+    with database().read() as connection:
+        places = [row["name"] for row in catalog.by_promotion_order(connection)]
+        names = sorted(catalog.by_name(connection))
+        is_open = pages.page(connection, _selected(query, is_open=True), ORDER, OPEN + 1)
+        ended = pages.page(connection, _selected(query, is_open=False), ORDER, RESOLVED + 1, after)
+        resolved, older = paging.cut(ended, RESOLVED, ORDER)
+        causes = {row["deployment_id"] for row in (*is_open, *resolved)} - {None}
+        versions = deployments.versions_of(connection, causes)
+    return render_template(
+        "incidents.html",
+        query=query,
+        services=names,
+        environments=places,
+        open=is_open[:OPEN],
+        more=len(is_open) > OPEN,
+        resolved=resolved,
+        versions=versions,
+        older=older,
+    )
+
+
+@bp.get("/incidents/<uuid:incident_id>")
+@auth.page
+def show_incident(incident_id: UUID) -> str:
+    """Return an incident with the forms that change it, for those who may."""
+    with database().read() as connection:
+        found = store.find(connection, incident_id)
+        if found is None:
+            abort(HTTPStatus.NOT_FOUND, f"There is no incident {incident_id}.")
+        candidates = _candidates(connection, found)
+    cause = next((row for row in candidates if row["id"] == found["deployment_id"]), None)
+    return render_template("incident.html", incident=found, cause=cause, candidates=candidates)
+
+
+@bp.post("/incidents/<uuid:incident_id>/resolution")
+@auth.page
+def resolve_incident(incident_id: UUID) -> ResponseReturnValue:
+    """Resolve an incident."""
+    sessions.check_csrf()
+    resolved_at = _sent(ResolutionForm).resolved_at or now()
+    return _change(incident_id, IncidentChange(resolved_at=resolved_at))
+
+
+@bp.post("/incidents/<uuid:incident_id>/reopening")
+@auth.page
+def reopen_incident(incident_id: UUID) -> ResponseReturnValue:
+    """Open an incident again."""
+    sessions.check_csrf()
+    return _change(incident_id, IncidentChange(resolved_at=None))
+
+
+@bp.post("/incidents/<uuid:incident_id>/cause")
+@auth.page
+def link_incident(incident_id: UUID) -> ResponseReturnValue:
+    """State the deployment that caused an incident, or have it inferred."""
+    sessions.check_csrf()
+    return _change(incident_id, IncidentChange(deployment_id=_sent(CauseForm).deployment_id))
+
+
+def _selected(query: IncidentsForm, *, is_open: bool) -> Any:
+    fields = {"service": query.service, "environment": query.environment, "open": is_open}
+    return store.selected(Filters.model_validate(fields))
+
+
+def _candidates(connection: Connection, incident: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the deployments that began before an incident, with the one it is put down to."""
+    place = {name: incident[name] for name in ("service", "environment")}
+    before = deployments.Filters.model_validate({**place, "to": incident["detected_at"]})
+    statement = deployments.selected(before)
+    found = pages.page(connection, statement, deployments.ORDER, CANDIDATES)
+    cause = incident["deployment_id"]
+    if cause is not None and cause not in {row["id"] for row in found}:
+        linked = deployments.find(connection, cause)
+        found += [linked] if linked else []
+    return found
+
+
+def _sent[Sent: Form](form: type[Sent]) -> Sent:
+    """Return what a form sent; raises InvalidBodyError for its first fault."""
+    fields = {name: request.form.get(name, "") for name in form.model_fields}
+    try:
+        return form.model_validate(fields)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        detail = fault["msg"].removeprefix("Value error, ")
+        raise InvalidBodyError(f"/{fault['loc'][0]}", detail) from error
+
+
+def _change(incident_id: UUID, changed: IncidentChange) -> ResponseReturnValue:
+    """Change an incident as the API does, and lead back to it."""
+    try:
+        with database().write() as connection:
+            if reports.hold(connection, incident_id) is None:
+                abort(HTTPStatus.NOT_FOUND, f"There is no incident {incident_id}.")
+            reports.change(connection, incident_id, changed)
+    except InvalidValueError as error:
+        raise InvalidBodyError(error.pointer, error.detail) from error
+    return redirect(url_for(".show_incident", incident_id=incident_id), HTTPStatus.SEE_OTHER)
