@@ -6,9 +6,11 @@ from apiflask import APIFlask
 
 from api.pages import (
     assets,
+    badges,
     browsers,
     deployments,
     environments,
+    feeds,
     incidents,
     matrix,
     services,
@@ -19,9 +21,11 @@ from api.pages.blueprint import bp
 
 __all__ = [
     "assets",
+    "badges",
     "bp",
     "deployments",
     "environments",
+    "feeds",
     "incidents",
     "init_app",
     "matrix",

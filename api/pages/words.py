@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,14 @@ from api.domain.kit.times import this_minute
 UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 NOTHING = "\N{EN DASH}"
 SCHEMES = ("https://", "http://")
+# What cannot be in a document (XML 1.0, section 2.2), however it is written.
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 TIME = Markup('<time datetime="{}">{}</time>')
 
 
 def init_app(app: APIFlask) -> None:
     """Make the filters known to templates."""
-    for word in (age, clock, instant, minute, percentage, short, span, web_link):
+    for word in (age, clock, instant, minute, percentage, short, span, timestamp, web_link):
         app.add_template_filter(word)
 
 
@@ -62,6 +65,11 @@ def minute(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
 
 
+def timestamp(at: datetime) -> str:
+    """Return an instant as RFC 3339 writes it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def short(text: str) -> str:
     """Return the beginning of a hash, without its algorithm."""
     return text.removeprefix("sha256:")[:12]
@@ -77,3 +85,8 @@ def percentage(ratio: Any) -> str:
     if ratio.ratio is None:
         return NOTHING
     return f"{ratio.ratio:.0%} ({ratio.numerator} of {ratio.denominator})"
+
+
+def xml(document: str) -> str:
+    """Return a document with a replacement character for each one that XML does not have."""
+    return NO_XML.sub("\ufffd", document)

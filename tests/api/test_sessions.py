@@ -60,7 +60,8 @@ def test_no_page_is_left_open_by_mistake(browser: Browser) -> None:
     closed = set()
     for rule in pages:
         values = {"name": "web", "deployment_id": UUID(int=1), "fingerprint": "x"}
-        values = {**values, "filename": "pages.css"}
+        values = {**values, "filename": "pages.css", "incident_id": UUID(int=1)}
+        values = {**values, "service": "web", "environment": "prod"}
         url = browser.application.url_map.bind("").build(
             rule.endpoint, values, append_unknown=False
         )

@@ -1,0 +1,60 @@
+"""Atom feeds (RFC 4287) of the newest deployments of a service, or in an environment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import abort
+from flask import Response, render_template
+
+from api.database import database
+from api.domain import catalog
+from api.domain.deployments import store
+from api.domain.deployments.store import Filters
+from api.domain.kit import pages
+from api.http import auth
+from api.pages.blueprint import bp
+from api.pages.words import xml
+
+ENTRIES = 50
+
+
+@bp.get("/services/<name>/deployments.atom")
+@auth.page
+def feed_service(name: str) -> Response:
+    """Return the newest deployments of a service as a feed."""
+    with database().read() as connection:
+        found = catalog.by_name(connection).get(name)
+        if found is None:
+            abort(HTTPStatus.NOT_FOUND, f"There is no service {name}.")
+        rows = _newest(connection, Filters(service=name))
+    return _feed(f"Deployments of {name}", found["created_at"], rows)
+
+
+@bp.get("/environments/<name>/deployments.atom")
+@auth.page
+def feed_environment(name: str) -> Response:
+    """Return the newest deployments in an environment as a feed."""
+    with database().read() as connection:
+        known = {row["name"]: row for row in catalog.by_promotion_order(connection)}
+        if name not in known:
+            abort(HTTPStatus.NOT_FOUND, f"There is no environment {name}.")
+        rows = _newest(connection, Filters(environment=name))
+    return _feed(f"Deployments in {name}", known[name]["created_at"], rows)
+
+
+def _newest(connection: Any, filters: Filters) -> list[dict[str, Any]]:
+    return pages.page(connection, store.selected(filters), store.ORDER, ENTRIES)
+
+
+def _feed(title: str, created_at: datetime, rows: list[dict[str, Any]]) -> Response:
+    """Return a feed; what it says of a deployment changes when that finishes."""
+    changed = [row["finished_at"] or row["started_at"] for row in rows]
+    document = render_template(
+        "feed.xml", title=title, updated=max(changed, default=created_at), deployments=rows
+    )
+    response = Response(xml(document), mimetype="application/atom+xml")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
