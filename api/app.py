@@ -122,6 +122,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     pages.init_app(app)
     auth.init_app(app, checked)
     strict.init_app(app)
+    pages.live.init_app(app)
     openapi.init_app(app)
     etags.init_app(app)
     idempotency.init_app(app)

@@ -6,8 +6,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
 
 from flask import current_app
 from sqlalchemy import Connection, Engine, text
@@ -22,6 +23,8 @@ from api.settings import Settings
 ATTEMPTS = 4
 RETRIED = {Outage.CONFLICT, Outage.MIGRATED}
 BACKOFF_S = 0.05
+# Ticks of the clock are shorter.
+SETTLED_S = 0.1
 
 
 class Database:
@@ -97,6 +100,17 @@ class Database:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
             yield connection
 
+    def state(self) -> str | None:
+        """Return a text that is another one once anything has been written; None if in doubt.
+
+        What other databases of the same server write may change it, too.
+        """
+        if self.settings.embedded:
+            return _written(self.settings.DATA_DIR / "slipway.db")
+        with self.read() as connection:
+            # The transactions whose effects are visible: the same ones, the same data.
+            return str(connection.execute(text("SELECT pg_current_snapshot()::text")).scalar())
+
     def retrying[Result](self, use_case: Callable[[], Result]) -> Result:
         """Call a use case again if PostgreSQL rolled its transaction back for what others do.
 
@@ -142,6 +156,23 @@ class Database:
             raise UnavailableError(Outage.OVERLOADED, reason) from error
         with connection:
             yield connection
+
+
+def _written(file: Path) -> str | None:
+    """Return when and how long a database of SQLite was written; None if that was just now.
+
+    A file's time may be that of the last tick of the clock: what is written in the same tick would
+    not change it.
+    """
+    found = []
+    for path in (file, file.with_name(f"{file.name}-wal")):
+        with suppress(FileNotFoundError):
+            found.append(path.stat())
+    # Whoever opens the database makes an empty log, which means nothing.
+    written = [each for each in found if each.st_size]
+    if not written or time.time() - max(each.st_mtime for each in written) < SETTLED_S:
+        return None
+    return str([(each.st_mtime_ns, each.st_size, each.st_ino) for each in written])
 
 
 @contextmanager

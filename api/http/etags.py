@@ -32,6 +32,8 @@ READ_HEADERS = _headers(
     "Read it only if its ETag is still this one; otherwise the response is 412.",
     "Read it only if its ETag is not this one; otherwise the response is 304.",
 )
+# Only the client may cache it, and must revalidate it each time.
+CACHED = "private, no-cache"
 CONDITIONS = {"REQUEST_METHOD", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"}
 NOT_MODIFIED = {"description": "It has not changed since the ETag in If-None-Match."}
 CHANGED = "It has changed since you read it: read it again, then decide."
@@ -47,8 +49,7 @@ def _tag(response: Response) -> Response:
     if request.method not in ("GET", "HEAD") or response.status_code != HTTPStatus.OK:
         return response
     response.add_etag()
-    # Only the client may cache it, and must revalidate it each time.
-    response.headers.setdefault("Cache-Control", "private, no-cache")
+    response.headers.setdefault("Cache-Control", CACHED)
     # There is no time of a last modification, so conditions on it are ignored (section 13.1.3).
     response.make_conditional(
         {name: request.environ[name] for name in CONDITIONS & request.environ.keys()}

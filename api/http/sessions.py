@@ -92,6 +92,12 @@ def token_id() -> str | None:
     return found
 
 
+def form_token() -> str | None:
+    """Return what the forms of this session send back, if it has any yet."""
+    found: str | None = session.get(CSRF)
+    return found
+
+
 def begin(token_id: str) -> None:
     """Begin a session, with nothing left of the one before."""
     session.clear()

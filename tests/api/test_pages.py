@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
 from api.domain.kit.times import now
+from api.pages import live
 from api.pages.notes import plain
 from api.tables import changes, deployments, environments, incidents, services
 from tests.api.conftest import json_of, problem
@@ -451,3 +453,68 @@ def test_assets_are_kept_for_ever_and_change_their_url(
         name = url.rpartition("/")[2]
         assert "no-cache" in sqlite_client.get(f"/assets/other/{name}").headers["Cache-Control"]
     assert sqlite_client.get("/assets/other/nothing.css").status_code == 404
+
+
+def settle(client: FlaskClient) -> None:
+    """Let the files of an embedded database be as old as if nothing had been written for long."""
+    folder = client.application.extensions["settings"].DATA_DIR
+    for path in folder.glob("slipway.db*"):
+        seen = path.stat()
+        os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns - 1_000_000_000))
+
+
+def test_a_page_that_has_not_changed_is_not_made_again(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(client, "1.0", "prod")
+    minute = [now()]
+    monkeypatch.setattr(live, "this_minute", lambda: minute[0])
+    asked = {**BROWSER, "If-None-Match": client.get("/", headers=BROWSER).headers["ETag"]}
+
+    def ask() -> tuple[int, int]:
+        """Return the status and the number of statements."""
+        with executed(client.application.extensions["database"]) as statements:
+            response = client.get("/", headers=asked)
+        assert response.headers["Cache-Control"] == "private, no-cache"
+        asked["If-None-Match"] = response.headers["ETag"]
+        return response.status_code, len(statements)
+
+    settle(client)
+    assert ask()[0] == 304
+    for _ in range(2):
+        status, number = ask()
+        assert status == 304
+        assert number <= 1
+    record(client, "1.1", "prod")
+    settle(client)
+    status, number = ask()
+    assert (status, number > 1) == (200, True)
+    assert ask()[1] <= 1
+    minute[0] += timedelta(minutes=1)
+    assert ask()[1] > 1
+    other = {**asked, "If-None-Match": '"other"'}
+    assert client.get("/", headers=other).status_code == 200
+    index = client.get("/", headers={**asked, "Accept": "application/json"})
+    assert json_of(index)["service"] == "slipway"
+
+
+def test_what_was_just_written_is_not_taken_for_unchanged(sqlite_client: FlaskClient) -> None:
+    database = sqlite_client.application.extensions["database"]
+    record(sqlite_client, "1.0", "prod")
+    assert database.state() is None
+    settle(sqlite_client)
+    before = database.state()
+    assert before is not None
+    assert database.state() == before
+    record(sqlite_client, "1.1", "prod")
+    settle(sqlite_client)
+    assert database.state() != before
+
+
+def test_pages_that_are_watched_say_so(sqlite_client: FlaskClient, show: Show) -> None:
+    identifier = record(sqlite_client, "1.0", "dev")
+    paths = ("/services/checkout", "/environments/dev", "/incidents", f"/deployments/{identifier}")
+    for path in ("/", *paths):
+        assert '<main id="main" data-live>' in show(path).text
+    for path in ("/sign-in", "/nothing"):
+        assert '<main id="main">' in show(path).text

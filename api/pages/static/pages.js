@@ -1,14 +1,146 @@
-// Adds a button that copies to each command; all else works without JavaScript.
+// Adds a button that copies to each command, and keeps a page up to date while somebody looks at
+// it; all else works without JavaScript.
 "use strict";
 
-for (const command of document.querySelectorAll(".command")) {
-  if (!navigator.clipboard) break;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "Copy";
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(command.querySelector("code").textContent);
-    button.textContent = "Copied";
-  });
-  command.append(button);
+const EVERY_MS = 10_000;
+const SLOWEST_MS = 60_000;
+const TIMEOUT_MS = 8_000;
+const OWN = "data-own"; // what this script has added
+const UPDATED = "data-updated";
+const KEPT = new Set([UPDATED, "open"]); // attributes that are not the server's
+const AGES = "small, time, .quiet"; // these change by themselves
+
+function addCopyButtons() {
+  if (!navigator.clipboard) return;
+  for (const command of document.querySelectorAll(".command")) {
+    if (command.querySelector("button")) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.setAttribute(OWN, "");
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(command.querySelector("code").textContent);
+      button.textContent = "Copied";
+    });
+    command.append(button);
+  }
 }
+
+// What makes an element the same one after others came or went.
+function keyOf(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return node.nodeName;
+  const heading = node.querySelector("th a[href], h3 a[href]") ?? node.querySelector("a[href]");
+  return `${node.nodeName} ${node.id} ${heading?.getAttribute("href") ?? ""}`;
+}
+
+function mark(node) {
+  const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
+  if (element.closest(AGES)) return;
+  (element.closest("td, th, li, dd, tr, section") ?? element).setAttribute(UPDATED, "");
+}
+
+function updateAttributes(old, fresh) {
+  for (const { name } of [...old.attributes]) {
+    if (!KEPT.has(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (!KEPT.has(name) && old.getAttribute(name) !== value) {
+      old.setAttribute(name, value);
+      if (name === "class" || name === "href") mark(old);
+    }
+  }
+}
+
+// Makes what is shown equal to what was sent, by changing as little as possible.
+function update(old, fresh) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) {
+      old.data = fresh.data;
+      mark(old);
+    }
+    return;
+  }
+  if (old.nodeName === "FORM" || old.isEqualNode(fresh)) return; // somebody may be filling it in
+  updateAttributes(old, fresh);
+  const known = [...old.childNodes].filter((node) => !node.hasAttribute?.(OWN));
+  const inPlace = known.length === fresh.childNodes.length;
+  let next = known[0] ?? null;
+  for (const [place, child] of [...fresh.childNodes].entries()) {
+    const same = (node) =>
+      node && (inPlace ? node.nodeName === child.nodeName : keyOf(node) === keyOf(child));
+    const found = inPlace ? known[place] : known.find(same);
+    if (same(found)) {
+      if (found !== next) old.insertBefore(found, next);
+      known[known.indexOf(found)] = null;
+      update(found, child);
+      next = found.nextSibling;
+    } else {
+      const added = document.importNode(child, true);
+      old.insertBefore(added, next);
+      mark(added);
+    }
+  }
+  for (const gone of known) gone?.remove();
+}
+
+function watch(main) {
+  const status = document.createElement("p");
+  status.setAttribute(OWN, "");
+  status.className = "live";
+  status.setAttribute("role", "status");
+  document.body.append(status);
+  let etag = null;
+  let timer = null;
+  let pause = EVERY_MS;
+
+  function say(words) {
+    const clock = new Date().toISOString().slice(11, 16);
+    status.textContent = words && `${clock} UTC: ${words}`;
+  }
+
+  function show(text) {
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("main");
+    const before = [...main.querySelectorAll(`[${UPDATED}]`)];
+    for (const element of before) element.removeAttribute(UPDATED);
+    update(main, fresh);
+    addCopyButtons();
+    const changed = main.querySelectorAll(`[${UPDATED}]`).length;
+    if (changed) say(`${changed} ${changed === 1 ? "change" : "changes"}, marked`);
+    else for (const element of before) element.setAttribute(UPDATED, "");
+  }
+
+  async function ask() {
+    const headers = { Accept: "text/html", ...(etag && { "If-None-Match": etag }) };
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const options = { headers, signal, cache: "no-store", redirect: "manual" };
+    const response = await fetch(location.href, options);
+    if (response.type === "opaqueredirect") throw new Error("you are signed out; open the page again");
+    if (response.status === 304) return;
+    if (response.status === 404) throw new Error("what this page is about is gone");
+    if (!response.ok) throw new Error(`the server cannot answer (${response.status})`);
+    show(await response.text());
+    etag = response.headers.get("ETag");
+  }
+
+  async function poll() {
+    clearTimeout(timer);
+    if (document.hidden) return;
+    try {
+      await ask();
+      if (pause !== EVERY_MS) say("up to date again");
+      pause = EVERY_MS;
+    } catch (error) {
+      const ours = error.constructor === Error;
+      if (pause === EVERY_MS) say(`${ours ? error.message : "the server does not answer"}; this is what it said last`);
+      pause = Math.min(pause * 2, SLOWEST_MS);
+    }
+    timer = setTimeout(poll, pause);
+  }
+
+  document.addEventListener("visibilitychange", poll);
+  timer = setTimeout(poll, EVERY_MS);
+}
+
+addCopyButtons();
+const watched = document.querySelector("main[data-live]");
+if (watched) watch(watched);
