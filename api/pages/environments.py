@@ -11,6 +11,7 @@ from pydantic import Field
 
 from api.database import database
 from api.domain import catalog
+from api.domain.kit import pages
 from api.domain.promotions.arrivals import ORDER, arrivals
 from api.domain.promotions.differences import differences
 from api.http import auth
@@ -38,7 +39,7 @@ class EnvironmentForm(Form):
 @bp.input(EnvironmentForm, location="query", arg_name="query")
 def show_environment(name: str, query: EnvironmentForm) -> str:
     """Return the releases that came to an environment, newest first, with their changes."""
-    after = paging.position(query.cursor, ORDER)
+    after = paging.position(query.cursor)
     with database().read() as connection:
         known = {row["name"]: row for row in catalog.by_promotion_order(connection)}
         if name not in known:
@@ -48,7 +49,7 @@ def show_environment(name: str, query: EnvironmentForm) -> str:
             raise InvalidParameterError("against", "is not the name of another environment")
         found = arrivals(connection, name, RELEASES + 1, after)
         other = query.against and differences(connection, name, query.against, SERVICES)
-    items, older = paging.cut(found, RELEASES, ORDER)
+    items, older = paging.cut(found, RELEASES, lambda row: pages.position(row, ORDER))
     return render_template(
         "environment.html",
         environment=known[name],

@@ -61,13 +61,13 @@ class CauseForm(Form):
 @bp.input(IncidentsForm, location="query", arg_name="query")
 def show_incidents(query: IncidentsForm) -> str:
     """Return the open incidents, then the resolved ones, newest first."""
-    after = paging.position(query.cursor, ORDER)
+    after = paging.position(query.cursor)
     with database().read() as connection:
         places = [row["name"] for row in catalog.by_promotion_order(connection)]
         names = sorted(catalog.by_name(connection))
         is_open = pages.page(connection, _selected(query, is_open=True), ORDER, OPEN + 1)
         ended = pages.page(connection, _selected(query, is_open=False), ORDER, RESOLVED + 1, after)
-        resolved, older = paging.cut(ended, RESOLVED, ORDER)
+        resolved, older = paging.cut(ended, RESOLVED, lambda row: pages.position(row, ORDER))
         causes = {row["deployment_id"] for row in (*is_open, *resolved)} - {None}
         versions = deployments.versions_of(connection, causes)
     return render_template(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from apiflask import APIBlueprint, abort
+from apiflask import APIBlueprint
 
 from api.database import database
 from api.domain.dora import report
@@ -19,8 +15,8 @@ from api.domain.dora.query import Query
 from api.domain.dora.rules.explanations import Explanation, Explanations
 from api.domain.dora.rules.periods import Window
 from api.domain.kit.cursor import CursorError, Position
-from api.domain.kit.errors import InvalidValueError
 from api.http.problems import InvalidParameterError
+from api.http.turns import turn
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -30,12 +26,6 @@ bp = APIBlueprint(
     url_prefix="/metrics/dora",
     tag={"name": "Metrics", "description": "The five DORA metrics of software delivery."},
 )
-
-
-# Computing a window of a large ledger takes memory, and the GIL allows only one computation at a
-# time anyway: others wait.
-TURN = threading.Lock()
-PATIENCE_S = 10.0
 
 
 class ExplanationQuery(Query, PageQuery):
@@ -58,7 +48,7 @@ def get_metrics(query: Query) -> Metrics:
     Each has its numerator and denominator, or a count, and the number of exclusions by reason. A
     ratio is null if its denominator is 0. docs/metrics.md has the definitions.
     """
-    with _turn(), database().read() as connection, _known_names():
+    with turn(), database().read() as connection:
         return report.measure(connection, query)
 
 
@@ -78,7 +68,7 @@ def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict
     if position is not None:
         *after, since, until = position
         same_window = _during(query, since, until)
-    with _turn(), database().read() as connection, _known_names():
+    with turn(), database().read() as connection:
         found = report.explanations(connection, same_window, query.limit + 1, after)
 
     def position_of(item: Explanation) -> Position:
@@ -87,28 +77,6 @@ def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict
     items, next_cursor, headers = lists.cut(query, found.items, position_of)
     page = {**dict(found), "items": items, "next_cursor": next_cursor}
     return ExplanationPage.model_validate(page), 200, headers
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    if not TURN.acquire(timeout=PATIENCE_S):
-        abort(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "Other metrics are still being computed; try again in a few seconds.",
-            headers={"Retry-After": "5"},
-        )
-    try:
-        yield
-    finally:
-        TURN.release()
-
-
-@contextmanager
-def _known_names() -> Iterator[None]:
-    try:
-        yield
-    except InvalidValueError as error:
-        raise InvalidParameterError(error.pointer, error.detail) from error
 
 
 def _during(query: Query, since: Any, until: Any) -> Query:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from api.domain.dora import report
 from api.domain.dora.loading import rows
 from api.domain.dora.query import MAX_FIGURES
-from api.routes import dora
+from api.http import turns
 from tests.api.conftest import Record, json_of, problem
 
 URL = "/api/v1/metrics/dora"
@@ -43,8 +43,8 @@ def test_a_wrong_question_names_the_parameter(
 def test_one_is_added_up_at_a_time_and_who_waits_too_long_is_told(
     sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(dora, "PATIENCE_S", 0.01)
-    with dora.TURN:
+    monkeypatch.setattr(turns, "PATIENCE_S", 0.01)
+    with turns.TURN:
         refused = sqlite_client.get(path)
 
     assert "try again" in str(problem(refused, 503)["detail"])

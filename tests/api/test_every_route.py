@@ -18,7 +18,14 @@ from tests.api.conftest import json_of, problem
 
 API = "/api/v1"
 FINISHED = "deployment.finished"
-NEEDED = {"promotions.list_pending": {"from": "staging", "to": "prod"}}
+NEEDED = {
+    "promotions.list_pending": {"from": "staging", "to": "prod"},
+    "pages.explain_insight": {
+        "metric": "rework_rate",
+        "from": "2026-03-01T12:00:00Z",
+        "to": "2026-03-02T12:00:00Z",
+    },
+}
 # What the process counts of itself is another number each time.
 COUNTERS = {"metrics"}
 # A list by a filter that leaves something of it, and by one that does not.

@@ -417,6 +417,8 @@ def test_what_others_wrote_is_harmless_on_every_page(
     paths = ["/", "/services/checkout", f"/deployments/{identifier}", f"/{PLANTED}"]
     paths += ["/environments/dev", "/environments/dev?against=staging"]
     paths += ["/incidents", f"/incidents/{incident}"]
+    whole = f"from={ago(days=1)}&to={ago()}".replace("+", "%2B")
+    paths += [f"/insights/explanation?metric=rework_rate&environment=dev&{whole}"]
     paths += [f"/?service={PLANTED}", f"/?owner={PLANTED}", f"/sign-in?back={PLANTED}"]
 
     for path in paths:
@@ -430,7 +432,14 @@ def test_what_others_wrote_is_harmless_on_every_page(
 
 def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show: Show) -> None:
     record(sqlite_client, "1.0", "dev")
-    for path in ("/", "/services/checkout", "/environments/dev", "/incidents", "/nothing"):
+    for path in (
+        "/",
+        "/services/checkout",
+        "/environments/dev",
+        "/incidents",
+        "/insights",
+        "/nothing",
+    ):
         page = show(path)
         assert page.headers["Content-Security-Policy"] == (
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"

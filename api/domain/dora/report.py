@@ -61,14 +61,14 @@ class _Assessed:
         return None if index is None else self.periods[index]
 
 
-def measure(connection: Connection, query: Query) -> Metrics:
-    """Compute the metrics of each period, overall and for each service.
+def measure(connection: Connection, query: Query, *, by_service: bool = True) -> Metrics:
+    """Compute the metrics of each period, overall and for each service unless not asked for.
 
     Raises InvalidValueError, with the name of the parameter, if these are too many, and as
     `stretches.scope` does.
     """
     assessed = _assess(connection, query)
-    periods, services = len(assessed.periods), len(assessed.services)
+    periods, services = len(assessed.periods), len(assessed.services) if by_service else 0
     if periods > 1 and periods * (services + 1) > MAX_FIGURES:
         raise InvalidValueError(
             "interval",
@@ -81,7 +81,7 @@ def measure(connection: Connection, query: Query) -> Metrics:
         environments=list(assessed.environments),
         tiers=assessed.tiers,
         overall=Periods(periods=_add_up(assessed, assessed.assessments, assessed.unattributed)),
-        services=_services(assessed),
+        services=_services(assessed) if by_service else [],
         unrecovered=_unrecovered(assessed),
     )
 

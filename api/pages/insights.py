@@ -1,0 +1,115 @@
+"""`/insights`: the five DORA metrics over time, and what each of their points is made of."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from flask import render_template, url_for
+from pydantic import Field
+
+from api.database import database
+from api.domain import catalog
+from api.domain.dora import report
+from api.domain.dora.query import Query
+from api.domain.dora.rules.explanations import Explanation
+from api.domain.dora.rules.periods import Interval
+from api.domain.kit.cursor import Position
+from api.domain.kit.times import this_minute
+from api.domain.kit.types import Name
+from api.http import auth
+from api.http.turns import turn
+from api.pages import paging
+from api.pages.blueprint import bp
+from api.pages.forms import Form, FormTime
+from api.pages.paging import Cursor
+from api.pages.plots import Metric, plots
+from api.pages.words import timestamp
+
+SPANS = {30: "30 days", 90: "90 days", 365: "a year"}
+DEPLOYMENTS = 50
+
+
+class Scope(Form):
+    """What the metrics are about; by default, all services in production."""
+
+    service: Name | None = None
+    environment: Name | None = None
+
+
+class InsightsForm(Scope):
+    """How long ago the plots begin, in days, and the length of a period."""
+
+    days: Annotated[int, Field(ge=1, le=366)] = 90
+    interval: Interval = Interval.WEEK
+
+
+class ExplanationForm(Scope):
+    """The point to explain: a metric in a period."""
+
+    metric: Metric
+    since: Annotated[FormTime, Field(alias="from")]
+    until: Annotated[FormTime, Field(alias="to")]
+    cursor: Cursor = None
+
+
+@bp.get("/insights")
+@auth.page
+@bp.input(InsightsForm, location="query", arg_name="query")
+def show_insights(query: InsightsForm) -> str:
+    """Return a plot and a table of each metric."""
+    begin = (this_minute() - timedelta(days=query.days)).replace(hour=0, minute=0)
+    asked = Query.model_validate({**_scope(query), "from": begin, "interval": query.interval})
+    with turn(), database().read() as connection:
+        environments = [row["name"] for row in catalog.by_promotion_order(connection)]
+        services = sorted(catalog.by_name(connection))
+        metrics = report.measure(connection, asked, by_service=False)
+
+    def explained(metric: Metric, since: datetime, until: datetime) -> str:
+        period = {"from": timestamp(since), "to": timestamp(until)}
+        return url_for("pages.explain_insight", metric=metric, **period, **_scope(query))
+
+    return render_template(
+        "insights.html",
+        query=query,
+        plots=plots(metrics.overall.periods),
+        metrics=metrics,
+        services=services,
+        environments=environments,
+        spans=SPANS,
+        intervals=[Interval.DAY, Interval.WEEK, Interval.MONTH],
+        explained=explained,
+    )
+
+
+@bp.get("/insights/explanation")
+@auth.page
+@bp.input(ExplanationForm, location="query", arg_name="query")
+def explain_insight(query: ExplanationForm) -> str:
+    """Return the deployments behind a point, with what each adds to the metric, and why."""
+    period = {"from": query.since, "to": query.until}
+    asked = Query.model_validate({**_scope(query), **period})
+    after: Any = paging.position(query.cursor)
+    with turn(), database().read() as connection:
+        metrics = report.measure(connection, asked, by_service=False)
+        found = report.explanations(connection, asked, DEPLOYMENTS + 1, after)
+    items, older = paging.cut(found.items, DEPLOYMENTS, _position)
+    (plot,) = [each for each in plots(metrics.overall.periods) if each.metric == query.metric]
+    return render_template(
+        "explanation.html",
+        query=query,
+        metrics=metrics,
+        plot=plot,
+        items=[(item, getattr(item.metrics, query.metric)) for item in items],
+        older=older,
+    )
+
+
+def _scope(query: Scope) -> dict[str, str]:
+    """Return the parameters that narrow the metrics."""
+    given = {"service": query.service, "environment": query.environment}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _position(item: Explanation) -> Position:
+    return item.finished_at or item.started_at, item.id
