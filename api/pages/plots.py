@@ -12,9 +12,9 @@ from api.domain.dora.model import ExplainedRatio, LeadTime, Period, RecoveryTime
 from api.pages.words import NOTHING, span
 
 # In units of the picture: where its points are, and what is around them for words.
-WIDTH, HEIGHT = 720, 200
-LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 28
-LABELS = 6  # at most, below the axis
+WIDTH, HEIGHT = 480, 200
+LEFT, RIGHT, TOP, BOTTOM = 80, 20, 14, 28
+LABELS = 5  # at most, below the axis
 
 
 class Metric(StrEnum):

@@ -94,7 +94,7 @@ def test_a_line_has_a_gap_where_there_is_no_value() -> None:
     assert [line.count(",") for line in made.lines] == [2, 1]
     heights = [point.y for point in made.points]
     assert heights == [93.0, 14.0, None, 14.0]
-    assert [point.x for point in made.points] == [76.0, 285.3, 494.7, 704.0]
+    assert [point.x for point in made.points] == [80.0, 206.7, 333.3, 460.0]
     assert made.summary == (
         "3 of 4 periods have a value: from 10% to 20%, and 20% in the last one."
     )

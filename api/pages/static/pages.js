@@ -86,7 +86,7 @@ function update(old, fresh) {
 function watch(main) {
   const status = document.createElement("p");
   status.setAttribute(OWN, "");
-  status.className = "live";
+  status.className = "watch";
   status.setAttribute("role", "status");
   document.body.append(status);
   let etag = null;
