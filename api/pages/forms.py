@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from api.domain.kit.times import parse_time
+from api.domain.kit.types import Name
 
 # As the browser's control for a date and a time writes it; it is meant in UTC.
 LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
@@ -20,6 +21,12 @@ def _in_utc(value: Any) -> datetime:
 
 
 FormTime = Annotated[datetime, BeforeValidator(_in_utc)]
+
+
+class ByName(BaseModel):
+    """The name in a path, which the database need not be asked about unless it is one."""
+
+    name: Name
 
 
 class Form(BaseModel):

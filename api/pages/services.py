@@ -21,6 +21,7 @@ from api.domain.kit import pages
 from api.domain.kit.times import this_minute
 from api.http import auth
 from api.pages.blueprint import bp
+from api.pages.forms import ByName
 
 # The newest deployments of a service that its page shows.
 DEPLOYMENTS = 300
@@ -29,17 +30,20 @@ FIGURES_SPAN = timedelta(days=30)
 
 @bp.get("/services/<name>")
 @auth.page
-def show_service(name: str) -> str:
+@bp.input(ByName, location="path", arg_name="name")
+def show_service(name: ByName) -> str:
     """Return the history of a service and its metrics of the last 30 days."""
     with database().read() as connection:
-        service = catalog.find_service(connection, name)
+        service = catalog.find_service(connection, name.name)
         if service is None:
-            abort(HTTPStatus.NOT_FOUND, f"There is no service {name}.")
+            abort(HTTPStatus.NOT_FOUND, f"There is no service {name.name}.")
         environments = [row["name"] for row in catalog.by_promotion_order(connection)]
-        running = matrix.running(connection, environments, name)
-        rows = _deployments(connection, name, running)
+        running = matrix.running(connection, environments, name.name)
+        rows = _deployments(connection, name.name, running)
         since = this_minute() - FIGURES_SPAN
-        metrics = report.measure(connection, Query.model_validate({"service": name, "from": since}))
+        metrics = report.measure(
+            connection, Query.model_validate({"service": name.name, "from": since})
+        )
     used = {row["environment"] for row in rows}
     columns = [environment for environment in environments if environment in used]
     return render_template(

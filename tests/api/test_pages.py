@@ -237,6 +237,9 @@ def test_a_service_shows_what_became_of_each_version(client: FlaskClient) -> Non
     ]
     assert "Deployments 0 Lead time for changes (median) \N{EN DASH}" in text_of(page.text)
     assert show("/services/nothing").status_code == 404
+    for wrong in ("%00", "Not%20a%20name"):  # PostgreSQL has no text with a NUL
+        assert show(f"/services/{wrong}").status_code == 422
+        assert show(f"/environments/{wrong}").status_code == 404
 
 
 def test_a_deployment_shows_its_facts_what_was_said_and_its_neighbours(client: FlaskClient) -> None:
