@@ -25,6 +25,7 @@ UV     := .tools/uv/bin/uv
 READY  := .venv/.ready
 NPM := .tools/node/bin/npm
 RENOVATE := .tools/renovate/node_modules/.bin/renovate
+BROWSER := .tools/browser/stamp
 # $(call NEEDED,PROGRAM,HOW TO GET IT): a recipe's first line, for a program that no target builds.
 NEEDED = command -v $(1) >/dev/null || { echo "$(1) is not installed: $(2)" >&2; exit 1; }
 PYTHON := $(BIN)/python

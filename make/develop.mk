@@ -14,6 +14,12 @@ examples: $(READY) ## Run the examples of README.md and docs/api.md, and update 
 renovate: $(READY) $(RENOVATE) ## Test renovate.json5 with Renovate itself, offline (ARGS= for pytest)
 	@$(BIN)/pytest -o addopts= -p no:cacheprovider tests/renovate $(ARGS)
 
+.PHONY: browser-test
+browser-test: $(READY) $(BROWSER) ## Test the pages in Chromium, on PostgreSQL (ARGS= for pytest)
+	@$(call NEEDED,chromium,on Debian: apt-get install chromium)
+	@REQUIRE_POSTGRES=1 AXE=.tools/browser/node_modules/axe-core PYTHONPATH=.tools/browser/python \
+		$(BIN)/pytest -o addopts= -p no:cacheprovider -rs tests/browser $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Measure the API on ledgers of 10 thousand and 1 million deployments (about 15 minutes; ARGS=--help)
 	@$(PYTHON) -m bench.ledger $(ARGS)

@@ -39,6 +39,13 @@ $(RENOVATE): tools/renovate/package-lock.json tools/renovate/package.json tools/
 		&& PATH="$(CURDIR)/$(dir $(NPM)):$$PATH" npm ci --prefix .tools/renovate --omit=optional --loglevel=error >/dev/null \
 		&& touch $@ && $(call DONE,Renovate in .tools/renovate)
 
+# What drives a browser and what looks at its pages; the browser itself is the machine's.
+$(BROWSER): tools/browser.txt tools/browser/package-lock.json tools/browser/package.json tools/browser/.npmrc $(NPM) $(READY)
+	@rm -rf .tools/browser && mkdir -p .tools/browser && cp tools/browser/package*.json tools/browser/.npmrc .tools/browser \
+		&& $(UV) pip install --quiet --require-hashes --target .tools/browser/python --python .venv --requirements tools/browser.txt \
+		&& PATH="$(CURDIR)/$(dir $(NPM)):$$PATH" npm ci --prefix .tools/browser --loglevel=error >/dev/null \
+		&& touch $@ && $(call DONE,Playwright and axe in .tools/browser)
+
 .tools/schemas/stamp: tools/setup/schemas.py $(READY)
 	@$(PYTHON) -m tools.setup.schemas && touch $@
 

@@ -95,7 +95,8 @@ def test_every_file_that_names_a_version_is_read(found: Report) -> None:
     )
     assert found.packages("dockerfile").keys() == {"Dockerfile"}
     assert found.packages("npm") == {
-        "tools/renovate/package.json": ["tools/renovate/package-lock.json"]
+        f"tools/{name}/package.json": [f"tools/{name}/package-lock.json"]
+        for name in ("browser", "renovate")
     }
     sources = {name: [f"{name.removesuffix('.in')}.txt"] for name in tracked("tools/*.in")}
     packages = found.packages("pip-compile")

@@ -17,6 +17,7 @@ FILES: dict[str, Sequence[str]] = {
     "requirements-dev.txt": ("--constraint=requirements.txt", "--group=dev", "pyproject.toml"),
     "tools/uv.txt": ("tools/uv.in",),
     "tools/node.txt": ("tools/node.in",),
+    "tools/browser.txt": ("tools/browser.in",),
 }
 COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.12", "--generate-hashes")
 

@@ -26,14 +26,20 @@ function addCopyButtons() {
   }
 }
 
-// What makes an element the same one after others came or went.
+// What makes a row or an entry the same one after others came or went: where its heading leads to.
+const HEADINGS = {
+  TR: 'th[scope="row"] a[href]',
+  SECTION: "h3 a[href]:last-of-type",
+  LI: "a[href]",
+};
+
 function keyOf(node) {
-  if (node.nodeType !== Node.ELEMENT_NODE) return node.nodeName;
-  const heading = node.querySelector("th a[href], h3 a[href]") ?? node.querySelector("a[href]");
-  return `${node.nodeName} ${node.id} ${heading?.getAttribute("href") ?? ""}`;
+  const heading = HEADINGS[node.nodeName] && node.querySelector(HEADINGS[node.nodeName]);
+  return `${node.nodeName} ${heading?.getAttribute("href") ?? node.id ?? ""}`;
 }
 
 function mark(node) {
+  if (!node.textContent.trim()) return;
   const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
   if (element.closest(AGES)) return;
   (element.closest("td, th, li, dd, tr, section") ?? element).setAttribute(UPDATED, "");
@@ -54,33 +60,35 @@ function updateAttributes(old, fresh) {
 // Makes what is shown equal to what was sent, by changing as little as possible.
 function update(old, fresh) {
   if (old.nodeType !== Node.ELEMENT_NODE) {
-    if (old.data !== fresh.data) {
-      old.data = fresh.data;
-      mark(old);
-    }
+    if (old.data === fresh.data) return;
+    old.data = fresh.data;
+    mark(old);
     return;
   }
   if (old.nodeName === "FORM" || old.isEqualNode(fresh)) return; // somebody may be filling it in
   updateAttributes(old, fresh);
-  const known = [...old.childNodes].filter((node) => !node.hasAttribute?.(OWN));
-  const inPlace = known.length === fresh.childNodes.length;
-  let next = known[0] ?? null;
-  for (const [place, child] of [...fresh.childNodes].entries()) {
-    const same = (node) =>
-      node && (inPlace ? node.nodeName === child.nodeName : keyOf(node) === keyOf(child));
-    const found = inPlace ? known[place] : known.find(same);
-    if (same(found)) {
-      if (found !== next) old.insertBefore(found, next);
-      known[known.indexOf(found)] = null;
-      update(found, child);
-      next = found.nextSibling;
-    } else {
-      const added = document.importNode(child, true);
-      old.insertBefore(added, next);
-      mark(added);
-    }
+  const wanted = [...fresh.childNodes];
+  const keys = new Set(wanted.map(keyOf));
+  const known = [];
+  for (const child of [...old.childNodes]) {
+    if (child.hasAttribute?.(OWN)) continue;
+    if (keys.has(keyOf(child))) known.push(child);
+    else child.remove();
   }
-  for (const gone of known) gone?.remove();
+  for (const child of wanted) {
+    const key = keyOf(child);
+    const place = known.findIndex((node) => keyOf(node) === key);
+    if (place < 0) {
+      const added = document.importNode(child, true);
+      old.insertBefore(added, known[0] ?? null);
+      mark(added);
+      continue;
+    }
+    const [found] = known.splice(place, 1);
+    if (place > 0) old.insertBefore(found, known[0]);
+    update(found, child);
+  }
+  for (const gone of known) gone.remove();
 }
 
 function watch(main) {
@@ -91,6 +99,7 @@ function watch(main) {
   document.body.append(status);
   let etag = null;
   let timer = null;
+  let asking = false;
   let pause = EVERY_MS;
 
   function say(words) {
@@ -105,35 +114,39 @@ function watch(main) {
     update(main, fresh);
     addCopyButtons();
     const changed = main.querySelectorAll(`[${UPDATED}]`).length;
-    if (changed) say(`${changed} ${changed === 1 ? "change" : "changes"}, marked`);
-    else for (const element of before) element.setAttribute(UPDATED, "");
+    if (!changed) for (const element of before) element.setAttribute(UPDATED, "");
+    return changed && `${changed} ${changed === 1 ? "change" : "changes"}, marked`;
   }
 
+  // Returns what there is to say about the answer, if anything.
   async function ask() {
     const headers = { Accept: "text/html", ...(etag && { "If-None-Match": etag }) };
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const options = { headers, signal, cache: "no-store", redirect: "manual" };
     const response = await fetch(location.href, options);
     if (response.type === "opaqueredirect") throw new Error("you are signed out; open the page again");
-    if (response.status === 304) return;
+    if (response.status === 304) return "";
     if (response.status === 404) throw new Error("what this page is about is gone");
     if (!response.ok) throw new Error(`the server cannot answer (${response.status})`);
-    show(await response.text());
+    const news = show(await response.text());
     etag = response.headers.get("ETag");
+    return news;
   }
 
   async function poll() {
+    if (asking || document.hidden) return;
     clearTimeout(timer);
-    if (document.hidden) return;
+    asking = true;
     try {
-      await ask();
-      if (pause !== EVERY_MS) say("up to date again");
+      const news = await ask();
+      if (news || pause !== EVERY_MS) say(news || "up to date again");
       pause = EVERY_MS;
     } catch (error) {
       const ours = error.constructor === Error;
       if (pause === EVERY_MS) say(`${ours ? error.message : "the server does not answer"}; this is what it said last`);
       pause = Math.min(pause * 2, SLOWEST_MS);
     }
+    asking = false;
     timer = setTimeout(poll, pause);
   }
 

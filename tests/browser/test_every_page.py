@@ -1,0 +1,47 @@
+"""What holds for every page, in every width, light and dark: nobody is kept out of it."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.api.conftest import json_of
+from tests.api.test_pages import deliver, record
+from tests.browser.conftest import Open
+from tests.browser.test_journeys import ago
+
+WIDTHS = (320, 768, 1440)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, scheme: str) -> None:
+    deliver(client, "1.0.0", "1.1.0")
+    record(client, "1.0.0", "prod", finished_at=ago(days=2))
+    deployment = record(client, "1.1.0", "dev", finished_at=ago(days=1))
+    broken = {"service": "checkout", "environment": "prod", "title": "It is down"}
+    incident = json_of(client.post("/api/v1/incidents", json=broken))["id"]
+    point = f"metric=rework_rate&from={ago(days=3)}&to={ago()}".replace("+", "%2B")
+    found = {}
+    page = look("/", color_scheme=scheme)
+    for path in (
+        "/",
+        "/services/checkout",
+        "/environments/prod?against=dev",
+        f"/deployments/{deployment}",
+        "/incidents",
+        f"/incidents/{incident}",
+        "/insights",
+        f"/insights/explanation?{point}",
+        "/sign-in",
+    ):
+        page.goto(path)
+        page.evaluate(axe)
+        violations = page.evaluate("() => axe.run().then((told) => told.violations)")
+        faults = [(each["id"], each["nodes"][0]["html"]) for each in violations]
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            wide = page.evaluate("() => document.documentElement.scrollWidth")
+            faults += [("wider than the window", str(width))] if wide > width else []
+        if faults:
+            found[path] = faults
+    assert found == {}

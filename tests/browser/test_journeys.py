@@ -1,0 +1,132 @@
+"""What people do with the pages, from the front page on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
+
+from tests.api.conftest import ADMIN_TOKEN, json_of
+from tests.api.test_pages import declare, deliver, record
+from tests.browser.conftest import Open
+
+expect.set_options(timeout=30_000)
+NOSCRIPT: dict[str, Any] = {"java_script_enabled": False}
+
+
+def ago(**span: float) -> str:
+    return (datetime.now(UTC) - timedelta(**span)).isoformat()
+
+
+@pytest.fixture
+def history(client: FlaskClient) -> dict[str, str]:
+    """Record two releases of checkout, a failure and an open incident; return some ids."""
+    deliver(client, "1.0.0", "1.1.0", "1.2.0")
+    digest = "sha256:" + "4f" * 32
+    record(client, "1.0.0", "prod", finished_at=ago(days=9))
+    last = record(client, "1.1.0", "prod", finished_at=ago(hours=3), image_digest=digest)
+    record(client, "1.2.0", "staging", finished_at=ago(hours=2), image_digest=digest[:-1] + "0")
+    record(client, "1.2.0", "prod", finished_at=ago(hours=1), status="failed")
+    declare(client, "prod", "1.2.0")
+    broken = {"service": "checkout", "environment": "prod", "title": "Payments are refused"}
+    incident = json_of(client.post("/api/v1/incidents", json=broken))["id"]
+    return {"last": last, "incident": incident}
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("options", [{}, NOSCRIPT], ids=["script", "no script"])
+def test_a_release_manager_finds_what_is_where_and_what_waits(
+    look: Open, options: dict[str, Any]
+) -> None:
+    page = look("/", **options)
+    cell = page.locator("tr", has_text="checkout").locator("td.drifted")
+    expect(cell).to_contain_text("1.1.0")
+    expect(cell).to_contain_text("failed: 1.2.0")
+    queue = page.get_by_role("region", name="Waiting to be promoted")
+    expect(queue).to_contain_text("1.2.0 for 1.1.0")
+    expect(queue).to_contain_text("Payments are refused")
+    expect(queue.locator(".command code").last).to_have_text("make promote FROM=staging TO=prod")
+
+    page.get_by_text("Changed since:").get_by_role("link", name="yesterday").click()
+    expect(page.locator(".changed").last).to_have_text("was 1.0.0")
+    page.get_by_role("columnheader", name="prod").get_by_role("link").click()
+    expect(page.locator("section.arrival").first).to_contain_text("Part of 1.1.0")
+    page.get_by_label("Difference from").select_option("staging")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("region", name="Difference", exact=True)).to_contain_text("1.2.0")
+    page.get_by_role("link", name="Insights").click()
+    page.locator(".plot a").first.click()
+    expect(page.locator("h1")).to_contain_text("Deployment frequency")
+
+
+@pytest.mark.parametrize("options", [{}, NOSCRIPT], ids=["script", "no script"])
+def test_who_is_on_call_resolves_an_incident_by_keyboard(
+    client: FlaskClient, look: Open, history: dict[str, str], options: dict[str, Any]
+) -> None:
+    page = look(f"/incidents/{history['incident']}", **options)
+    page.get_by_role("link", name="sign in").press("Enter")
+    page.get_by_label("Token").fill(ADMIN_TOKEN)
+    page.get_by_label("Token").press("Enter")
+    page.get_by_label("Deployment").select_option(history["last"])
+    page.get_by_role("button", name="Save").press("Enter")
+    expect(page.get_by_text("as stated")).to_be_visible()
+    page.get_by_role("button", name="Resolve").press("Enter")
+    expect(page.get_by_role("button", name="Open it again")).to_be_visible()
+
+    known = json_of(client.get(f"/api/v1/incidents/{history['incident']}"))
+    assert known["resolved_at"] is not None
+    assert known["deployment_id"] == history["last"]
+
+
+def poll(page: Page) -> None:
+    """Let time pass until the page asks for itself."""
+    with page.expect_request(page.url):
+        page.clock.run_for(10_000)
+
+
+@pytest.mark.usefixtures("history")
+def test_a_page_keeps_itself_up_to_date_and_leaves_people_alone(
+    client: FlaskClient, look: Open
+) -> None:
+    page = look("/")
+    page.clock.install()
+    page.reload()
+    page.get_by_label("Service").fill("check")
+    link = page.get_by_role("rowheader", name="checkout").get_by_role("link")
+    link.focus()
+    poll(page)
+    expect(page.locator("[data-updated]")).to_have_count(0)
+
+    record(client, "1.3.0", "staging", finished_at=ago(minutes=5))
+    poll(page)
+
+    cell = page.locator("td", has_text="1.3.0").first
+    expect(cell).to_have_attribute("data-updated", "")
+    expect(page.get_by_role("status").last).to_contain_text("marked")
+    expect(link).to_be_focused()
+    expect(page.get_by_label("Service")).to_have_value("check")
+    record(client, "7", "dev", service="another", finished_at=ago(minutes=5))
+    poll(page)
+    # A column came, too, but no row was taken for another one.
+    expect(page.locator("tr[data-updated]")).to_contain_text("another")
+    expect(cell).not_to_have_attribute("data-updated", "")  # what changed before the last change
+    expect(link).to_be_focused()
+
+
+@pytest.mark.usefixtures("history")
+def test_a_server_that_stopped_is_said(look: Open) -> None:
+    page = look("/incidents")
+    page.clock.install()
+    page.reload()
+    page.route("**/incidents", lambda route: route.abort())
+    poll(page)
+    watch = page.locator(".watch")
+    expect(watch).to_contain_text("the server does not answer")
+    page.unroute("**/incidents")
+    page.clock.run_for(10_000)  # it asks less often meanwhile
+    poll(page)
+    expect(watch).to_contain_text("up to date again")
+    look.faults.clear()  # type: ignore[attr-defined]  # the browser's own words about it
