@@ -169,10 +169,10 @@ def _written(file: Path) -> str | None:
         with suppress(FileNotFoundError):
             found.append(path.stat())
     # Whoever opens the database makes an empty log, which means nothing.
-    written = [each for each in found if each.st_size]
-    if not written or time.time() - max(each.st_mtime for each in written) < SETTLED_S:
+    written = [times for times in found if times.st_size]
+    if not written or time.time() - max(times.st_mtime for times in written) < SETTLED_S:
         return None
-    return str([(each.st_mtime_ns, each.st_size, each.st_ino) for each in written])
+    return str([(times.st_mtime_ns, times.st_size, times.st_ino) for times in written])
 
 
 @contextmanager

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from uuid import UUID
 
-from apiflask import abort
 from flask import g, render_template, url_for
 
 from api.database import database
@@ -13,6 +11,7 @@ from api.domain.deployments import nearby, store
 from api.domain.deployments.history import neighbours
 from api.domain.deployments.witnesses import conflicts, witnesses
 from api.http import auth
+from api.http.problems import found_or_404
 from api.pages.blueprint import bp
 
 ANY = UUID(int=0)
@@ -45,16 +44,15 @@ def deployment_url(deployment_id: UUID) -> str:
 def show_deployment(deployment_id: UUID) -> str:
     """Return a deployment with its evidence and its neighbours."""
     with database().read() as connection:
-        found = store.find(connection, deployment_id)
-        if found is None:
-            abort(HTTPStatus.NOT_FOUND, f"There is no deployment {deployment_id}.")
+        known = store.find(connection, deployment_id)
+        found = found_or_404(known, "deployment", deployment_id)
         statements = nearby.statements_of(connection, deployment_id)
         replaced, replaced_by = neighbours(connection, found)
     return render_template(
         "deployment.html",
         deployment=found,
         statements=statements,
-        fields=[name for name in SAID if any(each.said.get(name) for each in statements)],
+        fields=[name for name in SAID if any(statement.said.get(name) for statement in statements)],
         conflicts=conflicts(witnesses(statements)),
         replaced=replaced,
         replaced_by=replaced_by,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated
 
-from apiflask import abort
 from flask import render_template
 from pydantic import Field
 
@@ -15,7 +13,7 @@ from api.domain.kit import pages
 from api.domain.promotions.arrivals import ORDER, arrivals
 from api.domain.promotions.differences import differences
 from api.http import auth
-from api.http.problems import InvalidParameterError
+from api.http.problems import InvalidParameterError, found_or_404
 from api.pages import paging
 from api.pages.blueprint import bp
 from api.pages.forms import Form
@@ -42,8 +40,7 @@ def show_environment(name: str, query: EnvironmentForm) -> str:
     after = paging.position(query.cursor)
     with database().read() as connection:
         known = {row["name"]: row for row in catalog.by_promotion_order(connection)}
-        if name not in known:
-            abort(HTTPStatus.NOT_FOUND, f"There is no environment {name}.")
+        environment = found_or_404(known.get(name), "environment", name)
         others = [other for other in known if other != name]
         if query.against not in (None, *others):
             raise InvalidParameterError("against", "is not the name of another environment")
@@ -52,7 +49,7 @@ def show_environment(name: str, query: EnvironmentForm) -> str:
     items, older = paging.cut(found, RELEASES, lambda row: pages.position(row, ORDER))
     return render_template(
         "environment.html",
-        environment=known[name],
+        environment=environment,
         arrivals=items,
         markdown=markdown(name, items),
         older=older,

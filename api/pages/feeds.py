@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
-from apiflask import abort
 from flask import Response, render_template
 
 from api.database import database
@@ -15,6 +13,7 @@ from api.domain.deployments import store
 from api.domain.deployments.store import Filters
 from api.domain.kit import pages
 from api.http import auth
+from api.http.problems import found_or_404
 from api.pages.blueprint import bp
 from api.pages.words import xml
 
@@ -26,9 +25,7 @@ ENTRIES = 50
 def feed_service(name: str) -> Response:
     """Return the newest deployments of a service as a feed."""
     with database().read() as connection:
-        found = catalog.by_name(connection).get(name)
-        if found is None:
-            abort(HTTPStatus.NOT_FOUND, f"There is no service {name}.")
+        found = found_or_404(catalog.by_name(connection).get(name), "service", name)
         rows = _newest(connection, Filters(service=name))
     return _feed(f"Deployments of {name}", found["created_at"], rows)
 
@@ -39,10 +36,9 @@ def feed_environment(name: str) -> Response:
     """Return the newest deployments in an environment as a feed."""
     with database().read() as connection:
         known = {row["name"]: row for row in catalog.by_promotion_order(connection)}
-        if name not in known:
-            abort(HTTPStatus.NOT_FOUND, f"There is no environment {name}.")
+        found = found_or_404(known.get(name), "environment", name)
         rows = _newest(connection, Filters(environment=name))
-    return _feed(f"Deployments in {name}", known[name]["created_at"], rows)
+    return _feed(f"Deployments in {name}", found["created_at"], rows)
 
 
 def _newest(connection: Any, filters: Filters) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from apiflask import abort
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
@@ -23,7 +22,7 @@ from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.times import now
 from api.domain.kit.types import Name
 from api.http import auth, sessions
-from api.http.problems import InvalidBodyError
+from api.http.problems import InvalidBodyError, found_or_404
 from api.pages import paging
 from api.pages.blueprint import bp
 from api.pages.forms import Form, FormTime
@@ -88,9 +87,7 @@ def show_incidents(query: IncidentsForm) -> str:
 def show_incident(incident_id: UUID) -> str:
     """Return an incident with the forms that change it, for those who may."""
     with database().read() as connection:
-        found = store.find(connection, incident_id)
-        if found is None:
-            abort(HTTPStatus.NOT_FOUND, f"There is no incident {incident_id}.")
+        found = found_or_404(store.find(connection, incident_id), "incident", incident_id)
         candidates = _candidates(connection, found)
     cause = next((row for row in candidates if row["id"] == found["deployment_id"]), None)
     return render_template("incident.html", incident=found, cause=cause, candidates=candidates)
@@ -154,8 +151,7 @@ def _change(incident_id: UUID, changed: IncidentChange) -> ResponseReturnValue:
     """Change an incident as the API does, and lead back to it."""
     try:
         with database().write() as connection:
-            if reports.hold(connection, incident_id) is None:
-                abort(HTTPStatus.NOT_FOUND, f"There is no incident {incident_id}.")
+            found_or_404(reports.hold(connection, incident_id), "incident", incident_id)
             reports.change(connection, incident_id, changed)
     except InvalidValueError as error:
         raise InvalidBodyError(error.pointer, error.detail) from error

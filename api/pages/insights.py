@@ -66,8 +66,8 @@ def show_insights(query: InsightsForm) -> str:
         metrics = report.measure(connection, asked, by_service=False)
 
     def explained(metric: Metric, since: datetime, until: datetime) -> str:
-        period = {"from": timestamp(since), "to": timestamp(until)}
-        return url_for("pages.explain_insight", metric=metric, **period, **_scope(query))
+        point: dict[str, Any] = {"from": timestamp(since), "to": timestamp(until)}
+        return url_for("pages.explain_insight", metric=metric, **point, **_scope(query))
 
     return render_template(
         "insights.html",
@@ -94,7 +94,7 @@ def explain_insight(query: ExplanationForm) -> str:
         metrics = report.measure(connection, asked, by_service=False)
         found = report.explanations(connection, asked, DEPLOYMENTS + 1, after)
     items, older = paging.cut(found.items, DEPLOYMENTS, _position)
-    (plot,) = [each for each in plots(metrics.overall.periods) if each.metric == query.metric]
+    (plot,) = [plot for plot in plots(metrics.overall.periods) if plot.metric == query.metric]
     return render_template(
         "explanation.html",
         query=query,
@@ -105,7 +105,7 @@ def explain_insight(query: ExplanationForm) -> str:
     )
 
 
-def _scope(query: Scope) -> dict[str, str]:
+def _scope(query: Scope) -> dict[str, Any]:
     """Return the parameters that narrow the metrics."""
     given = {"service": query.service, "environment": query.environment}
     return {name: value for name, value in given.items() if value is not None}

@@ -61,8 +61,8 @@ def _unchanged() -> Response | None:
     if state is None:
         return None
     # Before anything is read: what is written meanwhile makes another state.
-    g.live_page = _page(), (state, this_minute())
-    etag = _memory().etag(*g.live_page)
+    page, moment = g.live_page = _page(), (state, this_minute())
+    etag = _memory().etag(page, moment)
     if etag is None or not request.if_none_match.contains_weak(etag):
         return None
     response = Response(status=HTTPStatus.NOT_MODIFIED)
@@ -74,7 +74,8 @@ def _unchanged() -> Response | None:
 def _remember(response: Response) -> Response:
     etag, _ = response.get_etag()
     if "live_page" in g and etag and response.status_code in (200, 304):
-        _memory().keep(*g.live_page, etag)
+        page, state = g.live_page
+        _memory().keep(page, state, etag)
     return response
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
-from apiflask import abort
 from flask import render_template
 from sqlalchemy import Connection
 
@@ -20,6 +18,7 @@ from api.domain.dora.query import Query
 from api.domain.kit import pages
 from api.domain.kit.times import this_minute
 from api.http import auth
+from api.http.problems import found_or_404
 from api.pages.blueprint import bp
 from api.pages.forms import ByName
 
@@ -34,9 +33,8 @@ FIGURES_SPAN = timedelta(days=30)
 def show_service(name: ByName) -> str:
     """Return the history of a service and its metrics of the last 30 days."""
     with database().read() as connection:
-        service = catalog.find_service(connection, name.name)
-        if service is None:
-            abort(HTTPStatus.NOT_FOUND, f"There is no service {name.name}.")
+        known = catalog.find_service(connection, name.name)
+        service = found_or_404(known, "service", name.name)
         environments = [row["name"] for row in catalog.by_promotion_order(connection)]
         running = matrix.running(connection, environments, name.name)
         rows = _deployments(connection, name.name, running)

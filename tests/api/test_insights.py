@@ -23,11 +23,16 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 def period(week: int, **figures: Any) -> Period:
     """Return the metrics of a week, with these figures and none of the others."""
     since = MONDAY + timedelta(weeks=week)
-    median = {"median_seconds": None, "p90_seconds": None, "count": 0, "excluded": []}
-    ratio = {"ratio": None, "numerator": 0, "denominator": 0}
+    median: dict[str, Any] = {
+        "median_seconds": None,
+        "p90_seconds": None,
+        "count": 0,
+        "excluded": [],
+    }
+    ratio: dict[str, Any] = {"ratio": None, "numerator": 0, "denominator": 0}
     kinds = dict.fromkeys(("rollouts", "rollbacks", "hotfixes"), 0)
     frequency = {"per_day": 0.0, "numerator": 0, "denominator": 7.0, "excluded": [], **kinds}
-    nothing = {
+    nothing: dict[str, dict[str, Any]] = {
         "deployment_frequency": frequency,
         "lead_time_for_changes": {**median, "coverage": ratio},
         "change_failure_rate": {**ratio, "excluded": []},
@@ -40,7 +45,7 @@ def period(week: int, **figures: Any) -> Period:
 
 def plot(metric: Metric, *told: dict[str, Any]) -> Any:
     periods = [period(week, **{metric: figures}) for week, figures in enumerate(told)]
-    return next(each for each in plots(periods) if each.metric == metric)
+    return next(made for made in plots(periods) if made.metric == metric)
 
 
 @pytest.mark.parametrize(

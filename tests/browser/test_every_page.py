@@ -37,7 +37,7 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
         page.goto(path)
         page.evaluate(axe)
         violations = page.evaluate("() => axe.run().then((told) => told.violations)")
-        faults = [(each["id"], each["nodes"][0]["html"]) for each in violations]
+        faults = [(rule["id"], rule["nodes"][0]["html"]) for rule in violations]
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
             wide = page.evaluate("() => document.documentElement.scrollWidth")

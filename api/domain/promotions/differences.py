@@ -27,7 +27,7 @@ class Differences(NamedTuple):
     """How many services run the same release in both, how many do not, and the first of these."""
 
     same: int
-    count: int
+    different: int
     items: list[Difference]
 
 
@@ -55,4 +55,4 @@ def _apart(connection: Connection, one: dict[str, Any], two: dict[str, Any]) -> 
     known = known_versions(connection, one["service_id"])
     either = permutations((one["version"], two["version"]))
     found = [brought(connection, one["service_id"], known, old, new) for old, new in either]
-    return max(found, key=lambda each: each["change_count"])
+    return max(found, key=lambda changes: changes["change_count"])
