@@ -57,12 +57,18 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that only reads; within `write()`, join that transaction."""
+        """Connect for statements that only read; within `write()`, join that transaction.
+
+        On PostgreSQL, each statement is a transaction of its own: it sees what is committed, as it
+        would in a common one, but for the round trips that begin and end that.
+        """
         joined = self._joined.get()
         if joined is not None:
             yield joined
             return
         with self._connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
     @contextmanager

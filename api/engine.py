@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import select
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import NullPool
 
 from api.outages import Outage, UnavailableError, first_line, outage_of
@@ -22,6 +25,9 @@ KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5_000,
 }
+# What new connections do not have. After a failover, they reach the new primary; after a migration,
+# they have no statements that were prepared before it.
+RENEWED = {Outage.READ_ONLY, Outage.MIGRATED}
 # How long a writer waits for another one on SQLite.
 BUSY_TIMEOUT_S = 10
 # Whether a transaction is read-only and, if there is a schema, whether the user may write.
@@ -44,10 +50,9 @@ def open_engine(settings: Settings, connections: int = 0) -> Engine:
 def _unavailable(context: ExceptionContext) -> UnavailableError | None:
     """Return what is raised instead of a driver's error, or None to leave it."""
     outage = outage_of(context.original_exception)
-    if outage is None or context.is_pre_ping:
+    if outage is None:
         return None
-    if outage is Outage.READ_ONLY:
-        # After a failover, new connections reach the new primary; drop those to the old one.
+    if outage in RENEWED:
         context.is_disconnect = True
     return UnavailableError(outage, first_line(context.original_exception))
 
@@ -62,8 +67,6 @@ def _postgresql(settings: Settings, connections: int) -> Engine:
     primary = {"target_session_attrs": "read-write"} if "," in str(settings.DATABASE_HOST) else {}
     engine = create_engine(
         settings.database_url(),
-        # Replace a pooled connection that the server has closed.
-        pool_pre_ping=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "slipway",
@@ -85,7 +88,30 @@ def _postgresql(settings: Settings, connections: int) -> Engine:
         if password is not None:
             parameters["password"] = password
 
+    @event.listens_for(engine, "checkout")
+    def replace_closed(raw: psycopg.Connection[Any], _record: Any, _proxy: Any) -> None:
+        if _is_closed(engine, raw):
+            raise InvalidatePoolError
+
     return engine
+
+
+def _is_closed(engine: Engine, raw: psycopg.Connection[Any]) -> bool:
+    """Return whether the server has closed an idle connection, without asking it each time.
+
+    It says nothing on one that is idle, so only a connection with something to read is asked.
+    """
+    if raw.closed:
+        return True
+    poll = select.poll()
+    poll.register(raw.fileno(), select.POLLIN)
+    if not poll.poll(0):
+        return False
+    try:
+        engine.dialect.do_ping(raw)  # type: ignore[arg-type]
+    except psycopg.Error:
+        return True
+    return False
 
 
 def _sqlite(settings: Settings) -> Engine:

@@ -8,12 +8,15 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.sql import SQL, Identifier
+from sqlalchemy import Engine, event
 
 
 def find_programs() -> Path | None:
@@ -180,3 +183,28 @@ class Lender:
         except psycopg.Error:
             return False
         return True
+
+
+@contextmanager
+def traced(engine: Engine) -> Iterator[Callable[[], int]]:
+    """Yield what counts the round trips so far, by the protocol's own trace."""
+    with tempfile.TemporaryFile("w+") as file:
+
+        def begin(raw: psycopg.Connection[Any], *_: object) -> None:
+            raw.pgconn.trace(file.fileno())
+
+        def end(raw: psycopg.Connection[Any] | None, *_: object) -> None:
+            if raw is not None and not raw.closed:
+                raw.pgconn.untrace()
+
+        def count() -> int:
+            file.seek(0)
+            return sum("\tReadyForQuery\t" in line for line in file)
+
+        event.listen(engine, "checkout", begin)
+        event.listen(engine, "checkin", end)
+        try:
+            yield count
+        finally:
+            event.remove(engine, "checkout", begin)
+            event.remove(engine, "checkin", end)

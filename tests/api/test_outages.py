@@ -197,19 +197,26 @@ def test_a_pooled_connection_that_can_no_longer_write_is_replaced(
     assert client.post(URL, json=DEPLOYMENT).status_code == 201
 
 
+@pytest.mark.parametrize("method", ["PUT", "GET"])
 def test_a_migration_beside_a_running_ledger_is_not_noticed(
-    new_app: NewApp, postgresql: dict[str, Any]
+    new_app: NewApp, postgresql: dict[str, Any], method: str
 ) -> None:
     """As in a rolling upgrade: the pod of before has prepared its statements."""
     client = new_app(**postgresql, THREADS=1).test_client()
+
+    def send(method: str) -> int:
+        body = {} if method == "PUT" else None
+        return client.open("/api/v1/services/checkout", method=method, json=body).status_code
+
+    assert send("PUT") == 201
     for _ in range(10):
-        assert client.put("/api/v1/services/checkout", json={}).status_code in {200, 201}
+        assert send(method) == 200
     with psycopg.connect(
         host=postgresql["DATABASE_HOST"], user="slipway", dbname=postgresql["DATABASE_NAME"]
     ) as connection:
         connection.execute("ALTER TABLE services ALTER owner TYPE text, ALTER name TYPE text")
 
-    assert client.put("/api/v1/services/checkout", json={}).status_code == 200
+    assert send(method) == 200
 
 
 def test_a_user_without_the_right_to_write_is_not_ready(
@@ -261,6 +268,27 @@ def test_a_restart_of_the_database_is_survived(
     assert "did not answer" in str(problem(response, 503)["detail"])
     assert client.post(URL, json=DEPLOYMENT).status_code == 201
     assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_connection_that_the_server_has_closed_is_replaced(
+    new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any], method: str
+) -> None:
+    app = new_app(**postgresql, THREADS=2)
+    client, database = app.test_client(), app.extensions["database"]
+    with database.read(), database.read():
+        pass  # so that the pool has two
+    with postgresql_server.connect() as connection:
+        (ended,) = connection.execute(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+            " WHERE datname = %s",
+            [postgresql["DATABASE_NAME"]],
+        ).fetchall()
+
+    assert ended == (2,)
+    body = DEPLOYMENT if method == "POST" else None
+    for _ in range(2):
+        assert client.open(URL, method=method, json=body).status_code < 300
 
 
 def test_of_several_hosts_the_one_that_takes_writes_is_used(

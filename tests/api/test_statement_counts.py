@@ -13,8 +13,10 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from api.database import Database
+from tests.api.conftest import NewApp
 from tests.api.events.payloads import GITHUB, argocd, event_of, flux, github
 from tests.api.transfer import deployment, imported, write
+from tests.postgresql import Lender, traced
 
 Send = Callable[[FlaskClient], TestResponse]
 DEPLOYMENT = {"service": "checkout", "environment": "prod", "version": "1.4.2"}
@@ -112,6 +114,28 @@ def test_an_answer_takes_no_more_statements_than_before(
 
     assert response.status_code in (200, 201, 202), response.text
     assert len(statements) <= most, "\n".join(statements)
+
+
+READS = [
+    "deployments?limit=20",
+    "matrix",
+    "incidents",
+    "changes",
+    "events",
+    "services/checkout",
+    "environments",
+]
+
+
+def test_a_read_takes_one_round_trip(new_app: NewApp, postgresql_lender: Lender) -> None:
+    with postgresql_lender.lend() as made:
+        app = new_app(**made, THREADS=1)
+        client = app.test_client()
+        assert REPORT(client).status_code == 201
+        for path in READS:
+            with traced(app.extensions["database"].engine) as count:
+                assert client.get(f"/api/v1/{path}").status_code == 200
+                assert count() == 1, path
 
 
 def test_an_import_takes_few_statements_however_many_cells_and_reports_it_has(
