@@ -12,7 +12,17 @@ from pydantic import (
     ConfigDict,
     Field,
 )
-from sqlalchemy import Connection, Select, Table, literal, or_, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
@@ -212,19 +222,28 @@ def _ordered(tier: Tier, order: int | None = None) -> dict[str, Any]:
     return {"tier": tier, "promotion_order": PROMOTION_ORDER[tier] if order is None else order}
 
 
+TABLES = {table.name: table for table in (services, environments)}
+# The ids by the names in each table.
+IDS = union_all(
+    *(
+        select(literal_column(f"'{name}'"), table.c.name, table.c.id).where(
+            table.c.name.in_(bindparam(name, expanding=True))
+        )
+        for name, table in TABLES.items()
+    )
+)
+
+
 def _known(
     connection: Connection, names: Mapping[Table, Iterable[str]]
 ) -> dict[Table, dict[str, UUID]]:
     """Return the ids of what each table has, by name: in one statement."""
     found: dict[Table, dict[str, UUID]] = {table: {} for table in names}
-    by_name = {table.name: table for table in names}
-    asked = [
-        select(literal(table.name), table.c.name, table.c.id).where(table.c.name.in_(some))
-        for table, some in names.items()
-        if some
-    ]
-    for table_name, name, identifier in connection.execute(union_all(*asked)) if asked else ():
-        found[by_name[table_name]][name] = identifier
+    asked = {name: list(names.get(table, ())) for name, table in TABLES.items()}
+    for table_name, name, identifier in (
+        connection.execute(IDS, asked) if any(asked.values()) else ()
+    ):
+        found[TABLES[table_name]][name] = identifier
     return found
 
 

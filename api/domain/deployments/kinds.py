@@ -22,14 +22,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
+    CompoundSelect,
     Connection,
-    Select,
+    String,
     and_,
     bindparam,
     or_,
     select,
-    true,
     tuple_,
     union_all,
     update,
@@ -73,6 +72,62 @@ class Attempt(NamedTuple):
 Outage = tuple[datetime, datetime | None]
 COLUMNS = tuple(deployments.c[name] for name in Attempt._fields)
 ORDER = (deployments.c.started_at, deployments.c.id)
+NEWEST_FIRST = [each.desc() for each in ORDER]
+IN_CELL = select(*COLUMNS).where(
+    deployments.c.service_id == bindparam("service_id"),
+    deployments.c.environment_id == bindparam("environment_id"),
+)
+IN_OUTAGE = (
+    select(incidents.c.id)
+    .where(
+        incidents.c.service_id == deployments.c.service_id,
+        incidents.c.environment_id == deployments.c.environment_id,
+        incidents.c.detected_at <= deployments.c.started_at,
+        or_(
+            incidents.c.resolved_at.is_(None),
+            incidents.c.resolved_at > deployments.c.started_at,
+        ),
+    )
+    .exists()
+)
+# The first deployments of a cell since a time, and whether each began while an incident was open.
+AFFECTED = (
+    IN_CELL.add_columns(IN_OUTAGE)
+    .where(deployments.c.started_at >= bindparam("since"))
+    .order_by(*ORDER)
+    .limit(FEW + 1)
+)
+
+
+def _newest() -> CompoundSelect[Any]:
+    """Return the SELECT of the few deployments before an attempt that can matter to its kind.
+
+    The newest that meets each condition: one look along an index for each, all in one statement.
+    """
+    earlier = IN_CELL.where(
+        tuple_(*ORDER) < tuple_(*(bindparam(each.name, type_=each.type) for each in ORDER))
+    )
+    success = deployments.c.status == Status.SUCCEEDED
+    digest = bindparam("image_digest", type_=String)
+    same_application = and_(
+        success,
+        deployments.c.version.in_(bindparam("spellings", expanding=True)),
+        or_(
+            digest.is_(None),
+            deployments.c.image_digest.is_(None),
+            deployments.c.image_digest == digest,
+        ),
+    )
+    same = and_(same_application, deployments.c.config_revision == bindparam("config_revision"))
+    return union_all(
+        *(
+            select(earlier.where(condition).order_by(*NEWEST_FIRST).limit(1).subquery())
+            for condition in (deployments.c.status.in_(ATTEMPTED), success, same_application, same)
+        )
+    )
+
+
+PAST = _newest()
 
 
 def decide(history: Iterable[Attempt], outages: Sequence[Outage]) -> Iterator[Kind]:
@@ -93,16 +148,15 @@ def decide(history: Iterable[Attempt], outages: Sequence[Outage]) -> Iterator[Ki
 
 def review(connection: Connection, cell: Cell, since: datetime) -> None:
     """Decide again what each deployment of a cell started at or after `since` is."""
-    affected = connection.execute(
-        _of(cell).where(deployments.c.started_at >= since).order_by(*ORDER).limit(FEW + 1)
-    ).all()
-    outages = _outages(connection, cell, since)
+    affected = connection.execute(AFFECTED, {**cell._asdict(), "since": since}).all()
     if len(affected) <= FEW:
-        for attempt in map(Attempt._make, affected):
+        for *values, in_outage in affected:
+            attempt = Attempt._make(values)
             past = _relevant_past(connection, cell, attempt)
-            *_, kind = decide([*past, attempt], outages)
+            *_, kind = decide([*past, attempt], [(attempt.started_at, None)] if in_outage else [])
             _store(connection, attempt, kind)
         return
+    outages = _outages(connection, cell, since)
     history, decided = tee(_history(connection, cell))
     for attempt, kind in zip(history, decide(decided, outages), strict=True):
         if attempt.started_at >= since:
@@ -154,22 +208,17 @@ def _agree(one: str | None, other: str | None) -> bool:
     return one is None or other is None or one == other
 
 
-def _of(cell: Cell) -> Select[Any]:
-    return select(*COLUMNS).where(
-        deployments.c.service_id == cell.service_id,
-        deployments.c.environment_id == cell.environment_id,
-    )
-
-
 def _history(connection: Connection, cell: Cell) -> Iterator[Attempt]:
     """Yield all deployments of a cell; what is decided meanwhile does not disturb the reading."""
-    statement = _of(cell).order_by(*ORDER).limit(CHUNK)
-    chunk = connection.execute(statement).all()
+    statement = IN_CELL.order_by(*ORDER).limit(CHUNK)
+    chunk = connection.execute(statement, cell._asdict()).all()
     while chunk:
         yield from map(Attempt._make, chunk)
         last = Attempt._make(chunk[-1])
         after = tuple_(*ORDER) > tuple_(last.started_at, last.id)
-        chunk = connection.execute(statement.where(after)).all() if len(chunk) == CHUNK else []
+        if len(chunk) < CHUNK:
+            return
+        chunk = connection.execute(statement.where(after), cell._asdict()).all()
 
 
 def _outages_of(connection: Connection, places: Sequence[Cell]) -> dict[Cell, list[Outage]]:
@@ -195,31 +244,13 @@ def _outages(connection: Connection, cell: Cell, since: datetime) -> list[Outage
 
 def _relevant_past(connection: Connection, cell: Cell, attempt: Attempt) -> list[Attempt]:
     """Return the few deployments before this one that can matter to the decision."""
-    earlier = _of(cell).where(tuple_(*ORDER) < tuple_(attempt.started_at, attempt.id))
-    success = deployments.c.status == Status.SUCCEEDED
-    same_version = and_(success, deployments.c.version.in_(versions.spellings(attempt.version)))
-    conditions: list[ColumnElement[bool]] = [
-        deployments.c.status.in_(ATTEMPTED),
-        success,
-        and_(same_version, _unknown_or(deployments.c.image_digest, attempt.image_digest)),
-        and_(
-            same_version,
-            _unknown_or(deployments.c.image_digest, attempt.image_digest),
-            deployments.c.config_revision == attempt.config_revision,
-        ),
-    ]
-    newest_first = [each.desc() for each in ORDER]
-    # The newest that meets each condition: one look along an index for each, all in one statement.
-    newest = [
-        select(earlier.where(condition).order_by(*newest_first).limit(1).subquery())
-        for condition in conditions
-    ]
-    found = {Attempt._make(row) for row in connection.execute(union_all(*newest))}
+    values = {
+        **cell._asdict(),
+        **attempt._asdict(),
+        "spellings": versions.spellings(attempt.version),
+    }
+    found = {Attempt._make(row) for row in connection.execute(PAST, values)}
     return sorted(found, key=lambda each: (each.started_at, each.id))
-
-
-def _unknown_or(column: ColumnElement[Any], value: str | None) -> ColumnElement[bool]:
-    return true() if value is None else or_(column.is_(None), column == value)
 
 
 def _store(connection: Connection, attempt: Attempt, decided: Kind) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.kit import pages, versions
@@ -51,9 +51,14 @@ FIELDS = (
 ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
 
 
+EVERY = select(*FIELDS).select_from(deployments.join(services).join(environments))
+# Built once: to build a statement takes longer than to have it answered.
+BY_ID = EVERY.where(deployments.c.id == bindparam("deployment_id"))
+
+
 def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
     """Return the deployment of that id, or None."""
-    return pages.one(connection, _select().where(deployments.c.id == deployment_id))
+    return pages.one(connection, BY_ID, deployment_id=deployment_id)
 
 
 def versions_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:
@@ -70,7 +75,7 @@ def selected(filters: Filters) -> Select[Any]:
         (deployments.c.status, filters.status),
         (deployments.c.kind, filters.kind),
     )
-    statement = _select().where(
+    statement = EVERY.where(
         *(column == value for column, value in wanted if value is not None),
         *filters.within(deployments.c.started_at),
     )
@@ -83,7 +88,3 @@ def selected(filters: Filters) -> Select[Any]:
 def is_empty(connection: Connection) -> bool:
     """Say whether no deployment was ever recorded."""
     return connection.execute(select(deployments.c.id).limit(1)).first() is None
-
-
-def _select() -> Select[Any]:
-    return select(*FIELDS).select_from(deployments.join(services).join(environments))

@@ -65,12 +65,12 @@ def page(
     return [dict(row) for row in rows]
 
 
-def one(connection: Connection, statement: Select[Any]) -> dict[str, Any] | None:
-    """Return the only row that a statement selects, or None.
+def one(connection: Connection, statement: Select[Any], **values: Any) -> dict[str, Any] | None:
+    """Return the only row that a statement selects with these values, or None.
 
     Raises MultipleResultsFound if there are several.
     """
-    found = connection.execute(statement).mappings().one_or_none()
+    found = connection.execute(statement, values).mappings().one_or_none()
     return None if found is None else dict(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Connection,
     String,
     Table,
+    bindparam,
     func,
     literal,
     select,
@@ -25,6 +27,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from api.tables import UtcDateTime
 
 MAX_KEY = 2**63 - 1
+KEYS = func.unnest(bindparam("keys", type_=postgresql.ARRAY(BigInteger))).column_valued("key")
+LOCKED = select(func.pg_advisory_xact_lock(KEYS))
 
 
 def lock(connection: Connection, key: int) -> None:
@@ -38,9 +42,7 @@ def lock(connection: Connection, key: int) -> None:
 def lock_all(connection: Connection, keys: Iterable[int]) -> None:
     """Lock several keys as `lock` does, one after the other, in one statement."""
     if connection.dialect.name == "postgresql":  # SQLite has a single writer
-        wanted = literal([key & MAX_KEY for key in keys], postgresql.ARRAY(BigInteger))
-        key = func.unnest(wanted).column_valued("key")
-        connection.execute(select(func.pg_advisory_xact_lock(key)))
+        connection.execute(LOCKED, {"keys": [key & MAX_KEY for key in keys]})
 
 
 def lock_name(connection: Connection, name: str) -> None:
@@ -63,15 +65,25 @@ def lock_table(
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT of the connection's dialect, which can say what to do on a conflict."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement: postgresql.Insert | sqlite.Insert = dialect.insert(table)
-    return statement
+    return _insert_into(connection.dialect.name, table)
+
+
+@cache
+def _insert_into(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    made: postgresql.Insert | sqlite.Insert
+    made = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    return made
 
 
 def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT that skips rows that violate a unique constraint."""
+    return _insert_new(connection.dialect.name, table)
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
     # Without this option, rowcount may be unknown after an INSERT.
-    statement = insert_into(connection, table).on_conflict_do_nothing()
+    statement = _insert_into(dialect, table).on_conflict_do_nothing()
     return statement.execution_options(preserve_rowcount=True)
 
 

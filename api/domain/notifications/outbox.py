@@ -37,6 +37,10 @@ SENT = (
     "blockers",
     "change_count",
 )
+# Nobody deletes one before its deliveries are committed.
+SUBSCRIBED = (
+    select(subscriptions).order_by(subscriptions.c.id).with_for_update(read=True, key_share=True)
+)
 
 
 class Message(NamedTuple):
@@ -55,9 +59,7 @@ def announce(connection: Connection, deployment_ids: Sequence[UUID]) -> None:
     """
     if not deployment_ids:
         return
-    # Nobody deletes one before its deliveries are committed.
-    locked = select(subscriptions).order_by(subscriptions.c.id)
-    subscribed = connection.execute(locked.with_for_update(read=True, key_share=True)).all()
+    subscribed = connection.execute(SUBSCRIBED).all()
     if not subscribed:
         return
     wanted = {kind for subscription in subscribed for kind in subscription.types}
