@@ -120,7 +120,7 @@ ROUTES: dict[str, Send] = {
 
 
 class Answering:
-    """A ledger with 120 cells and three deployments in each, on PostgreSQL."""
+    """A ledger with a deployment in each of its 120 cells, on PostgreSQL."""
 
     def __init__(self, place: dict[str, Any]) -> None:
         limits = {"RATE_LIMIT": "1000000 per second", "THREADS": 1, "LOG_LEVEL": "info"}
@@ -133,7 +133,7 @@ class Answering:
             _, token = create(connection, NewToken(name="bench", scopes=scopes))
         self.client = app.test_client()
         self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-        for _ in range(360):
+        for _ in range(120):
             made = self.send("POST /deployments")
         self.client.environ_base["first"] = made.get_json()["id"]
 

@@ -103,8 +103,7 @@ def create(name: str, scopes: tuple[str, ...], expires_in: timedelta | None) -> 
 def show() -> None:
     """List the tokens, newest first, without their secrets."""
     with failing("the tokens cannot be listed"), database().read() as connection:
-        statement = domain.selected().order_by(*(c.desc() for c in domain.ORDER.values()))
-        rows = connection.execute(statement).mappings().all()
+        rows = domain.LISTING.rows(connection)
     table = [("ID", "NAME", "SCOPES", "STATE", "LAST USED")]
     for row in rows:
         state = "valid"

@@ -14,7 +14,6 @@ from pydantic import (
 )
 from sqlalchemy import (
     Connection,
-    Select,
     Table,
     bindparam,
     literal_column,
@@ -27,7 +26,7 @@ from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
 from api.domain.kit.models import Incoming
-from api.domain.kit.pages import Order
+from api.domain.kit.pages import Listing, Order
 from api.domain.kit.sql import ByteOrder, insert_new, inserted
 from api.domain.kit.times import now
 from api.domain.kit.types import Actor, ImageName, RepositoryUrl, whole
@@ -130,21 +129,17 @@ def environment_ids(
 # The order must be the same on every database.
 SERVICE_ORDER: Order = {"name": ByteOrder(services.c.name)}
 ENVIRONMENT_ORDER: Order = {"name": ByteOrder(environments.c.name)}
-
-
-def selected_services() -> Select[Any]:
-    """Return the unordered SELECT of all services."""
-    return _select(services)
-
-
-def selected_environments() -> Select[Any]:
-    """Return the unordered SELECT of all environments."""
-    return _select(environments)
+EVERY = {
+    table: select(*(column for column in table.c if column is not table.c.id))
+    for table in (services, environments)
+}
+SERVICES = Listing(EVERY[services], SERVICE_ORDER, newest_first=False)
+ENVIRONMENTS = Listing(EVERY[environments], ENVIRONMENT_ORDER, newest_first=False)
 
 
 def by_name(connection: Connection) -> dict[str, dict[str, Any]]:
     """Return all services by their names."""
-    return {row["name"]: dict(row) for row in connection.execute(selected_services()).mappings()}
+    return {row["name"]: dict(row) for row in connection.execute(EVERY[services]).mappings()}
 
 
 def by_promotion_order(connection: Connection) -> list[dict[str, Any]]:
@@ -193,12 +188,8 @@ def describe_environment(
     return _describe(connection, environments, name, described)
 
 
-def _select(table: Table) -> Select[Any]:
-    return select(*(column for column in table.c if column is not table.c.id))
-
-
 def _find(connection: Connection, table: Table, name: str) -> dict[str, Any] | None:
-    statement = _select(table).where(table.c.name == name)
+    statement = EVERY[table].where(table.c.name == name)
     if connection.get_execution_options().get("writes"):
         statement = statement.with_for_update(key_share=True)
     return pages.one(connection, statement)

@@ -13,14 +13,14 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Select, Table, delete, insert, or_, select, update
+from sqlalchemy import Column, Connection, Table, delete, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import kinds, nearby
 from api.domain.deployments.store import find
-from api.domain.kit.pages import Order
+from api.domain.kit.pages import Listing, Order
 from api.domain.kit.times import now
 from api.tables import (
     changes,
@@ -51,6 +51,7 @@ DEPENDENT = (
 )
 FIELDS = tuple(deletions.c)
 ORDER: Order = {"deleted_at": deletions.c.deleted_at, "id": deletions.c.id}
+LISTING = Listing(select(*FIELDS), ORDER)
 
 
 class Deleted(StrEnum):
@@ -137,11 +138,6 @@ def gone(
         else:
             found.environments[row.environment] = row.deleted_at
     return found
-
-
-def selected() -> Select[Any]:
-    """Return the unordered SELECT of all deletions."""
-    return select(*FIELDS)
 
 
 def _named(deleted: Deleted, column: Column[Any], names: Iterable[str]) -> Any:

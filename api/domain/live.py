@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from api.domain.deployments.model import Kind, Status
-from api.domain.kit.sql import same_version
+from api.domain.kit.sql import Instant, same_version
 from api.domain.removals import ended
 from api.tables import deployments, environments, services
 
@@ -34,7 +34,7 @@ replaced = deployments.alias("replaced")
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 
 
-def last_success(at: datetime | None = None) -> ScalarSelect[UUID]:
+def last_success(at: Instant | None = None) -> ScalarSelect[UUID]:
     """Select the id of the last successful deployment of a cell."""
     earlier = deployments.alias()
     return _last(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED)
@@ -63,7 +63,7 @@ def begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def since(at: datetime | None = None) -> ColumnElement[datetime]:
+def since(at: Instant | None = None) -> ColumnElement[datetime]:
     """Select when the running release first succeeded after another one: resyncs change nothing.
 
     Nor does what ended with a removal. Where a release began with no more than a resync, as after a
@@ -94,7 +94,7 @@ def since(at: datetime | None = None) -> ColumnElement[datetime]:
     return func.coalesce(began, deployments.c.finished_at)
 
 
-def last_start(at: datetime | None = None) -> ScalarSelect[UUID]:
+def last_start(at: Instant | None = None) -> ScalarSelect[UUID]:
     """Select the id of the deployment of a cell that started last, whatever its status."""
     earlier = deployments.alias()
     return _last(earlier, earlier.c.started_at, at)
@@ -103,7 +103,7 @@ def last_start(at: datetime | None = None) -> ScalarSelect[UUID]:
 def _last(
     earlier: FromClause,
     time: ColumnElement[datetime],
-    at: datetime | None,
+    at: Instant | None,
     *conditions: ColumnElement[bool],
 ) -> ScalarSelect[UUID]:
     """Select the id of the last deployment of a cell by `time`: one index lookup."""

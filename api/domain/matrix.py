@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -14,14 +14,13 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Label,
-    RowMapping,
     Select,
     and_,
+    bindparam,
     false,
     or_,
     select,
     true,
-    tuple_,
 )
 
 from api.domain import live
@@ -30,11 +29,11 @@ from api.domain.declarations.store import latest, not_withdrawn
 from api.domain.kit import versions
 from api.domain.kit.cursor import Position
 from api.domain.kit.models import Incoming
-from api.domain.kit.pages import Order
+from api.domain.kit.pages import Listing, Order
 from api.domain.kit.sql import ByteOrder
 from api.domain.kit.types import Actor, Name
 from api.domain.removals import ended
-from api.tables import declarations, deployments, environments, services
+from api.tables import UtcDateTime, declarations, deployments, environments, services
 
 
 class SyncState(StrEnum):
@@ -85,19 +84,9 @@ def running(
     removed; neither a later failure nor a deployment in progress replaces it. Rows are sorted by
     service, then by promotion order.
     """
-    statement = (
-        select(_SERVICE, _ENVIRONMENT, *_OBSERVED, live.since().label("since"))
-        .select_from(
-            _cells()
-            .join(deployments, deployments.c.id == live.last_success())
-            .outerjoin(live.replaced, live.replaced.c.id == live.last_of_another_release())
-        )
-        .where(environments.c.name.in_(among))
-        .where(true() if service is None else services.c.name == service)
-        .where(~ended(deployments, deployments.c.finished_at))
-        .order_by(*ORDER.values())
-    )
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    statement = RUNNING if service is None else RUNNING.where(services.c.name == service)
+    rows = connection.execute(statement, {"among": list(among)}).mappings()
+    return [dict(row) for row in rows]
 
 
 def cells(
@@ -113,28 +102,15 @@ def cells(
     by `ORDER`, begin after the position `after`, and are at most `limit`.
     """
     wanted = filters or Filters()
-    statement = selected(at).where(*_conditions(wanted, after)).order_by(*ORDER.values())
-    if wanted.state is None and limit is not None:
-        statement = statement.limit(limit)
-    rows = map(_cell, connection.execute(statement).mappings())
+    # The state is not known to the database.
+    most = limit if wanted.state is None else None
+    listing, values = (NOW, {}) if at is None else (THEN, {"at": at})
+    rows = map(_cell, listing.rows(connection, dict(wanted), most, after, **values))
     found = (cell for cell in rows if wanted.state in (None, cell["state"]))
     return list(islice(found, limit))
 
 
-def _conditions(filters: Filters, after: Position | None) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions on cells; the state is not known to the database."""
-    for column, value in (
-        (services.c.name, filters.service),
-        (environments.c.name, filters.environment),
-        (services.c.owner, filters.owner),
-    ):
-        if value is not None:
-            yield column == value
-    if after is not None:
-        yield tuple_(*ORDER.values()) > tuple_(*after)
-
-
-def selected(at: datetime | None) -> Select[Any]:
+def selected(at: ColumnElement[datetime] | None) -> Select[Any]:
     """Return the unordered SELECT of all cells, now or at a time."""
     newest = deployments.alias()
     ended_later = false() if at is None else newest.c.finished_at > at
@@ -207,8 +183,7 @@ def _agree(observed: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
     return versions.same(observed["version"], declared["version"])
 
 
-def _cell(row: RowMapping) -> dict[str, Any]:
-    cell: dict[str, Any] = dict(row)
+def _cell(cell: dict[str, Any]) -> dict[str, Any]:
     declared = {name: cell.pop(f"declared_{name}") for name in _DECLARED}
     cell["declared"] = declared if declared["declared_at"] else None
     ended = [time for time in (cell.pop("succeeded_at"), cell["last_finished_at"]) if time]
@@ -228,3 +203,25 @@ def _declared(column: ColumnElement[Any]) -> Label[Any]:
 
 def _cells() -> FromClause:
     return services.join(environments, true())
+
+
+CONDITIONS = {
+    "service": services.c.name == bindparam("service"),
+    "environment": environments.c.name == bindparam("environment"),
+    "owner": services.c.owner == bindparam("owner"),
+}
+NOW, THEN = (
+    Listing(selected(at), ORDER, CONDITIONS, newest_first=False)
+    for at in (None, bindparam("at", type_=UtcDateTime()))
+)
+RUNNING = (
+    select(_SERVICE, _ENVIRONMENT, *_OBSERVED, live.since().label("since"))
+    .select_from(
+        _cells()
+        .join(deployments, deployments.c.id == live.last_success())
+        .outerjoin(live.replaced, live.replaced.c.id == live.last_of_another_release())
+    )
+    .where(environments.c.name.in_(bindparam("among", expanding=True)))
+    .where(~ended(deployments, deployments.c.finished_at))
+    .order_by(*ORDER.values())
+)

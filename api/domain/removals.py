@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from api.domain import catalog
 from api.domain.kit.ids import derived
+from api.domain.kit.sql import Instant
 from api.tables import evidence, removals
 
 
@@ -62,7 +63,7 @@ def retract(connection: Connection, event_id: UUID) -> None:
 
 
 def ended(
-    deployment: FromClause, since: ColumnElement[datetime], at: datetime | None = None
+    deployment: FromClause, since: ColumnElement[datetime], at: Instant | None = None
 ) -> ColumnElement[bool]:
     """Return the condition that a removal ended a deployment at or after `since`, and up to `at`.
 

@@ -18,13 +18,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
-from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
 from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.models import Incoming
-from api.domain.kit.pages import Order
+from api.domain.kit.pages import Listing, Order
 from api.domain.kit.times import FutureTime, now
 from api.domain.kit.types import Name
 from api.tables import tokens
@@ -110,6 +110,7 @@ class InvalidTokenError(Exception):
 # The columns that are shown: all but the hash.
 FIELDS = tuple(column for column in tokens.c if column is not tokens.c.secret_hash)
 ORDER: Order = {"created_at": tokens.c.created_at, "id": tokens.c.id}
+LISTING = Listing(select(*FIELDS), ORDER)
 # Asked for with nearly every request.
 BY_ID = select(tokens).where(tokens.c.id == bindparam("token_id"))
 
@@ -140,13 +141,7 @@ def create(connection: Connection, new: NewToken) -> tuple[dict[str, Any], str]:
 
 def find(connection: Connection, token_id: UUID) -> dict[str, Any] | None:
     """Return the token with this id, without its hash, or None."""
-    statement = selected().where(tokens.c.id == token_id)
-    return pages.one(connection, statement)
-
-
-def selected() -> Select[Any]:
-    """Return the unordered SELECT of all tokens, without their hashes."""
-    return select(*FIELDS)
+    return pages.one(connection, select(*FIELDS).where(tokens.c.id == token_id))
 
 
 def revoke(connection: Connection, token_id: UUID) -> bool:

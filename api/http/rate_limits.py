@@ -29,10 +29,10 @@ def init_app(
     The check runs among the before-request functions, in the order of registration. `counts_when`
     decides by the response whether a request counts; without it, all requests count.
     """
-    limit = ApplicationLimit(
-        rate, key, exempt_when=exempt_when, deduct_when=counts_when, on_breach=_refuse
-    )
-    Limiter(key, app=app, application_limits=[limit], storage_uri=f"{windows.SCHEME}://")
+    limit = ApplicationLimit(rate, key, deduct_when=counts_when, on_breach=_refuse)
+    limiter = Limiter(key, app=app, application_limits=[limit], storage_uri=f"{windows.SCHEME}://")
+    # Asked before any limits are looked up, unlike the condition of a limit.
+    limiter.request_filter(exempt_when)
 
 
 def address() -> str:

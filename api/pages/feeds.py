@@ -9,9 +9,7 @@ from flask import Response, render_template
 
 from api.database import database
 from api.domain import catalog
-from api.domain.deployments import store
-from api.domain.deployments.store import Filters
-from api.domain.kit import pages
+from api.domain.deployments.store import LISTING
 from api.http import auth
 from api.http.problems import found_or_404
 from api.pages.blueprint import bp
@@ -26,7 +24,7 @@ def feed_service(name: str) -> Response:
     """Return the newest deployments of a service as a feed."""
     with database().read() as connection:
         found = found_or_404(catalog.by_name(connection).get(name), "service", name)
-        rows = _newest(connection, Filters(service=name))
+        rows = LISTING.rows(connection, {"service": name}, ENTRIES)
     return _feed(f"Deployments of {name}", found["created_at"], rows)
 
 
@@ -37,12 +35,8 @@ def feed_environment(name: str) -> Response:
     with database().read() as connection:
         known = {row["name"]: row for row in catalog.by_promotion_order(connection)}
         found = found_or_404(known.get(name), "environment", name)
-        rows = _newest(connection, Filters(environment=name))
+        rows = LISTING.rows(connection, {"environment": name}, ENTRIES)
     return _feed(f"Deployments in {name}", found["created_at"], rows)
-
-
-def _newest(connection: Any, filters: Filters) -> list[dict[str, Any]]:
-    return pages.page(connection, store.selected(filters), store.ORDER, ENTRIES)
 
 
 def _feed(title: str, created_at: datetime, rows: list[dict[str, Any]]) -> Response:

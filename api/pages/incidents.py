@@ -16,7 +16,7 @@ from api.domain import catalog
 from api.domain.deployments import store as deployments
 from api.domain.incidents import reports, store
 from api.domain.incidents.model import IncidentChange
-from api.domain.incidents.store import ORDER, Filters
+from api.domain.incidents.store import LISTINGS, ORDER
 from api.domain.kit import pages
 from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.times import now
@@ -64,8 +64,8 @@ def show_incidents(query: IncidentsForm) -> str:
     with database().read() as connection:
         places = [row["name"] for row in catalog.by_promotion_order(connection)]
         names = sorted(catalog.by_name(connection))
-        is_open = pages.page(connection, _selected(query, is_open=True), ORDER, OPEN + 1)
-        ended = pages.page(connection, _selected(query, is_open=False), ORDER, RESOLVED + 1, after)
+        is_open = LISTINGS[True].rows(connection, dict(query), OPEN + 1)
+        ended = LISTINGS[False].rows(connection, dict(query), RESOLVED + 1, after)
         resolved, older = paging.cut(ended, RESOLVED, lambda row: pages.position(row, ORDER))
         causes = {row["deployment_id"] for row in (*is_open, *resolved)} - {None}
         versions = deployments.versions_of(connection, causes)
@@ -118,17 +118,11 @@ def link_incident(incident_id: UUID) -> ResponseReturnValue:
     return _change(incident_id, IncidentChange(deployment_id=_sent(CauseForm).deployment_id))
 
 
-def _selected(query: IncidentsForm, *, is_open: bool) -> Any:
-    fields = {"service": query.service, "environment": query.environment, "open": is_open}
-    return store.selected(Filters.model_validate(fields))
-
-
 def _candidates(connection: Connection, incident: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the deployments that began before an incident, with the one it is put down to."""
     place = {name: incident[name] for name in ("service", "environment")}
-    before = deployments.Filters.model_validate({**place, "to": incident["detected_at"]})
-    statement = deployments.selected(before)
-    found = pages.page(connection, statement, deployments.ORDER, CANDIDATES)
+    before = {**place, "until": incident["detected_at"]}
+    found = deployments.LISTING.rows(connection, before, CANDIDATES)
     cause = incident["deployment_id"]
     if cause is not None and cause not in {row["id"] for row in found}:
         linked = deployments.find(connection, cause)

@@ -12,10 +12,8 @@ from api.database import database
 from api.domain import catalog, matrix
 from api.domain.deployments import store
 from api.domain.deployments.history import history
-from api.domain.deployments.store import Filters
 from api.domain.dora import report
 from api.domain.dora.query import Query
-from api.domain.kit import pages
 from api.domain.kit.times import this_minute
 from api.http import auth
 from api.http.problems import found_or_404
@@ -60,8 +58,7 @@ def _deployments(
     connection: Connection, name: str, running: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the newest deployments of a service, and those of what runs if they are older."""
-    statement = store.selected(Filters(service=name))
-    rows = pages.page(connection, statement, store.ORDER, DEPLOYMENTS)
+    rows = store.LISTING.rows(connection, {"service": name}, DEPLOYMENTS)
     known = {row["id"] for row in rows}
     for cell in running:
         if cell["deployment_id"] not in known:

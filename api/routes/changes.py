@@ -100,7 +100,7 @@ def record_changes(new: NewChanges) -> tuple[dict[str, Any], int]:
 @bp.doc(operation_id="listChanges", summary="List changes, newest first")
 def list_changes(query: ChangeQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of changes; concurrent inserts neither repeat nor hide one."""
-    return lists.page(query, store.selected(query), store.ORDER)
+    return lists.page(query, store.LISTING)
 
 
 @bp.get("/<uuid:change_id>")

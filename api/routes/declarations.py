@@ -69,7 +69,7 @@ class DeclarationQuery(Filters, PageQuery):
 @bp.doc(operation_id="listDeclarations", summary="List declarations, newest first")
 def list_declarations(query: DeclarationQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of declarations, including replaced ones and withdrawals."""
-    return lists.page(query, store.selected(query), store.ORDER)
+    return lists.page(query, store.LISTING)
 
 
 @bp.get("/<name>")

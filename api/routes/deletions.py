@@ -51,4 +51,4 @@ class DeletionPage(BaseModel):
 @bp.doc(operation_id="listDeletions", summary="List what was deleted, newest first")
 def list_deletions(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of deletions."""
-    return lists.page(query, domain.selected(), domain.ORDER)
+    return lists.page(query, domain.LISTING)

@@ -69,7 +69,7 @@ class DeliveryQuery(Filters, PageQuery):
 @bp.doc(operation_id="listDeliveries", summary="List deliveries, newest first")
 def list_deliveries(query: DeliveryQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of deliveries; `state=dead` selects those that were given up."""
-    return lists.page(query, domain.selected(query), domain.ORDER)
+    return lists.page(query, domain.LISTING)
 
 
 @bp.post("/<uuid:delivery_id>/retry")

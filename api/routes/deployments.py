@@ -128,7 +128,7 @@ def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str
 @bp.doc(operation_id="listDeployments", summary="List deployments, newest first")
 def list_deployments(query: DeploymentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of deployments; concurrent inserts neither repeat nor hide one."""
-    return lists.page(query, store.selected(query), store.ORDER)
+    return lists.page(query, store.LISTING)
 
 
 @bp.get("/<uuid:deployment_id>")

@@ -64,9 +64,7 @@ ENVIRONMENTS = Named(
 @bp.doc(operation_id="listEnvironments", summary="List environments by name")
 def list_environments(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of environments."""
-    return lists.page(
-        query, catalog.selected_environments(), catalog.ENVIRONMENT_ORDER, newest_first=False
-    )
+    return lists.page(query, catalog.ENVIRONMENTS)
 
 
 @bp.get("/<name>")

@@ -76,7 +76,7 @@ class EventQuery(Filters, PageQuery):
 @bp.doc(operation_id="listEvents", summary="List events, newest first")
 def list_events(query: EventQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of events, without their content."""
-    return lists.page(query, store.selected(query), store.ORDER)
+    return lists.page(query, store.LISTING)
 
 
 @bp.get("/<uuid:event_id>")

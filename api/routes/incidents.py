@@ -103,7 +103,7 @@ def record_incident(new: NewIncident) -> tuple[dict[str, Any], int, dict[str, st
 @bp.doc(operation_id="listIncidents", summary="List incidents, newest first")
 def list_incidents(query: IncidentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of incidents; concurrent inserts neither repeat nor hide one."""
-    return lists.page(query, store.selected(query), store.ORDER)
+    return lists.page(query, store.LISTINGS[query.is_open])
 
 
 @bp.get("/<uuid:incident_id>")

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 from flask import request, url_for
 from pydantic import BaseModel, Field
-from sqlalchemy import Select
 
 from api.database import database
 from api.domain.kit import cursor as cursors
 from api.domain.kit import pages
 from api.domain.kit.cursor import Position
 from api.domain.kit.models import Incoming
-from api.domain.kit.pages import Order
+from api.domain.kit.pages import Listing
 from api.domain.kit.types import Name
 from api.http.problems import InvalidParameterError
 
@@ -47,23 +46,15 @@ class PageQuery(OptionalPage):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
-def page(
-    query: PageQuery,
-    statement: Select[Any],
-    order: Order,
-    *,
-    newest_first: bool = True,
-) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return the response with a page of the rows that a statement selects.
+def page(query: PageQuery, listing: Listing) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Return the response with a page of a list, narrowed by the query.
 
     Raises InvalidParameterError if the cursor belongs to another list.
     """
-    after = position(query, [column.type.python_type for column in order.values()])
+    after = position(query, [column.type.python_type for column in listing.order.values()])
     with database().read() as connection:
-        rows = pages.page(
-            connection, statement, order, query.limit + 1, after, newest_first=newest_first
-        )
-    items, next_cursor, headers = cut(query, rows, lambda row: pages.position(row, order))
+        rows = listing.rows(connection, dict(query), query.limit + 1, after)
+    items, next_cursor, headers = cut(query, rows, lambda row: pages.position(row, listing.order))
     return {"items": items, "next_cursor": next_cursor}, 200, headers
 
 

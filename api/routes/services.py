@@ -55,7 +55,7 @@ SERVICES = Named(
 @bp.doc(operation_id="listServices", summary="List services by name")
 def list_services(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of services."""
-    return lists.page(query, catalog.selected_services(), catalog.SERVICE_ORDER, newest_first=False)
+    return lists.page(query, catalog.SERVICES)
 
 
 @bp.get("/<name>")

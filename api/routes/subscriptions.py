@@ -82,7 +82,7 @@ def create_subscription(new: NewSubscription) -> tuple[dict[str, Any], int, dict
 @bp.doc(operation_id="listSubscriptions", summary="List subscriptions, newest first")
 def list_subscriptions(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of subscriptions, without their secrets."""
-    return lists.page(query, domain.selected(), domain.ORDER)
+    return lists.page(query, domain.LISTING)
 
 
 @bp.get("/<uuid:subscription_id>")

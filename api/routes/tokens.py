@@ -85,7 +85,7 @@ def create_token(new: NewToken) -> tuple[dict[str, Any], int, dict[str, str]]:
 @bp.doc(operation_id="listTokens", summary="List tokens, newest first")
 def list_tokens(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Return a page of tokens without their secrets, including revoked and expired ones."""
-    return lists.page(query, domain.selected(), domain.ORDER)
+    return lists.page(query, domain.LISTING)
 
 
 @bp.get("/<uuid:token_id>")

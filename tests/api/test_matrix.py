@@ -410,7 +410,7 @@ def test_no_query_is_compiled(database: Database) -> None:
 
 def test_since_when_a_release_runs_is_found_by_the_index_for_it(database: Database) -> None:
     """However often it was synchronised again. The index and the query state the same condition."""
-    with database.read() as connection:
+    with database.snapshot() as connection:
         explain = "EXPLAIN QUERY PLAN "
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL enable_seqscan = off"))

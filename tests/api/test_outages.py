@@ -205,7 +205,7 @@ def test_a_migration_beside_a_running_ledger_is_not_noticed(
     client = new_app(**postgresql, THREADS=1).test_client()
 
     def send(method: str) -> int:
-        body = {} if method == "PUT" else None
+        body: dict[str, str] | None = {} if method == "PUT" else None
         return client.open("/api/v1/services/checkout", method=method, json=body).status_code
 
     assert send("PUT") == 201

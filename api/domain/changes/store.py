@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from api.domain.changes.versions import KnownVersion
 from api.domain.kit import pages, versions
-from api.domain.kit.pages import Order, TimeRange
+from api.domain.kit.pages import Listing, Order, TimeRange
 from api.domain.kit.types import Name, Version
 from api.tables import changes, services
 
@@ -36,23 +36,23 @@ FIELDS = (
 ORDER: Order = {"committed_at": changes.c.committed_at, "id": changes.c.id}
 
 
+EVERY = select(*FIELDS).select_from(changes.join(services))
+BY_ID = EVERY.where(changes.c.id == bindparam("change_id"))
+LISTING = Listing(
+    EVERY,
+    ORDER,
+    {
+        "service": services.c.name == bindparam("service"),
+        "version": changes.c.version.in_(bindparam("version", expanding=True)),
+        **pages.within(changes.c.committed_at),
+    },
+    values={"version": versions.spellings},
+)
+
+
 def find(connection: Connection, change_id: UUID) -> dict[str, Any] | None:
     """Return the change with this id, or None."""
-    return pages.one(connection, _select().where(changes.c.id == change_id))
-
-
-def selected(filters: Filters) -> Select[Any]:
-    """Return the unordered SELECT of the changes that match the filters."""
-    statement = _select().where(*filters.within(changes.c.committed_at))
-    if filters.service is not None:
-        statement = statement.where(services.c.name == filters.service)
-    if filters.version is not None:
-        statement = statement.where(changes.c.version.in_(versions.spellings(filters.version)))
-    return statement
-
-
-def _select() -> Select[Any]:
-    return select(*FIELDS).select_from(changes.join(services))
+    return pages.one(connection, BY_ID, change_id=change_id)
 
 
 def known_versions(connection: Connection, service_id: UUID) -> dict[str, KnownVersion]:

@@ -82,7 +82,7 @@ def insert_report(
     """
     table = declaration_reports
     row = {"id": uuid7(), "environment_id": environment_id, **report._asdict(), "created_at": now()}
-    statement = insert_into(connection, table)
+    statement = insert_into(connection.dialect.name, table)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["environment_id", "repository", "path", "declared_at"],

@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     ScalarSelect,
-    Select,
     bindparam,
     select,
     true,
@@ -23,8 +22,9 @@ from uuid_utils.compat import uuid7
 from api.domain import catalog
 from api.domain.declarations.model import CONTENT
 from api.domain.declarations.timeline import Declared
-from api.domain.kit.pages import Order, TimeRange
-from api.domain.kit.sql import ByteOrder, insert_into
+from api.domain.kit import pages
+from api.domain.kit.pages import Listing, Order, TimeRange
+from api.domain.kit.sql import ByteOrder, Instant, insert_into
 from api.domain.kit.times import now
 from api.domain.kit.types import (
     Name,
@@ -53,22 +53,21 @@ _DECLARED = [declarations.c[name] for name in Declared._fields]
 ORDER: Order = {"declared_at": declarations.c.declared_at, "id": declarations.c.id}
 
 
-def selected(filters: Filters) -> Select[Any]:
-    """Return the unordered SELECT of matching declarations, earlier ones and withdrawals too."""
-    wanted = ((services.c.name, filters.service), (environments.c.name, filters.environment))
-    return (
-        select(*FIELDS)
-        .select_from(declarations.join(services).join(environments))
-        .where(
-            *(column == value for column, value in wanted if value is not None),
-            *filters.within(declarations.c.declared_at),
-        )
-    )
+# Earlier declarations and withdrawals, too.
+LISTING = Listing(
+    select(*FIELDS).select_from(declarations.join(services).join(environments)),
+    ORDER,
+    {
+        "service": services.c.name == bindparam("service"),
+        "environment": environments.c.name == bindparam("environment"),
+        **pages.within(declarations.c.declared_at),
+    },
+)
 
 
 def latest(
-    at: datetime | None = None,
-    until: Callable[[Any, datetime], ColumnElement[bool]] = operator.le,
+    at: Instant | None = None,
+    until: Callable[[Any, Any], ColumnElement[bool]] = operator.le,
 ) -> ScalarSelect[UUID]:
     """Select the id of a cell's latest declaration, or of the latest up to `at`, or before it.
 
@@ -131,7 +130,7 @@ def declared(
     connection: Connection,
     environment_id: UUID,
     at: datetime,
-    until: Callable[[Any, datetime], ColumnElement[bool]] = operator.le,
+    until: Callable[[Any, Any], ColumnElement[bool]] = operator.le,
 ) -> dict[UUID, Declared]:
     """Return what is declared for an environment up to a time, or before it, by service."""
     rows = connection.execute(
@@ -165,7 +164,7 @@ def insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert declarations; one with the same cell and time replaces the one stored before."""
     if not rows:
         return
-    statement = insert_into(connection, declarations)
+    statement = insert_into(connection.dialect.name, declarations)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["service_id", "environment_id", "declared_at"],

@@ -15,7 +15,7 @@ from api.domain.deployments import store
 from api.domain.deployments.model import Kind, Status
 from api.domain.kit.sql import same_version
 from api.domain.kit.versions import canonical
-from api.tables import deployments
+from api.tables import deployments, environments, services
 
 Deployment = Mapping[str, Any]
 
@@ -119,11 +119,12 @@ def neighbours(
     if found["status"] != Status.SUCCEEDED:
         return None, None
     finished_at = deployments.c.finished_at
-    statement = store.selected(
-        store.Filters(
-            service=found["service"], environment=found["environment"], status=Status.SUCCEEDED
-        )
-    ).where(not_(same_version(deployments.c.version, literal(found["version"]))))
+    statement = store.EVERY.where(
+        services.c.name == found["service"],
+        environments.c.name == found["environment"],
+        deployments.c.status == Status.SUCCEEDED,
+        not_(same_version(deployments.c.version, literal(found["version"]))),
+    )
     before = statement.where(finished_at <= found["finished_at"]).order_by(finished_at.desc())
     after = statement.where(finished_at > found["finished_at"]).order_by(finished_at)
     rows = (connection.execute(each.limit(1)).mappings().first() for each in (before, after))

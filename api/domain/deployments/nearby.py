@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Select, or_, select, tuple_, union
+from sqlalchemy import Connection, Row, Select, Uuid, bindparam, or_, select, tuple_, union
 
 from api.domain.cells import Cell
 from api.domain.deployments import correlation
@@ -18,9 +19,24 @@ from api.domain.deployments.correlation import LONGEST, WINDOW
 from api.domain.deployments.statements import Statement, of_deployment
 from api.domain.deployments.witnesses import Witness, witnesses
 from api.domain.kit.sql import Earlier
-from api.tables import deployments, evidence
+from api.tables import UtcDateTime, deployments, evidence
 
+NEAR_EVENTS = select(deployments).where(
+    deployments.c.id.in_(bindparam("reported", expanding=True)),
+    select(evidence.c.id)
+    .where(
+        evidence.c.service_id == deployments.c.service_id,
+        evidence.c.environment_id == deployments.c.environment_id,
+        evidence.c.started_at >= Earlier(deployments.c.started_at, LONGEST + WINDOW),
+        evidence.c.event_id.is_not(None),
+    )
+    .exists(),
+)
 COLUMNS = tuple(evidence.c[name] for name in Statement._fields if name != "stored")
+# The statements about deployments: their rows in `evidence`, or else the deployments' own.
+EVERYTHING = select(*COLUMNS, *deployments.c).select_from(
+    deployments.outerjoin(evidence, evidence.c.deployment_id == deployments.c.id)
+)
 
 
 def statements_of(connection: Connection, deployment_id: UUID) -> list[Statement]:
@@ -89,16 +105,7 @@ def cells_with_events(
 
 def near_events(connection: Connection, deployment_ids: Iterable[UUID]) -> list[Statement]:
     """Return the deployments, of those just reported, that an event may be about as well."""
-    events_near = select(evidence.c.id).where(
-        evidence.c.service_id == deployments.c.service_id,
-        evidence.c.environment_id == deployments.c.environment_id,
-        evidence.c.started_at >= Earlier(deployments.c.started_at, LONGEST + WINDOW),
-        evidence.c.event_id.is_not(None),
-    )
-    found = select(deployments).where(
-        deployments.c.id.in_(list(deployment_ids)), events_near.exists()
-    )
-    rows = connection.execute(found).mappings()
+    rows = connection.execute(NEAR_EVENTS, {"reported": list(deployment_ids)}).mappings()
     return [of_deployment(dict(row)) for row in rows]
 
 
@@ -169,43 +176,66 @@ def _near(
     connection: Connection, here: Sequence[Statement], start: datetime, end: datetime
 ) -> list[Statement]:
     """Return the statements about the deployments near in time, and about those already known."""
-    cell = Cell(here[0].service_id, here[0].environment_id)
-    by_key = {each.key: each for each in here}
-    # Not by the end: the statements of a witness span the time between them.
-    in_span = [
-        _in_span(cell, home, start, end) for home in (evidence.c.deployment_id, deployments.c.id)
-    ]
-    if not any(each.event_id is not None for each in here):  # reports alone are never joined
+    named = {(each.source, each.external_id) for each in here if each.external_id is not None}
+    known = {each.deployment_id for each in here} - {None}
+    of_event = any(each.event_id is not None for each in here)
+    values: dict[str, Any] = {
+        "service_id": here[0].service_id,
+        "environment_id": here[0].environment_id,
+        "start": start,
+        "earliest": start - LONGEST,
+        "end": end,
+        "known": list(known),
+    }
+    for number, (source, external_id) in enumerate(named):
+        values |= {f"source_{number}": source, f"external_id_{number}": external_id}
+    return _statements(connection.execute(_around(len(named), bool(known), of_event), values))
+
+
+@cache
+def _around(named: int, known: bool, of_event: bool) -> Select[Any]:
+    """Return the SELECT of what `_near` returns, for so many names of senders."""
+    service_id, environment_id = (bindparam(name, type_=Uuid()) for name in Cell._fields)
+    start, earliest, end = (
+        bindparam(name, type_=UtcDateTime()) for name in ("start", "earliest", "end")
+    )
+    sources = (evidence.c.deployment_id, deployments.c.id)
+    in_span = []
+    for home in sources:
+        there = home.table.c
+        later = evidence.alias()
+        # Not by the end: the statements of a witness span the time between them.
+        lasted = select(later.c.id).where(later.c.deployment_id == home, later.c.ended_at >= start)
+        ended_at = there.ended_at if home.table is evidence else there.finished_at
+        in_span.append(
+            select(home).where(
+                there.service_id == service_id,
+                there.environment_id == environment_id,
+                there.started_at.between(earliest, end),
+                or_(there.started_at >= start, ended_at >= start, lasted.exists()),
+            )
+        )
+    if not of_event:  # reports alone are never joined
         event = evidence.alias()
         events_near = select(event.c.id).where(
-            event.c.service_id == cell.service_id,
-            event.c.environment_id == cell.environment_id,
-            event.c.started_at >= start - LONGEST,
+            event.c.service_id == service_id,
+            event.c.environment_id == environment_id,
+            event.c.started_at >= earliest,
             event.c.event_id.is_not(None),
         )
         in_span = [each.where(events_near.exists()) for each in in_span]
-    known = {each.deployment_id for each in here} - {None}
-    homes = union(
-        *in_span,
-        *(home for each in by_key.values() for home in _homes_by_key(each)),
-        # Not beside the union with OR, which would make PostgreSQL read the whole table.
-        *([select(deployments.c.id).where(deployments.c.id.in_(known))] if known else []),
-    )
-    return _read(connection, deployments.c.id.in_(homes))
-
-
-def _in_span(cell: Cell, home: Column[Any], start: datetime, end: datetime) -> Select[Any]:
-    """Return the select for what began in a span of time or, if it may have lasted, before that."""
-    here = home.table.c
-    later = evidence.alias()
-    lasted = select(later.c.id).where(later.c.deployment_id == home, later.c.ended_at >= start)
-    ended_at = here.ended_at if home.table is evidence else here.finished_at
-    return select(home).where(
-        here.service_id == cell.service_id,
-        here.environment_id == cell.environment_id,
-        here.started_at.between(start - LONGEST, end),
-        or_(here.started_at >= start, ended_at >= start, lasted.exists()),
-    )
+    by_name = [
+        select(home).where(
+            home.table.c.source == bindparam(f"source_{number}"),
+            home.table.c.external_id == bindparam(f"external_id_{number}"),
+        )
+        for number in range(named)
+        for home in sources
+    ]
+    by_id = deployments.c.id.in_(bindparam("known", expanding=True))
+    # Not beside the union with OR, which would make PostgreSQL read the whole table.
+    homes = union(*in_span, *by_name, *([select(deployments.c.id).where(by_id)] if known else []))
+    return EVERYTHING.where(deployments.c.id.in_(homes))
 
 
 def _homes_by_key(statement: Statement) -> list[Select[Any]]:
@@ -223,10 +253,10 @@ def _homes_by_key(statement: Statement) -> list[Select[Any]]:
 
 def _read(connection: Connection, condition: Any) -> list[Statement]:
     """Return the statements about the deployments that meet a condition."""
-    both = deployments.outerjoin(evidence, evidence.c.deployment_id == deployments.c.id)
-    rows = connection.execute(
-        select(*COLUMNS, *deployments.c).select_from(both).where(condition)
-    ).all()
+    return _statements(connection.execute(EVERYTHING.where(condition)))
+
+
+def _statements(rows: Iterable[Row[Any]]) -> list[Statement]:
     size = len(COLUMNS)
     return [
         of_deployment(dict(zip(deployments.c.keys(), row[size:], strict=True)))

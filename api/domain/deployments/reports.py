@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Insert
 from uuid_utils.compat import uuid7
 
 from api.domain import cells
@@ -122,9 +123,13 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[U
     """Insert each deployment unless its external id is known; return the ids that were inserted."""
     if not rows:
         return set()
-    statement = (
-        insert_into(connection, deployments)
+    return set(connection.execute(_new(connection.dialect.name), rows).scalars())
+
+
+@cache
+def _new(dialect: str) -> Insert:
+    return (
+        insert_into(dialect, deployments)
         .on_conflict_do_nothing(index_elements=["source", "external_id"])
         .returning(deployments.c.id)
     )
-    return set(connection.execute(statement, rows).scalars())

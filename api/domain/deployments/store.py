@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.kit import pages, versions
-from api.domain.kit.pages import Order, TimeRange
+from api.domain.kit.pages import Listing, Order, TimeRange
 from api.domain.kit.types import (
     Name,
     Version,
@@ -54,6 +54,19 @@ ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
 EVERY = select(*FIELDS).select_from(deployments.join(services).join(environments))
 # Built once: to build a statement takes longer than to have it answered.
 BY_ID = EVERY.where(deployments.c.id == bindparam("deployment_id"))
+LISTING = Listing(
+    EVERY,
+    ORDER,
+    {
+        "service": services.c.name == bindparam("service"),
+        "environment": environments.c.name == bindparam("environment"),
+        "status": deployments.c.status == bindparam("status"),
+        "kind": deployments.c.kind == bindparam("kind"),
+        "version": deployments.c.version.in_(bindparam("version", expanding=True)),
+        **pages.within(deployments.c.started_at),
+    },
+    values={"version": versions.spellings},
+)
 
 
 def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
@@ -65,24 +78,6 @@ def versions_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str
     """Return the version of each of these deployments, by its id."""
     found = select(deployments.c.id, deployments.c.version).where(deployments.c.id.in_(ids))
     return {row.id: row.version for row in connection.execute(found)}
-
-
-def selected(filters: Filters) -> Select[Any]:
-    """Return the statement for a list of deployments, to be ordered and cut into pages."""
-    wanted: Sequence[tuple[Any, Any]] = (
-        (services.c.name, filters.service),
-        (environments.c.name, filters.environment),
-        (deployments.c.status, filters.status),
-        (deployments.c.kind, filters.kind),
-    )
-    statement = EVERY.where(
-        *(column == value for column, value in wanted if value is not None),
-        *filters.within(deployments.c.started_at),
-    )
-    if filters.version is not None:
-        spellings = versions.spellings(filters.version)
-        statement = statement.where(deployments.c.version.in_(spellings))
-    return statement
 
 
 def is_empty(connection: Connection) -> bool:

@@ -6,14 +6,14 @@ import json
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from api.domain.events.adapter import Received
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Outcome
 from api.domain.incidents import statements as incident_statements
 from api.domain.kit import pages, strictjson
-from api.domain.kit.pages import Order, TimeRange
+from api.domain.kit.pages import Listing, Order, TimeRange
 from api.domain.kit.types import Name
 from api.tables import events, evidence
 
@@ -38,21 +38,20 @@ class Filters(TimeRange):
     outcome: Outcome | None = None
 
 
-def selected(filters: Filters | None = None) -> Select[Any]:
-    """Return the statement for a list of events, to be ordered and cut into pages."""
-    statement = select(*FIELDS)
-    if filters is None:
-        return statement
-    if filters.source is not None:
-        statement = statement.where(events.c.source == filters.source)
-    if filters.outcome is not None:
-        statement = statement.where(events.c.outcome == filters.outcome)
-    return statement.where(*filters.within(events.c.received_at))
+LISTING = Listing(
+    select(*FIELDS),
+    ORDER,
+    {
+        "source": events.c.source == bindparam("source"),
+        "outcome": events.c.outcome == bindparam("outcome"),
+        **pages.within(events.c.received_at),
+    },
+)
 
 
 def find(connection: Connection, event_id: UUID) -> dict[str, Any] | None:
     """Return an event and the ids of its deployments and incidents, or None."""
-    found = pages.one(connection, selected().where(events.c.id == event_id))
+    found = pages.one(connection, select(*FIELDS).where(events.c.id == event_id))
     if found is None:
         return None
     incidents = incident_statements.of_event(connection, event_id)

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, bindparam, select
 
 from api.domain.incidents import causes
 from api.domain.kit import pages
-from api.domain.kit.pages import Order, TimeRange
+from api.domain.kit.pages import Listing, Order, TimeRange
 from api.domain.kit.types import Name
 from api.tables import environments, incidents, services
 
@@ -44,23 +44,24 @@ FIELDS = (
 ORDER: Order = {"detected_at": incidents.c.detected_at, "id": incidents.c.id}
 
 
+EVERY = select(*FIELDS).select_from(incidents.join(services).join(environments))
+BY_ID = EVERY.where(incidents.c.id == bindparam("incident_id"))
+UNRESOLVED = incidents.c.resolved_at.is_(None)
+# By whether they are open, or of both.
+LISTINGS = {
+    is_open: Listing(
+        EVERY.where(*which),
+        ORDER,
+        {
+            "service": services.c.name == bindparam("service"),
+            "environment": environments.c.name == bindparam("environment"),
+            **pages.within(incidents.c.detected_at),
+        },
+    )
+    for is_open, which in {None: (), True: (UNRESOLVED,), False: (~UNRESOLVED,)}.items()
+}
+
+
 def find(connection: Connection, incident_id: UUID) -> dict[str, Any] | None:
     """Return the incident of that id, or None."""
-    return pages.one(connection, _select().where(incidents.c.id == incident_id))
-
-
-def selected(filters: Filters) -> Select[Any]:
-    """Return the statement for a list of incidents, to be ordered and cut into pages."""
-    statement = _select().where(*filters.within(incidents.c.detected_at))
-    if filters.service is not None:
-        statement = statement.where(services.c.name == filters.service)
-    if filters.environment is not None:
-        statement = statement.where(environments.c.name == filters.environment)
-    if filters.is_open is not None:
-        unresolved = incidents.c.resolved_at.is_(None)
-        statement = statement.where(unresolved if filters.is_open else ~unresolved)
-    return statement
-
-
-def _select() -> Select[Any]:
-    return select(*FIELDS).select_from(incidents.join(services).join(environments))
+    return pages.one(connection, BY_ID, incident_id=incident_id)

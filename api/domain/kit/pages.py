@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
-from sqlalchemy import ColumnElement, Connection, Select, tuple_
+from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, tuple_
 
 from api.domain.kit.cursor import Position
 from api.domain.kit.models import Incoming
@@ -15,6 +15,11 @@ from api.domain.kit.times import TimeLimit
 
 # The columns by which a list is sorted, by their names in its rows.
 Order = Mapping[str, ColumnElement[Any]]
+# The conditions that may narrow a list, by the names of the filters, which are their parameters.
+Conditions = Mapping[str, ColumnElement[bool]]
+NOTHING: Mapping[str, Any] = {}
+# Of a statement: the filters, whether it has a limit, and whether it begins after a position.
+Shape = tuple[frozenset[str], bool, bool]
 
 
 class TimeRange(Incoming):
@@ -36,33 +41,76 @@ class TimeRange(Incoming):
             raise ValueError("must not be before from")
         return until
 
-    def within(self, column: ColumnElement[datetime]) -> list[ColumnElement[bool]]:
-        """Return the conditions under which a column's time is in the range."""
-        conditions = []
-        if self.since is not None:
-            conditions.append(column >= self.since)
-        if self.until is not None:
-            conditions.append(column < self.until)
-        return conditions
+
+def within(column: ColumnElement[datetime]) -> Conditions:
+    """Return the conditions of a TimeRange on a column."""
+    since, until = (bindparam(name, type_=column.type) for name in ("since", "until"))
+    return {"since": column >= since, "until": column < until}
 
 
-def page(
-    connection: Connection,
-    statement: Select[Any],
-    order: Order,
-    limit: int,
-    after: Position | None = None,
-    *,
-    newest_first: bool = True,
-) -> list[dict[str, Any]]:
-    """Return up to `limit` rows, starting just after the position `after`."""
-    columns = tuple(order.values())
-    if after is not None:
-        key, last = tuple_(*columns), tuple_(*after)
-        statement = statement.where(key < last if newest_first else key > last)
-    sorting = [column.desc() if newest_first else column.asc() for column in columns]
-    rows = connection.execute(statement.order_by(*sorting).limit(limit)).mappings()
-    return [dict(row) for row in rows]
+class Listing:
+    """A list: what it selects, how it is sorted, and the conditions that narrow it.
+
+    A condition takes its value from the parameter of its name, made by the function in `values` if
+    there is one. So a statement is built once for all requests with the same filters: to build it
+    takes longer than to have it answered.
+    """
+
+    def __init__(
+        self,
+        selected: Select[Any],
+        order: Order,
+        conditions: Conditions = NOTHING,
+        *,
+        values: Mapping[str, Callable[[Any], Any]] = NOTHING,
+        newest_first: bool = True,
+    ) -> None:
+        self.selected = selected
+        self.order = order
+        self.conditions = conditions
+        self.values = values
+        self.newest_first = newest_first
+        self._built: dict[Shape, Select[Any]] = {}
+
+    def rows(
+        self,
+        connection: Connection,
+        filters: Mapping[str, Any] = NOTHING,
+        limit: int | None = None,
+        after: Position | None = None,
+        **values: Any,
+    ) -> list[dict[str, Any]]:
+        """Return up to `limit` rows, starting just after the position `after`.
+
+        A filter that is None, or no condition of this list, narrows nothing. `values` are those of
+        other parameters in what is selected.
+        """
+        given = {
+            name: self.values[name](value) if name in self.values else value
+            for name in self.conditions
+            if (value := filters.get(name)) is not None
+        }
+        shape = frozenset(given), limit is not None, after is not None
+        statement = self._built.get(shape)
+        if statement is None:
+            statement = self._built[shape] = self._statement(*shape)
+        values |= given | {f"after_{number}": last for number, last in enumerate(after or ())}
+        rows = connection.execute(statement, {**values, "limit": limit}).mappings()
+        return [dict(row) for row in rows]
+
+    def _statement(self, names: Iterable[str], limited: bool, further: bool) -> Select[Any]:
+        statement = self.selected.where(*(self.conditions[name] for name in names))
+        columns = tuple(self.order.values())
+        if further:
+            last = tuple_(
+                *(bindparam(f"after_{n}", type_=each.type) for n, each in enumerate(columns))
+            )
+            key = tuple_(*columns)
+            statement = statement.where(key < last if self.newest_first else key > last)
+        if limited:
+            statement = statement.limit(bindparam("limit", type_=Integer))
+        sorting = [each.desc() if self.newest_first else each.asc() for each in columns]
+        return statement.order_by(*sorting)
 
 
 def one(connection: Connection, statement: Select[Any], **values: Any) -> dict[str, Any] | None:

@@ -26,6 +26,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from api.tables import UtcDateTime
 
+# A time, or the parameter or column that has it.
+Instant = datetime | ColumnElement[datetime]
 MAX_KEY = 2**63 - 1
 KEYS = func.unnest(bindparam("keys", type_=postgresql.ARRAY(BigInteger))).column_valued("key")
 LOCKED = select(func.pg_advisory_xact_lock(KEYS))
@@ -63,13 +65,9 @@ def lock_table(
         connection.execute(text(f"LOCK TABLE {table.name} IN {mode} MODE"))
 
 
-def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT of the connection's dialect, which can say what to do on a conflict."""
-    return _insert_into(connection.dialect.name, table)
-
-
 @cache
-def _insert_into(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_into(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT of the dialect of that name, which can say what to do on a conflict."""
     made: postgresql.Insert | sqlite.Insert
     made = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     return made
@@ -83,7 +81,7 @@ def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqli
 @cache
 def _insert_new(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
     # Without this option, rowcount may be unknown after an INSERT.
-    statement = _insert_into(dialect, table).on_conflict_do_nothing()
+    statement = insert_into(dialect, table).on_conflict_do_nothing()
     return statement.execution_options(preserve_rowcount=True)
 
 

@@ -13,10 +13,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from api.domain.kit import pages
-from api.domain.kit.pages import Order, TimeRange
+from api.domain.kit.pages import Listing, Order, TimeRange
 from api.domain.kit.times import now
 from api.domain.kit.types import printable
 from api.tables import deliveries, subscriptions
@@ -64,6 +64,14 @@ class Filters(TimeRange):
 # The columns that are shown: all but `subject`, which only prevents duplicates.
 FIELDS = tuple(column for column in deliveries.c if column is not deliveries.c.subject)
 ORDER: Order = {"created_at": deliveries.c.created_at, "id": deliveries.c.id}
+LISTING = Listing(
+    select(*FIELDS),
+    ORDER,
+    {
+        "state": deliveries.c.state == bindparam("state"),
+        **pages.within(deliveries.c.created_at),
+    },
+)
 
 
 def lease(connection: Connection, last: Collection[UUID] = ()) -> Leased | None:
@@ -133,14 +141,6 @@ def retry(connection: Connection, delivery_id: UUID) -> bool:
 def find(connection: Connection, delivery_id: UUID) -> dict[str, Any] | None:
     """Return the delivery with this id, or None."""
     return pages.one(connection, select(*FIELDS).where(deliveries.c.id == delivery_id))
-
-
-def selected(filters: Filters) -> Select[Any]:
-    """Return the unordered SELECT of the deliveries that match the filters."""
-    statement = select(*FIELDS).where(*filters.within(deliveries.c.created_at))
-    if filters.state is None:
-        return statement
-    return statement.where(deliveries.c.state == filters.state)
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:

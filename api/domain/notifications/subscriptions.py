@@ -10,13 +10,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages, sql
 from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.models import Incoming
-from api.domain.kit.pages import Order
+from api.domain.kit.pages import Listing, Order
 from api.domain.kit.times import now
 from api.domain.notifications import addresses
 from api.tables import deliveries, subscriptions
@@ -67,6 +67,7 @@ class NewSubscription(Incoming):
 # The columns that are shown: all but the secret.
 FIELDS = tuple(column for column in subscriptions.c if column is not subscriptions.c.secret)
 ORDER: Order = {"created_at": subscriptions.c.created_at, "id": subscriptions.c.id}
+LISTING = Listing(select(*FIELDS), ORDER)
 
 
 def create(
@@ -89,12 +90,7 @@ def create(
 
 def find(connection: Connection, subscription_id: UUID) -> dict[str, Any] | None:
     """Return the subscription with this id, without its secret, or None."""
-    return pages.one(connection, selected().where(subscriptions.c.id == subscription_id))
-
-
-def selected() -> Select[Any]:
-    """Return the unordered SELECT of all subscriptions, without their secrets."""
-    return select(*FIELDS)
+    return pages.one(connection, select(*FIELDS).where(subscriptions.c.id == subscription_id))
 
 
 def remove(connection: Connection, subscription_id: UUID) -> bool:

@@ -5,19 +5,34 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from api.domain import live
 from api.domain.changes.store import known_versions
 from api.domain.deployments import store
 from api.domain.deployments.model import Kind
-from api.domain.kit import pages
 from api.domain.kit.cursor import Position
-from api.domain.kit.pages import Order
+from api.domain.kit.pages import Listing, Order
 from api.domain.promotions.brought import brought
 from api.tables import deployments, environments, services
 
 ORDER: Order = {"finished_at": deployments.c.finished_at, "id": deployments.c.id}
+LISTING = Listing(
+    select(
+        *store.FIELDS,
+        services.c.id.label("service_id"),
+        live.replaced.c.id.label("replaced_id"),
+        live.replaced.c.version.label("replaced"),
+    )
+    .select_from(
+        deployments.join(services)
+        .join(environments)
+        .outerjoin(live.replaced, live.replaced.c.id == live.last_of_another_release())
+    )
+    .where(*live.begins(deployments)),
+    ORDER,
+    {"environment": environments.c.name == bindparam("environment")},
+)
 
 
 def arrivals(
@@ -28,23 +43,8 @@ def arrivals(
     They begin after the position `after`, and each has what it `replaced`, if anything, and its
     changes. A rollback brings none.
     """
-    before = live.replaced.c
-    statement = (
-        select(
-            *store.FIELDS,
-            services.c.id.label("service_id"),
-            before.id.label("replaced_id"),
-            before.version.label("replaced"),
-        )
-        .select_from(
-            deployments.join(services)
-            .join(environments)
-            .outerjoin(live.replaced, before.id == live.last_of_another_release())
-        )
-        .where(environments.c.name == environment, *live.begins(deployments))
-    )
     known = cache(lambda service_id: known_versions(connection, service_id))
-    rows = pages.page(connection, statement, ORDER, limit, after)
+    rows = LISTING.rows(connection, {"environment": environment}, limit, after)
     return [{**row, **_changes(connection, row, known)} for row in rows]
 
 
