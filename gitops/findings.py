@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,22 @@ RULES = {
 }
 
 
+class Severity(StrEnum):
+    """How much a finding matters, the worst first."""
+
+    ERROR = "error"  # it will break, or is certainly a mistake
+    WARNING = "warning"  # it may break, or is against a policy
+    NOTE = "note"  # it is true and does no harm
+
+    def is_at_least(self, other: Severity) -> bool:
+        """Tell whether it matters as much as another, or more."""
+        order = list(Severity)
+        return order.index(self) <= order.index(other)
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
-    """A problem: where, what, in which overlays, and how to fix it."""
+    """A problem: where, what, in which overlays, how to fix it, and how much it matters."""
 
     file: Path
     line: int
@@ -31,11 +45,13 @@ class Finding:
     message: str
     overlays: tuple[str, ...] = ()
     hint: str = ""
+    severity: Severity = Severity.ERROR
 
     def document(self, root: Path) -> dict[str, Any]:
         """Return it for JSON, with a path relative to the folder that was checked."""
         return {
             "rule": self.rule,
+            "severity": self.severity,
             "file": place(self.file, root),
             "line": self.line,
             "message": self.message,
@@ -57,3 +73,18 @@ def merged(findings: list[Finding]) -> list[Finding]:
     return sorted(
         replace(each, overlays=tuple(sorted(overlays))) for each, overlays in together.items()
     )
+
+
+def worst_first(findings: list[Finding]) -> list[Finding]:
+    """Return the findings by file: files with the worst finding first, lines in order in a file."""
+    severities = list(Severity)
+    worst: dict[Path, int] = {}
+    for each in findings:
+        rank = severities.index(each.severity)
+        worst[each.file] = min(rank, worst.get(each.file, rank))
+    return sorted(findings, key=lambda each: (worst[each.file], each))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural if need be."""
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -46,6 +46,11 @@ def red(text: str) -> str:
     return click.style(text, fg="red", bold=True)
 
 
+def yellow(text: str) -> str:
+    """Return a text in yellow."""
+    return click.style(text, fg="yellow")
+
+
 def green(text: str) -> str:
     """Return a text in green."""
     return click.style(text, fg="green")

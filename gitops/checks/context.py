@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitops import optional
 from gitops.config import Config
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.images import split
 from gitops.objects import Object, Sources
 from gitops.render import Answer, Job, Renderer
@@ -47,11 +47,17 @@ class Rendered:
         return "sha256:" in self.sources.text
 
     def finding(
-        self, rule: str, message: str, thing: Object, value: object = None, hint: str = ""
+        self,
+        rule: str,
+        message: str,
+        thing: Object,
+        value: object = None,
+        hint: str = "",
+        severity: Severity = Severity.ERROR,
     ) -> Finding:
         """Return a finding about an object, at the line of one of its values if that is found."""
         file, line = self.sources.find(thing, value)
-        return Finding(file, line, rule, message, (self.overlay.name,), hint)
+        return Finding(file, line, rule, message, (self.overlay.name,), hint, severity)
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gitops import nodes
 from gitops.checks.context import Context
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 
 # What kustomize names in place of each, in api/types/kustomization.go.
 FIELDS = {
@@ -27,4 +27,7 @@ def check(context: Context) -> Iterator[Finding]:
                 if nodes.get(part.node, field) is not None:
                     line = nodes.key_line(part.node, field)
                     message, hint = f"`{field}` is deprecated", f"use `{new}`: kustomize edit fix"
-                    yield Finding(part.file, line, "deprecated", message, (overlay.name,), hint)
+                    names = (overlay.name,)
+                    yield Finding(
+                        part.file, line, "deprecated", message, names, hint, Severity.NOTE
+                    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gitops.checks.context import Context, Rendered
 from gitops.config import Entry
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.objects import Object
 
 HINT = "if it is intended, declare it under `parity` in gitops.yaml, with the reason"
@@ -27,7 +27,7 @@ def check(context: Context) -> Iterator[Finding]:
                 key = what.partition(":")[2] or None
                 message = f"{what} is in {', '.join(having)} and not in {', '.join(missing)}"
                 file, line = rendered.sources.find(thing, key)
-                yield Finding(file, line, "parity", message, tuple(having), HINT)
+                yield Finding(file, line, "parity", message, tuple(having), HINT, Severity.WARNING)
 
 
 def families(rendered: list[Rendered]) -> list[list[Rendered]]:

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from gitops.checks.context import Context, Rendered
 from gitops.config import Config
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.images import DIGEST, split
 from gitops.objects import Object
 
@@ -53,9 +53,11 @@ def finding(rendered: Rendered, thing: Object, image: str, message: str) -> Find
         for entry in each.data.get("images") or []:
             if name in (entry.get("name"), entry.get("newName")):
                 file, line = rendered.sources.generator("images", str(entry["name"]))
-                return Finding(file, line, "pin", message, (rendered.overlay.name,), HINT)
+                names = (rendered.overlay.name,)
+                return Finding(file, line, "pin", message, names, HINT, Severity.WARNING)
     found = [value for value in (image, name) if rendered.sources.find(thing, value)[1] > 1]
-    return rendered.finding("pin", message, thing, (found or [image])[0], HINT)
+    value = (found or [image])[0]
+    return rendered.finding("pin", message, thing, value, HINT, Severity.WARNING)
 
 
 HINT = "set `newTag` and `digest` under `images`"

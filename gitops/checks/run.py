@@ -19,7 +19,7 @@ from gitops.checks import (
     selectors,
 )
 from gitops.checks.context import Context
-from gitops.findings import Finding, merged, place
+from gitops.findings import Finding, Severity, merged, place
 
 Check = Callable[[Context], Iterator[Finding]]
 # By rule, in the order in which they run: the cheap ones first.
@@ -89,4 +89,7 @@ def stale(context: Context, rules: set[str]) -> Iterator[Finding]:
     for each in entries:
         if not each.used:
             message = f"{each.what}: declared, but no longer needed"
-            yield Finding(config.file, each.line, "configuration", message, (), "remove it")
+            yield Finding(
+                *(config.file, each.line, "configuration", message, (), "remove it"),
+                severity=Severity.WARNING,
+            )

@@ -12,8 +12,8 @@ from gitops import optional
 from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
 from gitops.config import Config
-from gitops.findings import RULES, Finding, place
-from gitops.output import Output, bold, faint, green, red
+from gitops.findings import Finding, Severity, counted, place, worst_first
+from gitops.output import Output, faint, green, red, yellow
 from gitops.render import Renderer
 from gitops.repository import Repository
 
@@ -37,6 +37,14 @@ RULE = click.Choice(list(CHECKS))
 @click.option(
     "--kubernetes", metavar="VERSION", multiple=True, help="Validate for this (repeatable)."
 )
+@click.option("--notes", is_flag=True, help="Show what is true and does no harm, too.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([*(each.value for each in Severity), "never"]),
+    default=Severity.WARNING.value,
+    show_default=True,
+    help="The least severity that makes the exit status 1; `note` shows notes, too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def check(
@@ -47,12 +55,15 @@ def check(
     base: str | None,
     locations: tuple[str, ...],
     kubernetes: tuple[str, ...],
+    notes: bool,
+    fail_on: str,
     as_json: bool,
 ) -> None:
     """Find what is wrong in the overlays below PATH (by default, the folder you are in).
 
     An overlay is a folder with a kustomization.yaml that no other one includes. Each is rendered,
-    and each finding has a file and a line:
+    and each finding has a file, a line and a severity: `error` will break or is certainly a
+    mistake, `warning` may break, `note` does no harm and is shown with --notes.
 
     \b
     render      an overlay that kustomize refuses to render
@@ -85,8 +96,12 @@ def check(
         asked = [rule for rule in rules or CHECKS if rule not in skip]
         if missed := unchecked(context):
             context.skipped["components"] = missed
-        found = run(context, asked, output.progress)
-    show(output, context, found, path, time.monotonic() - start)
+        every = run(context, asked, output.progress)
+    least = Severity.NOTE if notes or fail_on == Severity.NOTE else Severity.WARNING
+    found = [each for each in every if each.severity.is_at_least(least)]
+    show(output, context, found, path)
+    hidden = len(every) - len(found)
+    summarize(output, context, found, hidden, time.monotonic() - start)
     output.document(
         {
             "path": str(path),
@@ -94,10 +109,12 @@ def check(
             "components": [each.name for each in context.variants],
             "kubernetes": context.validated,
             "findings": [each.document(repository.root) for each in found],
+            "notes_hidden": hidden,
             "skipped": context.skipped,
         }
     )
-    command.exit(1 if found else 0)
+    failed = fail_on != "never" and any(e.severity.is_at_least(Severity(fail_on)) for e in found)
+    command.exit(1 if failed else 0)
 
 
 def unchecked(context: Context) -> str:
@@ -108,32 +125,42 @@ def unchecked(context: Context) -> str:
     return f"{names}: in no overlay, nor under `optional` in gitops.yaml" if names else ""
 
 
-def show(
-    output: Output, context: Context, found: list[Finding], path: Path, seconds: float
-) -> None:
-    """Print the findings by rule, and what was not checked."""
-    by_rule = sorted(found, key=lambda each: (list(RULES).index(each.rule), each))
-    for rule, findings in groupby(by_rule, key=lambda each: each.rule):
-        output.say(f"{bold(rule)}: {RULES[rule]}")
+def show(output: Output, context: Context, found: list[Finding], path: Path) -> None:
+    """Print the findings by file, those with the worst first, and what was not checked."""
+    for file, findings in groupby(worst_first(found), key=lambda finding: finding.file):
+        where = path / place(file, context.root)
         for each in findings:
-            where = path / place(each.file, context.root)
             overlays = f" [{', '.join(each.overlays)}]" if each.overlays else ""
-            output.say(f"  {where}:{each.line}: {each.message}{overlays}")
+            severity = COLOURS[each.severity](each.severity)
+            rule = faint(f"({each.rule})")
+            output.say(f"{where}:{each.line}: {severity}: {each.message}{overlays} {rule}")
             if each.hint:
-                output.say(faint(f"      {each.hint}"))
+                output.say(faint(f"    {each.hint}"))
         output.say()
     for rule, reason in context.skipped.items():
         output.say(faint(f"not checked: {rule}: {reason}"))
+
+
+def summarize(
+    output: Output, context: Context, found: list[Finding], hidden: int, seconds: float
+) -> None:
+    """Print how much was found, in how much."""
     checked = counted(len(context.repository.overlays), "overlay")
     if context.variants:
         components = {each.component for each in context.variants}
         checked += f" and {counted(len(components), 'component')}"
     if context.validated:
         checked += f", against Kubernetes {', '.join(context.validated)}"
-    summary = f"{counted(len(found), 'finding')} in {checked}, {seconds:.1f} s"
+    numbers = {
+        severity: sum(each.severity == severity for each in found)
+        for severity in Severity
+        if severity != Severity.NOTE or not hidden
+    }
+    said = ", ".join(counted(number, noun) for noun, number in numbers.items() if number)
+    summary = f"{said or '0 findings'} in {checked}, {seconds:.1f} s"
     output.say(red(summary) if found else green(summary))
+    if hidden:
+        output.say(faint(f"{counted(hidden, 'note')} not shown: --notes"))
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural if need be."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+COLOURS = {Severity.ERROR: red, Severity.WARNING: yellow, Severity.NOTE: faint}

@@ -47,6 +47,7 @@ def test_a_finding_is_exit_status_1_and_has_its_place(copy: Callable[[str], Path
     assert inert == [
         {
             "rule": "inert",
+            "severity": "error",
             "file": "overlays/dev/kustomization.yaml",
             "line": 6,
             "message": "newTag 1.2.0 for image registry.example.com/shap changes nothing",
@@ -56,7 +57,7 @@ def test_a_finding_is_exit_status_1_and_has_its_place(copy: Callable[[str], Path
     ]
     code, text = call("check", root)
     assert code == 1
-    assert f"{file}:6: newTag 1.2.0" in text
+    assert f"{file}:6: error: newTag 1.2.0" in text
     assert "\x1b" not in text, "colours are for a terminal"
 
 
@@ -67,6 +68,48 @@ def test_only_and_skip_choose_the_rules(copy: Callable[[str], Path]) -> None:
     assert {e["rule"] for e in called("check", root)[1]["findings"]} == {"inert", "pin"}
     assert {e["rule"] for e in called("check", root, "--only", "pin")[1]["findings"]} == {"pin"}
     assert {e["rule"] for e in called("check", root, "--skip", "pin")[1]["findings"]} == {"inert"}
+
+
+@pytest.mark.parametrize(
+    ("change", "argv", "code", "severities"),
+    [
+        # A deprecated field is a note, an image without a digest a warning, a wrong tag an error.
+        ("deprecated", [], 0, []),
+        ("deprecated", ["--notes"], 0, ["note"]),
+        ("deprecated", ["--fail-on", "note"], 1, ["note"]),
+        ("configuration", [], 1, ["warning"]),
+        ("configuration", ["--fail-on", "error"], 0, ["warning"]),
+        ("inert", ["--fail-on", "error"], 1, ["error"]),
+        ("inert", ["--fail-on", "never"], 0, ["error"]),
+    ],
+)
+def test_the_severity_decides_what_is_shown_and_the_exit_status(
+    copy: Callable[[str], Path], change: str, argv: list[str], code: int, severities: list[str]
+) -> None:
+    root = copy("variants")
+    file = {"deprecated": "base/kustomization.yaml", "configuration": "gitops.yaml"}.get(
+        change, "variants/eu/kustomization.yaml"
+    )
+    text = {
+        "deprecated": "\ncommonLabels: {team: shop}\n",
+        "configuration": "accepted: [{rule: inert, what: nothing, reason: None.}]\n",
+        "inert": "\nimages: [{name: nope, newTag: '1'}]\n",
+    }[change]
+    with (root / file).open("a") as writing:
+        writing.write(text)
+    found, said = called("check", root, *argv)
+    assert found == code
+    assert [each["severity"] for each in said["findings"]] == severities
+    assert said["notes_hidden"] == (change == "deprecated" and not argv)
+
+
+def test_the_files_with_the_worst_findings_are_told_first(copy: Callable[[str], Path]) -> None:
+    root = copy("variants")
+    (root / "gitops.yaml").write_text("accepted: [{rule: inert, what: none, reason: None.}]\n")
+    with (root / "variants/eu/kustomization.yaml").open("a") as writing:
+        writing.write("\nimages: [{name: nope, newTag: '1'}]\n")
+    lines = [line for line in call("check", root)[1].splitlines() if line.startswith(str(root))]
+    assert [line.split(": ")[1] for line in lines] == ["error", "warning"]
 
 
 @pytest.mark.parametrize(
