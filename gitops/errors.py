@@ -8,3 +8,12 @@ class GitopsError(Exception):
     def message(self) -> str:
         """What went wrong, and what to do about it."""
         return str(self)
+
+
+class UnreadableError(GitopsError):
+    """A file that is no YAML, or cannot be read: the line, and what is wrong there."""
+
+    def __init__(self, where: str, line: int, problem: str) -> None:
+        super().__init__(f"{where}{f':{line}' if line else ''}: {problem}")
+        self.line = line
+        self.problem = problem

@@ -9,6 +9,7 @@ from typing import Any
 
 # What each rule finds; docs/gitops.md has an example of each, and how to fix it.
 RULES = {
+    "file": "a file that is empty, cannot be read, or has one key twice",
     "render": "an overlay that kustomize refuses to render",
     "patch": "an operation of a JSON patch with a member missing or unknown",
     "deprecated": "a field of a kustomization that kustomize warns of",

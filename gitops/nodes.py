@@ -11,7 +11,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gitops.errors import GitopsError
+from gitops.errors import GitopsError, UnreadableError
 
 try:
     from yaml import CSafeDumper as Dumper
@@ -34,21 +34,22 @@ Constructor.add_constructor(
 
 
 def compose(text: str, where: str) -> list[Node]:
-    """Return the documents of a text. Raises GitopsError that names `where` for invalid YAML."""
+    """Return the documents of a text. Raises UnreadableError with `where` for invalid YAML."""
     try:
         return [node for node in yaml.compose_all(text, Loader) if not is_null(node)]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise GitopsError(f"{where}{line}: {getattr(error, 'problem', error)}") from None
+        line = mark.line + 1 if mark else 0
+        raise UnreadableError(where, line, getattr(error, "problem", None) or str(error)) from None
 
 
 def read(file: Path) -> list[Node]:
-    """Return the documents of a file. Raises GitopsError if it cannot be read."""
+    """Return the documents of a file. Raises UnreadableError if it cannot be read."""
     try:
         return compose(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise GitopsError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+        problem = getattr(error, "strerror", None) or str(error)
+        raise UnreadableError(str(file), 0, problem) from None
 
 
 def write(documents: list[Node]) -> str:

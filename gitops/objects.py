@@ -112,15 +112,8 @@ class Sources:
         found: list[tuple[Path, Node]] = []
         for each in self._overlay.tree:
             found.append((each.file, each.node))
-            paths = [path for path in each.included() if path.is_file()]
-            for key in ("patches", "patchesJson6902", "replacements"):
-                entries = each.data.get(key) or []
-                paths += [each.folder / str(entry["path"]) for entry in entries if "path" in entry]
-            for entry in each.data.get("patchesStrategicMerge") or []:
-                if "\n" not in entry:
-                    paths.append(each.folder / entry)
-            for path in paths:
-                if path.is_file() and path.name not in NAMES:
+            for path in each.files():
+                if path.name not in NAMES:
                     found += [(path, node) for node in self._repository.documents(path)]
         return found
 
@@ -196,3 +189,13 @@ def words(selector: dict[str, Any]) -> str:
 def select(among: Iterable[Object], selector: dict[str, Any]) -> list[Object]:
     """Return the workloads whose pods a selector selects."""
     return [each for each in among if each.template and matches(selector, each.pod_labels)]
+
+
+def parts(repository: Repository, overlay: Overlay) -> Iterator[Node]:
+    """Yield the documents of the resources that an overlay is made of, and its generators."""
+    for each in overlay.tree:
+        for path in each.included():
+            if path.is_file():
+                yield from repository.documents(path)
+        for key in ("configMapGenerator", "secretGenerator", "generators", "helmCharts"):
+            yield from (node for _, node in nodes.items(nodes.get(each.node, key)))

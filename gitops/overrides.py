@@ -1,236 +1,257 @@
 """The overrides of a kustomization: every entry that is meant to change something.
 
-An override can be removed: `edit` has the text of its file without it. Strategic-merge patches and
+An override can be taken away, or have a sentinel put in its place. Strategic-merge patches and
 generators that merge are split into their leaves, so that each value is tried by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import nodes
+from gitops.findings import Severity
 from gitops.nodes import Path_
 from gitops.repository import Kustomization, Repository
 
+Files = Mapping[Path, str]  # what is read instead of the disk
+Change = Callable[[Node], Node | None]
+TEXT = "tag:yaml.org,2002:str"
+SENTINEL = "gitops-sentinel"
+DIGEST = "sha256:" + "5" * 64
+NUMBER = "90210"
 
-@dataclass(frozen=True)
+
+class Source(Protocol):
+    """Documents that overrides are written in: those of a file, or of a patch."""
+
+    def read(self, files: Files) -> list[Node]:
+        """Return the documents."""
+
+    def write(self, files: Files, documents: list[Node]) -> Files:
+        """Return the files with these documents instead."""
+
+
+@dataclass(frozen=True, eq=False)
+class FileSource:
+    """The documents of a file."""
+
+    repository: Repository
+    file: Path
+
+    def read(self, files: Files) -> list[Node]:
+        """Return the documents."""
+        if self.file in files:
+            return nodes.compose(files[self.file], str(self.file))
+        return self.repository.documents(self.file)
+
+    def write(self, files: Files, documents: list[Node]) -> Files:
+        """Return the files with these documents instead."""
+        return {**files, self.file: nodes.write(documents)}
+
+
+@dataclass(frozen=True, eq=False)
 class Override:
-    """An entry, its place, and the text of its file without it."""
+    """An entry, its place, and how it is taken away or replaced by a sentinel."""
 
     what: str
     file: Path
     line: int
-    edit: tuple[Path, str]
+    source: Source = field(repr=False)
+    document: int  # the number of the one that it is in
+    path: Path_
+    subject: str  # what it sets: another override of the same may overwrite it
+    sentinel: Change | None = None
+    severity: Severity = Severity.ERROR  # if it changes nothing
     part_of: Override | None = None  # the whole patch, of which this is a leaf
     tag_alone: bool = False  # a new tag without a digest
     mark: tuple[str, str] | None = None  # "key" or "image", and what it puts there
 
+    def taken_away(self, files: Files) -> Files:
+        """Return the files without it."""
+        documents = self.source.read(files)
+        left = nodes.without(documents[self.document], self.path) if self.path else None
+        return self._written(files, documents, left)
 
-@dataclass(frozen=True)
-class Patch:
-    """A patch's own documents: in a file, or inside the kustomization."""
+    def marked(self, files: Files) -> Files | None:
+        """Return the files with a sentinel in its place, if there can be one."""
+        if self.sentinel is None:
+            return None
+        documents = self.source.read(files)
+        changed = self.sentinel(documents[self.document])
+        return None if changed is None else self._written(files, documents, changed)
 
-    label: str
-    file: Path
-    documents: list[Node]
-    first_line: int
-    rewrite: Callable[[list[Node]], tuple[Path, str]]
-    whole: Override
-
-
-def overrides(repository: Repository, each: Kustomization) -> Iterator[Override]:
-    """Yield the overrides of a kustomization."""
-    yield from entries(each)
-    for patch in patches(repository, each):
-        parts = list(leaves(patch))
-        if not parts:
-            yield patch.whole
-        yield from parts
+    def _written(self, files: Files, documents: list[Node], now: Node | None) -> Files:
+        rest = [each for index, each in enumerate(documents) if index != self.document]
+        if now is not None and not only_identity(now):
+            rest.insert(self.document, now)
+        if not rest and self.part_of is not None:
+            return self.part_of.taken_away(files)
+        if not rest and now is not None:
+            # Kustomize refuses a kustomization that says nothing.
+            rest = nodes.compose(nodes.write([now]) + "resources: []\n", "")
+        return self.source.write(files, rest or nodes.compose("resources: []\n", ""))
 
 
-def taken(each: Kustomization, path: Path_, what: str, at: Node | None = None) -> Override:
+def put(node: Node, path: Path_, new: Node) -> Node:
+    """Return a copy with another node at a path."""
+    if not path:
+        return new
+    result = copy(node)
+    result.value = []
+    for index, (key, below) in enumerate(nodes.items(node)):
+        entry = node.value[index]
+        changed = put(below, path[1:], new) if key == path[0] else below
+        result.value.append((entry[0], changed) if isinstance(node, MappingNode) else changed)
+    return result
+
+
+def other(node: Node | None) -> Node | None:
+    """Return a value that is not there by chance, of the same type; None for a null."""
+    if isinstance(node, SequenceNode):
+        return SequenceNode(node.tag, [ScalarNode(TEXT, SENTINEL)])
+    if isinstance(node, ScalarNode):
+        kind = node.tag.rpartition(":")[2]
+        if kind == "null":
+            return None
+        if kind in ("int", "float"):
+            return ScalarNode(node.tag, NUMBER)
+        if kind == "bool":
+            return ScalarNode(node.tag, "false" if node.value.lower() == "true" else "true")
+    return ScalarNode(TEXT, SENTINEL)
+
+
+def at(path: Path_, text: str = "") -> Change:
+    """Return the change that puts a sentinel at a path."""
+
+    def change(document: Node) -> Node | None:
+        new = ScalarNode(TEXT, text) if text else other(nodes.get(document, *path))
+        return put(document, path, new) if new is not None else None
+
+    return change
+
+
+def entry(
+    repository: Repository, each: Kustomization, path: Path_, what: str, subject: str
+) -> Override:
     """Return the override at a path of a kustomization."""
-    left = nodes.without(each.node, path)
-    line = nodes.line(at) if at else nodes.key_line(nodes.get(each.node, *path[:-1]), path[-1])
-    if left is None or only_identity(left):
-        # Kustomize refuses a kustomization that says nothing.
-        (left,) = nodes.compose(nodes.write([left] if left else []) + "resources: []\n", "")
-    return Override(what, each.file, line, (each.file, nodes.write([left])))
+    line = nodes.key_line(nodes.get(each.node, *path[:-1]), path[-1])
+    return Override(what, each.file, line, FileSource(repository, each.file), 0, path, subject)
 
 
-def entries(each: Kustomization) -> Iterator[Override]:
-    """Yield the overrides in a kustomization's own file, without patches."""
+def entries(repository: Repository, each: Kustomization) -> Iterator[Override]:
+    """Yield the overrides in a kustomization's own file, without patches and replacements."""
     for key in ("namespace", "namePrefix", "nameSuffix"):
         if nodes.get(each.node, key):
-            yield taken(each, (key,), f"{key} {nodes.text(nodes.get(each.node, key))}")
+            what = f"{key} {nodes.text(nodes.get(each.node, key))}"
+            yield replace(entry(repository, each, (key,), what, key), sentinel=at((key,)))
     for key in ("commonLabels", "commonAnnotations"):
         for name, _ in nodes.items(nodes.get(each.node, key)):
-            yield taken(each, (key, name), f"{key} {name}")
-    for path, what in listed(each.node):
-        tag_alone = path[0] == "images" and path[-1] == "newTag"
-        if tag_alone and nodes.get(each.node, *path[:-1], "digest"):
-            tag_alone = False
-        yield replace(taken(each, path, what), tag_alone=tag_alone, mark=mark(each.node, path))
-
-
-def mark(node: Node, path: Path_) -> tuple[str, str] | None:
-    """Return the text that an entry must leave in the rendering, if there is one to look for."""
-    value = nodes.text(nodes.get(node, *path))
-    if path[0] == "images" and path[-1] in ("newTag", "digest"):
-        return "image", value
-    return ("key", value.partition("=")[0]) if "literals" in path else None
-
-
-def listed(node: Node) -> Iterator[tuple[Path_, str]]:
-    """Yield the path and the description of each override in a kustomization's lists."""
-    yield from image_parts(node)
-    for i, count in nodes.items(nodes.get(node, "replicas")):
-        yield ("replicas", i), f"replicas of {nodes.text(nodes.get(count, 'name'))}"
-    for i, label in nodes.items(nodes.get(node, "labels")):
-        yield from label_parts(i, label)
+            found = entry(repository, each, (key, name), f"{key} {name}", str(name))
+            yield replace(found, sentinel=at((key, name)))
+    yield from images(repository, each)
+    yield from replicas(repository, each)
+    for i, label in nodes.items(nodes.get(each.node, "labels")):
+        yield from labels(repository, each, i, label)
     for key in ("configMapGenerator", "secretGenerator"):
-        for i, generator in nodes.items(nodes.get(node, key)):
+        for i, generator in nodes.items(nodes.get(each.node, key)):
             if nodes.text(nodes.get(generator, "behavior")) in ("merge", "replace"):
-                yield from generated(key, i, generator)
-    for i, replacement in nodes.items(nodes.get(node, "replacements")):
-        for j, target in nodes.items(nodes.get(replacement, "targets")):
-            for k, path in nodes.items(nodes.get(target, "fieldPaths")):
-                at: Path_ = ("replacements", i, "targets", j, "fieldPaths", k)
-                yield at, f"replacement of {nodes.text(path)}"
+                yield from generated(repository, each, (key, i), generator)
+    for i, variable in nodes.items(nodes.get(each.node, "vars")):
+        name = nodes.text(nodes.get(variable, "name"))
+        found = entry(repository, each, ("vars", i), f"var {name}", name)
+        yield replace(found, severity=Severity.WARNING)
 
 
-def image_parts(node: Node) -> Iterator[tuple[Path_, str]]:
+def images(repository: Repository, each: Kustomization) -> Iterator[Override]:
     """Yield the new name, the new tag and the digest of each image."""
-    for i, image in nodes.items(nodes.get(node, "images")):
+    for i, image in nodes.items(nodes.get(each.node, "images")):
+        name = nodes.text(nodes.get(image, "name"))
         for key, value in nodes.items(image):
             if key != "name":
-                name = nodes.text(nodes.get(image, "name"))
-                yield ("images", i, key), f"{key} {nodes.text(value)} for image {name}"
+                path = ("images", i, key)
+                text = nodes.text(value)
+                found = entry(repository, each, path, f"{key} {text} for image {name}", "image")
+                yield replace(
+                    found,
+                    sentinel=at(path, DIGEST if key == "digest" else SENTINEL),
+                    tag_alone=key == "newTag" and not nodes.get(image, "digest"),
+                    mark=("image", text) if key in ("newTag", "digest") else None,
+                )
 
 
-def label_parts(i: str | int, label: Node) -> Iterator[tuple[Path_, str]]:
+def replicas(repository: Repository, each: Kustomization) -> Iterator[Override]:
+    """Yield the numbers of replicas."""
+    for i, count in nodes.items(nodes.get(each.node, "replicas")):
+        what = f"replicas of {nodes.text(nodes.get(count, 'name'))}"
+        found = entry(repository, each, ("replicas", i), what, "replicas")
+        yield replace(found, sentinel=at(("replicas", i, "count")))
+
+
+def labels(
+    repository: Repository, each: Kustomization, i: str | int, label: Node
+) -> Iterator[Override]:
     """Yield the labels of an entry, and the fields that it puts them into."""
     for name, value in nodes.items(nodes.get(label, "pairs")):
-        yield ("labels", i, "pairs", name), f"label {name}={nodes.text(value)}"
+        path: Path_ = ("labels", i, "pairs", name)
+        found = entry(repository, each, path, f"label {name}={nodes.text(value)}", str(name))
+        yield replace(found, sentinel=at(path))
     for j, spec in nodes.items(nodes.get(label, "fields")):
-        kind, path = nodes.text(nodes.get(spec, "kind")), nodes.text(nodes.get(spec, "path"))
-        yield ("labels", i, "fields", j), f"label field {kind} {path}".replace("  ", " ")
+        kind, path_ = nodes.text(nodes.get(spec, "kind")), nodes.text(nodes.get(spec, "path"))
+        what = f"label field {kind} {path_}".replace("  ", " ")
+        yield entry(repository, each, ("labels", i, "fields", j), what, "labels")
     for key in ("includeSelectors", "includeTemplates"):
         if nodes.text(nodes.get(label, key)) == "true":
-            yield ("labels", i, key), f"label {key}"
+            what = f"`{key}` of the labels"
+            found = entry(repository, each, ("labels", i, key), what, "labels")
+            yield replace(found, severity=Severity.NOTE)
 
 
-def generated(key: str, i: str | int, generator: Node) -> Iterator[tuple[Path_, str]]:
+def generated(
+    repository: Repository, each: Kustomization, at_: Path_, generator: Node
+) -> Iterator[Override]:
     """Yield the sources of a generator that merges into another one's object."""
     name = nodes.text(nodes.get(generator, "name"))
     for source in ("literals", "files", "envs"):
         for j, value in nodes.items(nodes.get(generator, source)):
-            name_alone = nodes.text(value).partition("=")[0] if key == "secretGenerator" else ""
-            yield (key, i, source, j), f"{key} {name}: {name_alone or nodes.text(value)}"
+            path = (*at_, source, j)
+            text = nodes.text(value)
+            key, _, rest = text.partition("=")
+            key = key if rest or source == "literals" else Path(text).name
+            told = key if source == "literals" and at_[0] == "secretGenerator" else text
+            found = entry(repository, each, path, f"{at_[0]} {name}: {told}", key)
+            if source == "literals":
+                found = replace(found, sentinel=at(path, f"{key}={SENTINEL}"), mark=("key", key))
+            elif source == "files":
+                found = replace(found, sentinel=literal(at_, path, key))
+            yield found if source != "envs" else replace(found, severity=Severity.NOTE)
 
 
-def patches(repository: Repository, each: Kustomization) -> Iterator[Patch]:
-    """Yield the patches of a kustomization, in each of the ways to write them."""
-    for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
-        for i, entry in nodes.items(nodes.get(each.node, key)):
-            inline_at: Path_ = (key, i) if isinstance(entry, ScalarNode) else (key, i, "patch")
-            at = nodes.get(entry, "path") if isinstance(entry, MappingNode) else entry
-            inline = nodes.text(nodes.get(each.node, *inline_at))
-            if isinstance(entry, ScalarNode) and "\n" not in inline:
-                inline = ""
-            if inline:
-                yield inline_patch(each, (key, i), inline_at, inline)
-            elif (file := (each.folder / nodes.text(at)).resolve()).is_file():
-                label = repository.relative(file)
-                whole = taken(each, (key, i), f"patch {nodes.text(at)}", entry)
-                documents = repository.documents(file)
-                yield Patch(label, file, documents, 0, file_writer(file), whole)
+def literal(generator: Path_, path: Path_, key: str) -> Change:
+    """Return the change that gives a generator a literal instead of a file."""
 
+    def change(document: Node) -> Node | None:
+        added = ScalarNode(TEXT, f"{key}={SENTINEL}")
+        literals = nodes.get(document, *generator, "literals")
+        values = list(literals.value) if isinstance(literals, SequenceNode) else []
+        its = nodes.get(document, *generator)
+        if not isinstance(its, MappingNode):
+            return None
+        changed = copy(its)
+        changed.value = [pair for pair in its.value if pair[0].value != "literals"]
+        sequence = SequenceNode("tag:yaml.org,2002:seq", [*values, added])
+        changed.value.append((ScalarNode(TEXT, "literals"), sequence))
+        return nodes.without(put(document, generator, changed), path)
 
-def file_writer(file: Path) -> Callable[[list[Node]], tuple[Path, str]]:
-    """Return the function that writes the documents of a patch in a file."""
-    return lambda documents: (file, nodes.write(documents))
-
-
-def inline_patch(each: Kustomization, entry: Path_, at: Path_, text: str) -> Patch:
-    """Return a patch that is written inside the kustomization."""
-
-    def rewrite(documents: list[Node]) -> tuple[Path, str]:
-        return each.file, nodes.write([nodes.replaced(each.node, at, nodes.write(documents))])
-
-    node = nodes.get(each.node, *at)
-    block = isinstance(node, ScalarNode) and node.style in ("|", ">")
-    first = nodes.line(node) if block else nodes.line(node) - 1
-    documents = nodes.compose(text, f"{each.file}:{first}")
-    number = entry[1]
-    whole = taken(each, entry, f"inline patch {number}", nodes.get(each.node, *entry))
-    return Patch(f"inline patch {number}", each.file, documents, first, rewrite, whole)
-
-
-def leaves(patch: Patch) -> Iterator[Override]:
-    """Yield the operations of a JSON patch, or the leaves of a strategic-merge patch."""
-    for number, document in enumerate(patch.documents):
-        is_list = isinstance(document, SequenceNode)
-        for path in operations(document) if is_list else values(document):
-            left = nodes.without(document, path)
-            if left is not None and only_identity(left):
-                left = None
-            rest = [each for each in patch.documents if each is not document]
-            rest[number:number] = [left] if left else []
-            node = nodes.get(document, *path)
-            line = nodes.key_line(nodes.get(document, *path[:-1]), path[-1]) + patch.first_line
-            what = f"patch {patch.label}: {described(document, node, path)}"
-            edit = patch.rewrite(rest) if rest else patch.whole.edit
-            is_data = not is_list and path[0] in ("data", "stringData")
-            left_behind = ("key", str(path[-1])) if is_data else None
-            yield Override(what, patch.file, line, edit, patch.whole, mark=left_behind)
-
-
-def described(document: Node, node: Node | None, path: Path_) -> str:
-    """Return a description of a leaf of a patch."""
-    if isinstance(document, SequenceNode):
-        return f"{nodes.text(nodes.get(node, 'op'))} {nodes.text(nodes.get(node, 'path'))}"
-    kind, name = nodes.get(document, "kind"), nodes.get(document, "metadata", "name")
-    steps: list[str] = []
-    for i, step in enumerate(path):
-        item = nodes.text(nodes.get(document, *path[: i + 1], "name"))
-        steps.append(f"[{item or step}]" if isinstance(step, int) else f".{step}")
-    return f"{nodes.text(kind)} {nodes.text(name)} {''.join(steps)[1:]}"
-
-
-def operations(document: Node) -> Iterator[Path_]:
-    """Yield the operations of a JSON patch, without `test`, which changes nothing."""
-    for i, each in nodes.items(document):
-        if nodes.text(nodes.get(each, "op")) != "test":
-            yield (i,)
-
-
-def values(document: Node, path: Path_ = ()) -> Iterator[Path_]:
-    """Yield the leaves of a strategic-merge patch, without what identifies its object."""
-    for key, value in nodes.items(document):
-        here = (*path, key)
-        if here in IDENTITY or (key == "name" and path and isinstance(path[-1], int)):
-            continue
-        below = isinstance(value, MappingNode) or is_of_mappings(value)
-        if below and value.value:
-            found = list(values(value, here))
-            yield from found or ([here] if here != ("metadata",) else [])
-        else:
-            yield here
+    return change
 
 
 IDENTITY: set[Path_] = {("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")}
-
-
-def is_of_mappings(node: Node) -> bool:
-    """Tell whether a node is a list of mappings, which are merged one by one."""
-    return isinstance(node, SequenceNode) and all(
-        isinstance(each, MappingNode) for each in node.value
-    )
 
 
 def only_identity(document: Node) -> bool:

@@ -1,26 +1,46 @@
 """A Kustomize repository: its kustomizations, and which of them are overlays.
 
-An overlay is a Kustomization that no other includes. Its tree is everything it includes, at any
-depth: bases, components, and itself.
+An overlay is a Kustomization that no other includes, or that something in the repository applies.
+Its tree is everything it includes, at any depth: bases, components, and itself.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import MappingNode, Node, SequenceNode
 
-from gitops import nodes
-from gitops.errors import GitopsError
+from gitops import applications, nodes
+from gitops.errors import GitopsError, UnreadableError
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# A folder of such a name is applied, even if another one extends it.
+ENVIRONMENTS = {
+    *("dev", "development", "test", "testing", "qa", "uat", "int", "integration", "sandbox"),
+    *("stage", "staging", "preprod", "canary", "prod", "production", "live"),
+}
 # Whatever a file begins with it: a remote base, which is not looked into.
 REMOTE = ("http://", "https://", "ssh://", "git@", "git::", "github.com/", "gitlab.com/")
+# What names files of YAML: in an entry itself, or as its `path`.
+FILES = (
+    *("patches", "patchesJson6902", "patchesStrategicMerge", "replacements", "configurations"),
+    *("transformers", "generators", "validators", "crds"),
+)
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """Why a file cannot be used, or cannot mean what it says."""
+
+    file: Path
+    line: int
+    message: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +68,10 @@ class Kustomization:
 
     def entries(self) -> Iterator[str]:
         """Yield the entries that it includes, as they are written, in order."""
-        for key in ("resources", "bases", "components"):
-            for entry in self.data.get(key) or []:
-                if isinstance(entry, str) and "\n" not in entry:
-                    yield entry
+        for node in self._listed("resources", "bases", "components"):
+            entry = nodes.text(node)
+            if entry and "\n" not in entry:
+                yield entry
 
     def included(self) -> Iterator[Path]:
         """Yield the paths that it includes, in order, without remote ones."""
@@ -59,10 +79,25 @@ class Kustomization:
             if not entry.startswith(REMOTE):
                 yield (self.folder / entry).resolve()
 
+    def files(self) -> Iterator[Path]:
+        """Yield the files of YAML that it names: resources, patches, transformers and so on."""
+        found = [*self.included()]
+        for entry in self._listed(*FILES):
+            name = nodes.text(entry) or nodes.text(nodes.get(entry, "path"))
+            if name and "\n" not in name:
+                found.append((self.folder / name).resolve())
+        yield from dict.fromkeys(path for path in found if path.is_file())
+
     @property
     def is_remote(self) -> bool:
         """Whether it includes something remote, which each rendering fetches."""
         return any(entry.startswith(REMOTE) for entry in self.entries())
+
+    def _listed(self, *keys: str) -> Iterator[Node]:
+        for key in keys:
+            node = nodes.get(self.node, key)
+            if isinstance(node, SequenceNode):
+                yield from node.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,19 +133,22 @@ class Repository:
 
     root: Path
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
+    faults: dict[Path, Fault] = field(default_factory=dict)  # of the files that were read
     _files: dict[Path, list[Node]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, root: Path) -> Repository:
-        """Read every kustomization. Raises GitopsError without an overlay, or for invalid YAML."""
+        """Read every kustomization. Raises GitopsError without an overlay, or for a bad file."""
         found = cls.read(root)
+        for fault in found.faults.values():
+            raise GitopsError(f"{fault.file}:{fault.line}: {fault.message}")
         if not found.overlays:
             raise GitopsError(f"{root}: no overlay: no folder below it has a kustomization.yaml")
         return found
 
     @classmethod
     def read(cls, root: Path) -> Repository:
-        """Read every kustomization; there may be none. Raises GitopsError if a file is not YAML."""
+        """Read every kustomization; there may be none, and a bad one is among the faults."""
         found = cls(root.resolve())
         for folder, folders, files in os.walk(found.root):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -119,15 +157,19 @@ class Repository:
         return found
 
     def load(self, folder: Path) -> Kustomization | None:
-        """Read a folder's kustomization and what that includes; None if it has none."""
+        """Read a folder's kustomization and what that includes; None if it has none to use."""
         if folder in self.kustomizations:
             return self.kustomizations[folder]
         file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
         if file is None:
             return None
         documents = self.documents(file)
-        if len(documents) != 1 or not isinstance(documents[0], MappingNode):
-            raise GitopsError(f"{self.relative(file)}: not a kustomization: it must be one mapping")
+        message = "" if file in self.faults else refused(documents)
+        if message:
+            line = nodes.line(documents[0]) if documents else 1
+            self.faults[file] = Fault(file, line, message)
+        if file in self.faults or not isinstance(documents[0], MappingNode):
+            return None
         result = self.kustomizations[folder] = Kustomization(file, documents[0])
         for path in result.included():
             if path.is_dir():
@@ -135,20 +177,39 @@ class Repository:
         return result
 
     def documents(self, file: Path) -> list[Node]:
-        """Return the documents of a file, which is read only once."""
+        """Return the documents of a file, which is read only once; none if it is no YAML."""
         if file not in self._files:
-            self._files[file] = nodes.read(file)
+            try:
+                self._files[file] = nodes.read(file)
+            except UnreadableError as error:
+                self._files[file] = []
+                self.faults[file] = Fault(file, error.line or 1, error.problem)
         return self._files[file]
 
     @cached_property
     def overlays(self) -> tuple[Overlay, ...]:
         """The overlays, by name."""
-        taken = {path for each in self.kustomizations.values() for path in each.included()}
+        includers: dict[Path, list[Path]] = {}
+        for folder, each in self.kustomizations.items():
+            for path in each.included():
+                includers.setdefault(path, []).append(folder)
+        own = {
+            folder: each
+            for folder, each in sorted(self.kustomizations.items())
+            if not each.is_component and folder.is_relative_to(self.root)
+        }
+        applied = applications.applied(self.root) if own.keys() & includers.keys() else set[Path]()
         return tuple(
-            Overlay(self.relative(folder), top, tuple(self.tree(top)))
-            for folder, top in sorted(self.kustomizations.items())
-            if folder not in taken and not top.is_component and folder.is_relative_to(self.root)
+            self.overlay(top)
+            for folder, top in own.items()
+            if folder not in includers
+            or folder in applied
+            or (is_environment(folder, includers[folder]) and any(self.includes(top)))
         )
+
+    def overlay(self, top: Kustomization) -> Overlay:
+        """Return a kustomization as what is rendered."""
+        return Overlay(self.relative(top.folder), top, tuple(self.tree(top)))
 
     def tree(self, top: Kustomization) -> Iterator[Kustomization]:
         """Yield a kustomization and everything that it includes, at any depth, once."""
@@ -161,6 +222,35 @@ class Repository:
                 yield each
                 pending += each.included()
 
+    def includes(self, each: Kustomization) -> Iterator[Kustomization]:
+        """Yield the kustomizations that one includes itself."""
+        for path in each.included():
+            if path in self.kustomizations:
+                yield self.kustomizations[path]
+
     def relative(self, path: Path) -> str:
         """Return a path relative to the repository's folder."""
         return os.path.relpath(path, self.root) if path != self.root else self.root.name
+
+
+def is_environment(folder: Path, includers: list[Path]) -> bool:
+    """Tell whether a folder has the name of an environment, and extends to those beside it."""
+    words = re.split(r"[-_.]", folder.name.lower())
+    beside = any(each.parent == folder.parent for each in includers)
+    return beside and not ENVIRONMENTS.isdisjoint(words)
+
+
+def refused(documents: list[Node]) -> str:
+    """Return why documents are no kustomization, or an empty text."""
+    if not documents:
+        return "it is empty: kustomize refuses to build it"
+    if not isinstance(documents[0], MappingNode):
+        return "not a kustomization: it must be one mapping"
+    version = nodes.text(nodes.get(documents[0], "apiVersion"))
+    if version and not version.startswith("kustomize.config.k8s.io/"):
+        return f"not a kustomization: it is of {version}, and needs another file name"
+    try:
+        nodes.plain(documents[0])
+    except GitopsError as error:
+        return error.message.partition(": ")[2]
+    return ""

@@ -72,6 +72,7 @@ class Context:
     kubernetes: tuple[str, ...] = ()
     validated: tuple[str, ...] = ()  # the Kubernetes versions that the schemas were of
     skipped: dict[str, str] = field(default_factory=dict)  # rule: why it was not checked
+    failures: list[str] = field(default_factory=list)  # of the checks themselves
 
     @cached_property
     def variants(self) -> tuple[Overlay, ...]:
@@ -79,16 +80,44 @@ class Context:
         return tuple(optional.variants(self.repository, self.config))
 
     @cached_property
+    def asked(self) -> list[Overlay]:
+        """The overlays, the variants of them, and what only a cycle of includes leads to."""
+        overlays = [*self.repository.overlays, *self.variants]
+        known = {part for overlay in overlays for part in overlay.tree}
+        for each in self.repository.kustomizations.values():
+            bases = self.repository.includes(each)
+            below = {part for base in bases for part in self.repository.tree(base)}
+            if each not in known and not each.is_component and each not in below:
+                overlays.append(self.repository.overlay(each))
+        return overlays
+
+    @cached_property
     def answers(self) -> dict[Overlay, Answer]:
-        """What the renderer answered for each overlay and each variant of one."""
-        overlays = (*self.repository.overlays, *self.variants)
-        answers = self.renderer.render(Job(each.folder, each.files) for each in overlays)
-        return dict(zip(overlays, answers, strict=True))
+        """What the renderer answered for each overlay and each variant of one.
+
+        The bases of an overlay that does not render are there, too: they are checked by themselves.
+        """
+        found: dict[Overlay, Answer] = {}
+        known = {each.top for each in self.asked}
+        pending = self.asked
+        while pending:
+            answers = self.renderer.render(Job(each.folder, each.files) for each in pending)
+            found |= zip(pending, answers, strict=True)
+            broken = [e for e in pending if found[e].error and e.component is None]
+            known |= {part for each, it in found.items() if not it.error for part in each.tree}
+            bases = {base: None for each in broken for base in self.repository.includes(each.top)}
+            pending = [
+                self.repository.overlay(each)
+                for each in bases
+                if each not in known and not each.is_component
+            ]
+            known |= bases.keys()
+        return found
 
     @cached_property
     def applied(self) -> list[Rendered]:
-        """The overlays that render, without variants."""
-        return [each for each in self.rendered if each.overlay.component is None]
+        """The overlays that render, without variants and without what stands in for others."""
+        return [each for each in self.rendered if each.overlay in self.repository.overlays]
 
     @cached_property
     def rendered(self) -> list[Rendered]:

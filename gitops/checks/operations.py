@@ -9,7 +9,7 @@ from yaml.nodes import Node, SequenceNode
 from gitops import nodes
 from gitops.checks.context import Context
 from gitops.findings import Finding
-from gitops.overrides import Patch, patches
+from gitops.patches import Patch, patches
 
 # RFC 6902, section 4: what each operation has beside `op` and `path`.
 MEMBERS = {

@@ -20,13 +20,14 @@ def check(context: Context) -> Iterator[Finding]:
         found = holdings(family)
         for what, having in found.items():
             # A key is not missing where its whole object is.
-            whole = found[what.partition(":")[0]] if ":" in what else dict.fromkeys(names)
+            # A name may have a colon (system:node), a key never has.
+            owner, _, key = what.rpartition(":")
+            whole = found.get(owner) or dict.fromkeys(names)
             missing = [name for name in whole if name not in having]
             if missing and not declared(context, what, family, set(having)):
                 rendered, thing = next(iter(having.values()))
-                key = what.partition(":")[2] or None
                 message = f"{what} is in {', '.join(having)} and not in {', '.join(missing)}"
-                file, line = rendered.sources.find(thing, key)
+                file, line = rendered.sources.find(thing, key if owner in found else None)
                 yield Finding(file, line, "parity", message, tuple(having), HINT, Severity.WARNING)
 
 

@@ -1,26 +1,161 @@
-"""An overlay that kustomize refuses to render."""
+"""An overlay that kustomize refuses to render, told once at what is broken."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
+from yaml.nodes import MappingNode, Node
+
+from gitops import nodes
 from gitops.checks.context import Context
-from gitops.findings import Finding
+from gitops.cycles import cycles
+from gitops.findings import Finding, Severity
+from gitops.objects import parts
+from gitops.refusals import line_of, reason
+from gitops.repository import NAMES, Fault, Kustomization, Overlay
 
-# Kustomize wraps each error in those of the folders that lead to it: only the last is news.
-WRAPPED = re.compile(
-    r"accumulat\w+ (?:resources|components)[^:]*: |recursed (?:accumulation|merging)[^:]*: "
-)
+# What fills a template in runs before kustomize, and is not part of the repository.
+TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL)
+EMPTY = "renders to nothing: a controller that prunes would delete everything"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield a finding for each overlay that does not render."""
-    for overlay, answer in context.answers.items():
-        if answer.error:
-            yield Finding(overlay.top.file, 1, "render", reason(answer.error), (overlay.name,))
+    """Yield a finding for each file that is broken, and each kustomization that does not render."""
+    broken = {
+        overlay: culprits(context, overlay)
+        for overlay in context.asked
+        if context.answers[overlay].error
+    }
+    every = {it for found in broken.values() for it in found}
+    for part in {part for it in every for part in built_with(context, it)}:
+        for path in part.files():
+            context.repository.documents(path)  # it notes what is no YAML
+    faults = [*context.repository.faults.values(), *cycles(context.repository)]
+    users: dict[Fault, set[str]] = {fault: set() for fault in faults}
+    for overlay, found in broken.items():
+        for culprit in found:
+            known = [each for each in faults if explains(context, each, culprit)]
+            for fault in known:
+                users[fault].add(overlay.name)
+            if not known:
+                yield refusal(context, culprit, overlay)
+    for fault, names in users.items():
+        yield told(fault, tuple(sorted(names)))
+    yield from twice(context)
+    yield from nothing(context)
 
 
-def reason(error: str) -> str:
-    """Return kustomize's error in one line, without the folders that led to it."""
-    return " ".join(WRAPPED.sub("", error).split())
+def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Finding:
+    """Return the finding about what kustomize says of a kustomization."""
+    message = reason(answer_of(context, culprit, overlay), context.root)
+    file, line = line_of(context.repository, built_with(context, culprit), message)
+    return Finding(file, line, "render", message, (overlay.name,))
+
+
+def culprits(context: Context, overlay: Overlay) -> list[Kustomization]:
+    """Return what does not render although everything that it includes does."""
+    failing = {
+        each.top: None
+        for each, answer in context.answers.items()
+        if answer.error and each.component is None
+    }
+    found: dict[Kustomization, None] = {}
+    pending, visited = [overlay.top], set[Kustomization]()
+    while pending:
+        each = pending.pop()
+        if each in visited:
+            continue
+        visited.add(each)
+        below = [base for base in context.repository.includes(each) if base in failing]
+        pending += below
+        if not below:
+            found[each] = None
+    return list(found or {overlay.top: None})
+
+
+def built_with(context: Context, culprit: Kustomization) -> list[Kustomization]:
+    """Return a kustomization with its components: they are built as a part of it."""
+    tree = [*context.repository.tree(culprit)]
+    return [each for each in tree if each is culprit or each.is_component]
+
+
+def explains(context: Context, fault: Fault, culprit: Kustomization) -> bool:
+    """Tell whether a fault is in the files of a kustomization, or in what it includes."""
+    if is_cycle(fault):
+        return fault.file in {each.file for each in context.repository.tree(culprit)}
+    for part in built_with(context, culprit):
+        folders = {path for path in part.included() if path.is_dir()}
+        names = {path / name for path in folders for name in NAMES}
+        if fault.file in {part.file, *part.files(), *names}:
+            return True
+    return False
+
+
+def is_cycle(fault: Fault) -> bool:
+    """Tell whether a fault is a cycle of includes."""
+    return fault.message.startswith("a cycle")
+
+
+def answer_of(context: Context, culprit: Kustomization, overlay: Overlay) -> str:
+    """Return kustomize's error for a kustomization, or for the overlay if that is a variant."""
+    for each, answer in context.answers.items():
+        if each.top is culprit and each.component is overlay.component:
+            return answer.error
+    return context.answers[overlay].error
+
+
+def told(fault: Fault, overlays: tuple[str, ...]) -> Finding:
+    """Return the finding for a fault; what is a template is built only after it is filled in."""
+    rule = "render" if is_cycle(fault) else "file"
+    if is_template(fault.file):
+        message = f"a template, which nothing fills in here: {fault.message}"
+        return Finding(fault.file, fault.line, rule, message, overlays, "", Severity.WARNING)
+    return Finding(fault.file, fault.line, rule, fault.message, overlays)
+
+
+def is_template(file: Path) -> bool:
+    """Tell whether a file has the marks of a template."""
+    try:
+        return bool(TEMPLATE.search(file.read_text(encoding="utf-8", errors="replace")))
+    except OSError:
+        return False
+
+
+def twice(context: Context) -> Iterator[Finding]:
+    """Yield each key that a kustomization or a patch has twice: the last one wins, unseen."""
+    repository = context.repository
+    files = dict.fromkeys(each.file for each in repository.kustomizations.values())
+    for each in repository.kustomizations.values():
+        files |= dict.fromkeys(path for path in each.files() if path not in {*each.included()})
+    for file in files:
+        for document in repository.documents(file):
+            for key, line in duplicates(document):
+                message = f"`{key}` is there twice: the last one wins"
+                yield Finding(file, line, "file", message, (), "keep one of them")
+
+
+def duplicates(node: Node) -> Iterator[tuple[str, int]]:
+    """Yield each key that a mapping has already, with its line."""
+    if isinstance(node, MappingNode):
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen and key.value != "<<":
+                yield str(key.value), nodes.line(key)
+            seen.add(str(key.value))
+    for _, below in nodes.items(node):
+        yield from duplicates(below)
+
+
+def nothing(context: Context) -> Iterator[Finding]:
+    """Yield each overlay that renders to no object, although its files have some."""
+    for rendered in context.applied:
+        if not rendered.objects:
+            overlay = rendered.overlay
+            file, line, names = overlay.top.file, 1, (overlay.name,)
+            if any(parts(context.repository, overlay)):
+                yield Finding(file, line, "render", EMPTY, names)
+            else:
+                message = "renders to nothing: what it includes is still empty"
+                yield Finding(file, line, "render", message, names, "", Severity.NOTE)

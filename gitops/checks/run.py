@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 from gitops.checks import (
     deprecated,
@@ -19,6 +21,7 @@ from gitops.checks import (
     selectors,
 )
 from gitops.checks.context import Context
+from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity, merged, place
 
 Check = Callable[[Context], Iterator[Finding]]
@@ -44,20 +47,36 @@ def run(
     """Return the findings of some rules by file and line; `report` is called with the progress."""
     rules = set(rules)
     report(f"rendering {len(context.repository.overlays)} overlays")
-    found = list(render.check(context))
+    found = found_by(render.check, context)
     with ThreadPoolExecutor(max_workers=1) as pool:
         # kubeconform is another process: it works while the others render.
-        validated = pool.submit(list, schema.check(context)) if "schema" in rules else None
+        asked = "schema" in rules
+        validated = pool.submit(found_by, schema.check, context) if asked else None
         for rule, checks in CHECKS.items():
             if rule in rules - {"render", "schema"}:
                 report(f"checking: {rule}")
-                found += [finding for check in checks for finding in check(context)]
+                found += [each for check in checks for each in found_by(check, context)]
         if validated:
             report("checking: schema")
             found += validated.result()
     own = [without_variants(context, each) for each in merged(found)]
     kept = [each for each in own if not is_accepted(context, each)]
     return sorted([*kept, *stale(context, rules)])
+
+
+def found_by(check: Check, context: Context) -> list[Finding]:
+    """Return what a check finds before it ends or fails: the others have nothing to do with it."""
+    found: list[Finding] = []
+    try:
+        found.extend(check(context))
+    except GitopsError as error:
+        context.failures.append(error.message)
+    except Exception as error:  # noqa: BLE001 - a fault of ours, told with what else is found
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno} in {last.name}"
+        what = f"{type(error).__name__}: {error} ({where})"
+        context.failures.append(f"a fault of this program, please report it: {what}")
+    return found
 
 
 def without_variants(context: Context, finding: Finding) -> Finding:

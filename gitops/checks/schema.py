@@ -24,6 +24,8 @@ def check(context: Context) -> Iterator[Finding]:
     if not locations:
         context.skipped["schema"] = "no --schema-location, and none in gitops.yaml"
         return
+    if not context.rendered:
+        return
     declared = context.kubernetes or context.config.kubernetes
     versions = declared or kubeconform.versions_of(locations) or NEWEST
     context.validated = versions

@@ -12,6 +12,7 @@ from gitops import optional
 from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
 from gitops.config import Config
+from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity, counted, place, worst_first
 from gitops.output import Output, faint, green, red, yellow
 from gitops.render import Renderer
@@ -66,6 +67,7 @@ def check(
     mistake, `warning` may break, `note` does no harm and is shown with --notes.
 
     \b
+    file        a file that is empty, cannot be read, or has one key twice
     render      an overlay that kustomize refuses to render
     patch       an operation of a JSON patch with a member missing or unknown
     deprecated  a field of a kustomization that kustomize warns of
@@ -88,7 +90,9 @@ def check(
     """  # noqa: D301 - \b is for click: what follows is not wrapped
     output = Output(as_json=as_json)
     start = time.monotonic()
-    repository = Repository.open(path)
+    repository = Repository.read(path)
+    if not repository.overlays and not repository.faults and not repository.kustomizations:
+        raise GitopsError(f"{path}: no overlay: no folder below it has a kustomization.yaml")
     with Renderer() as renderer:
         context = Context(
             repository, Config.read(repository.root), renderer, base, locations, kubernetes
@@ -110,9 +114,14 @@ def check(
             "kubernetes": context.validated,
             "findings": [each.document(repository.root) for each in found],
             "notes_hidden": hidden,
+            "failures": context.failures,
             "skipped": context.skipped,
         }
     )
+    for failure in context.failures:
+        click.echo(f"Error: {failure}", err=True)
+    if context.failures:
+        command.exit(2)
     failed = fail_on != "never" and any(e.severity.is_at_least(Severity(fail_on)) for e in found)
     command.exit(1 if failed else 0)
 

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from gitops.checks.immutable import identity
-from gitops.checks.render import reason
 from gitops.diff.values import ABSENT, Change, Hidden, compare
 from gitops.objects import Object
+from gitops.refusals import reason
 from gitops.render import Answer
 
 HASHED = "-<hash>"  # stands for a generated hash, so that a name with one is not a name without

@@ -71,8 +71,10 @@ def check(renderer: Renderer) -> Check:
     def make(
         root: Path, *rules: str, base: str | None = None, locations: tuple[str, ...] = ()
     ) -> list[Finding]:
-        repository = Repository.open(root)
+        repository = Repository.read(root)
         context = Context(repository, Config.read(repository.root), renderer, base, locations)
-        return run(context, rules or tuple(CHECKS))
+        found = run(context, rules or tuple(CHECKS))
+        assert context.failures == []
+        return found
 
     return make

@@ -18,15 +18,24 @@ MORE, SIZES = "base/more.yaml", "overlays/prod/sizes.yaml"
 Case = tuple[str, str, str, str, str, str, int, str]
 BROKEN: list[Case] = [
     # render
-    ("layered", PROD, "path: sizes.yaml", "path: size.yaml", "render", PROD, 1, "size.yaml"),
+    (
+        "layered",
+        PROD,
+        "path: sizes.yaml",
+        "path: size.yaml",
+        "render",
+        PROD,
+        18,
+        "overlays/prod/size.yaml: no such file",
+    ),
     (
         "layered",
         SIZES,
         "name: shop\nspec:\n  min",
         "name: shap\nspec:\n  min",
         "render",
-        PROD,
-        1,
+        SIZES,
+        4,
         "shap",
     ),
     (
@@ -36,10 +45,10 @@ BROKEN: list[Case] = [
         "name: shap\n    behavior",
         "render",
         DEV,
-        1,
-        "cannot merge",
+        8,
+        "ConfigMap shap does not exist; cannot merge",
     ),
-    ("layered", DEV, "name: shop\n    count", "name: shap\n    count", "render", DEV, 1, "shap"),
+    ("layered", DEV, "name: shop\n    count", "name: shap\n    count", "render", DEV, 13, "shap"),
     # patch
     (
         "layered",
@@ -70,7 +79,7 @@ BROKEN: list[Case] = [
         "inert",
         DEV,
         6,
-        "newTag 1.2.0 for image registry.example.com/shap changes nothing",
+        "newTag 1.2.0 for image registry.example.com/shap matches nothing",
     ),
     ("layered", PROD, "redis\n    newName", "radis\n    newName", "inert", PROD, 10, "newName"),
     ("layered", PROD, "redis\n    newName", "radis\n    newName", "inert", PROD, 11, "digest"),
@@ -82,7 +91,7 @@ BROKEN: list[Case] = [
         "inert",
         PROD,
         19,
-        "inline patch 1 changes nothing",
+        "inline patch 1 on Ingrass matches nothing",
     ),
     (
         "layered",
@@ -173,7 +182,7 @@ BROKEN: list[Case] = [
         "inert",
         "variants/debug/kustomization.yaml",
         4,
-        "patch debug.yaml changes nothing",
+        "patch debug.yaml on Deployment mial matches nothing",
     ),
     (
         "variants",

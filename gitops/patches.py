@@ -1,0 +1,194 @@
+"""The patches of a kustomization, in each of the ways to write them, and their leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitops import nodes
+from gitops.errors import GitopsError
+from gitops.nodes import Path_
+from gitops.overrides import (
+    IDENTITY,
+    TEXT,
+    Change,
+    Files,
+    FileSource,
+    Override,
+    at,
+    entry,
+    other,
+    put,
+)
+from gitops.repository import Kustomization, Repository
+
+
+@dataclass(frozen=True, eq=False)
+class PatchSource:
+    """The documents of an entry of `patches`: changed, they are written inside the kustomization.
+
+    So a file that two entries name is changed for one of them alone.
+    """
+
+    kustomization: FileSource
+    at: Path_
+    file: Path | None  # that has them, unless they are inside
+
+    def read(self, files: Files) -> list[Node]:
+        """Return the documents."""
+        (document, *_) = self.kustomization.read(files)
+        found = nodes.get(document, *self.at)
+        inline = found if isinstance(found, ScalarNode) else nodes.get(found, "patch")
+        if inline is not None and (self.file is None or "\n" in nodes.text(inline)):
+            return nodes.compose(nodes.text(inline), str(self.kustomization.file))
+        assert self.file  # noqa: S101 - it has documents in one of the two places
+        return FileSource(self.kustomization.repository, self.file).read(files)
+
+    def write(self, files: Files, documents: list[Node]) -> Files:
+        """Return the files with these documents instead."""
+        (document, *_) = self.kustomization.read(files)
+        found = nodes.get(document, *self.at)
+        inline: Node = ScalarNode(TEXT, nodes.write(documents), style="|")
+        if isinstance(found, MappingNode):
+            kept = [pair for pair in found.value if pair[0].value not in ("path", "patch")]
+            pair = (ScalarNode(TEXT, "patch"), inline)
+            inline = MappingNode(found.tag, [*kept, pair])
+        return self.kustomization.write(files, [put(document, self.at, inline)])
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A patch's own documents: in a file, or inside the kustomization."""
+
+    label: str
+    file: Path
+    documents: list[Node]
+    first_line: int
+    source: PatchSource
+    whole: Override
+
+
+def patches(repository: Repository, each: Kustomization) -> Iterator[Patch]:
+    """Yield the patches of a kustomization."""
+    source = FileSource(repository, each.file)
+    for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
+        for i, found in nodes.items(nodes.get(each.node, key)):
+            path: Path_ = (key, i)
+            on = aim(nodes.get(found, "target"))
+            inline = found if isinstance(found, ScalarNode) else nodes.get(found, "patch")
+            name = nodes.get(found, "path") if isinstance(found, MappingNode) else found
+            if isinstance(found, ScalarNode) and "\n" not in nodes.text(found):
+                inline = None
+            if inline is not None and nodes.text(inline):
+                whole = entry(repository, each, path, f"inline patch {i}{on}", "patch")
+                block = isinstance(inline, ScalarNode) and inline.style in ("|", ">")
+                first = nodes.line(inline) if block else nodes.line(inline) - 1
+                documents = read(each.file, nodes.text(inline), first)
+                where = PatchSource(source, path, None)
+                yield Patch(f"inline patch {i}", each.file, documents, first, where, whole)
+            elif (file := (each.folder / nodes.text(name)).resolve()).is_file():
+                whole = entry(repository, each, path, f"patch {nodes.text(name)}{on}", "patch")
+                documents = repository.documents(file)
+                where = PatchSource(source, path, file)
+                yield Patch(repository.relative(file), file, documents, 0, where, whole)
+
+
+def read(file: Path, text: str, first: int) -> list[Node]:
+    """Return the documents of an inline patch; none if it is no YAML, which kustomize tells."""
+    try:
+        return nodes.compose(text, f"{file}:{first}")
+    except GitopsError:
+        return []
+
+
+def aim(target: Node | None) -> str:
+    """Return what a patch is for, by its target."""
+    words = [nodes.text(value) for _, value in nodes.items(target)]
+    return f" on {' '.join(word for word in words if word)}" if any(words) else ""
+
+
+def leaves(patch: Patch) -> Iterator[Override]:
+    """Yield the operations of a JSON patch, or the leaves of a strategic-merge patch."""
+    for number, document in enumerate(patch.documents):
+        is_list = isinstance(document, SequenceNode)
+        for path in operations(document) if is_list else values(document):
+            node = nodes.get(document, *path)
+            line = nodes.key_line(nodes.get(document, *path[:-1]), path[-1]) + patch.first_line
+            what = f"patch {patch.label}: {described(document, node, path)}"
+            is_data = not is_list and path[0] in ("data", "stringData")
+            where = nodes.text(nodes.get(node, "path")) if is_list else str(path[-1])
+            yield Override(
+                *(what, patch.file, line, patch.source, number, path),
+                subject=where.rpartition("/")[2],
+                sentinel=operation(path, node) if is_list else leaf(path),
+                part_of=patch.whole,
+                mark=("key", str(path[-1])) if is_data else None,
+            )
+
+
+def leaf(path: Path_) -> Change | None:
+    """Return the change of a leaf of a strategic-merge patch; a directive has no other value."""
+    return None if str(path[-1]).startswith("$") else at(path)
+
+
+def operation(path: Path_, node: Node | None) -> Change:
+    """Return the change of an operation: another value, or a path that no object has."""
+
+    def change(document: Node) -> Node | None:
+        value = nodes.get(node, "value")
+        if value is not None:
+            return put(document, (*path, "value"), other(value) or ScalarNode(TEXT, "null"))
+        key = "from" if nodes.get(node, "from") is not None else "path"
+        return put(document, (*path, key), ScalarNode(TEXT, "/gitops/sentinel"))
+
+    return change
+
+
+def described(document: Node, node: Node | None, path: Path_) -> str:
+    """Return a description of a leaf of a patch."""
+    if isinstance(document, SequenceNode):
+        return f"{nodes.text(nodes.get(node, 'op'))} {nodes.text(nodes.get(node, 'path'))}"
+    kind, name = nodes.get(document, "kind"), nodes.get(document, "metadata", "name")
+    steps: list[str] = []
+    for i, step in enumerate(path):
+        item = nodes.text(nodes.get(document, *path[: i + 1], "name"))
+        steps.append(f"[{item or step}]" if isinstance(step, int) else f".{step}")
+    return f"{nodes.text(kind)} {nodes.text(name)} {''.join(steps)[1:]}"
+
+
+def operations(document: Node) -> Iterator[Path_]:
+    """Yield the operations of a JSON patch, without `test`, which changes nothing."""
+    for i, each in nodes.items(document):
+        if nodes.text(nodes.get(each, "op")) != "test":
+            yield (i,)
+
+
+def values(document: Node, path: Path_ = ()) -> Iterator[Path_]:
+    """Yield the leaves of a strategic-merge patch, without what identifies its object."""
+    for key, value in nodes.items(document):
+        here = (*path, key)
+        if here in IDENTITY or (key == "name" and path and isinstance(path[-1], int)):
+            continue
+        below = isinstance(value, MappingNode) or is_of_mappings(value)
+        if below and value.value:
+            found = list(values(value, here))
+            yield from found or ([here] if here != ("metadata",) else [])
+        else:
+            yield here
+
+
+def is_of_mappings(node: Node) -> bool:
+    """Tell whether a node is a list of mappings, which are merged one by one."""
+    return isinstance(node, SequenceNode) and all(
+        isinstance(each, MappingNode) for each in node.value
+    )
+
+
+def overrides(repository: Repository, each: Kustomization) -> Iterator[Override]:
+    """Yield the overrides in the patches of a kustomization."""
+    for patch in patches(repository, each):
+        parts = list(leaves(patch))
+        yield from parts or [replace(patch.whole)]

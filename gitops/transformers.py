@@ -1,0 +1,163 @@
+"""Overrides in the files of `replacements`, `transformers` and `configurations`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitops import nodes
+from gitops.findings import Severity
+from gitops.nodes import Path_
+from gitops.overrides import (
+    SENTINEL,
+    TEXT,
+    Change,
+    FileSource,
+    Override,
+    entry,
+    other,
+    put,
+)
+from gitops.repository import Kustomization, Repository
+
+# What a transformer sets: another value there is seen wherever it reaches.
+SETTINGS = ("newTag", "newName", "digest", "count", "prefix", "suffix")
+
+
+def overrides(repository: Repository, each: Kustomization) -> Iterator[Override]:
+    """Yield the overrides of replacements, transformers and configurations."""
+    yield from replacements(repository, each)
+    for key, reader in (("transformers", transformers), ("configurations", configurations)):
+        for i, found in nodes.items(nodes.get(each.node, key)):
+            name = nodes.text(found)
+            file = (each.folder / name).resolve() if name and "\n" not in name else None
+            if file is not None and file.is_file():
+                yield from reader(repository, each, (key, i), file)
+
+
+def replacements(repository: Repository, each: Kustomization) -> Iterator[Override]:
+    """Yield the fields that replacements write to, in the kustomization and in files."""
+    kustomization = FileSource(repository, each.file)
+    for i, found in nodes.items(nodes.get(each.node, "replacements")):
+        name = nodes.text(nodes.get(found, "path"))
+        if not name:
+            yield from targets(kustomization, each.node, ("replacements", i))
+        elif (file := (each.folder / name).resolve()).is_file():
+            source = FileSource(repository, file)
+            for document in repository.documents(file)[:1]:
+                if isinstance(document, SequenceNode):
+                    for j, _ in nodes.items(document):
+                        yield from targets(source, document, (j,))
+                else:
+                    whole = entry(repository, each, ("replacements", i), f"replacements {name}", "")
+                    for override in targets(source, document, ()):
+                        yield replace(override, part_of=whole)
+
+
+def targets(source: FileSource, document: Node, here: Path_) -> Iterator[Override]:
+    """Yield the fields that one replacement writes to."""
+    every = [*nodes.items(nodes.get(document, *here, "targets"))]
+    for j, target in every:
+        fields = [*nodes.items(nodes.get(target, "fieldPaths"))]
+        for k, field in fields:
+            # A target without fields would be the name, a replacement without targets an error.
+            path: Path_ = (*here, "targets", j, "fieldPaths", k)
+            if len(fields) == 1:
+                path = here if len(every) == 1 else (*here, "targets", j)
+            name = nodes.text(field)
+            yield Override(
+                *(f"replacement of {name}", source.file, nodes.line(field), source, 0, path),
+                subject=name.rpartition(".")[2],
+                sentinel=one_more(here, target, field) if here else None,
+            )
+
+
+def one_more(here: Path_, target: Node, field: Node) -> Change:
+    """Return the change that lets another replacement follow, of the same field by a sentinel."""
+
+    def change(document: Node) -> Node | None:
+        every = nodes.get(document, *here[:-1])
+        if not isinstance(every, SequenceNode) or not isinstance(target, MappingNode):
+            return None
+        pairs = [pair for pair in target.value if pair[0].value != "fieldPaths"]
+        pairs.append((ScalarNode(TEXT, "fieldPaths"), SequenceNode(every.tag, [field])))
+        added = MappingNode(
+            target.tag,
+            [
+                (ScalarNode(TEXT, "sourceValue"), ScalarNode(TEXT, SENTINEL)),
+                (
+                    ScalarNode(TEXT, "targets"),
+                    SequenceNode(every.tag, [MappingNode(target.tag, pairs)]),
+                ),
+            ],
+        )
+        after = int(here[-1]) + 1
+        values = [*every.value[:after], added, *every.value[after:]]
+        return put(document, here[:-1], SequenceNode(every.tag, values))
+
+    return change
+
+
+def transformers(
+    repository: Repository, each: Kustomization, at: Path_, file: Path
+) -> Iterator[Override]:
+    """Yield the transformers of a file, each as a whole."""
+    documents = repository.documents(file)
+    for number, document in enumerate(documents):
+        name = nodes.text(nodes.get(document, "metadata", "name"))
+        what = f"{nodes.text(nodes.get(document, 'kind'))} {name}".strip()
+        source = FileSource(repository, file)
+        found = Override(what, file, nodes.line(document), source, number, (), "transformer")
+        if len(documents) == 1:
+            alone = entry(repository, each, at, what, "transformer")
+            found = replace(found, part_of=alone)
+        yield replace(found, sentinel=set_otherwise)
+
+
+def set_otherwise(document: Node) -> Node | None:
+    """Return a transformer with other values of what it sets."""
+    changed: Node = document
+    for path in settings(document):
+        value = other(nodes.get(document, *path))
+        if value is not None:
+            changed = put(changed, path, value)
+    return changed if changed is not document else None
+
+
+def settings(node: Node, path: Path_ = ()) -> Iterator[Path_]:
+    """Yield the paths of what a transformer sets, labels and annotations included."""
+    for key, value in nodes.items(node):
+        here = (*path, key)
+        is_value = bool(path) and path[-1] in ("labels", "annotations")
+        if path == ("metadata",) and key == "namespace":
+            is_value = True  # of a NamespaceTransformer
+        if isinstance(value, ScalarNode) and (key in SETTINGS or is_value):
+            yield here
+        elif here != ("metadata",) or nodes.text(nodes.get(node, "kind")) == "NamespaceTransformer":
+            yield from settings(value, here)
+
+
+def configurations(
+    repository: Repository,
+    each: Kustomization,  # noqa: ARG001 - as the reader of transformers
+    at: Path_,  # noqa: ARG001
+    file: Path,
+) -> Iterator[Override]:
+    """Yield the fields that a file of configurations tells transformers of."""
+    for number, document in enumerate(repository.documents(file)):
+        for key, listed in nodes.items(document):
+            for i, spec in nodes.items(listed):
+                below = nodes.get(spec, "fieldSpecs")
+                paths: list[Path_] = [(key, i, "fieldSpecs", j) for j, _ in nodes.items(below)]
+                for path in paths or [(key, i)]:
+                    field = nodes.get(document, *path)
+                    words = [nodes.text(nodes.get(field, name)) for name in ("kind", "path")]
+                    what = f"{key} of {' '.join(word for word in words if word)}"
+                    yield Override(
+                        *(what, file, nodes.line(field), FileSource(repository, file)),
+                        *(number, path, str(key)),
+                        severity=Severity.WARNING,
+                    )
