@@ -48,6 +48,11 @@ class Finding:
     hint: str = ""
     severity: Severity = Severity.ERROR
 
+    @property
+    def text(self) -> str:
+        """The message with the overlays, in one line."""
+        return f"{self.message} [{', '.join(self.overlays)}]" if self.overlays else self.message
+
     def document(self, root: Path) -> dict[str, Any]:
         """Return it for JSON, with a path relative to the folder that was checked."""
         return {

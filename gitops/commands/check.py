@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from gitops.checks.run import CHECKS, run
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity, counted, place, worst_first
+from gitops.formats import sarif, workflow_commands
 from gitops.output import Output, faint, green, red, yellow
 from gitops.render import Renderer
 from gitops.repository import Repository
@@ -46,7 +48,15 @@ RULE = click.Choice(list(CHECKS))
     show_default=True,
     help="The least severity that makes the exit status 1; `note` shows notes, too.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    help="`sarif` is for code scanning, `github` for annotations in a workflow.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_context
 def check(
     command: click.Context,
@@ -58,6 +68,7 @@ def check(
     kubernetes: tuple[str, ...],
     notes: bool,
     fail_on: str,
+    how: str,
     as_json: bool,
 ) -> None:
     """Find what is wrong in the overlays below PATH (by default, the folder you are in).
@@ -88,7 +99,8 @@ def check(
         python -m gitops check k8s --only inert --json
         python -m gitops check ../other --schema-location default
     """  # noqa: D301 - \b is for click: what follows is not wrapped
-    output = Output(as_json=as_json)
+    how = "json" if as_json else how
+    output = Output(as_json=how != "text")
     start = time.monotonic()
     repository = Repository.read(path)
     if not repository.overlays and not repository.faults and not repository.kustomizations:
@@ -103,27 +115,45 @@ def check(
         every = run(context, asked, output.progress)
     least = Severity.NOTE if notes or fail_on == Severity.NOTE else Severity.WARNING
     found = [each for each in every if each.severity.is_at_least(least)]
-    show(output, context, found, path)
     hidden = len(every) - len(found)
-    summarize(output, context, found, hidden, time.monotonic() - start)
-    output.document(
-        {
-            "path": str(path),
-            "overlays": [each.name for each in repository.overlays],
-            "components": [each.name for each in context.variants],
-            "kubernetes": context.validated,
-            "findings": [each.document(repository.root) for each in found],
-            "notes_hidden": hidden,
-            "failures": context.failures,
-            "skipped": context.skipped,
-        }
-    )
+    top = top_of(repository.root)
+    if how == "text":
+        show(output, context, found, path)
+        summarize(output, context, found, hidden, time.monotonic() - start)
+    elif how == "github":
+        for line in workflow_commands(found, repository.root, top):
+            click.echo(line)
+    else:
+        output.document(
+            sarif(found, repository.root, top)
+            if how == "sarif"
+            else document(context, found, hidden, path)
+        )
     for failure in context.failures:
         click.echo(f"Error: {failure}", err=True)
     if context.failures:
         command.exit(2)
     failed = fail_on != "never" and any(e.severity.is_at_least(Severity(fail_on)) for e in found)
     command.exit(1 if failed else 0)
+
+
+def document(context: Context, found: list[Finding], hidden: int, path: Path) -> dict[str, Any]:
+    """Return the findings, and what was checked, for JSON."""
+    return {
+        "path": str(path),
+        "overlays": [each.name for each in context.repository.overlays],
+        "components": [each.name for each in context.variants],
+        "kubernetes": context.validated,
+        "findings": [each.document(context.root) for each in found],
+        "notes_hidden": hidden,
+        "failures": context.failures,
+        "skipped": context.skipped,
+    }
+
+
+def top_of(root: Path) -> Path:
+    """Return the folder of the clone that a folder is in, or itself."""
+    return next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
 
 
 def unchecked(context: Context) -> str:
@@ -139,10 +169,9 @@ def show(output: Output, context: Context, found: list[Finding], path: Path) -> 
     for file, findings in groupby(worst_first(found), key=lambda finding: finding.file):
         where = path / place(file, context.root)
         for each in findings:
-            overlays = f" [{', '.join(each.overlays)}]" if each.overlays else ""
             severity = COLOURS[each.severity](each.severity)
             rule = faint(f"({each.rule})")
-            output.say(f"{where}:{each.line}: {severity}: {each.message}{overlays} {rule}")
+            output.say(f"{where}:{each.line}: {severity}: {each.text} {rule}")
             if each.hint:
                 output.say(faint(f"    {each.hint}"))
         output.say()

@@ -103,6 +103,37 @@ def test_the_severity_decides_what_is_shown_and_the_exit_status(
     assert said["notes_hidden"] == (change == "deprecated" and not argv)
 
 
+def test_sarif_and_the_annotations_of_a_workflow_carry_the_severity(
+    copy: Callable[[str], Path],
+) -> None:
+    root = copy("variants")
+    (root / ".git").mkdir()
+    (root / "gitops.yaml").write_text("accepted: [{rule: inert, what: 50%, reason: None.}]\n")
+    with (root / "variants/eu/kustomization.yaml").open("a") as writing:
+        writing.write("\nimages: [{name: nope, newTag: '1'}]\ncommonLabels: {team: mail}\n")
+    code, output = call("check", root, "--format", "sarif", "--fail-on", "note")
+    (run,) = json.loads(output)["runs"]
+    assert code == 1
+    assert {each["level"] for each in run["results"]} == {"error", "warning", "note"}
+    assert {each["ruleId"] for each in run["results"]} <= {
+        e["id"] for e in run["tool"]["driver"]["rules"]
+    }
+    (inert,) = [each for each in run["results"] if each["level"] == "error"]
+    (place,) = inert["locations"]
+    assert place["physicalLocation"] == {
+        "artifactLocation": {"uri": "variants/eu/kustomization.yaml"},
+        "region": {"startLine": 11},
+    }
+    code, output = call("check", root, "--format", "github")
+    assert code == 1
+    assert sorted(output.splitlines()) == [
+        "::error file=variants/eu/kustomization.yaml,line=11,title=inert::"
+        "newTag 1 for image nope matches nothing [envs/prod-eu, envs/qa-eu]",
+        "::warning file=gitops.yaml,line=1,title=configuration::"
+        "50%25: declared, but no longer needed",
+    ]
+
+
 def test_the_files_with_the_worst_findings_are_told_first(copy: Callable[[str], Path]) -> None:
     root = copy("variants")
     (root / "gitops.yaml").write_text("accepted: [{rule: inert, what: none, reason: None.}]\n")
