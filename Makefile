@@ -87,7 +87,7 @@ render: .tools/kustomize ## Print the rendered manifests of an overlay: make ren
 
 .PHONY: check
 check: $(READY) .tools/renderer .tools/kubeconform .tools/schemas/stamp ## Find mistakes in the overlays, see docs/gitops.md (BASE=REF also compares immutable fields, ARGS=--help)
-	@$(PYTHON) -m gitops check k8s $(if $(BASE),--base $(BASE)) $(ARGS)
+	@$(PYTHON) -m gitops check k8s --fail-on note $(if $(BASE),--base $(BASE)) $(ARGS)
 
 .PHONY: diff
 diff: $(READY) .tools/renderer ## Show what changes in the rendered overlays since BASE= (default: origin/main; ARGS='--format markdown')

@@ -28,7 +28,7 @@ def sarif(findings: list[Finding], root: Path, top: Path) -> dict[str, Any]:
         "runs": [
             {
                 "tool": {"driver": {"name": "gitops check", "rules": rules}},
-                "results": [result(each, root, top) for each in findings],
+                "results": [result(finding, root, top) for finding in findings],
             }
         ],
     }
@@ -51,9 +51,9 @@ def result(finding: Finding, root: Path, top: Path) -> dict[str, Any]:
 def workflow_commands(findings: list[Finding], root: Path, top: Path) -> list[str]:
     """Return a workflow command for each finding, which GitHub shows beside the line."""
     return [
-        f"::{COMMANDS[each.severity]} file={escaped(path_of(each, root, top), ',:')},"
-        f"line={each.line},title={each.rule}::{escaped(each.text)}"
-        for each in findings
+        f"::{COMMANDS[finding.severity]} file={escaped(path_of(finding, root, top), ',:')},"
+        f"line={finding.line},title={finding.rule}::{escaped(finding.text)}"
+        for finding in findings
     ]
 
 

@@ -87,7 +87,7 @@ class Override:
         return None if changed is None else self._written(files, documents, changed)
 
     def _written(self, files: Files, documents: list[Node], now: Node | None) -> Files:
-        rest = [each for index, each in enumerate(documents) if index != self.document]
+        rest = [document for index, document in enumerate(documents) if index != self.document]
         if now is not None and not only_identity(now):
             rest.insert(self.document, now)
         if not rest and self.part_of is not None:
@@ -137,46 +137,50 @@ def at(path: Path_, text: str = "") -> Change:
 
 
 def entry(
-    repository: Repository, each: Kustomization, path: Path_, what: str, subject: str
+    repository: Repository, kustomization: Kustomization, path: Path_, what: str, subject: str
 ) -> Override:
     """Return the override at a path of a kustomization."""
-    line = nodes.key_line(nodes.get(each.node, *path[:-1]), path[-1])
-    return Override(what, each.file, line, FileSource(repository, each.file), 0, path, subject)
+    line = nodes.key_line(nodes.get(kustomization.node, *path[:-1]), path[-1])
+    return Override(
+        what, kustomization.file, line, FileSource(repository, kustomization.file), 0, path, subject
+    )
 
 
-def entries(repository: Repository, each: Kustomization) -> Iterator[Override]:
+def entries(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
     """Yield the overrides in a kustomization's own file, without patches and replacements."""
     for key in ("namespace", "namePrefix", "nameSuffix"):
-        if nodes.get(each.node, key):
-            what = f"{key} {nodes.text(nodes.get(each.node, key))}"
-            yield replace(entry(repository, each, (key,), what, key), sentinel=at((key,)))
+        if nodes.get(kustomization.node, key):
+            what = f"{key} {nodes.text(nodes.get(kustomization.node, key))}"
+            yield replace(entry(repository, kustomization, (key,), what, key), sentinel=at((key,)))
     for key in ("commonLabels", "commonAnnotations"):
-        for name, _ in nodes.items(nodes.get(each.node, key)):
-            found = entry(repository, each, (key, name), f"{key} {name}", str(name))
+        for name, _ in nodes.items(nodes.get(kustomization.node, key)):
+            found = entry(repository, kustomization, (key, name), f"{key} {name}", str(name))
             yield replace(found, sentinel=at((key, name)))
-    yield from images(repository, each)
-    yield from replicas(repository, each)
-    for i, label in nodes.items(nodes.get(each.node, "labels")):
-        yield from labels(repository, each, i, label)
+    yield from images(repository, kustomization)
+    yield from replicas(repository, kustomization)
+    for i, label in nodes.items(nodes.get(kustomization.node, "labels")):
+        yield from labels(repository, kustomization, i, label)
     for key in ("configMapGenerator", "secretGenerator"):
-        for i, generator in nodes.items(nodes.get(each.node, key)):
+        for i, generator in nodes.items(nodes.get(kustomization.node, key)):
             if nodes.text(nodes.get(generator, "behavior")) in ("merge", "replace"):
-                yield from generated(repository, each, (key, i), generator)
-    for i, variable in nodes.items(nodes.get(each.node, "vars")):
+                yield from generated(repository, kustomization, (key, i), generator)
+    for i, variable in nodes.items(nodes.get(kustomization.node, "vars")):
         name = nodes.text(nodes.get(variable, "name"))
-        found = entry(repository, each, ("vars", i), f"var {name}", name)
+        found = entry(repository, kustomization, ("vars", i), f"var {name}", name)
         yield replace(found, severity=Severity.WARNING)
 
 
-def images(repository: Repository, each: Kustomization) -> Iterator[Override]:
+def images(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
     """Yield the new name, the new tag and the digest of each image."""
-    for i, image in nodes.items(nodes.get(each.node, "images")):
+    for i, image in nodes.items(nodes.get(kustomization.node, "images")):
         name = nodes.text(nodes.get(image, "name"))
         for key, value in nodes.items(image):
             if key != "name":
                 path = ("images", i, key)
                 text = nodes.text(value)
-                found = entry(repository, each, path, f"{key} {text} for image {name}", "image")
+                found = entry(
+                    repository, kustomization, path, f"{key} {text} for image {name}", "image"
+                )
                 yield replace(
                     found,
                     sentinel=at(path, DIGEST if key == "digest" else SENTINEL),
@@ -185,35 +189,37 @@ def images(repository: Repository, each: Kustomization) -> Iterator[Override]:
                 )
 
 
-def replicas(repository: Repository, each: Kustomization) -> Iterator[Override]:
+def replicas(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
     """Yield the numbers of replicas."""
-    for i, count in nodes.items(nodes.get(each.node, "replicas")):
+    for i, count in nodes.items(nodes.get(kustomization.node, "replicas")):
         what = f"replicas of {nodes.text(nodes.get(count, 'name'))}"
-        found = entry(repository, each, ("replicas", i), what, "replicas")
+        found = entry(repository, kustomization, ("replicas", i), what, "replicas")
         yield replace(found, sentinel=at(("replicas", i, "count")))
 
 
 def labels(
-    repository: Repository, each: Kustomization, i: str | int, label: Node
+    repository: Repository, kustomization: Kustomization, i: str | int, label: Node
 ) -> Iterator[Override]:
     """Yield the labels of an entry, and the fields that it puts them into."""
     for name, value in nodes.items(nodes.get(label, "pairs")):
         path: Path_ = ("labels", i, "pairs", name)
-        found = entry(repository, each, path, f"label {name}={nodes.text(value)}", str(name))
+        found = entry(
+            repository, kustomization, path, f"label {name}={nodes.text(value)}", str(name)
+        )
         yield replace(found, sentinel=at(path))
     for j, spec in nodes.items(nodes.get(label, "fields")):
         kind, path_ = nodes.text(nodes.get(spec, "kind")), nodes.text(nodes.get(spec, "path"))
         what = f"label field {kind} {path_}".replace("  ", " ")
-        yield entry(repository, each, ("labels", i, "fields", j), what, "labels")
+        yield entry(repository, kustomization, ("labels", i, "fields", j), what, "labels")
     for key in ("includeSelectors", "includeTemplates"):
         if nodes.text(nodes.get(label, key)) == "true":
             what = f"`{key}` of the labels"
-            found = entry(repository, each, ("labels", i, key), what, "labels")
+            found = entry(repository, kustomization, ("labels", i, key), what, "labels")
             yield replace(found, severity=Severity.NOTE)
 
 
 def generated(
-    repository: Repository, each: Kustomization, at_: Path_, generator: Node
+    repository: Repository, kustomization: Kustomization, at_: Path_, generator: Node
 ) -> Iterator[Override]:
     """Yield the sources of a generator that merges into another one's object."""
     name = nodes.text(nodes.get(generator, "name"))
@@ -224,7 +230,7 @@ def generated(
             key, _, rest = text.partition("=")
             key = key if rest or source == "literals" else Path(text).name
             told = key if source == "literals" and at_[0] == "secretGenerator" else text
-            found = entry(repository, each, path, f"{at_[0]} {name}: {told}", key)
+            found = entry(repository, kustomization, path, f"{at_[0]} {name}: {told}", key)
             if source == "literals":
                 found = replace(found, sentinel=at(path, f"{key}={SENTINEL}"), mark=("key", key))
             elif source == "files":

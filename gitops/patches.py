@@ -71,11 +71,11 @@ class Patch:
     whole: Override
 
 
-def patches(repository: Repository, each: Kustomization) -> Iterator[Patch]:
+def patches(repository: Repository, kustomization: Kustomization) -> Iterator[Patch]:
     """Yield the patches of a kustomization."""
-    source = FileSource(repository, each.file)
+    source = FileSource(repository, kustomization.file)
     for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
-        for i, found in nodes.items(nodes.get(each.node, key)):
+        for i, found in nodes.items(nodes.get(kustomization.node, key)):
             path: Path_ = (key, i)
             on = aim(nodes.get(found, "target"))
             inline = found if isinstance(found, ScalarNode) else nodes.get(found, "patch")
@@ -83,14 +83,16 @@ def patches(repository: Repository, each: Kustomization) -> Iterator[Patch]:
             if isinstance(found, ScalarNode) and "\n" not in nodes.text(found):
                 inline = None
             if inline is not None and nodes.text(inline):
-                whole = entry(repository, each, path, f"inline patch {i}{on}", "patch")
+                whole = entry(repository, kustomization, path, f"inline patch {i}{on}", "patch")
                 block = isinstance(inline, ScalarNode) and inline.style in ("|", ">")
                 first = nodes.line(inline) if block else nodes.line(inline) - 1
-                documents = read(each.file, nodes.text(inline), first)
+                documents = read(kustomization.file, nodes.text(inline), first)
                 where = PatchSource(source, path, None)
-                yield Patch(f"inline patch {i}", each.file, documents, first, where, whole)
-            elif (file := (each.folder / nodes.text(name)).resolve()).is_file():
-                whole = entry(repository, each, path, f"patch {nodes.text(name)}{on}", "patch")
+                yield Patch(f"inline patch {i}", kustomization.file, documents, first, where, whole)
+            elif (file := (kustomization.folder / nodes.text(name)).resolve()).is_file():
+                whole = entry(
+                    repository, kustomization, path, f"patch {nodes.text(name)}{on}", "patch"
+                )
                 documents = repository.documents(file)
                 where = PatchSource(source, path, file)
                 yield Patch(repository.relative(file), file, documents, 0, where, whole)
@@ -161,8 +163,8 @@ def described(document: Node, node: Node | None, path: Path_) -> str:
 
 def operations(document: Node) -> Iterator[Path_]:
     """Yield the operations of a JSON patch, without `test`, which changes nothing."""
-    for i, each in nodes.items(document):
-        if nodes.text(nodes.get(each, "op")) != "test":
+    for i, item in nodes.items(document):
+        if nodes.text(nodes.get(item, "op")) != "test":
             yield (i,)
 
 
@@ -183,12 +185,12 @@ def values(document: Node, path: Path_ = ()) -> Iterator[Path_]:
 def is_of_mappings(node: Node) -> bool:
     """Tell whether a node is a list of mappings, which are merged one by one."""
     return isinstance(node, SequenceNode) and all(
-        isinstance(each, MappingNode) for each in node.value
+        isinstance(item, MappingNode) for item in node.value
     )
 
 
-def overrides(repository: Repository, each: Kustomization) -> Iterator[Override]:
+def overrides(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
     """Yield the overrides in the patches of a kustomization."""
-    for patch in patches(repository, each):
+    for patch in patches(repository, kustomization):
         parts = list(leaves(patch))
         yield from parts or [replace(patch.whole)]

@@ -44,7 +44,9 @@ def reason(error: str, root: Path | None = None) -> str:
 def line_of(repository: Repository, parts: list[Kustomization], message: str) -> tuple[Path, int]:
     """Return the file and line that an error names: the longest text of them that is in it."""
     best = (0, parts[0].file, 1)
-    for file, scalar in [found for each in parts for found in named(repository, each)]:
+    for file, scalar in [
+        found for kustomization in parts for found in named(repository, kustomization)
+    ]:
         text = str(scalar.value)
         word = rf"(?<![\w-]){re.escape(text)}(?![\w-])"
         if len(text) > max(best[0], 2) and re.search(word, message):
@@ -52,12 +54,14 @@ def line_of(repository: Repository, parts: list[Kustomization], message: str) ->
     return best[1], best[2]
 
 
-def named(repository: Repository, each: Kustomization) -> Iterator[tuple[Path, ScalarNode]]:
+def named(
+    repository: Repository, kustomization: Kustomization
+) -> Iterator[tuple[Path, ScalarNode]]:
     """Yield the values of a kustomization, and the names of the objects in its other files."""
-    for scalar in specific(each.node):
-        yield each.file, scalar
-    resources = {*each.included()}
-    for file in each.files():
+    for scalar in specific(kustomization.node):
+        yield kustomization.file, scalar
+    resources = {*kustomization.included()}
+    for file in kustomization.files():
         if file.name not in NAMES and file not in resources:
             for document in repository.documents(file):
                 name = nodes.get(document, "metadata", "name")

@@ -190,8 +190,8 @@ class Repository:
     def overlays(self) -> tuple[Overlay, ...]:
         """The overlays, by name."""
         includers: dict[Path, list[Path]] = {}
-        for folder, each in self.kustomizations.items():
-            for path in each.included():
+        for folder, kustomization in self.kustomizations.items():
+            for path in kustomization.included():
                 includers.setdefault(path, []).append(folder)
         own = {
             folder: each

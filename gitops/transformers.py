@@ -27,32 +27,34 @@ from gitops.repository import Kustomization, Repository
 SETTINGS = ("newTag", "newName", "digest", "count", "prefix", "suffix")
 
 
-def overrides(repository: Repository, each: Kustomization) -> Iterator[Override]:
+def overrides(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
     """Yield the overrides of replacements, transformers and configurations."""
-    yield from replacements(repository, each)
+    yield from replacements(repository, kustomization)
     for key, reader in (("transformers", transformers), ("configurations", configurations)):
-        for i, found in nodes.items(nodes.get(each.node, key)):
+        for i, found in nodes.items(nodes.get(kustomization.node, key)):
             name = nodes.text(found)
-            file = (each.folder / name).resolve() if name and "\n" not in name else None
+            file = (kustomization.folder / name).resolve() if name and "\n" not in name else None
             if file is not None and file.is_file():
-                yield from reader(repository, each, (key, i), file)
+                yield from reader(repository, kustomization, (key, i), file)
 
 
-def replacements(repository: Repository, each: Kustomization) -> Iterator[Override]:
+def replacements(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
     """Yield the fields that replacements write to, in the kustomization and in files."""
-    kustomization = FileSource(repository, each.file)
-    for i, found in nodes.items(nodes.get(each.node, "replacements")):
+    own = FileSource(repository, kustomization.file)
+    for i, found in nodes.items(nodes.get(kustomization.node, "replacements")):
         name = nodes.text(nodes.get(found, "path"))
         if not name:
-            yield from targets(kustomization, each.node, ("replacements", i))
-        elif (file := (each.folder / name).resolve()).is_file():
+            yield from targets(own, kustomization.node, ("replacements", i))
+        elif (file := (kustomization.folder / name).resolve()).is_file():
             source = FileSource(repository, file)
             for document in repository.documents(file)[:1]:
                 if isinstance(document, SequenceNode):
                     for j, _ in nodes.items(document):
                         yield from targets(source, document, (j,))
                 else:
-                    whole = entry(repository, each, ("replacements", i), f"replacements {name}", "")
+                    whole = entry(
+                        repository, kustomization, ("replacements", i), f"replacements {name}", ""
+                    )
                     for override in targets(source, document, ()):
                         yield replace(override, part_of=whole)
 
@@ -102,7 +104,7 @@ def one_more(here: Path_, target: Node, field: Node) -> Change:
 
 
 def transformers(
-    repository: Repository, each: Kustomization, at: Path_, file: Path
+    repository: Repository, kustomization: Kustomization, at: Path_, file: Path
 ) -> Iterator[Override]:
     """Yield the transformers of a file, each as a whole."""
     documents = repository.documents(file)
@@ -112,7 +114,7 @@ def transformers(
         source = FileSource(repository, file)
         found = Override(what, file, nodes.line(document), source, number, (), "transformer")
         if len(documents) == 1:
-            alone = entry(repository, each, at, what, "transformer")
+            alone = entry(repository, kustomization, at, what, "transformer")
             found = replace(found, part_of=alone)
         yield replace(found, sentinel=set_otherwise)
 
@@ -142,7 +144,7 @@ def settings(node: Node, path: Path_ = ()) -> Iterator[Path_]:
 
 def configurations(
     repository: Repository,
-    each: Kustomization,  # noqa: ARG001 - as the reader of transformers
+    kustomization: Kustomization,  # noqa: ARG001 - as the reader of transformers
     at: Path_,  # noqa: ARG001
     file: Path,
 ) -> Iterator[Override]:

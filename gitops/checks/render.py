@@ -36,7 +36,7 @@ def check(context: Context) -> Iterator[Finding]:
     users: dict[Fault, set[str]] = {fault: set() for fault in faults}
     for overlay, found in broken.items():
         for culprit in found:
-            known = [each for each in faults if explains(context, each, culprit)]
+            known = [fault for fault in faults if explains(context, fault, culprit)]
             for fault in known:
                 users[fault].add(overlay.name)
             if not known:
@@ -57,34 +57,40 @@ def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Findi
 def culprits(context: Context, overlay: Overlay) -> list[Kustomization]:
     """Return what does not render although everything that it includes does."""
     failing = {
-        each.top: None
-        for each, answer in context.answers.items()
-        if answer.error and each.component is None
+        asked.top: None
+        for asked, answer in context.answers.items()
+        if answer.error and asked.component is None
     }
     found: dict[Kustomization, None] = {}
     pending, visited = [overlay.top], set[Kustomization]()
     while pending:
-        each = pending.pop()
-        if each in visited:
+        kustomization = pending.pop()
+        if kustomization in visited:
             continue
-        visited.add(each)
-        below = [base for base in context.repository.includes(each) if base in failing]
+        visited.add(kustomization)
+        below = [base for base in context.repository.includes(kustomization) if base in failing]
         pending += below
         if not below:
-            found[each] = None
+            found[kustomization] = None
     return list(found or {overlay.top: None})
 
 
 def built_with(context: Context, culprit: Kustomization) -> list[Kustomization]:
     """Return a kustomization with its components: they are built as a part of it."""
     tree = [*context.repository.tree(culprit)]
-    return [each for each in tree if each is culprit or each.is_component]
+    return [
+        kustomization
+        for kustomization in tree
+        if kustomization is culprit or kustomization.is_component
+    ]
 
 
 def explains(context: Context, fault: Fault, culprit: Kustomization) -> bool:
     """Tell whether a fault is in the files of a kustomization, or in what it includes."""
     if is_cycle(fault):
-        return fault.file in {each.file for each in context.repository.tree(culprit)}
+        return fault.file in {
+            kustomization.file for kustomization in context.repository.tree(culprit)
+        }
     for part in built_with(context, culprit):
         folders = {path for path in part.included() if path.is_dir()}
         names = {path / name for path in folders for name in NAMES}
@@ -100,8 +106,8 @@ def is_cycle(fault: Fault) -> bool:
 
 def answer_of(context: Context, culprit: Kustomization, overlay: Overlay) -> str:
     """Return kustomize's error for a kustomization, or for the overlay if that is a variant."""
-    for each, answer in context.answers.items():
-        if each.top is culprit and each.component is overlay.component:
+    for asked, answer in context.answers.items():
+        if asked.top is culprit and asked.component is overlay.component:
             return answer.error
     return context.answers[overlay].error
 
@@ -126,9 +132,13 @@ def is_template(file: Path) -> bool:
 def twice(context: Context) -> Iterator[Finding]:
     """Yield each key that a kustomization or a patch has twice: the last one wins, unseen."""
     repository = context.repository
-    files = dict.fromkeys(each.file for each in repository.kustomizations.values())
-    for each in repository.kustomizations.values():
-        files |= dict.fromkeys(path for path in each.files() if path not in {*each.included()})
+    files = dict.fromkeys(
+        kustomization.file for kustomization in repository.kustomizations.values()
+    )
+    for kustomization in repository.kustomizations.values():
+        files |= dict.fromkeys(
+            path for path in kustomization.files() if path not in {*kustomization.included()}
+        )
     for file in files:
         for document in repository.documents(file):
             for key, line in duplicates(document):

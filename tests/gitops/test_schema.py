@@ -191,13 +191,13 @@ def test_a_duplicate_key_is_rejected(versions: list[str]) -> None:
     ("fixture", "reason"),
     [
         ("broken-kustomization", "absent.yaml"),
-        ("deprecated-kustomization", "kustomization.yaml:4: `commonLabels` is deprecated"),
+        ("deprecated-kustomization", "kustomization.yaml:4: note: `commonLabels` is deprecated"),
     ],
 )
 def test_a_kustomization_that_kustomize_refuses_or_warns_of_is_rejected(
     fixture: str, reason: str
 ) -> None:
-    result = CliRunner().invoke(cli, ["check", str(FIXTURES / fixture)])
+    result = CliRunner().invoke(cli, ["check", str(FIXTURES / fixture), "--fail-on", "note"])
     assert result.exit_code == 1
     assert reason in result.output
 
