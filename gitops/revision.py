@@ -14,8 +14,8 @@ from subprocess import CompletedProcess
 from gitops import programs
 from gitops.errors import GitopsError
 
-# What a branch is compared with by default: the first that exists.
-DEFAULTS = ("origin/main", "main", "HEAD^")
+# What default branches are called where git does not say which one it is.
+BRANCHES = ("main", "master", "trunk")
 COMMIT = ("commit", "author", "title")
 
 
@@ -42,14 +42,15 @@ class Clone:
         return done.stdout.strip()
 
     def default(self) -> str:
-        """Return the first of the DEFAULTS that exists. Raises GitopsError if none does."""
-        for revision in DEFAULTS:
+        """Return what a branch is compared with: the default branch, else the commit before.
+
+        Raises GitopsError if there is neither.
+        """
+        for revision in (*self._defaults(), "HEAD^"):
             if self._commit(revision):
                 return revision
-        fetch = remedy(DEFAULTS[0], self.is_shallow())
-        raise GitopsError(
-            f"this clone has none of {', '.join(DEFAULTS)}: use --base REF, or `{fetch}`"
-        )
+        fetch = remedy(f"origin/{BRANCHES[0]}", self.is_shallow())
+        raise GitopsError(f"this clone has no default branch: use --base REF, or `{fetch}`")
 
     def commit(self, revision: str) -> str:
         """Return the commit of a revision. Raises GitopsError with what to fetch."""
@@ -132,6 +133,15 @@ class Clone:
         done = self._git("log", "--format=%H%x1f%an%x1f%s", "--end-of-options", f"{old}..{new}")
         lines = done.stdout.splitlines() if done.returncode == 0 else []
         return [dict(zip(COMMIT, line.split("\x1f"), strict=True)) for line in lines]
+
+    def _defaults(self) -> Iterator[str]:
+        """Yield what may be the default branch, the surest first."""
+        heads = "--format=%(symref:short)", "refs/remotes/origin/HEAD", "refs/remotes/*/HEAD"
+        yield from self._git("for-each-ref", *heads).stdout.split()
+        configured = self._git("config", "--get", "init.defaultBranch").stdout.split()
+        names = dict.fromkeys([*configured, *BRANCHES])
+        yield from (f"origin/{name}" for name in names)
+        yield from names
 
     def _commit(self, revision: str) -> str:
         argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")

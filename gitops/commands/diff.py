@@ -24,7 +24,7 @@ from gitops.revision import Clone
 @click.option(
     "--base",
     metavar="REF",
-    help="The git revision to compare with (by default origin/main, else main, else HEAD^).",
+    help="The git revision to compare with (by default the default branch, else HEAD^).",
 )
 @click.option(
     "--format",
@@ -34,8 +34,11 @@ from gitops.revision import Clone
     help="For people, for a comment on a pull request, or for programs.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--summary", "brief", is_flag=True, help="As text: without the objects.")
 @click.pass_context
-def diff(command: click.Context, path: Path, base: str | None, style: str, as_json: bool) -> None:
+def diff(
+    command: click.Context, path: Path, base: str | None, style: str, as_json: bool, brief: bool
+) -> None:
     """Show what the overlays below PATH render to now and did not at a git revision.
 
     Every overlay is rendered as it is in the working tree, and as it was at REF. First comes a
@@ -67,7 +70,7 @@ def diff(command: click.Context, path: Path, base: str | None, style: str, as_js
     if style == "markdown":
         output.say(comment(report).removesuffix("\n"))
     else:
-        show(output, report)
+        show(output, report, brief=brief)
     output.document(
         {
             "path": str(path),
@@ -81,7 +84,7 @@ def diff(command: click.Context, path: Path, base: str | None, style: str, as_js
     command.exit(1 if found else 0)
 
 
-def show(output: Output, report: Report) -> None:
+def show(output: Output, report: Report, *, brief: bool) -> None:
     """Print the summaries, then the objects."""
     if report.production:
         names = ", ".join(report.production)
@@ -99,7 +102,7 @@ def show(output: Output, report: Report) -> None:
                 both = sides_in_brief(entry)
                 output.say(f"    {entry.what}" + (f": {both[0]} → {both[1]}" if both else ""))
         output.say()
-    for overlay, _ in report.overlays:
+    for overlay, _ in () if brief else report.overlays:
         show_objects(output, overlay)
     among = len(report.overlays)
     count = f"{among} overlays differ" if among > 1 else "1 overlay differs"

@@ -14,24 +14,38 @@ from gitops.revision import Clone
 def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDiff]:
     """Return the overlays that differ."""
     with clone.unpacked(base) as copy, Renderer() as renderer:
-        then = overlays_of(copy / repository.root.relative_to(clone.top), copy, base)
-        if not then and not repository.overlays:
+        before = at_revision(copy / repository.root.relative_to(clone.top), copy, base)
+        names = [each.name for each in (*repository.overlays, *before.overlays)]
+        if not names:
             raise GitopsError(f"{repository.root}: no overlay, neither now nor at {base}")
-        now = [(each.name, each.folder) for each in repository.overlays]
-        answers = renderer.render(Job(folder) for _, folder in [*now, *then])
-        names = [name for name, _ in now]
-        new = dict(zip(names, answers[: len(now)], strict=True))
-        old = dict(zip((name for name, _ in then), answers[len(now) :], strict=True))
+        now, then = folders(repository, names), folders(before, names)
+        answers = renderer.render(map(Job, [*now.values(), *then.values()]))
+        new = dict(zip(now, answers[: len(now)], strict=True))
+        old = dict(zip(then, answers[len(now) :], strict=True))
         # Kustomize names files by their paths: those of the copy mean nothing to anyone.
         old = {name: without(answer, copy) for name, answer in old.items()}
     found = (OverlayDiff.of(name, old.get(name), new.get(name)) for name in {**new, **old})
     return [each for each in found if each]
 
 
-def overlays_of(folder: Path, copy: Path, base: str) -> list[tuple[str, Path]]:
-    """Return the overlays of a revision. Raises GitopsError if a kustomization is not YAML."""
+def folders(repository: Repository, names: list[str]) -> dict[str, Path]:
+    """Return the folders of these names that can be rendered.
+
+    One that is an overlay on one side only is rendered on both: that another folder includes it
+    now, or no longer does, changes nothing of what it renders to.
+    """
+    found = {
+        repository.relative(folder): folder
+        for folder, each in repository.kustomizations.items()
+        if not each.is_component
+    }
+    return {name: found[name] for name in names if name in found}
+
+
+def at_revision(folder: Path, copy: Path, base: str) -> Repository:
+    """Read a repository of a revision. Raises GitopsError if a kustomization is not YAML."""
     try:
-        return [(each.name, each.folder) for each in Repository.read(folder).overlays]
+        return Repository.read(folder)
     except GitopsError as error:
         raise GitopsError(f"--base {base}: {error.message.replace(f'{copy}/', '')}") from None
 

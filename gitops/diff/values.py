@@ -78,10 +78,22 @@ def compare_items(old: list[Any], new: list[Any], steps: Steps) -> Iterator[Chan
         return
     was, now = ({str(item[key]): item for item in items} for items in (old, new))
     for name in {**was, **now}:
-        yield from compare(was.get(name, ABSENT), now.get(name, ABSENT), (*steps, f"[{name}]"))
+        sides = (was.get(name, ABSENT), now.get(name, ABSENT))
+        if steps[-1:] == ("env",) and ABSENT in sides:
+            # A variable that is new or gone is one fact, however it gets its value.
+            yield Change((*steps, f"[{name}]"), *map(of_variable, sides))
+        else:
+            yield from compare(*sides, (*steps, f"[{name}]"))
     before, after = ([name for name in names if name in was.keys() & now] for names in (was, now))
     if before != after:
         yield Change((*steps, "(order)"), before, after)
+
+
+def of_variable(item: Any) -> Any:
+    """Return the value of an environment variable, or where it is from."""
+    if item is ABSENT:
+        return ABSENT
+    return item.get("value", item.get("valueFrom", ""))
 
 
 def compare_in_order(old: list[Any], new: list[Any], steps: Steps) -> Iterator[Change]:

@@ -272,6 +272,28 @@ def test_an_overlay_that_does_not_render_is_told_and_the_others_shown(
     assert said == {"overlays/dev": "changed", "overlays/prod": "unknown"}
 
 
+@pytest.mark.parametrize("now_included", [True, False])
+def test_a_folder_that_another_one_includes_or_no_longer_does_is_the_same(
+    root: Path, *, now_included: bool
+) -> None:
+    more = root / "everything/kustomization.yaml"
+    more.parent.mkdir()
+    more.write_text("resources: [../overlays/prod]\n")
+    if not now_included:
+        commit(root)
+        more.unlink()
+    (only,) = found(root)["differences"]
+    state = "added" if now_included else "removed"
+    assert (only["overlay"], only["state"]) == ("everything", state)
+
+
+def test_a_summary_has_no_objects(root: Path) -> None:
+    edit(root, "overlays/dev/kustomization.yaml", "1.2.0", "1.3.0")
+    output = diff(root, "--summary").output
+    assert "Deployment shop, app: 1.2.0, no digest → 1.3.0, no digest" in output
+    assert "overlays/dev: changed" not in output
+
+
 def test_an_unknown_revision_is_exit_status_2(root: Path) -> None:
     result = CliRunner().invoke(cli, ["diff", str(root), "--base", "absent"])
     assert result.exit_code == 2
@@ -286,7 +308,8 @@ def test_a_shallow_clone_says_what_to_fetch(root: Path, tmp_path: Path) -> None:
     edit(root, "overlays/dev/kustomization.yaml", "1.2.0", "1.3.0")
     git(root, "checkout", "-b", "feature")
     commit(root)
-    git(tmp_path, "clone", "--depth=1", f"file://{root}", "shallow")
+    git(root, "checkout", "main")
+    git(tmp_path, "clone", "--depth=1", "--branch=feature", f"file://{root}", "shallow")
     shallow = tmp_path / "shallow"
     result = CliRunner().invoke(cli, ["diff", str(shallow), "--base", "origin/main"])
     assert result.exit_code == 2
@@ -305,12 +328,31 @@ def test_a_shallow_clone_says_what_to_fetch(root: Path, tmp_path: Path) -> None:
     [
         (["update-ref refs/remotes/origin/main HEAD"], "origin/main"),
         ([], "main"),
+        (["branch --move master"], "master"),
+        (["branch --move trunk"], "trunk"),
+        (["branch --move release", "config init.defaultBranch release"], "release"),
+        (
+            [
+                "update-ref refs/remotes/origin/main HEAD",
+                "update-ref refs/remotes/origin/next HEAD",
+                "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/next",
+            ],
+            "origin/next",
+        ),
+        (
+            [
+                "update-ref refs/remotes/upstream/next HEAD",
+                "symbolic-ref refs/remotes/upstream/HEAD refs/remotes/upstream/next",
+            ],
+            "upstream/next",
+        ),
         (["commit --allow-empty --message again", "branch --move feature"], "HEAD^"),
     ],
 )
 def test_the_base_is_the_main_branch_unless_said(
     root: Path, commands: list[str], base: str
 ) -> None:
+    git(root, "config", "init.defaultBranch", "main")
     for command in commands:
         git(root, *command.split())
     result = CliRunner().invoke(cli, ["diff", str(root)])
@@ -390,6 +432,21 @@ def test_nothing_in_a_value_is_markup(root: Path) -> None:
         ),
         ([{"from": 1}, {"from": 2}], [{"from": 2}], [Change(("[0]", "from"), 1, ABSENT)]),
         ({"a.b/c": {"d": 1}}, {"a.b/c": {"d": 2}}, [Change(("a.b/c", "d"), 1, 2)]),
+        (
+            {"env": [{"name": "A", "value": "1"}, {"name": "B"}]},
+            {
+                "env": [
+                    {"name": "B"},
+                    {"name": "C", "value": "2"},
+                    {"name": "D", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+                ]
+            },
+            [
+                Change(("env", "[A]"), "1", ABSENT),
+                Change(("env", "[C]"), ABSENT, "2"),
+                Change(("env", "[D]"), ABSENT, {"fieldRef": {"fieldPath": "spec.nodeName"}}),
+            ],
+        ),
     ],
 )
 def test_the_smallest_parts_that_differ_are_found(
