@@ -52,18 +52,19 @@ class Declarations:
 
     @classmethod
     def of(cls, repository: Repository, clone: Clone, url: str) -> Declarations:
-        """Read the declarations. Raises GitopsError if an environment pins a service twice."""
+        """Read the declarations. Raises GitopsError if two images would be the same service."""
         path = repository.root.relative_to(clone.top).as_posix()
         commit, at = clone.head()
         found = cls(url, "" if path == "." else path, commit, at.isoformat())
-        for overlay in repository.overlays:
-            for pin in pins(repository, overlay).values():
-                if pin.release.is_free:
-                    found.notes.append(f"{overlay.environment}: {pin.service}: a digest of zeros")
+        for environment, images in by_environment(repository).items():
+            for each in images.values():
+                pin = each[0]
+                if reason := undeclared(each, images):
+                    found.notes.append(f"{environment}: {pin.service}: {reason}")
                     continue
-                services = found.environments.setdefault(overlay.environment, {})
+                services = found.environments.setdefault(environment, {})
                 if pin.service in services:
-                    raise GitopsError(f"{overlay.environment}: {pin.service} is pinned twice")
+                    raise GitopsError(f"{environment}: {pin.service} is pinned twice")
                 services[pin.service] = declaration(clone, pin, commit)
         return found
 
@@ -119,6 +120,32 @@ class Declarations:
     def source(self) -> tuple[str, str]:
         """The repository and the path in it, which identify the declarations."""
         return self.repository, self.path
+
+
+def by_environment(repository: Repository) -> dict[str, dict[str, list[Pin]]]:
+    """Return the pins by environment and image, in the order of the overlays."""
+    found: dict[str, dict[str, list[Pin]]] = {}
+    for overlay in repository.overlays:
+        for pin in pins(repository, overlay).values():
+            images = found.setdefault(overlay.environment, {})
+            images.setdefault(pin.image, []).append(pin)
+    return found
+
+
+def undeclared(same: list[Pin], images: dict[str, list[Pin]]) -> str:
+    """Return why the pins of one image in an environment declare nothing, or an empty text.
+
+    An image that several applications pin beside one of their own, such as a proxy, is a part of
+    each of them, and no service.
+    """
+    applications = [pin.overlay for pin in same]
+    names = ", ".join(each.name for each in applications)
+    own = {pins[0].overlay for pins in images.values() if len(pins) == 1}
+    if len(same) > 1 and own.issuperset(applications):
+        return f"a part of {names}"
+    if any(pin.release != same[0].release for pin in same):
+        return f"several releases, of {names}"
+    return "a digest of zeros" if same[0].release.is_free else ""
 
 
 def declaration(clone: Clone, pin: Pin, head: str) -> dict[str, str]:

@@ -11,6 +11,8 @@ from gitops import nodes, versions
 from gitops.errors import GitopsError
 from gitops.repository import Overlay, Repository
 
+BYTE_ORDER_MARK = "\ufeff"
+
 
 @dataclass(frozen=True)
 class Release:
@@ -46,6 +48,7 @@ class Pin:
     file: Path
     image: str
     entry: Node
+    overlay: Overlay
 
     @property
     def release(self) -> Release:
@@ -65,42 +68,71 @@ class Pin:
     def with_release(self, new: Release) -> str:
         """Return the text of the file with another release, and everything else unchanged.
 
-        Raises GitopsError for an entry that is written in one line.
+        Line ends and a byte-order mark stay as well: write it with `newline=""`.
+        Raises GitopsError for an entry that is written in another way than YAML's usual ones.
         """
-        text = self.file.read_text(encoding="utf-8")
-        lines = text.splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):
-            lines[-1] += "\n"
+        text = read(self.file)
+        body = text.removeprefix(BYTE_ORDER_MARK)
+        newline = "\r\n" if "\r\n" in body else "\n"
+        lines = (body if body.endswith("\n") else body + newline).splitlines(keepends=True)
         edits = {"digest": new.digest, "newTag": f'"{new.tag}"' if new.tag else ""}
-        # From the last line to the first, so that those still to be edited keep their numbers.
-        for key, value in sorted(edits.items(), key=lambda edit: -self._line(edit[0])):
-            self._edit(lines, key, value)
-        result = "".join(lines)
-        found = find(nodes.compose(result, str(self.file)), self.image)
+        # From the last place to the first, so that those still to be edited keep theirs.
+        for key in sorted(edits, key=self._place, reverse=True):
+            self._edit(lines, key, edits[key], newline)
+        edited = "".join(lines)
+        if not body.endswith("\n"):
+            edited = edited.removesuffix(newline)
+        found = find(nodes.compose(edited, str(self.file)), self.image)
         if found is None or release(found) != new:
             line = nodes.line(self.entry)
             raise GitopsError(
                 f"{self.file}:{line}: write this entry of `images` with one key on each line"
             )
-        return result
+        return text[: len(text) - len(body)] + edited
 
-    def _line(self, key: str) -> int:
-        """Return the index of a key's line; of the line after the entry if it has no such key."""
-        if nodes.get(self.entry, key) is not None:
-            return nodes.key_line(self.entry, key) - 1
-        return max(nodes.line(value) for _, value in nodes.items(self.entry))
+    def _place(self, key: str) -> tuple[int, int]:
+        """Return line and column of a key's value; of the entry's end if it has no such key."""
+        value = nodes.get(self.entry, key)
+        if value is None:
+            ends = [each.end_mark for _, each in nodes.items(self.entry)]
+            return max((end.line, end.column) for end in ends)
+        return value.start_mark.line, value.start_mark.column
 
-    def _edit(self, lines: list[str], key: str, value: str) -> None:
-        node, at = nodes.get(self.entry, key), self._line(key)
-        if node is None:
-            if value:
-                indent = " " * self.entry.start_mark.column
-                lines.insert(at, f"{indent}{key}: {value}\n")
+    def _edit(self, lines: list[str], key: str, value: str, newline: str) -> None:
+        node, (at, column) = nodes.get(self.entry, key), self._place(key)
+        is_flow = bool(self.entry.flow_style)
+        if node is not None and value:
+            lines[at] = lines[at][:column] + value + lines[at][node.end_mark.column :]
+        elif value and is_flow:
+            lines[at] = f"{lines[at][:column]}, {key}: {value}{lines[at][column:]}"
         elif value:
-            start, end = node.start_mark.column, node.end_mark.column
-            lines[at] = lines[at][:start] + value + lines[at][end:]
-        else:
+            indent = " " * self.entry.start_mark.column
+            lines.insert(at + 1, f"{indent}{key}: {value}{newline}")
+        elif node is not None and is_flow:
+            start, end = without_comma(self.entry, key)
+            lines[at] = lines[at][:start] + lines[at][end:]
+        elif node is not None and self.entry.value[0][0].value == key:
+            # After the dash of the list: the next key takes its place.
+            start, after = (self.entry.value[n][0].start_mark for n in (0, 1))
+            rest = lines[after.line][after.column :]
+            lines[at : after.line + 1] = [lines[at][: start.column] + rest]
+        elif node is not None:
             del lines[at]
+
+
+def without_comma(entry: Node, key: str) -> tuple[int, int]:
+    """Return the columns of a key with its value and a comma, in a mapping of one line."""
+    pairs = entry.value
+    index = next(number for number, (name, _) in enumerate(pairs) if name.value == key)
+    if index:
+        return pairs[index - 1][1].end_mark.column, pairs[index][1].end_mark.column
+    return pairs[0][0].start_mark.column, pairs[1][0].start_mark.column
+
+
+def read(file: Path) -> str:
+    """Return the text of a file with its line ends as they are."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        return stream.read()
 
 
 def pins(repository: Repository, overlay: Overlay) -> dict[str, Pin]:
@@ -112,33 +144,39 @@ def pins(repository: Repository, overlay: Overlay) -> dict[str, Pin]:
         for _, entry in nodes.items(nodes.get(part.node, "images")):
             name = nodes.text(nodes.get(entry, "name"))
             if name and (release(entry).tag or release(entry).digest):
-                found[name] = Pin(part.file, name, entry)
+                found[name] = Pin(part.file, name, entry, overlay)
     return found
 
 
-def choose(repository: Repository, environment: str, image: str | None) -> Pin:
+def choose(
+    repository: Repository, environment: str, image: str | None, beside: Overlay | None = None
+) -> Pin:
     """Return the pin of an image in an environment, or its only pin if no image is given.
 
+    Of several overlays of that name, each of another application, it is the one that pins the
+    image; of several that do, the one in the same folder as the overlay `beside`.
     Raises GitopsError if there is no such environment, or no such pin, or several.
     """
     overlays = [each for each in repository.overlays if each.is_named(environment)]
-    if len(overlays) != 1:
+    if not overlays:
         known = ", ".join(each.name for each in repository.overlays)
-        count = "no overlay is" if not overlays else "several overlays are"
-        raise GitopsError(f"{count} called {environment}; the overlays are {known}")
-    found = pins(repository, overlays[0])
-    if image is None and len(found) == 1:
-        return next(iter(found.values()))
-    if image in found:
-        return found[image]
-    if not found:
+        raise GitopsError(f"no overlay is called {environment}; the overlays are {known}")
+    every = [pin for each in overlays for pin in pins(repository, each).values()]
+    if not every:
         raise GitopsError(f"{environment}: none of its own files pins an image under `images`")
-    names = ", ".join(found)
-    raise GitopsError(
-        f"{environment} pins {names}: choose one with --image"
-        if image is None
-        else f"{environment} does not pin {image}, but {names}"
-    )
+    found = [pin for pin in every if image in (None, pin.image)]
+    if beside and len(found) > 1:
+        near = [pin for pin in found if pin.overlay.folder.parent == beside.folder.parent]
+        found = near or found
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        names = ", ".join(sorted({pin.image for pin in every}))
+        raise GitopsError(f"{environment} does not pin {image}, but {names}")
+    if len(images := sorted({pin.image for pin in found})) > 1:
+        raise GitopsError(f"{environment} pins {', '.join(images)}: choose one with --image")
+    paths = ", ".join(pin.overlay.name for pin in found)
+    raise GitopsError(f"{paths} pin {found[0].image}: name one of them by its path")
 
 
 def find(documents: list[Node], image: str) -> Node | None:

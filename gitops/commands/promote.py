@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from gitops import pins
+from gitops.checks.pins import is_tag_enough
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.ledger import connect, option
 from gitops.output import Output, bold, faint, green, red
+from gitops.pins import Pin, Release
 from gitops.promotion.judgement import (
     DEFAULT_SOAK,
     Judgement,
@@ -89,29 +91,36 @@ def promote(
     clone, repository = Clone.of(path), Repository.open(path)
     config = Config.read(repository.root)
     here = pins.choose(repository, source, image)
-    there = pins.choose(repository, target, here.image)
+    there = pins.choose(repository, target, here.image, here.overlay)
     found = Judgement()
     for pin in (here, there):
         if clone.is_dirty(pin.file):
             found.reasons.append(
                 f"{repository.relative(pin.file)} has uncommitted changes: commit them first"
             )
-    if not here.release.is_pinned:
+    if not (here.release.is_pinned or is_tag_promoted(here.release, config, there)):
         found.reasons.append(f"{source} pins {here.release}: a digest is needed")
     elif here.release != there.release:
         if url and not without_ledger:
             soaked = duration(soak or config.promotion.get("soak", DEFAULT_SOAK))
             known = service or here.service
-            ask_ledger(found, connect(url), here, known, (source, target), soaked, accepted)
+            route = (here.overlay.environment, there.overlay.environment)
+            ask_ledger(found, connect(url), here, known, route, soaked, accepted)
         else:
             found.notes.append("its health was not checked: no ledger was asked")
-        verify_signature(found, f"{here.name}@{here.release.digest}", config)
+        reference = f"@{here.release.digest}" if here.release.digest else f":{here.release.tag}"
+        verify_signature(found, here.name + reference, config)
         if found.commits and not found.changes:
             found.changes = list(clone.between(*found.commits))
             found.change_count = len(found.changes)
-    title = f"Promote {service or here.service} {here.release.tag} to {target}"
+    title = f"Promote {service or here.service} {here.release.tag} to {there.overlay.environment}"
     path_in_clone = str(there.file.relative_to(clone.top))
     finish(command, output, Proposal(title, there, here.release, path_in_clone, found), dry_run)
+
+
+def is_tag_promoted(release: Release, config: Config, there: Pin) -> bool:
+    """Tell whether a release without a digest may go to an environment where a tag is enough."""
+    return bool(release.tag and not release.digest) and is_tag_enough(config, there.overlay.name)
 
 
 def finish(command: click.Context, output: Output, proposal: Proposal, dry_run: bool) -> None:

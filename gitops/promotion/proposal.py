@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
-from gitops.pins import Pin, Release
+from gitops.pins import Pin, Release, read
 from gitops.promotion.judgement import Judgement
 
 MAX_CHANGES = 30
@@ -25,7 +25,7 @@ class Proposal:
 
     def diff(self) -> str:
         """Return the diff of the file."""
-        old = self.pin.file.read_text(encoding="utf-8").splitlines()
+        old = read(self.pin.file).splitlines()
         new = self.pin.with_release(self.release).splitlines()
         return "\n".join(
             unified_diff(old, new, f"a/{self.path}", f"b/{self.path}", n=2, lineterm="")
@@ -35,7 +35,7 @@ class Proposal:
         """Write the file atomically."""
         text = self.pin.with_release(self.release)
         beside = self.pin.file.with_name(f".{self.pin.file.name}.new")
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", newline="")
         beside.chmod(self.pin.file.stat().st_mode)
         beside.replace(self.pin.file)
 

@@ -13,8 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gitops.cli import cli
-from gitops.declarations import web_address
+from gitops.declarations import Declarations, web_address
 from gitops.errors import GitopsError
+from gitops.repository import Repository
+from gitops.revision import Clone
 from tests.clone import git
 from tests.gitops.ledger import Served
 from tests.gitops.test_promotion import ONE, THREE, TWO, release, write
@@ -161,6 +163,43 @@ def test_an_overlay_that_is_no_more_is_withdrawn_and_what_others_declare_stays(
 
     assert "prod: shop: 1.1.0@sha256:111111111111 → nothing\n" in said
     assert ledger.send("GET", "declarations/prod")["services"].keys() == {"web"}
+
+
+@pytest.mark.parametrize(
+    ("images", "services", "note"),
+    [
+        # By application: what it pins. A proxy beside an image of its own is a part of each.
+        (
+            {"mail": {"mail": ONE, "proxy": ONE}, "shop": {"shop": TWO, "proxy": TWO}},
+            {"mail", "shop"},
+            "proxy: a part of apps/mail/overlays/dev, apps/shop/overlays/dev",
+        ),
+        ({"web": {"shop": ONE}, "worker": {"shop": ONE}}, {"shop"}, ""),
+        (
+            {"web": {"shop": ONE}, "worker": {"shop": TWO}},
+            set(),
+            "shop: several releases, of apps/web/overlays/dev, apps/worker/overlays/dev",
+        ),
+    ],
+)
+def test_an_image_of_several_applications_is_one_service_or_a_part_of_each(
+    tmp_path: Path, images: dict[str, dict[str, str]], services: set[str], note: str
+) -> None:
+    for application, pinned in images.items():
+        text = "".join(
+            f"  - {{name: registry.example/{image}, newTag: '1', digest: {digest}}}\n"
+            for image, digest in pinned.items()
+        )
+        write(tmp_path / f"apps/{application}/base/kustomization.yaml", "resources: []\n")
+        for environment in ("dev", "prod"):
+            file = tmp_path / f"apps/{application}/overlays/{environment}/kustomization.yaml"
+            write(file, f"resources: [../../base]\nimages:\n{text}")
+    git(tmp_path, "init", "--initial-branch", "main")
+    commit(tmp_path)
+    found = Declarations.of(Repository.open(tmp_path), Clone.of(tmp_path), HOME)
+    declared = {environment: set(each) for environment, each in found.environments.items()}
+    assert declared == ({"dev": services, "prod": services} if services else {})
+    assert found.notes == ([f"dev: {note}", f"prod: {note.replace('dev', 'prod')}"] if note else [])
 
 
 def test_a_file_that_is_not_committed_is_refused_unless_told_so(root: Path, ledger: Served) -> None:

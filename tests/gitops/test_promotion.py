@@ -16,8 +16,11 @@ from click.testing import CliRunner, Result
 
 from gitops import programs
 from gitops.cli import cli
-from gitops.pins import Release
-from gitops.promotion.judgement import brief, pattern
+from gitops.errors import GitopsError
+from gitops.pins import Release, choose, pins, read
+from gitops.promotion.judgement import Judgement, brief, pattern
+from gitops.promotion.proposal import Proposal
+from gitops.repository import Repository
 from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served, served
 
@@ -348,24 +351,125 @@ def test_a_target_without_a_digest_gets_one(root: Path) -> None:
     assert (
         release(root, "staging")
         .read_text()
-        .endswith(f'    newTag: "1.2.0" # for people\n    digest: {TWO}\n')
+        .endswith(f'    newTag: "1.2.0" # for people\n    digest: {TWO}')
     )
 
 
-@pytest.mark.parametrize("has_digest", [True, False])
-def test_an_entry_in_one_line_is_edited_in_place_or_left_alone(
-    root: Path, has_digest: bool
+NEW = Release("1.2.0", TWO)
+BEFORE = "# before\nimages: # what runs here\n"
+BLOCK = f"""{BEFORE}  - digest: {ONE} # decides
+    name: shop # where CI pushes
+    newTag: "1" # for people
+# after
+"""
+CHANGED = BLOCK.replace('"1"', '"1.2.0"').replace(ONE, TWO)
+WRITTEN = {
+    "a line each": (BLOCK, NEW, CHANGED),
+    "CRLF": (BLOCK.replace("\n", "\r\n"), NEW, CHANGED.replace("\n", "\r\n")),
+    "a byte-order mark": (f"\ufeff{BLOCK}", NEW, f"\ufeff{CHANGED}"),
+    "no newline at the end": (BLOCK.removesuffix("\n"), NEW, CHANGED.removesuffix("\n")),
+    "without a digest before": (
+        BEFORE + "  - name: shop\r\n    newTag: 1\r\n",
+        NEW,
+        BEFORE + f'  - name: shop\r\n    newTag: "1.2.0"\r\n    digest: {TWO}\r\n',
+    ),
+    "without a digest afterwards": (
+        BLOCK,
+        Release("2", ""),
+        BLOCK.replace(f"digest: {ONE} # decides\n    ", "").replace('"1"', '"2"'),
+    ),
+    "in one line": (
+        f"images: [{{name: shop, newTag: '1', digest: {ONE}}}] # here\n",
+        NEW,
+        f'images: [{{name: shop, newTag: "1.2.0", digest: {TWO}}}] # here\n',
+    ),
+    "in one line, after a byte-order mark": (
+        "\ufeffimages: [{name: shop, newTag: '1'}] # here\n",
+        NEW,
+        f'\ufeffimages: [{{name: shop, newTag: "1.2.0", digest: {TWO}}}] # here\n',
+    ),
+    "in one line, without a digest afterwards": (
+        f"images: [{{digest: {ONE}, name: shop, newTag: '1'}}, {{name: a}}]\n",
+        Release("2", ""),
+        'images: [{name: shop, newTag: "2"}, {name: a}]\n',
+    ),
+    "in one line, without a tag afterwards": (
+        f"images: [{{name: shop, newTag: '1', digest: {ONE}}}]\n",
+        Release("", TWO),
+        f"images: [{{name: shop, digest: {TWO}}}]\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_a_release_is_written_as_the_file_is_written(tmp_path: Path, written: str) -> None:
+    before, new, after = WRITTEN[written]
+    file = tmp_path / "kustomization.yaml"
+    file.write_text(before, encoding="utf-8", newline="")
+    repository = Repository.open(tmp_path)
+    (pin,) = [
+        each for each in pins(repository, repository.overlays[0]).values() if each.image == "shop"
+    ]
+    assert pin.with_release(new) == after
+    proposal = Proposal("A title", pin, new, "kustomization.yaml", Judgement())
+    proposal.write()
+    assert read(file) == after
+
+
+def test_an_entry_that_is_written_over_several_lines_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "kustomization.yaml"
+    file.write_text(f"images: [{{name: shop, newTag: '1',\n  digest: {ONE}}}]\n")
+    repository = Repository.open(tmp_path)
+    (pin,) = pins(repository, repository.overlays[0]).values()
+    with pytest.raises(GitopsError, match="one key on each line"):
+        pin.with_release(Release("2", ""))
+
+
+@pytest.fixture
+def applications(tmp_path: Path) -> Repository:
+    """Two applications of two environments, each with a proxy beside it; mail has a worker, too."""
+    for name, images in {"mail": ("mail", "proxy", "worker"), "shop": ("shop", "proxy")}.items():
+        write(tmp_path / f"{name}/base/kustomization.yaml", "resources: []\n")
+        for environment in ("dev", "prod"):
+            text = "".join(f"  - {{name: {each}, newTag: '1'}}\n" for each in images)
+            file = tmp_path / name / environment / "kustomization.yaml"
+            write(file, f"resources: [../base]\nimages:\n{text}")
+    return Repository.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("environment", "image", "beside", "expected"),
+    [
+        ("dev", "shop", "", "shop/dev"),
+        ("dev", "worker", "", "mail/dev"),
+        ("mail/dev", "proxy", "", "mail/dev"),
+        ("prod", "proxy", "shop/dev", "shop/prod"),
+        ("dev", "proxy", "", "mail/dev, shop/dev pin proxy: name one of them by its path"),
+        ("dev", None, "", "dev pins mail, proxy, shop, worker: choose one with --image"),
+        ("dev", "shap", "", "dev does not pin shap, but mail, proxy, shop, worker"),
+        ("qa", "shop", "", "no overlay is called qa"),
+    ],
+)
+def test_which_of_several_applications_is_meant(
+    applications: Repository, environment: str, image: str | None, beside: str, expected: str
 ) -> None:
-    digest = f', digest: "{ONE}"' if has_digest else ""
-    text = f'images: [{{name: registry.example/shop, newTag: "1"{digest}}}] # here\n'
-    release(root, "staging").write_text(text)
+    near = next((each for each in applications.overlays if each.name == beside), None)
+    try:
+        found = choose(applications, environment, image, near).overlay.name
+    except GitopsError as error:
+        found = error.message
+    assert found.startswith(expected)
+
+
+def test_a_tag_alone_is_promoted_where_a_tag_is_enough(root: Path) -> None:
+    release(root, "dev").write_text(TAG_ALONE.format(tag="1.3.0"))
     commit(root)
-
-    result = promote(root, None)
-
-    edited = text.replace('"1"', '"1.2.0"').replace(f'"{ONE}"', TWO)
-    expected = (0, edited) if has_digest else (2, text)
-    assert (result.exit_code, release(root, "staging").read_text()) == expected
+    assert "a digest is needed" in refused(root, promote(root, None))
+    write(root / "gitops.yaml", "pins: {tag-is-enough: [dev, staging]}\n")
+    commit(root)
+    assert promote(root, None).exit_code == 0
+    assert release(root, "staging").read_text().count("1.3.0") == 1
+    assert ONE not in release(root, "staging").read_text()
 
 
 def history_of(root: Path, ledger: Served) -> dict[str, Any]:
