@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,14 +26,28 @@ FIELDS = {
     "Service": ("spec.clusterIP", "spec.clusterIPs"),
     "PersistentVolumeClaim": (
         *("spec.storageClassName", "spec.accessModes", "spec.volumeName", "spec.volumeMode"),
-        "spec.selector",
+        *("spec.selector", "spec.dataSource", "spec.dataSourceRef"),
     ),
     "StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
+    "Secret": ("type",),
     "RoleBinding": ("roleRef",),
     "ClusterRoleBinding": ("roleRef",),
     "IngressClass": ("spec.controller",),
+    "PriorityClass": ("value", "preemptionPolicy"),
+    "RuntimeClass": ("handler",),
+    "CustomResourceDefinition": ("spec.group", "spec.scope", "spec.names.plural"),
 }
+# What an object that says `immutable: true` may not change any more, that line included.
+CONTENT = ("immutable", "data", "binaryData", "stringData")
+# How an object says that it is deleted and made again: by Argo CD, and by Flux.
+HOOKS = ("argocd.argoproj.io/hook", "helm.sh/hook")
+OPTIONS = ("Replace=true", "Force=true")
+FORCE = "kustomize.toolkit.fluxcd.io/force"
 HINT = "give the object another name, or delete it in the cluster when this is applied"
+KEEP = "keep its name and namespace, or move the data: pruning may delete it"
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:[eE](\d+)|([KMGTPE]i|[kMGTPE]))?")
+DECIMAL, BINARY = "kMGTPE", "KMGTPE"
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -58,12 +73,72 @@ def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
         there, context.renderer.render(Job(then[each]) for each in there), strict=True
     ):
         before = {identity(each): each for each in map(Object, answer.objects)}
+        new = [each for each in rendered.objects if identity(each) not in before]
         for each in rendered.objects:
-            old = before.get(identity(each))
-            for field in FIELDS.get(each.kind, ()) if old else ():
-                if old and old.get(*field.split(".")) != each.get(*field.split(".")):
-                    message = f"{each.title}: {field} has changed since {context.base}"
+            old = before.pop(identity(each), None)
+            if old and not is_made_again(each):
+                for fault in faults(old, each):
+                    message = f"{each.title}: {fault} since {context.base}"
                     yield rendered.finding("immutable", message, each, hint=HINT)
+        for old in filter(holds_data, before.values()):
+            if each := successor(old, new):
+                was = f"{old.title} in {old.namespace}" if old.name == each.name else old.title
+                message = f"{each.title}: it was {was} in {context.base}, whose data stays behind"
+                yield rendered.finding("immutable", message, each, hint=KEEP)
+
+
+def successor(old: Object, new: list[Object]) -> Object | None:
+    """Return the new object that an old one was renamed to, or moved to another namespace."""
+    same = [each for each in new if (each.group, each.kind) == (old.group, old.kind)]
+    return next((each for each in same if each.name == old.name), (same or [None])[0])
+
+
+def faults(old: Object, new: Object) -> Iterator[str]:
+    """Yield what the cluster refuses to change in an object."""
+    for field in FIELDS.get(new.kind, ()):
+        if old.get(*field.split(".")) != new.get(*field.split(".")):
+            yield f"{field} has changed"
+    if new.kind in ("ConfigMap", "Secret") and old.get("immutable"):
+        for field in CONTENT:
+            if old.get(field) != new.get(field):
+                yield f"it is immutable, and its {field} has changed"
+    sizes = [each.get("spec", "resources", "requests", "storage") for each in (old, new)]
+    if new.kind == "PersistentVolumeClaim" and None not in sizes:
+        before, after = map(quantity, sizes)
+        if before is not None and after is not None and after < before:
+            yield f"it has shrunk from {sizes[0]} to {sizes[1]}"
+
+
+def quantity(text: object) -> float | None:
+    """Return the number that a quantity such as 10Gi or 1.5T stands for; None if it is none."""
+    found = QUANTITY.fullmatch(str(text))
+    if not found:
+        return None
+    number, exponent, suffix = found.groups()
+    if exponent:
+        return float(number) * 10.0 ** int(exponent)
+    if not suffix:
+        return float(number)
+    binary = suffix.endswith("i")
+    power = (BINARY if binary else DECIMAL).index(suffix[0]) + 1
+    return float(number) * float((1024 if binary else 1000) ** power)
+
+
+def is_made_again(each: Object) -> bool:
+    """Tell whether an object is deleted and made again whenever it is applied."""
+    annotations = each.get("metadata", "annotations", default={})
+    options = str(annotations.get("argocd.argoproj.io/sync-options", "")).replace(" ", "")
+    return (
+        any(hook in annotations for hook in HOOKS)
+        or set(OPTIONS) <= set(options.split(","))
+        or annotations.get(FORCE) in ("enabled", "Enabled")
+    )
+
+
+def holds_data(each: Object) -> bool:
+    """Tell whether an object has data that one of another name or namespace has not."""
+    claims = each.kind == "StatefulSet" and each.get("spec", "volumeClaimTemplates")
+    return each.kind in ("PersistentVolumeClaim", "Namespace") or bool(claims)
 
 
 def identity(each: Object) -> tuple[str, ...]:

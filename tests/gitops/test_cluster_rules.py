@@ -49,6 +49,68 @@ def test_what_may_change_is_no_finding(committed: Path, check: Check) -> None:
     assert check(committed, "immutable", base="HEAD") == []
 
 
+CLAIM = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, namespace: shop}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}
+"""
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nimmutable: true\ndata: {A: one}\n"
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, annotations: {%s}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: "a:one"}]}}}
+"""
+HOOK = "argocd.argoproj.io/hook: PreSync"
+OBJECTS = [
+    (CLAIM, "2Gi", "1.5Gi", "PersistentVolumeClaim data: it has shrunk from 2Gi to 1.5Gi"),
+    (CLAIM, "2Gi", "2G", "PersistentVolumeClaim data: it has shrunk from 2Gi to 2G"),
+    (CLAIM, "2Gi", "2048Mi", ""),
+    (CLAIM, "2Gi", "3e9", ""),
+    (CLAIM, "ReadWriteOnce", "ReadWriteMany", "spec.accessModes has changed"),
+    (CLAIM, "name: data", "name: dato", "dato: it was PersistentVolumeClaim data in"),
+    (
+        CLAIM,
+        "namespace: shop",
+        "namespace: shap",
+        "data: it was PersistentVolumeClaim data in shop",
+    ),
+    ("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n", "shop", "shap", "Namespace shop"),
+    (CONFIG, "one", "two", "ConfigMap a: it is immutable, and its data has changed"),
+    (CONFIG, "immutable: true", "immutable: false", "and its immutable has changed"),
+    (CONFIG.replace("true", "false"), "one", "two", ""),
+    (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ntype: Opaque\n",
+        *("Opaque", "acme.example/token"),
+        "Secret a: type has changed",
+    ),
+    (JOB % "a: b", "a:one", "a:two", "Job migrate: spec.template has changed"),
+    (JOB % HOOK, "a:one", "a:two", ""),
+    (JOB % "helm.sh/hook: pre-upgrade", "a:one", "a:two", ""),
+    (JOB % "kustomize.toolkit.fluxcd.io/force: enabled", "a:one", "a:two", ""),
+    (JOB % "argocd.argoproj.io/sync-options: 'Force=true,Replace=true'", "a:one", "a:two", ""),
+    (JOB % "argocd.argoproj.io/sync-options: Prune=false", "a:one", "a:two", "has changed"),
+]
+
+
+def test_what_a_cluster_refuses_to_change_in_an_object(tmp_path: Path, check: Check) -> None:
+    for number, (text, *_) in enumerate(OBJECTS):
+        folder = tmp_path / f"n{number}"
+        folder.mkdir()
+        (folder / "kustomization.yaml").write_text("resources: [object.yaml]\n")
+        (folder / "object.yaml").write_text(text)
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path)
+    for number, (text, now, then, _) in enumerate(OBJECTS):
+        assert now in text
+        (tmp_path / f"n{number}" / "object.yaml").write_text(text.replace(now, then))
+    found = {each.overlays[0]: each.message for each in check(tmp_path, "immutable", base="HEAD")}
+    for number, (*_, said) in enumerate(OBJECTS):
+        told = found.get(f"n{number}", "")
+        assert said in told if said else not told, (OBJECTS[number], told)
+
+
 def test_an_overlay_that_is_new_has_nothing_to_keep(committed: Path, check: Check) -> None:
     new = committed / "overlays" / "test"
     new.mkdir()
