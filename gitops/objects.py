@@ -11,7 +11,8 @@ from typing import Any
 
 from yaml.nodes import Node
 
-from gitops import nodes
+from gitops import nodes, pods
+from gitops.labels import matches
 from gitops.repository import NAMES, Overlay, Repository
 
 # Kustomize ends a generated name with ten characters of this alphabet.
@@ -56,6 +57,12 @@ class Object:
         """Its labels."""
         return dict(self.get("metadata", "labels", default={}))
 
+    @cached_property
+    def keys(self) -> set[str]:
+        """The keys of a ConfigMap or Secret."""
+        sections = ("data", "stringData", "binaryData")
+        return {key for section in sections for key in self.get(section, default={})}
+
     @property
     def title(self) -> str:
         """Its kind and name, for messages."""
@@ -66,25 +73,36 @@ class Object:
         return dig(self.data, *path, default=default)
 
     @cached_property
+    def pods(self) -> tuple[dict[str, Any], ...]:
+        """The templates of the pods that it makes: mappings with metadata and spec."""
+        return pods.templates(self.data)
+
+    @property
     def template(self) -> dict[str, Any] | None:
-        """The pod that a workload makes: a mapping with metadata and spec."""
-        if self.kind not in WORKLOADS:
-            return None
-        if self.kind == "Pod":
-            return self.data
-        path = ("spec", "jobTemplate") if self.kind == "CronJob" else ()
-        found = self.get(*path, "spec", "template")
-        return found if isinstance(found, dict) else None
+        """The first of these templates."""
+        return self.pods[0] if self.pods else None
 
     @property
     def pod_labels(self) -> dict[str, str]:
-        """The labels of the pods it makes."""
+        """The labels of the first of its pods."""
         return dict(dig(self.template, "metadata", "labels", default={}))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its templates say everything about its pods: no controller fills them in."""
+        return self.kind in WORKLOADS or all("image" in each for each in self.containers())
+
+    def makes(self, selector: dict[str, Any]) -> bool:
+        """Tell whether a label selector selects any of its pods."""
+        added = pods.added(self.kind, self.name, selector.get("matchLabels") or {})
+        labels = [dig(each, "metadata", "labels", default={}) for each in self.pods]
+        return any(matches(selector, {**added, **each}) for each in labels)
 
     def containers(self) -> Iterator[dict[str, Any]]:
         """Yield the containers of its pods, init containers included."""
-        for key in ("initContainers", "containers"):
-            yield from dig(self.template, "spec", key, default=[])
+        for each in self.pods:
+            for key in ("initContainers", "containers"):
+                yield from dig(each, "spec", key, default=[])
 
 
 def without_hash(name: str) -> str:
@@ -158,37 +176,9 @@ def is_of(document: Node, thing: Object) -> bool:
     )
 
 
-def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
-    """Tell whether a label selector, with expressions or without, selects these labels."""
-    wanted = selector.get("matchLabels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        return False
-    for each in selector.get("matchExpressions") or []:
-        value, values = labels.get(each.get("key")), each.get("values") or []
-        met = {
-            "In": value in values,
-            "NotIn": value not in values,
-            "Exists": value is not None,
-            "DoesNotExist": value is None,
-        }
-        if not met.get(each.get("operator"), False):
-            return False
-    return True
-
-
-def words(selector: dict[str, Any]) -> str:
-    """Return a selector in the notation of kubectl."""
-    pairs = sorted((selector.get("matchLabels") or {}).items())
-    parts = [f"{key}={value}" for key, value in pairs]
-    for each in selector.get("matchExpressions") or []:
-        values = ",".join(each.get("values") or [])
-        parts.append(f"{each.get('key')} {each.get('operator')} {values}".strip())
-    return ",".join(parts)
-
-
 def select(among: Iterable[Object], selector: dict[str, Any]) -> list[Object]:
     """Return the workloads whose pods a selector selects."""
-    return [each for each in among if each.template and matches(selector, each.pod_labels)]
+    return [each for each in among if each.makes(selector)]
 
 
 def parts(repository: Repository, overlay: Overlay) -> Iterator[Node]:

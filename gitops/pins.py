@@ -100,7 +100,7 @@ class Pin:
 
     def _edit(self, lines: list[str], key: str, value: str, newline: str) -> None:
         node, (at, column) = nodes.get(self.entry, key), self._place(key)
-        is_flow = bool(self.entry.flow_style)
+        is_flow = isinstance(self.entry, MappingNode) and bool(self.entry.flow_style)
         if node is not None and value:
             lines[at] = lines[at][:column] + value + lines[at][node.end_mark.column :]
         elif value and is_flow:

@@ -80,17 +80,18 @@ def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
                 for fault in faults(old, each):
                     message = f"{each.title}: {fault} since {context.base}"
                     yield rendered.finding("immutable", message, each, hint=HINT)
-        for old in filter(holds_data, before.values()):
-            if each := successor(old, new):
-                was = f"{old.title} in {old.namespace}" if old.name == each.name else old.title
-                message = f"{each.title}: it was {was} in {context.base}, whose data stays behind"
-                yield rendered.finding("immutable", message, each, hint=KEEP)
+        for left in filter(holds_data, before.values()):
+            if heir := successor(left, new):
+                was = f"{left.title} in {left.namespace}" if left.name == heir.name else left.title
+                message = f"{heir.title}: it was {was} in {context.base}, whose data stays behind"
+                yield rendered.finding("immutable", message, heir, hint=KEEP)
 
 
 def successor(old: Object, new: list[Object]) -> Object | None:
     """Return the new object that an old one was renamed to, or moved to another namespace."""
     same = [each for each in new if (each.group, each.kind) == (old.group, old.kind)]
-    return next((each for each in same if each.name == old.name), (same or [None])[0])
+    named = [each for each in same if each.name == old.name]
+    return next(iter([*named, *same]), None)
 
 
 def faults(old: Object, new: Object) -> Iterator[str]:

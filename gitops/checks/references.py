@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from gitops.checks import backends
+from gitops.checks import backends, delivery, hashes, scaling, services
 from gitops.checks.context import Context
+from gitops.checks.scope import Scope
+from gitops.checks.unknown import is_open
 from gitops.checks.world import World, shaped
 from gitops.findings import Finding
-from gitops.objects import WORKLOADS, Object, dig
+from gitops.objects import Object, dig
 
 # What a volume or `envFrom` takes: its key, the kind, and the field with the name.
 VOLUMES = (
@@ -20,40 +23,53 @@ VOLUMES = (
 ENVIRONMENT = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
 # https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
+# Annotations and labels by which a controller fills an object: from another one, or a bundle.
+FILLED = re.compile(r"replicat|reflect|inject|sync-from|vault|avp\.")
 KEYS = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Yield each reference to something that does not exist."""
+    scope = Scope(context)
     for rendered in context.rendered:
-        world = World(context, rendered)
+        world = World(context, rendered, scope)
         for each in rendered.objects:
-            if each.template:
-                yield from shaped(pod, world, each)
+            if each.pods:
+                yield from shaped(pods, world, each)
             if finder := KINDS.get(each.kind):
                 yield from shaped(finder, world, each)
+        yield from hashes.check(world)
 
 
-def pod(world: World, thing: Object) -> Iterator[Finding]:
+def pods(world: World, thing: Object) -> Iterator[Finding]:
     """Yield what the pods of a workload refer to and does not exist."""
-    spec = dig(thing.template, "spec", default={})
-    account = spec.get("serviceAccountName")
-    if account != "default":
+    for template in thing.pods:
+        spec = template.get("spec") or {}
+        account = spec.get("serviceAccountName")
         yield from world.reference(thing, "ServiceAccount", account, "serviceAccountName")
-    for each in spec.get("imagePullSecrets") or []:
-        yield from world.reference(thing, "Secret", each.get("name"), "imagePullSecrets")
-    for volume in spec.get("volumes") or []:
-        yield from volume_sources(world, thing, volume)
-    claims = thing.get("spec", "volumeClaimTemplates", default=[])
-    volumes = {each.get("name") for each in spec.get("volumes") or []}
-    volumes |= {dig(each, "metadata", "name") for each in claims}
-    for container in thing.containers():
-        yield from container_references(world, thing, container)
-        yield from resources(world, thing, container)
-        for mount in container.get("volumeMounts") or []:
-            if (name := mount.get("name")) not in volumes:
-                where = f"container {container.get('name')}"
-                yield world.finding(thing, f"{where}: there is no volume {name}", name)
+        for each in spec.get("imagePullSecrets") or []:
+            yield from world.reference(thing, "Secret", each.get("name"), "imagePullSecrets")
+        for volume in spec.get("volumes") or []:
+            yield from volume_sources(world, thing, volume)
+        claims = thing.get("spec", "volumeClaimTemplates", default=[])
+        volumes = {each.get("name") for each in spec.get("volumes") or []}
+        volumes |= {dig(each, "metadata", "name") for each in claims}
+        for key in ("initContainers", "containers"):
+            for container in spec.get(key) or []:
+                yield from container_references(world, thing, container)
+                yield from resources(world, thing, container)
+                yield from mounts(world, thing, container, volumes)
+
+
+def mounts(
+    world: World, thing: Object, container: dict[str, Any], volumes: set[Any]
+) -> Iterator[Finding]:
+    """Yield each mount of a volume that the pod has not, unless a controller adds volumes."""
+    for mount in container.get("volumeMounts") or []:
+        name = mount.get("name")
+        if name not in volumes and thing.is_whole and not is_open(name):
+            where = f"container {container.get('name')}"
+            yield world.finding(thing, f"{where}: there is no volume {name}", name)
 
 
 def volume_sources(world: World, thing: Object, volume: dict[str, Any]) -> Iterator[Finding]:
@@ -100,7 +116,8 @@ def handler_ports(world: World, thing: Object, container: dict[str, Any]) -> Ite
     for handler in handlers:
         for how in ("httpGet", "tcpSocket"):
             port = dig(handler, how, "port")
-            if isinstance(port, str) and not port.isdigit() and port not in names:
+            numeric = not isinstance(port, str) or port.isdigit() or is_open(port)
+            if not numeric and port not in names and thing.is_whole:
                 yield world.finding(thing, f"{where}: the container has no port {port}", port)
 
 
@@ -118,26 +135,16 @@ def its_key(
 ) -> Iterator[Finding]:
     """Yield a finding if a rendered object lacks a key."""
     found = world.find(kind, str(name), thing.namespace)
-    sections = ("data", "stringData", "binaryData")
-    if found and key not in {each for part in sections for each in found.get(part, default={})}:
+    if found and not is_open(key) and not is_filled(found) and key not in found.keys:
         yield world.finding(thing, f"{where}: {kind} {found.plain_name} has no key {key}", key)
 
 
-def autoscaler(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield a finding if the target of an autoscaler is missing, or has another API version."""
-    target = thing.get("spec", "scaleTargetRef", default={})
-    kind, name = str(target.get("kind")), str(target.get("name"))
-    found = world.find(kind, name, thing.namespace)
-    if found and target.get("apiVersion") in (None, found.data.get("apiVersion")):
-        return
-    if not world.is_external(f"{kind}/{name}"):
-        version = target.get("apiVersion") if found else name
-        message = f"scaleTargetRef: there is no {kind} {name}"
-        if found:
-            message += f" of {target.get('apiVersion')}: it is of {found.data.get('apiVersion')}"
-        elif kind not in WORKLOADS and not any(e.kind == kind for e in world.rendered.objects):
-            version = kind
-        yield world.finding(thing, message, version)
+def is_filled(thing: Object) -> bool:
+    """Tell whether a controller, a job or a person fills a ConfigMap or Secret in the cluster."""
+    annotations = {**thing.get("metadata", "annotations", default={}), **thing.labels}
+    if thing.data.get("type") == "kubernetes.io/service-account-token" or not thing.keys:
+        return True
+    return any(FILLED.search(key) for key in annotations)
 
 
 def stateful(world: World, thing: Object) -> Iterator[Finding]:
@@ -149,15 +156,12 @@ def stateful(world: World, thing: Object) -> Iterator[Finding]:
 def binding(world: World, thing: Object) -> Iterator[Finding]:
     """Yield the role and accounts of a role binding that do not exist."""
     role = thing.data.get("roleRef") or {}
-    if not (role.get("kind") == "ClusterRole" and is_builtin(str(role.get("name")))):
-        yield from world.reference(thing, str(role.get("kind")), role.get("name"), "roleRef")
+    yield from world.reference(thing, str(role.get("kind")), role.get("name"), "roleRef")
     for each in thing.data.get("subjects") or []:
-        name, namespace = str(each.get("name")), str(each.get("namespace", thing.namespace))
-        if each.get("kind") != "ServiceAccount" or name == "default":
-            continue
-        if not world.is_there("ServiceAccount", name, namespace):
-            message = f"subjects: there is no ServiceAccount {name} in {namespace}"
-            yield world.finding(thing, message, name)
+        if each.get("kind") == "ServiceAccount":
+            namespace = str(each.get("namespace", thing.namespace))
+            name = each.get("name")
+            yield from world.reference(thing, "ServiceAccount", name, "subjects", namespace)
 
 
 def admission(world: World, thing: Object) -> Iterator[Finding]:
@@ -166,31 +170,13 @@ def admission(world: World, thing: Object) -> Iterator[Finding]:
     yield from world.reference(thing, "ValidatingAdmissionPolicy", name, "policyName")
 
 
-def is_builtin(role: str) -> bool:
-    """Tell whether a ClusterRole is built in."""
-    return role in ("admin", "cluster-admin", "edit", "view") or role.startswith("system:")
-
-
-def monitor(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield a finding for each port that none of a ServiceMonitor's Services has."""
-    names = {
-        port.get("name")
-        for each in world.rendered.objects
-        if each.kind == "Service"
-        for port in each.get("spec", "ports", default=[])
-    }
-    for each in thing.get("spec", "endpoints", default=[]):
-        if (port := each.get("port")) and port not in names:
-            yield world.finding(thing, f"endpoints: no Service has a port {port}", port)
-
-
 KINDS = {
-    "HorizontalPodAutoscaler": autoscaler,
-    "HTTPRoute": backends.route,
-    "Ingress": backends.ingress,
+    **backends.KINDS,
+    **delivery.KINDS,
+    **scaling.KINDS,
+    **services.KINDS,
     "StatefulSet": stateful,
     "RoleBinding": binding,
     "ClusterRoleBinding": binding,
-    "ServiceMonitor": monitor,
     "ValidatingAdmissionPolicyBinding": admission,
 }

@@ -1,21 +1,28 @@
-"""What a reference may name: the objects of an overlay, and what gitops.yaml declares."""
+"""What a reference may name: objects, what controllers make of them, and what is declared."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from gitops.checks import charts, cluster, operators
 from gitops.checks.context import Context, Rendered
+from gitops.checks.scope import Scope
+from gitops.checks.unknown import is_misspelt, is_open
 from gitops.findings import Finding
+from gitops.labels import words
 from gitops.objects import Object, dig
 
 HINT = "correct the name, or declare what the cluster has already under `external` in gitops.yaml"
-# Kinds whose controllers make a Secret, and where they say its name.
-SECRET_MAKERS = {
-    "ExternalSecret": ("spec", "target", "name"),
-    "SealedSecret": ("metadata", "name"),
-    "Certificate": ("spec", "secretName"),
+# Who runs a cluster installs these: a repository of applications need not have them.
+PLATFORM = {
+    *("ClusterIssuer", "ClusterSecretStore", "Gateway", "GatewayClass", "IngressClass"),
+    *("PriorityClass", "RuntimeClass", "StorageClass", "HelmRepository", "OCIRepository"),
+    *("GitRepository", "Bucket", "SecretStore", "Issuer", "Middleware", "AnalysisTemplate"),
+    *("ClusterTriggerAuthentication", "ClusterAnalysisTemplate"),
 }
 
 
@@ -25,39 +32,140 @@ class World:
 
     context: Context
     rendered: Rendered
+    scope: Scope
+
+    @cached_property
+    def all(self) -> list[Object]:
+        """Its objects, and those of the overlays that a cluster may have together with it."""
+        others = self.scope.others(self.rendered)
+        return [*self.rendered.objects, *(each for other in others for each in other.objects)]
+
+    @cached_property
+    def made(self) -> set[tuple[str, str, str]]:
+        """What controllers make of these objects, by kind, name and namespace."""
+        return {(*what, each.namespace) for each in self.all for what in operators.made(each)}
+
+    @cached_property
+    def namespaces(self) -> set[str]:
+        """The namespaces of which something is known."""
+        known = {each.namespace for each in self.all}
+        return known | {each.name for each in self.all if each.kind == "Namespace"} | {""}
+
+    @cached_property
+    def known_namespaces(self) -> set[str]:
+        """The namespaces that there are, and those that gitops.yaml speaks of."""
+        declared = {text for each in self.context.config.external for text in
+                    re.findall(r"kubernetes\.io/metadata\.name=([^,]+)", each.what)}  # fmt: skip
+        return self.namespaces | set(cluster.NAMESPACES) | declared
 
     def find(self, kind: str, name: str, namespace: str) -> Object | None:
         """Return the object of this kind and name in a namespace."""
         for each in self.rendered.objects:
-            if each.kind == kind and name == each.name and each.namespace in (namespace, ""):
+            if each.kind == kind and name == each.name and is_same(each.namespace, namespace):
+                return each
+        for other, each in self.scope.by_name.get((kind, name), ()):
+            if is_same(each.namespace, namespace) and self.scope.are_together(self.rendered, other):
                 return each
         return None
 
     def is_there(self, kind: str, name: str, namespace: str) -> bool:
-        """Tell whether a name exists: rendered, made by a controller, or declared external."""
-        if self.find(kind, name, namespace) or (kind == "Secret" and self._is_made(name)):
+        """Tell whether a name exists, or may: nobody can tell who does not know the cluster."""
+        if self.find(kind, name, namespace) or self.is_external(f"{kind}/{name}"):
             return True
-        return self.is_external(f"{kind}/{name}")
+        if is_open(name) or is_open(namespace) or cluster.has(kind, name, namespace):
+            return True
+        if kind == "PersistentVolumeClaim" and self._is_claimed(name, namespace):
+            return True
+        if any((kind, name) == each[:2] and is_same(each[2], namespace) for each in self.made):
+            return True
+        known = [each.name for each in self.all if each.kind == kind]
+        if is_misspelt(name, known):
+            return False
+        return (
+            kind in PLATFORM
+            or namespace not in self.namespaces
+            or charts.may_make(self, namespace)
+            or any(self.may_make(each, name, namespace) for each in self.all)
+        )
 
     def is_external(self, what: str) -> bool:
         """Tell whether something is declared to exist in the cluster already."""
         return self.context.config.is_external(what, self.rendered.overlay.environment)
 
-    def reference(self, thing: Object, kind: str, name: Any, where: str) -> Iterator[Finding]:
+    def reference(
+        self, thing: Object, kind: str, name: Any, where: str, namespace: str | None = None
+    ) -> Iterator[Finding]:
         """Yield a finding if nothing has the name that a reference gives."""
-        if name and not self.is_there(kind, str(name), thing.namespace):
-            yield self.finding(thing, f"{where}: there is no {kind} {name}", name)
+        there = thing.namespace if namespace is None else namespace
+        if name and not self.is_there(kind, str(name), there):
+            inside = f" in {there}" if namespace else ""
+            yield self.finding(thing, f"{where}: there is no {kind} {name}{inside}", name)
 
     def finding(self, thing: Object, message: str, value: Any) -> Finding:
         """Return a finding about a reference of an object."""
         return self.rendered.finding("dangling", f"{thing.title}, {message}", thing, value, HINT)
 
-    def _is_made(self, name: str) -> bool:
-        for each in self.rendered.objects:
-            path = SECRET_MAKERS.get(each.kind)
-            if path and name in (dig(each.data, *path), each.name if path[0] == "spec" else None):
-                return True
+    def has_pods(self, selector: dict[str, Any], namespace: str) -> bool:
+        """Tell whether pods that no template describes may have these labels."""
+        labels = selector.get("matchLabels") or {}
+        if self.is_external(f"Pods/{words(selector)}") or any(map(is_open, labels.values())):
+            return True
+        if cluster.has_pods(labels, namespace):
+            return True
+        if any(operates(each, labels) for each in self.all):
+            return True
+        return not self._is_almost_a_pod(labels) and charts.may_make(self, namespace)
+
+    def may_make(self, thing: Object, name: str, namespace: str) -> bool:
+        """Tell whether a controller that is not known may make a name from a custom resource."""
+        return (
+            is_custom(thing)
+            and not operators.is_known(thing)
+            and name.startswith(thing.name)
+            and is_same(thing.namespace, namespace)
+        )
+
+    def _is_almost_a_pod(self, labels: dict[str, Any]) -> bool:
+        values = [value for each in self.all for value in each.pod_labels.values()]
+        return any(is_misspelt(str(value), map(str, values)) for value in labels.values())
+
+    def _is_claimed(self, name: str, namespace: str) -> bool:
+        for each in self.all:
+            for claim in each.get("spec", "volumeClaimTemplates", default=[]):
+                start = f"{dig(claim, 'metadata', 'name')}-{each.name}"
+                if re.fullmatch(rf"{re.escape(start)}-\d+", name):
+                    return is_same(each.namespace, namespace)
         return False
+
+
+def is_same(one: str, other: str) -> bool:
+    """Tell whether two namespaces may be one: who applies an object without any chooses it."""
+    return one == other or "" in (one, other)
+
+
+# Groups of custom resources of which no controller makes pods or Secrets by their names.
+QUIET = (
+    *("k8s.io", "cert-manager.io", "external-secrets.io", "traefik.io", "traefik.containo.us"),
+    *("istio.io", "fluxcd.io", "kyverno.io", "keda.sh", "cilium.io", "projectcalico.org"),
+    *("bitnami.com", "linkerd.io", "gatekeeper.sh", "openshift.io"),
+)
+QUIET_KINDS = {
+    *("ServiceMonitor", "PodMonitor", "PrometheusRule", "Probe", "ScrapeConfig"),
+    *("AlertmanagerConfig", "Application", "ApplicationSet", "AppProject", "Rollout"),
+    *("AnalysisTemplate", "ClusterAnalysisTemplate"),
+}
+
+
+def is_custom(thing: Object) -> bool:
+    """Tell whether an object is a custom resource of which a controller may make others."""
+    quiet = any(thing.group == each or thing.group.endswith(f".{each}") for each in QUIET)
+    return "." in thing.group and not quiet and thing.kind not in QUIET_KINDS
+
+
+def operates(thing: Object, labels: dict[str, Any]) -> bool:
+    """Tell whether labels name a custom resource, as those of the pods made from it do."""
+    named = any(f"{value}-".startswith(f"{thing.name}-") for value in labels.values())
+    return named and is_custom(thing)
 
 
 def shaped(

@@ -1,0 +1,100 @@
+"""NetworkPolicies: the pods that they apply to, their peers, and the ports of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gitops.checks import cluster
+from gitops.checks.matching import Selector, nothing, selected
+from gitops.checks.unknown import is_misspelt
+from gitops.checks.world import World, is_same, ports
+from gitops.findings import Finding
+from gitops.labels import matches, words
+from gitops.objects import Object
+
+# The label that every namespace has, with its name.
+NAMESPACE = "kubernetes.io/metadata.name"
+
+
+def policy(world: World, thing: Object) -> Iterator[Finding]:
+    """Yield the selectors of a NetworkPolicy that select nothing, and its unknown ports."""
+    selector = thing.get("spec", "podSelector", default={})
+    found = selected(world, thing, selector)
+    if selector and not found:
+        yield from nothing(world, thing, "podSelector", selector)
+    for direction, key in (("ingress", "from"), ("egress", "to")):
+        for rule in thing.get("spec", direction, default=[]):
+            reached: list[Object] = []
+            for peer in rule.get(key) or []:
+                pods = list(peer_pods(world, thing, peer))
+                reached += pods
+                if "ipBlock" not in peer and not pods:
+                    yield from no_peer(world, thing, f"{direction} {key}", peer)
+            to = found if direction == "ingress" else reached
+            given = [each.get("port") for each in rule.get("ports") or []]
+            for port in absent(given, to) if all(each.is_whole for each in to) else ():
+                message = f"{direction}: no pod that it applies to has a port {port}"
+                yield world.finding(thing, message, port)
+
+
+def absent(given: list[Any], to: list[Object]) -> Iterator[Any]:
+    """Yield the ports that no pod has.
+
+    A container need not declare its ports: a number is wrong if none of the rule's is declared.
+    """
+    for port in given:
+        if isinstance(port, str) and to and not any(port in ports(each) for each in to):
+            yield port
+    declared = [ports(each, named=False) for each in to]
+    known = {number for each in declared for number in each}
+    numbers = [port for port in given if isinstance(port, int)]
+    if declared and all(declared) and numbers == given and known.isdisjoint(numbers):
+        yield from numbers[:1]
+
+
+def no_peer(world: World, thing: Object, where: str, peer: dict[str, Any]) -> Iterator[Finding]:
+    """Yield a finding for a peer without pods, unless nobody can tell what its namespace has."""
+    selector, elsewhere = joined(peer), peer.get("namespaceSelector")
+    labels = (elsewhere or {}).get("matchLabels") or {}
+    namespace = str(labels.get(NAMESPACE, thing.namespace))
+    pods = (peer.get("podSelector") or {}).get("matchLabels") or {}
+    if world.is_external(f"Pods/{words(selector)}") or cluster.has_pods(pods, namespace):
+        return
+    if elsewhere is not None and not pods and namespace in cluster.NAMESPACES:
+        return
+    if elsewhere is not None and not is_known(world, labels):
+        return
+    yield from nothing(world, thing, where, selector, namespace)
+
+
+def is_known(world: World, labels: dict[str, Any]) -> bool:
+    """Tell whether the labels that select namespaces are those of one that is known, or nearly."""
+    if labels.keys() == {NAMESPACE}:
+        name = str(labels[NAMESPACE])
+        known = world.known_namespaces
+        return name in world.namespaces | set(cluster.NAMESPACES) or is_misspelt(name, known)
+    spaces = [each for each in world.all if each.kind == "Namespace"]
+    return any(labels.keys() <= each.labels.keys() for each in spaces)
+
+
+def peer_pods(world: World, thing: Object, peer: dict[str, Any]) -> Iterator[Object]:
+    """Yield the workloads that a peer of a NetworkPolicy selects."""
+    wanted = peer.get("namespaceSelector")
+    for each in world.all:
+        if not each.makes(peer.get("podSelector") or {}):
+            continue
+        found = world.find("Namespace", each.namespace, "")
+        labels = {**(found.labels if found else {}), NAMESPACE: each.namespace}
+        near = is_same(each.namespace, thing.namespace)
+        if matches(wanted, labels) if wanted is not None else near:
+            yield each
+
+
+def joined(peer: dict[str, Any]) -> Selector:
+    """Return the two selectors of a peer as one, for messages."""
+    both = [peer.get(key) or {} for key in ("namespaceSelector", "podSelector")]
+    return {
+        "matchLabels": {k: v for each in both for k, v in (each.get("matchLabels") or {}).items()},
+        "matchExpressions": [e for each in both for e in each.get("matchExpressions") or []],
+    }

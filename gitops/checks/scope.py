@@ -1,0 +1,86 @@
+"""Which overlays a cluster may have together, and what is in all of them.
+
+A reference may lead from one application to another. It may not lead from one environment to
+another: two overlays that have the same objects are alternatives, and what differs in their paths
+names environments.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import combinations, pairwise
+from pathlib import PurePath
+
+from gitops.checks.context import Context, Rendered
+from gitops.objects import Object
+
+# Names of environments, wherever they are in a path.
+ENVIRONMENTS = {
+    *("dev", "devel", "development", "test", "testing", "qa", "uat", "int", "integration"),
+    *("stage", "staging", "preprod", "preview", "sandbox", "local", "canary"),
+    *("prod", "production", "live"),
+}
+# Of more overlays with one object, only neighbours are compared: they are copies of one another.
+MANY = 30
+
+
+class Scope:
+    """The objects of a repository by name, and the overlays that each overlay can see."""
+
+    def __init__(self, context: Context) -> None:
+        self._applied = context.applied
+        self._seen: dict[tuple[Rendered, Rendered], bool] = {}
+
+    @cached_property
+    def by_name(self) -> dict[tuple[str, str], list[tuple[Rendered, Object]]]:
+        """The objects of all overlays, by kind and name."""
+        found: dict[tuple[str, str], list[tuple[Rendered, Object]]] = defaultdict(list)
+        for rendered in self._applied:
+            for each in rendered.objects:
+                found[each.kind, each.name].append((rendered, each))
+        return found
+
+    def others(self, rendered: Rendered) -> Iterator[Rendered]:
+        """Yield the other overlays that a cluster may have together with one."""
+        for each in self._applied:
+            if each.overlay.top is not rendered.overlay.top and self.are_together(rendered, each):
+                yield each
+
+    def are_together(self, one: Rendered, other: Rendered) -> bool:
+        """Tell whether a cluster may have two overlays, none of which replaces the other."""
+        if (one, other) not in self._seen:
+            theirs = self._marks(one), self._marks(other)
+            apart = all(theirs) and theirs[0].isdisjoint(theirs[1])
+            self._seen[one, other] = not apart and (one, other) not in self._alternatives
+        return self._seen[one, other]
+
+    def _marks(self, rendered: Rendered) -> set[str]:
+        return parts(rendered) & (self._environments | ENVIRONMENTS)
+
+    @cached_property
+    def _environments(self) -> set[str]:
+        """The parts of paths in which alternatives differ."""
+        return {part for one, other in self._alternatives for part in parts(one) ^ parts(other)}
+
+    @cached_property
+    def _alternatives(self) -> set[tuple[Rendered, Rendered]]:
+        """The pairs of overlays of which one has at least half of its objects in the other, too."""
+        shared: Counter[tuple[Rendered, Rendered]] = Counter()
+        for holders in self.by_name.values():
+            owners = list(dict.fromkeys(rendered for rendered, _ in holders))
+            many = len(owners) > MANY
+            pairs = pairwise(owners) if many else combinations(owners, 2)
+            shared.update(pairs)
+        found = {
+            (one, other)
+            for (one, other), count in shared.items()
+            if 2 * count >= min(len(one.objects), len(other.objects))
+        }
+        return found | {(other, one) for one, other in found}
+
+
+def parts(rendered: Rendered) -> set[str]:
+    """Return the parts of an overlay's path."""
+    return set(PurePath(rendered.overlay.name).parts)
