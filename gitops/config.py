@@ -1,6 +1,7 @@
 """`gitops.yaml`: what a repository declares about itself, with a reason for each entry.
 
-parity:      # objects and keys that only some overlays have
+environments: [dev, prod]  # names in the paths of overlays that must have the same objects
+parity:      # objects and keys that only some of them have
   - {what: StatefulSet/postgres, only: [dev], reason: ...}
   - {what: "ConfigMap/app:DEBUG", only: [dev], reason: ...}
 external:    # what exists in the cluster already
@@ -10,8 +11,8 @@ accepted:    # findings that are intended
   - {rule: inert, file: base/configmap.yaml, what: DATABASE_HOST, reason: ...}
 optional:    # components that no overlay includes, checked as a part of these overlays
   - {what: "components/*", only: [prod], reason: ...}
-pins:
-  tag-is-enough: [dev]     # overlays whose images need no digest
+pins:                      # with this section, images need a digest
+  tag-is-enough: [dev]     # but not in these overlays
 schemas:
   locations: [...]         # as kubeconform takes them; a path is relative to this file
   kubernetes: [1.37.0]     # by default every version of the locations on disk
@@ -43,7 +44,10 @@ ENTRIES = {
     "optional": ({"what", "only", "reason"}, set[str]()),
 }
 TEXTS = {"promotion": {"soak", "cosign-key", "cosign-identity", "cosign-issuer"}}
+LISTS = {"environments"}
 SETTINGS = {"pins": {"tag-is-enough"}, "schemas": {"locations", "kubernetes"}}
+
+SECTIONS = {*ENTRIES, *LISTS, *SETTINGS, *TEXTS}
 
 
 @dataclass(eq=False)
@@ -72,6 +76,8 @@ class Config:
     external: list[Entry] = field(default_factory=list)
     accepted: list[Entry] = field(default_factory=list)
     optional: list[Entry] = field(default_factory=list)
+    environments: tuple[str, ...] = ()
+    needs_digests: bool = False
     tag_is_enough: tuple[str, ...] = TAG_IS_ENOUGH
     locations: tuple[str, ...] = ()
     kubernetes: tuple[str, ...] = ()
@@ -84,12 +90,14 @@ class Config:
         if not config.file.is_file():
             return config
         for document in nodes.read(config.file):
-            for key, node in config._mapping(document, {*ENTRIES, *SETTINGS, *TEXTS}).items():
+            for key, node in config._mapping(document, SECTIONS).items():
                 if key in ENTRIES:
                     setattr(config, key, [config._entry(key, each) for each in config._list(node)])
                 elif key in TEXTS:
                     texts = config._mapping(node, TEXTS[key])
                     setattr(config, key, {name: config._text(each) for name, each in texts.items()})
+                elif key in LISTS:
+                    setattr(config, key, tuple(map(config._text, config._list(node))))
                 else:
                     config._settings(key, node)
         return config
@@ -106,6 +114,7 @@ class Config:
         return bool(found)
 
     def _settings(self, section: str, node: Node) -> None:
+        self.needs_digests |= section == "pins"
         for key, value in self._mapping(node, SETTINGS[section]).items():
             texts = tuple(self._text(each) for each in self._list(value))
             setattr(self, key.replace("-", "_"), texts)

@@ -90,7 +90,9 @@ class Object:
     @property
     def is_whole(self) -> bool:
         """Whether its templates say everything about its pods: no controller fills them in."""
-        return self.kind in WORKLOADS or all("image" in each for each in self.containers())
+        return self.kind in (*WORKLOADS, "Rollout") or all(
+            "image" in each for each in self.containers()
+        )
 
     def makes(self, selector: dict[str, Any]) -> bool:
         """Tell whether a label selector selects any of its pods."""

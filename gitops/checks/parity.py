@@ -1,8 +1,10 @@
-"""Parity: overlays of one base have the same objects and keys; differences are declared."""
+"""Parity: the declared environments have the same objects and keys; differences are declared."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from gitops.checks.context import Context, Rendered
 from gitops.config import Entry
@@ -15,9 +17,10 @@ Having = dict[str, dict[str, tuple[Rendered, Object]]]  # what: overlay: where
 
 def check(context: Context) -> Iterator[Finding]:
     """Yield the objects and keys that only some overlays of a family have."""
-    for family in families(context.applied):
+    environments = set(context.config.environments)
+    for family in families(context.applied, environments):
         names = [each.overlay.name for each in family]
-        found = holdings(family)
+        found = holdings(family, environments)
         for what, having in found.items():
             # A key is not missing where its whole object is.
             # A name may have a colon (system:node), a key never has.
@@ -31,22 +34,29 @@ def check(context: Context) -> Iterator[Finding]:
                 yield Finding(file, line, "parity", message, tuple(having), HINT, Severity.WARNING)
 
 
-def families(rendered: list[Rendered]) -> list[list[Rendered]]:
-    """Return the groups of sibling overlays that share a base or a component."""
+def families(rendered: list[Rendered], environments: set[str]) -> list[list[Rendered]]:
+    """Return the groups of overlays that share a base or a component.
+
+    Their paths are the same but for the name of the environment.
+    """
     groups: list[list[Rendered]] = []
     for each in rendered:
+        path = place(each, environments)
         for group in groups:
-            if side_by_side(each, group[0]) and any(shares(each, other) for other in group):
+            together = any(shares(each, other) for other in group)
+            if together and path == place(group[0], environments):
                 group.append(each)
                 break
         else:
-            groups.append([each])
+            if "*" in path:
+                groups.append([each])
     return [group for group in groups if len(group) > 1]
 
 
-def side_by_side(one: Rendered, other: Rendered) -> bool:
-    """Tell whether two overlays are in the same folder."""
-    return one.overlay.folder.parent == other.overlay.folder.parent
+def place(rendered: Rendered, environments: set[str]) -> tuple[str, ...]:
+    """Return the parts of an overlay's path, with `*` in place of an environment."""
+    parts = PurePath(rendered.overlay.name).parts
+    return tuple("*" if part in environments else part for part in parts)
 
 
 def shares(one: Rendered, other: Rendered) -> bool:
@@ -54,12 +64,12 @@ def shares(one: Rendered, other: Rendered) -> bool:
     return bool({*one.overlay.tree} & {*other.overlay.tree})
 
 
-def holdings(family: list[Rendered]) -> Having:
+def holdings(family: list[Rendered], environments: set[str]) -> Having:
     """Return each object, as Kind/name, and each key of a ConfigMap or Secret, as Kind/name:key."""
     found: Having = {}
     for each in family:
         for thing in each.objects:
-            what = f"{thing.kind}/{common_name(thing, each)}"
+            what = f"{thing.kind}/{common_name(thing, each, environments)}"
             found.setdefault(what, {})[each.overlay.name] = each, thing
             if thing.kind in ("ConfigMap", "Secret"):
                 for section in ("data", "stringData", "binaryData"):
@@ -68,14 +78,18 @@ def holdings(family: list[Rendered]) -> Having:
     return found
 
 
-def common_name(thing: Object, rendered: Rendered) -> str:
-    """Return a name without the prefix or suffix of its environment."""
-    name = thing.plain_name
-    top = rendered.overlay.top.data
+def common_name(thing: Object, rendered: Rendered, environments: set[str]) -> str:
+    """Return a name without the prefix, the suffix and the name of its environment."""
+    top, name = rendered.overlay.top.data, thing.plain_name
     name = name.removeprefix(str(top.get("namePrefix", "")))
     name = name.removesuffix(str(top.get("nameSuffix", "")))
-    environment = rendered.overlay.environment
-    return name.removeprefix(f"{environment}-").removesuffix(f"-{environment}")
+    if thing.kind == "Namespace" and name == top.get("namespace"):
+        return "<namespace>"
+    for each in environments.intersection(PurePath(rendered.overlay.name).parts):
+        word = rf"(?<![a-z0-9]){re.escape(each)}(?![a-z0-9])"
+        name = re.sub(rf"^{word}$", "<environment>", name)
+        name = re.sub(rf"{word}[-.]|[-.]{word}", "", name)
+    return name
 
 
 def declared(context: Context, what: str, family: list[Rendered], having: set[str]) -> bool:

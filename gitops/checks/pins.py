@@ -1,4 +1,4 @@
-"""Images: a digest where the overlay needs one, and nowhere the tag `latest`."""
+"""Images: nowhere the tag `latest`, and a digest where gitops.yaml asks for one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from gitops.checks.context import Context, Rendered
+from gitops.checks.unknown import is_open
 from gitops.config import Config
 from gitops.findings import Finding, Severity
 from gitops.images import DIGEST, split
@@ -16,10 +17,12 @@ def check(context: Context) -> Iterator[Finding]:
     """Yield each image that lacks the tag or digest that its overlay needs."""
     for rendered in context.rendered:
         folder = context.repository.relative(rendered.overlay.folder)
-        strict = not is_tag_enough(context.config, folder)
+        strict = context.config.needs_digests and not is_tag_enough(context.config, folder)
         for each in rendered.objects:
             for container in each.containers():
                 image = str(container.get("image") or "")
+                if is_open(image) or not (image or each.is_whole):
+                    continue  # somebody fills it in later
                 if fault := wrong(image, strict=strict):
                     message = f"{each.title}, container {container.get('name')}: {fault}"
                     yield finding(rendered, each, image or str(container.get("name")), message)

@@ -478,16 +478,27 @@ def test_a_finding_that_is_meant_is_declared_as_long_as_it_is_found(
     assert check(root) == []
     edit(root / SIZES, "maxReplicas: 3", "maxReplicas: 9")
     (found,) = check(root)
-    assert (found.rule, found.line) == ("configuration", 6)
+    assert (found.rule, found.line) == ("configuration", 8)
 
 
 def test_overlays_whose_images_need_no_digest_are_declared(
     copy: Callable[[str], Path], check: Check
 ) -> None:
     root = copy("layered")
-    with (root / "gitops.yaml").open("a") as file:
-        file.write("pins: {tag-is-enough: [prod]}\n")
+    edit(root / "gitops.yaml", "enough: [dev]", "enough: [prod]")
     assert {(e.rule, e.overlays) for e in check(root)} == {("pin", ("overlays/dev",))}
+
+
+def test_digests_and_parity_are_for_those_who_ask(
+    copy: Callable[[str], Path], check: Check
+) -> None:
+    root = copy("layered")
+    edit(root / PROD, f"    digest: {DIGEST}\n", "")
+    assert {each.rule for each in check(root)} == {"pin"}
+    edit(root / DEV, "DEBUG=yes", "DEBUG=yes\n      - TRACE=yes")
+    assert {each.rule for each in check(root)} == {"pin", "parity"}
+    (root / "gitops.yaml").write_text("")
+    assert check(root) == []
 
 
 def test_a_secret_that_a_controller_makes_is_there(

@@ -32,7 +32,7 @@ def test_every_difference_is_declared_and_every_declaration_is_one() -> None:
     with Renderer() as renderer:
         context = Context(repository, Config.read(repository.root), renderer)
         assert run(context, ["parity"]) == []
-        (family,) = parity.families(context.applied)
+        (family,) = parity.families(context.applied, {"dev", "staging", "prod"})
     assert {each.overlay.environment for each in family} == {"dev", "staging", "prod"}
     objects = {what: having for what, having in parity.holdings(family).items() if ":" not in what}
     assert {what for what, having in objects.items() if len(having) == 3} == EVERYWHERE
