@@ -83,8 +83,6 @@ def common_name(thing: Object, rendered: Rendered, environments: set[str]) -> st
     top, name = rendered.overlay.top.data, thing.plain_name
     name = name.removeprefix(str(top.get("namePrefix", "")))
     name = name.removesuffix(str(top.get("nameSuffix", "")))
-    if thing.kind == "Namespace" and name == top.get("namespace"):
-        return "<namespace>"
     for each in environments.intersection(PurePath(rendered.overlay.name).parts):
         word = rf"(?<![a-z0-9]){re.escape(each)}(?![a-z0-9])"
         name = re.sub(rf"^{word}$", "<environment>", name)

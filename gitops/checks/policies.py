@@ -33,12 +33,15 @@ def policy(world: World, thing: Object) -> Iterator[Finding]:
                     yield from no_peer(world, thing, f"{direction} {key}", peer)
             to = found if direction == "ingress" else reached
             given = [each.get("port") for each in rule.get("ports") or []]
-            for port in absent(given, to) if all(each.is_whole for each in to) else ():
+            # What an address reaches need not be a pod of this repository.
+            numbered = direction == "ingress"
+            missing = absent(given, to, numbered=numbered) if all(e.is_whole for e in to) else ()
+            for port in missing:
                 message = f"{direction}: no pod that it applies to has a port {port}"
                 yield world.finding(thing, message, port)
 
 
-def absent(given: list[Any], to: list[Object]) -> Iterator[Any]:
+def absent(given: list[Any], to: list[Object], *, numbered: bool) -> Iterator[Any]:
     """Yield the ports that no pod has.
 
     A container need not declare its ports: a number is wrong if none of the rule's is declared.
@@ -48,8 +51,8 @@ def absent(given: list[Any], to: list[Object]) -> Iterator[Any]:
             yield port
     declared = [ports(each, named=False) for each in to]
     known = {number for each in declared for number in each}
-    numbers = [port for port in given if isinstance(port, int)]
-    if declared and all(declared) and numbers == given and known.isdisjoint(numbers):
+    numbers = [port for port in given if isinstance(port, int) and numbered]
+    if numbers and declared and all(declared) and numbers == given and known.isdisjoint(numbers):
         yield from numbers[:1]
 
 

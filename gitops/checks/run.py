@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gitops.checks import (
+    conflicts,
     deprecated,
     immutable,
     inert,
@@ -31,6 +32,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "patch": (operations.check,),
     "deprecated": (deprecated.check,),
     "dangling": (references.check, selectors.check),
+    "conflict": (conflicts.check,),
     "pin": (pins.check,),
     "parity": (parity.check,),
     "immutable": (immutable.check,),

@@ -86,6 +86,7 @@ def check(
     parity      an object or key that only some overlays have, without a declared reason
     pin         an image without the tag or digest that its overlay needs
     dangling    a reference or selector that leads nowhere
+    conflict    objects that do not go together, or a name twice where one counts
     immutable   a change since --base REF that the cluster refuses on an object that exists
     schema      an object that is not valid for a Kubernetes version
 

@@ -519,7 +519,10 @@ TO = "{to: [{namespaceSelector: {matchLabels: %s}, podSelector: {matchLabels: %s
         (TO % ("{team: a}", "{app: shap}"), ""),
         ("{to: [{podSelector: {matchLabels: {app: shap}}}]}", "app=shap"),
         ("{to: [{podSelector: {matchLabels: {app: shop}}}], ports: [{port: 80}]}", ""),
-        ("{to: [{podSelector: {matchLabels: {app: shop}}}], ports: [{port: 81}]}", "no pod"),
+        ("{to: [{podSelector: {matchLabels: {app: shop}}}], ports: [{port: 81}]}", ""),
+        ("{to: [{podSelector: {matchLabels: {app: shop}}}], ports: [{port: htto}]}", "no pod"),
+        ("{}], ingress: [{ports: [{port: 80}, {port: 81}]}", ""),
+        ("{}], ingress: [{ports: [{port: 81}]}", "no pod that it applies to has a port 81"),
         ("{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}", ""),
     ],
 )

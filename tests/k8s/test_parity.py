@@ -32,9 +32,11 @@ def test_every_difference_is_declared_and_every_declaration_is_one() -> None:
     with Renderer() as renderer:
         context = Context(repository, Config.read(repository.root), renderer)
         assert run(context, ["parity"]) == []
-        (family,) = parity.families(context.applied, {"dev", "staging", "prod"})
+        environments = set(context.config.environments)
+        (family,) = parity.families(context.applied, environments)
     assert {each.overlay.environment for each in family} == {"dev", "staging", "prod"}
-    objects = {what: having for what, having in parity.holdings(family).items() if ":" not in what}
+    found = parity.holdings(family, environments)
+    objects = {what: having for what, having in found.items() if ":" not in what}
     assert {what for what, having in objects.items() if len(having) == 3} == EVERYWHERE
 
 
