@@ -7,7 +7,11 @@ from typing import Any
 SYSTEM = "kube-system"
 NAMESPACES = ("default", SYSTEM, "kube-public", "kube-node-lease")
 # https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
-ROLES = ("admin", "cluster-admin", "edit", "view")
+ROLES = (
+    *("admin", "cluster-admin", "edit", "view"),
+    # OpenShift's
+    *("basic-user", "cluster-monitoring-view", "cluster-reader", "self-provisioner"),
+)
 # Names of these kinds that begin with `system` are Kubernetes' own.
 RESERVED = ("ClusterRole", "Role", "ClusterRoleBinding", "PriorityClass")
 # In every namespace.

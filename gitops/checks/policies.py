@@ -64,8 +64,9 @@ def no_peer(world: World, thing: Object, where: str, peer: dict[str, Any]) -> It
     pods = (peer.get("podSelector") or {}).get("matchLabels") or {}
     if world.is_external(f"Pods/{words(selector)}") or cluster.has_pods(pods, namespace):
         return
-    if elsewhere is not None and not pods and namespace in cluster.NAMESPACES:
-        return
+    by_name = labels.keys() == {NAMESPACE}
+    if by_name and not pods and namespace in world.namespaces | set(cluster.NAMESPACES):
+        return  # all of its pods, whatever they are
     if elsewhere is not None and not is_known(world, labels):
         return
     yield from nothing(world, thing, where, selector, namespace)

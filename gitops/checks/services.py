@@ -64,8 +64,7 @@ def service_monitor(world: World, thing: Object) -> Iterator[Finding]:
     """Yield a finding for each port that none of a ServiceMonitor's Services has."""
     selector = thing.get("spec", "selector", default={})
     services = [each for each in world.all if each.kind == "Service"]
-    # What it selects is another rule's: where nothing is selected, any Service will do.
-    chosen = [each for each in services if matches(selector, each.labels)] or services
+    chosen = [each for each in services if matches(selector, each.labels)]
     numbered = [port for each in chosen for port in each.get("spec", "ports", default=[])]
     names = {port.get("name") for port in numbered}
     for each in thing.get("spec", "endpoints", default=[]):

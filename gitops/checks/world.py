@@ -163,9 +163,10 @@ def is_custom(thing: Object) -> bool:
 
 
 def operates(thing: Object, labels: dict[str, Any]) -> bool:
-    """Tell whether labels name a custom resource, as those of the pods made from it do."""
+    """Tell whether labels name a custom resource or its kind, as those of its pods do."""
     named = any(f"{value}-".startswith(f"{thing.name}-") for value in labels.values())
-    return named and is_custom(thing)
+    of_kind = labels.get("app.kubernetes.io/name") == thing.kind.lower()
+    return (named or of_kind) and is_custom(thing)
 
 
 def shaped(

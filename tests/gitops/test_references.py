@@ -337,6 +337,44 @@ def test_the_pods_of_an_operator_have_the_name_of_its_resource(tmp_path: Path) -
         assert len(judged(tmp_path, a=cluster + policy)) == count
 
 
+def test_the_pods_of_an_operator_have_its_kind_in_their_recommended_label(tmp_path: Path) -> None:
+    prometheus = thing("monitoring.coreos.com/v1", "Prometheus", "k8s")
+    peer = "{to: [{podSelector: {matchLabels: {app.kubernetes.io/name: %s}}}]}"
+    assert judged(tmp_path, a=prometheus + POLICY % peer % "prometheus") == []
+    assert len(judged(tmp_path, a=prometheus + POLICY % peer % "prometheuz")) == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("{selector: {matchLabels: {a: b}}, endpoints: [{port: web}]}", ""),
+        (
+            "{selector: {matchLabels: {a: b}}, endpoints: [{port: wed}]}",
+            "no Service has a port wed",
+        ),
+        ("{selector: {matchLabels: {a: c}}, endpoints: [{port: web}]}", "selects no Service: a=c"),
+        # Services of another namespace, of which nothing is known.
+        (
+            "{selector: {matchLabels: {a: c}}, namespaceSelector: {matchNames: [kube-system]},"
+            " endpoints: [{port: metrics}]}",
+            "",
+        ),
+    ],
+)
+def test_a_service_monitor_has_services_with_its_ports(
+    tmp_path: Path, spec: str, said: str
+) -> None:
+    shop = pod() + thing(
+        "v1",
+        "Service",
+        "shop",
+        "{selector: {app: shop}, ports: [{name: web, port: 80}]}",
+        ", labels: {a: b}",
+    )
+    told = judged(tmp_path, a=shop + thing("monitoring.coreos.com/v1", "ServiceMonitor", "m", spec))
+    assert [each for each in told if said in each] if said else told == []
+
+
 def test_what_a_controller_that_is_not_known_makes_from_a_resource_is_not_judged(
     tmp_path: Path,
 ) -> None:
@@ -516,6 +554,8 @@ TO = "{to: [{namespaceSelector: {matchLabels: %s}, podSelector: {matchLabels: %s
         (TO % ("{kubernetes.io/metadata.name: monitoring}", "{app: prometheus}"), ""),
         (TO % ("{kubernetes.io/metadata.name: shop}", "{app: shop}"), ""),
         (TO % ("{kubernetes.io/metadata.name: shop}", "{app: shap}"), "app=shap"),
+        (TO % ("{kubernetes.io/metadata.name: shop}", "{}"), ""),
+        (TO % ("{kubernetes.io/metadata.name: shpp}", "{}"), "shpp"),
         (TO % ("{team: a}", "{app: shap}"), ""),
         ("{to: [{podSelector: {matchLabels: {app: shap}}}]}", "app=shap"),
         ("{to: [{podSelector: {matchLabels: {app: shop}}}], ports: [{port: 80}]}", ""),
