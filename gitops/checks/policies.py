@@ -75,10 +75,12 @@ def no_peer(world: World, thing: Object, where: str, peer: dict[str, Any]) -> It
 def is_known(world: World, labels: dict[str, Any]) -> bool:
     """Tell whether the labels that select namespaces are those of one that is known, or nearly."""
     if labels.keys() == {NAMESPACE}:
-        name = str(labels[NAMESPACE])
-        known = world.known_namespaces
-        return name in world.namespaces | set(cluster.NAMESPACES) or is_misspelt(name, known)
+        name, known = str(labels[NAMESPACE]), world.known_namespaces
+        return name in known or is_misspelt(name, known)
     spaces = [each for each in world.all if each.kind == "Namespace"]
+    keys = {NAMESPACE, *(key for each in spaces for key in each.labels)}
+    if any(is_misspelt(key, keys) for key in labels.keys() - keys):
+        return True
     return any(labels.keys() <= each.labels.keys() for each in spaces)
 
 

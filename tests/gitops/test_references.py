@@ -557,6 +557,7 @@ TO = "{to: [{namespaceSelector: {matchLabels: %s}, podSelector: {matchLabels: %s
         (TO % ("{kubernetes.io/metadata.name: shop}", "{}"), ""),
         (TO % ("{kubernetes.io/metadata.name: shpp}", "{}"), "shpp"),
         (TO % ("{team: a}", "{app: shap}"), ""),
+        (TO % ("{kubernetes.io/netadata.name: shop}", "{app: shop}"), "netadata"),
         ("{to: [{podSelector: {matchLabels: {app: shap}}}]}", "app=shap"),
         ("{to: [{podSelector: {matchLabels: {app: shop}}}], ports: [{port: 80}]}", ""),
         ("{to: [{podSelector: {matchLabels: {app: shop}}}], ports: [{port: 81}]}", ""),
@@ -616,6 +617,13 @@ def test_overlays_that_a_cluster_has_together_are_one_scope(
 def test_a_name_that_gitops_yaml_declares_is_there(tmp_path: Path) -> None:
     assert judged(tmp_path, "Secret/keys", a=uses("keys")) == []
     assert judged(tmp_path, "Pods/app=x", a=service(selector="app: x")) == []
+
+
+def test_what_gitops_yaml_declares_of_a_namespace_makes_it_known(tmp_path: Path) -> None:
+    declared = "Pods/app=prometheus,kubernetes.io/metadata.name=monitoring"
+    for labels, count in (("{app: prometheus}", 0), ("{app: promeuheus}", 1)):
+        text = pod() + POLICY % (TO % ("{kubernetes.io/metadata.name: monitoring}", labels))
+        assert len(judged(tmp_path, declared, a=text)) == count
 
 
 def test_the_paths_of_argo_cd_and_flux_are_followed(tmp_path: Path) -> None:
