@@ -74,7 +74,7 @@ def fewest(rendered: Rendered, workload: Object) -> int | None:
             key = "minReplicas" if each.kind == "HorizontalPodAutoscaler" else "minReplicaCount"
             least = each.get("spec", key, default=1 if key == "minReplicas" else 0)
             return least if isinstance(least, int) else None
-    count = workload.get("spec", "replicas", default=1)
+    count = workload.get("spec", "replicas")  # without it, anybody may scale it
     return count if isinstance(count, int) else None
 
 
