@@ -8,7 +8,7 @@ from typing import Any
 
 from gitops.checks.context import Context, Rendered
 from gitops.checks.unknown import is_open
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.objects import Object, dig, select
 
 SCALERS = {"HorizontalPodAutoscaler": "scaleTargetRef", "ScaledObject": "scaleTargetRef"}
@@ -19,13 +19,13 @@ def check(context: Context) -> Iterator[Finding]:
     """Yield what does not go together in an overlay."""
     for rendered in context.rendered:
         for each in rendered.objects:
-            for finder in (replicas, budget, names):
+            for finder, severity in SEVERITIES.items():
                 try:
                     found = list(finder(rendered, each))
                 except (AttributeError, TypeError, ValueError):
                     continue  # a malformed object is another rule's
                 for message, thing, value, hint in found:
-                    yield rendered.finding("conflict", message, thing, value, hint)
+                    yield rendered.finding("conflict", message, thing, value, hint, severity)
 
 
 def replicas(rendered: Rendered, thing: Object) -> Found:
@@ -112,6 +112,7 @@ def names(_: Rendered, thing: Object) -> Found:
 
 
 HINT = "remove one of them: only one counts, or the cluster refuses both"
+SEVERITIES = {replicas: Severity.WARNING, budget: Severity.WARNING, names: Severity.ERROR}
 
 
 def twice(items: Any, key: Callable[[dict[str, Any]], Any]) -> list[Any]:

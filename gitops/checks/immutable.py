@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitops.checks.context import Context
 from gitops.errors import GitopsError
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.objects import Object
 from gitops.render import Job
 from gitops.revision import Clone
@@ -84,7 +84,9 @@ def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
             if heir := successor(left, new):
                 was = f"{left.title} in {left.namespace}" if left.name == heir.name else left.title
                 message = f"{heir.title}: it was {was} in {context.base}, whose data stays behind"
-                yield rendered.finding("immutable", message, heir, hint=KEEP)
+                yield rendered.finding(
+                    "immutable", message, heir, hint=KEEP, severity=Severity.WARNING
+                )
 
 
 def successor(old: Object, new: list[Object]) -> Object | None:

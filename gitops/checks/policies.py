@@ -38,7 +38,8 @@ def policy(world: World, thing: Object) -> Iterator[Finding]:
             missing = absent(given, to, numbered=numbered) if all(e.is_whole for e in to) else ()
             for port in missing:
                 message = f"{direction}: no pod that it applies to has a port {port}"
-                yield world.finding(thing, message, port)
+                number = isinstance(port, int)
+                yield (world.number if number else world.finding)(thing, message, port)
 
 
 def absent(given: list[Any], to: list[Object], *, numbered: bool) -> Iterator[Any]:

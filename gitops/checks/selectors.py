@@ -99,7 +99,7 @@ def targets(world: World, thing: Object, serving: list[Object]) -> Iterator[Find
     certain = all(declared) and all(str(target).isdigit() for target in every)
     if numbers and certain and numbers.isdisjoint(known):
         text = ", ".join(map(str, sorted(numbers)))
-        yield world.finding(thing, f"targetPort: {names} has no port {text}", min(numbers))
+        yield world.number(thing, f"targetPort: {names} has no port {text}", min(numbers))
 
 
 def budget(world: World, thing: Object) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from gitops.checks import charts, cluster, operators
 from gitops.checks.context import Context, Rendered
 from gitops.checks.scope import Scope
 from gitops.checks.unknown import is_misspelt, is_open
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.labels import words
 from gitops.objects import Object, dig
 
@@ -101,9 +101,16 @@ class World:
             inside = f" in {there}" if namespace else ""
             yield self.finding(thing, f"{where}: there is no {kind} {name}{inside}", name)
 
-    def finding(self, thing: Object, message: str, value: Any) -> Finding:
+    def finding(
+        self, thing: Object, message: str, value: Any, severity: Severity = Severity.ERROR
+    ) -> Finding:
         """Return a finding about a reference of an object."""
-        return self.rendered.finding("dangling", f"{thing.title}, {message}", thing, value, HINT)
+        message = f"{thing.title}, {message}"
+        return self.rendered.finding("dangling", message, thing, value, HINT, severity)
+
+    def number(self, thing: Object, message: str, port: int) -> Finding:
+        """Return a finding about the number of a port, which a container need not declare."""
+        return self.finding(thing, message, port, Severity.WARNING)
 
     def has_pods(self, selector: dict[str, Any], namespace: str) -> bool:
         """Tell whether pods that no template describes may have these labels."""

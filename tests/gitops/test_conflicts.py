@@ -102,3 +102,17 @@ def service(ports: str) -> str:
 def test_what_does_not_go_together_is_told(tmp_path: Path, text: str, said: str) -> None:
     told = [each.message for each in conflicts.check(context(tmp_path, {"prod": text}))]
     assert [each for each in told if said in each] if said else told == []
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        (deployment("replicas: 4") + scaler(), "warning"),
+        (deployment("replicas: 1") + budget("minAvailable: 1"), "warning"),
+        (deployment(container="}, {name: app, image: b"), "error"),
+    ],
+)
+def test_what_the_cluster_may_refuse_is_an_error(tmp_path: Path, text: str, severity: str) -> None:
+    assert [each.severity for each in conflicts.check(context(tmp_path, {"prod": text}))] == [
+        severity
+    ]

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gitops.checks import selectors
 from gitops.checks.cluster import has
 from gitops.checks.operators import made, table
 from gitops.checks.unknown import is_misspelt, is_open
 from gitops.objects import Object
-from tests.gitops.judged import judged
+from tests.gitops.judged import context, judged
 
 NAMESPACED = "metadata: {name: %s, namespace: shop}"
 
@@ -670,3 +671,19 @@ def test_a_name_is_misspelt_if_one_letter_is_wrong(name: str, known: str, expect
 )  # fmt: skip
 def test_a_value_that_is_filled_in_later_is_open(text: object, expected: bool) -> None:
     assert is_open(text) is expected
+
+
+@pytest.mark.parametrize(("port", "severity"), [("8081", "warning"), ("http", "error")])
+def test_the_number_of_a_port_may_be_right_though_nobody_declares_it(
+    tmp_path: Path, port: str, severity: str
+) -> None:
+    target = service(ports=f"{{port: 80, targetPort: {port}}}")
+    policy = thing(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        "p",
+        f"{{podSelector: {{matchLabels: {{app: shop}}}}, ingress: [{{ports: [{{port: {port}}}]}}]"
+        "}",
+    )
+    asked = context(tmp_path, {"prod": pod(ports="{containerPort: 8080}") + target + policy})
+    assert [each.severity for each in selectors.check(asked)] == [severity, severity]
