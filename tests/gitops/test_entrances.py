@@ -15,8 +15,6 @@ kind: Service
 metadata:
   name: shop
 spec:
-  type: ExternalName
-  externalName: shop.example.com
   ports:
     - port: 80
 ---
@@ -61,7 +59,7 @@ def test_what_leads_somewhere_is_no_finding(repository: Path, check: Check) -> N
 @pytest.mark.parametrize(
     ("now", "then", "said"),
     [
-        ("- name: shop", "- name: shap", "HTTPRoute shop, backend: there is no Service shap"),
+        ("- name: shop", "- name: shap", "HTTPRoute shop, backendRefs: there is no Service shap"),
         ("port: 80\n        - name", "port: 8\n        - name", "Service shop has no port 8"),
         (
             "policyName: careful",
