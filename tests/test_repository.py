@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -68,36 +67,6 @@ def test_make_alone_lists_the_targets_of_a_day() -> None:
 
 def test_make_help_all_lists_every_target() -> None:
     assert listed("help-all") == TARGETS
-
-
-def run_in(folder: Path, **variables: str) -> str:
-    """Return the commands of `make run` in a folder."""
-    return subprocess.run(
-        ["make", "-n", "-f", ROOT / "Makefile", "-o", ".venv/.ready", "run"],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], **variables},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-
-
-def test_make_run_makes_an_admin_token_and_opens_reads(tmp_path: Path) -> None:
-    commands = run_in(tmp_path)
-
-    assert "flask tokens bootstrap .data/admin-token\n" in commands
-    assert "SLIPWAY_ADMIN_TOKEN_FILE=.data/admin-token SLIPWAY_PUBLIC_READ=true" in commands
-
-
-@pytest.mark.parametrize("where", ["environment", ".env"])
-def test_make_run_leaves_what_the_user_has_set(tmp_path: Path, where: str) -> None:
-    given = {"SLIPWAY_ADMIN_TOKEN_FILE": "mine", "SLIPWAY_PUBLIC_READ": "false"}
-    if where == ".env":
-        (tmp_path / ".env").write_text("".join(f"{k}={v}\n" for k, v in given.items()))
-    commands = run_in(tmp_path, **given if where == "environment" else {})
-
-    assert "bootstrap" not in commands
-    assert "SLIPWAY_" not in commands
 
 
 def test_the_version_is_the_same_everywhere() -> None:

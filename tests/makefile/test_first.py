@@ -98,7 +98,7 @@ CLUSTER = "it needs a cluster; `make e2e` and the stages beside it run it"
 GITHUB = "it acts on GitHub; tests/tools has a gh of its own"
 FETCHES = "it fetches what no test may"
 NOT_RUN = {
-    **dict.fromkeys(("test", "lint", "scan", "renovate"), LONG),
+    **dict.fromkeys(("test", "lint", "scan", "renovate", "browser-test"), LONG),
     **dict.fromkeys(("bench", "flood", "fuzz", "mutants", "examples"), "it takes minutes"),
     **dict.fromkeys(("image", "push", "save", "index", "sbom", "rehearse"), DOCKER),
     **dict.fromkeys(("cluster-down", "controllers", "deploy", "diagnose", "e2e", "probe"), CLUSTER),

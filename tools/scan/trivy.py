@@ -75,14 +75,14 @@ def read(output: str, places: dict[str, Place]) -> Report:
     return Report(gather(findings), {places[result["Target"]] for result in results})
 
 
-def report(name: str, *scan: str | Path) -> None:
+def report(name: str, *arguments: str | Path) -> None:
     """Scan once; write .build/NAME.sarif for GitHub's code scanning, and print a table.
 
     Raises ToolError if anything is HIGH or CRITICAL.
     """
     tool = program() or NAME
     found = BUILD / f"{name}.json"
-    show(tool, *scan, *SEVERE, "--output", found)
+    show(tool, *arguments, *SEVERE, "--output", found)
     sarif = ("--format", "sarif", "--output", found.with_suffix(".sarif"))
     show(tool, "convert", "--quiet", *sarif, found)
     show(tool, "convert", "--quiet", "--format", "table", "--exit-code", "1", found)
