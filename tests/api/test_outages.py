@@ -281,7 +281,7 @@ def test_a_connection_that_the_server_has_closed_is_replaced(
     with postgresql_server.connect() as connection:
         (ended,) = connection.execute(
             "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
-            " WHERE datname = %s",
+            " WHERE datname = %s AND application_name = 'slipway'",
             [postgresql["DATABASE_NAME"]],
         ).fetchall()
 
