@@ -26,8 +26,10 @@ function addCopyButtons() {
   }
 }
 
-// What makes a row or an entry the same one after others came or went: where its heading leads to.
+// What makes a row, a column or an entry the same one after others came or went: where its heading
+// leads to or, of a cell, the column that it is in.
 const HEADINGS = {
+  TH: "a[href]",
   TR: 'th[scope="row"] a[href]',
   SECTION: "h3 a[href]:last-of-type",
   LI: "a[href]",
@@ -35,7 +37,7 @@ const HEADINGS = {
 
 function keyOf(node) {
   const heading = HEADINGS[node.nodeName] && node.querySelector(HEADINGS[node.nodeName]);
-  return `${node.nodeName} ${heading?.getAttribute("href") ?? node.id ?? ""}`;
+  return `${node.nodeName} ${heading?.getAttribute("href") ?? node.dataset?.in ?? node.id ?? ""}`;
 }
 
 function mark(node) {
