@@ -285,7 +285,7 @@ def test_a_connection_that_the_server_has_closed_is_replaced(
             [postgresql["DATABASE_NAME"]],
         ).fetchall()
 
-    assert ended == (2,)
+    assert ended[0] >= 2  # beside those of an application that is kept
     body = DEPLOYMENT if method == "POST" else None
     for _ in range(2):
         assert client.open(URL, method=method, json=body).status_code < 300
