@@ -16,6 +16,7 @@ STAGES = {
     "validate": "manifests",
     "scan": "scan",
     "lock": "locked requirements",
+    "browser-test": "pages in a browser",
     "e2e": "end to end",
     "controllers": "controllers",
     "save": "image and diagnosis",
@@ -39,7 +40,7 @@ def clone(tmp_path: Path) -> Path:
         tmp_path / "bin" / "make",
         '[ "$1" != "$FAILING" ] || { echo "E   assert 1 == 2"; seq 200; echo "it broke"; exit 2; }',
     )
-    for name in ("git", "kubectl"):
+    for name in ("git", "kubectl", "chromium"):
         program(tmp_path / "bin" / name, "exit 0")
     (tmp_path / "argocd-v1.built").touch()
     folder = tmp_path / "clone" / ".ci"
@@ -48,14 +49,25 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
-def run(clone: Path, failing: str = "") -> subprocess.CompletedProcess[str]:
+def without(clone: Path, name: str) -> str:
+    """Return a PATH with every program of this machine but one."""
+    folder = clone.parent / "without"
+    folder.mkdir()
+    for place in ("/usr/bin", "/bin"):
+        for found in Path(place).iterdir():
+            if found.name != name and not (folder / found.name).exists():
+                (folder / found.name).symlink_to(found)
+    return f"{clone.parent / 'bin'}:{folder}"
+
+
+def run(clone: Path, failing: str = "", path: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [clone / ".ci" / "run"],
         capture_output=True,
         text=True,
         check=False,
         env={
-            "PATH": f"{clone.parent / 'bin'}:/usr/bin:/bin",
+            "PATH": path or f"{clone.parent / 'bin'}:/usr/bin:/bin",
             "FAILING": failing,
             "TESTBED_HOME": str(clone.parent),
         },
@@ -67,9 +79,9 @@ def test_it_passes_when_every_command_does_and_none_has_something_to_tell(clone:
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert [line[:22].rstrip() for line in result.stdout.splitlines()] == [
-        *list(STAGES.values())[:6],
+        *list(STAGES.values())[:7],
         "testbed up",
-        *list(STAGES.values())[6:],
+        *list(STAGES.values())[7:],
     ]
 
 
@@ -83,3 +95,12 @@ def test_it_stops_at_the_first_command_that_fails(clone: Path, target: str) -> N
     stages = [line for line in result.stdout.splitlines() if re.search(" (ok|FAILED) ", line)]
     assert stages[-1].startswith(f"{STAGES[target]:22} FAILED")
     assert not [line for line in stages[:-1] if "FAILED" in line]
+
+
+def test_pages_are_left_out_where_there_is_no_browser(clone: Path) -> None:
+    program(clone.parent / "bin" / "apt-get", "exit 100")
+    (clone.parent / "bin" / "chromium").unlink()
+    result = run(clone, path=without(clone, "chromium"))
+
+    assert result.returncode == 0
+    assert "    browser: left out, because Chromium is not installed" in result.stdout
