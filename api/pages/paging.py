@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from flask import request, url_for
+from flask import request
 from pydantic import Field
 
 from api.domain.kit import cursor as cursors
 from api.domain.kit.cursor import Position
-from api.http.problems import InvalidParameterError
+from api.http import paging
 
 Cursor = Annotated[str | None, Field(max_length=cursors.MAX_LENGTH)]
 
@@ -22,21 +22,12 @@ def position(cursor: str | None) -> Position | None:
 
     Raises InvalidParameterError if the cursor belongs to another list.
     """
-    if cursor is None:
-        return None
-    try:
-        return cursors.decode(cursor, request.path, (datetime, UUID))
-    except cursors.CursorError as error:
-        raise InvalidParameterError("cursor", str(error)) from error
+    return paging.position(cursor, request.path, (datetime, UUID))
 
 
 def cut[Item](
     found: Sequence[Item], limit: int, position_of: Callable[[Item], Position]
 ) -> tuple[list[Item], str | None]:
     """Return the entries of a page, and the URL of what is older, if `found` has more of them."""
-    items = list(found[:limit])
-    if len(found) == len(items):
-        return items, None
-    cursor = cursors.encode(position_of(items[-1]), request.path)
-    arguments: dict[str, Any] = {**(request.view_args or {}), **request.args, "cursor": cursor}
-    return items, url_for(str(request.endpoint), **arguments)
+    items, _, older = paging.cut(found, limit, position_of, request.path)
+    return items, older

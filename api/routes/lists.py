@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from flask import request, url_for
+from flask import request
 from pydantic import BaseModel, Field
 
 from api.database import database
@@ -15,7 +15,7 @@ from api.domain.kit.cursor import Position
 from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Listing
 from api.domain.kit.types import Name
-from api.http.problems import InvalidParameterError
+from api.http import paging
 
 NextCursor = Annotated[
     str | None, Field(description="The cursor of the next page; null on the last page.")
@@ -63,12 +63,7 @@ def position(query: OptionalPage, types: Sequence[type]) -> Position | None:
 
     Raises InvalidParameterError if the cursor belongs to another list.
     """
-    if query.cursor is None:
-        return None
-    try:
-        return cursors.decode(query.cursor, _scope(query), types)
-    except cursors.CursorError as error:
-        raise InvalidParameterError("cursor", str(error)) from error
+    return paging.position(query.cursor, _scope(query), types)
 
 
 def cut[Item](
@@ -78,13 +73,8 @@ def cut[Item](
 
     `found` has one item more than the limit if there is another page.
     """
-    items = list(found[: query.limit])
-    if len(found) == len(items):
-        return items, None, {}
-    next_cursor = cursors.encode(position_of(items[-1]), _scope(query))
-    arguments: dict[str, Any] = {**request.args, "cursor": next_cursor}
-    url = url_for(str(request.endpoint), **arguments)
-    return items, next_cursor, {"Link": f'<{url}>; rel="next"'}
+    items, next_cursor, url = paging.cut(found, query.limit, position_of, _scope(query))
+    return items, next_cursor, {"Link": f'<{url}>; rel="next"'} if url else {}
 
 
 def _scope(query: OptionalPage) -> str:
