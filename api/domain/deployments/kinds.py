@@ -156,7 +156,7 @@ def review(connection: Connection, cell: Cell, since: datetime) -> None:
             *_, kind = decide([*past, attempt], [(attempt.started_at, None)] if in_outage else [])
             _store(connection, attempt, kind)
         return
-    outages = _outages(connection, cell, since)
+    outages = _outages_of(connection, [cell])[cell]
     history, decided = tee(_history(connection, cell))
     for attempt, kind in zip(history, decide(decided, outages), strict=True):
         if attempt.started_at >= since:
@@ -231,15 +231,6 @@ def _outages_of(connection: Connection, places: Sequence[Cell]) -> dict[Cell, li
     ):
         found[Cell(service_id, environment_id)].append((outage[0], outage[1]))
     return found
-
-
-def _outages(connection: Connection, cell: Cell, since: datetime) -> list[Outage]:
-    found = select(incidents.c.detected_at, incidents.c.resolved_at).where(
-        incidents.c.service_id == cell.service_id,
-        incidents.c.environment_id == cell.environment_id,
-        or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at > since),
-    )
-    return [(since, until) for since, until in connection.execute(found)]
 
 
 def _relevant_past(connection: Connection, cell: Cell, attempt: Attempt) -> list[Attempt]:

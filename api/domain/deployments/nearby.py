@@ -32,6 +32,8 @@ NEAR_EVENTS = select(deployments).where(
     )
     .exists(),
 )
+# Where the deployment of a statement is found: with its row in `evidence`, or itself.
+HOMES = (evidence.c.deployment_id, deployments.c.id)
 COLUMNS = tuple(evidence.c[name] for name in Statement._fields if name != "stored")
 # The statements about deployments: their rows in `evidence`, or else the deployments' own.
 EVERYTHING = select(*COLUMNS, *deployments.c).select_from(
@@ -67,8 +69,10 @@ def known_keys(connection: Connection, sources: Iterable[str], ids: Iterable[str
 
 def of_witness(connection: Connection, statement: Statement) -> list[Statement]:
     """Return the earlier statements of the same witness."""
-    homes = _homes_by_key(statement)
-    found = _read(connection, deployments.c.id.in_(union(*homes))) if homes else []
+    if statement.external_id is None:
+        return []
+    homes = union(*_homes(statement.source, statement.external_id))
+    found = _read(connection, deployments.c.id.in_(homes))
     return [each for each in found if each.key == statement.key]
 
 
@@ -81,7 +85,7 @@ def of_witnesses(
     homes = union(
         *(
             select(home).where(home.table.c.source.in_(sources), home.table.c.external_id.in_(ids))
-            for home in (evidence.c.deployment_id, deployments.c.id)
+            for home in HOMES
         )
     )
     for each in _read(connection, deployments.c.id.in_(homes)):
@@ -199,9 +203,8 @@ def _around(named: int, known: bool, of_event: bool) -> Select[Any]:
     start, earliest, end = (
         bindparam(name, type_=UtcDateTime()) for name in ("start", "earliest", "end")
     )
-    sources = (evidence.c.deployment_id, deployments.c.id)
     in_span = []
-    for home in sources:
+    for home in HOMES:
         there = home.table.c
         later = evidence.alias()
         # Not by the end: the statements of a witness span the time between them.
@@ -225,12 +228,9 @@ def _around(named: int, known: bool, of_event: bool) -> Select[Any]:
         )
         in_span = [each.where(events_near.exists()) for each in in_span]
     by_name = [
-        select(home).where(
-            home.table.c.source == bindparam(f"source_{number}"),
-            home.table.c.external_id == bindparam(f"external_id_{number}"),
-        )
+        home
         for number in range(named)
-        for home in sources
+        for home in _homes(bindparam(f"source_{number}"), bindparam(f"external_id_{number}"))
     ]
     by_id = deployments.c.id.in_(bindparam("known", expanding=True))
     # Not beside the union with OR, which would make PostgreSQL read the whole table.
@@ -238,16 +238,11 @@ def _around(named: int, known: bool, of_event: bool) -> Select[Any]:
     return EVERYTHING.where(deployments.c.id.in_(homes))
 
 
-def _homes_by_key(statement: Statement) -> list[Select[Any]]:
+def _homes(source: Any, external_id: Any) -> list[Select[Any]]:
     """Return the selects that find the deployments of a witness by its external id."""
-    if statement.external_id is None:
-        return []
     return [
-        select(home).where(
-            home.table.c.source == statement.source,
-            home.table.c.external_id == statement.external_id,
-        )
-        for home in (evidence.c.deployment_id, deployments.c.id)
+        select(home).where(home.table.c.source == source, home.table.c.external_id == external_id)
+        for home in HOMES
     ]
 
 
