@@ -112,7 +112,7 @@ class Database:
         What other databases of the same server write may change it, too.
         """
         if self.settings.embedded:
-            return _written(self.settings.DATA_DIR / "slipway.db")
+            return _written(self.settings.database_file)
         with self.read() as connection:
             # The transactions whose effects are visible: the same ones, the same data.
             return str(connection.execute(text("SELECT pg_current_snapshot()::text")).scalar())

@@ -117,7 +117,7 @@ def _is_closed(engine: Engine, raw: psycopg.Connection[Any]) -> bool:
 def _sqlite(settings: Settings) -> Engine:
     try:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-        (settings.DATA_DIR / "slipway.db").open("ab").close()
+        settings.database_file.open("ab").close()
     except OSError as error:
         raise UnavailableError(
             Outage.UNUSABLE,

@@ -109,7 +109,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 def log_start(settings: Settings) -> None:
     """Log what is served, as a forgotten setting silently means another ledger."""
     url = settings.database_url()
-    place = {"file": str(settings.DATA_DIR.resolve() / "slipway.db")}
+    place = {"file": str(settings.DATA_DIR.resolve() / settings.database_file.name)}
     if not settings.embedded:
         place = {"host": f"{url.host}:{url.port}", "name": str(url.database)}
     structlog.get_logger("api.start").info(

@@ -129,10 +129,15 @@ class Settings(BaseModel):
         """Return whether the ledger uses the embedded SQLite database."""
         return self.DATABASE_HOST is None
 
+    @property
+    def database_file(self) -> Path:
+        """Return the file of the embedded database."""
+        return self.DATA_DIR / "slipway.db"
+
     def database_url(self) -> URL:
         """Return SQLAlchemy's URL of the database, without the password."""
         if self.embedded:
-            return URL.create("sqlite", database=str(self.DATA_DIR / "slipway.db"))
+            return URL.create("sqlite", database=str(self.database_file))
         return URL.create(
             "postgresql+psycopg",
             username=self.DATABASE_USER,
