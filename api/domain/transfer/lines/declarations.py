@@ -7,14 +7,13 @@ from typing import Literal
 from api.domain.declarations.model import Folder
 from api.domain.kit.times import Time
 from api.domain.kit.types import ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
-from api.domain.transfer.lines.entry import Entry
+from api.domain.transfer.lines.entry import KeyedEntry
 
 
-class DeclarationEntry(Entry):
+class DeclarationEntry(KeyedEntry):
     """A fact of what git declares; one that names no release is a withdrawal."""
 
     KEY = ("service", "environment", "declared_at")
-    INCIDENTAL = frozenset({"type", "id", "created_at"})
 
     type: Literal["declaration"]
     service: Name
@@ -28,11 +27,10 @@ class DeclarationEntry(Entry):
     reported_at: Time | None = None
 
 
-class DeclarationReportEntry(Entry):
+class DeclarationReportEntry(KeyedEntry):
     """That a folder reported all that it declares for an environment."""
 
     KEY = ("environment", "repository", "path", "declared_at")
-    INCIDENTAL = frozenset({"type", "id", "created_at"})
 
     type: Literal["declaration_report"]
     environment: Name
@@ -42,11 +40,10 @@ class DeclarationReportEntry(Entry):
     config_revision: ConfigRevision
 
 
-class DeclarationStatementEntry(Entry):
+class DeclarationStatementEntry(KeyedEntry):
     """The difference of such a report from the one before it, for one service."""
 
     KEY = ("service", "environment", "repository", "path", "reported_at")
-    INCIDENTAL = frozenset({"type", "id", "created_at"})
 
     type: Literal["declaration_statement"]
     service: Name

@@ -76,3 +76,9 @@ class Entry(Incoming):
             return self
         identifier = uuid5(NAMESPACE, self.type.encode() + to_json(self.given()))
         return self.model_copy(update={"id": identifier})
+
+
+class KeyedEntry(Entry):
+    """A record that is known by its key alone: two with different ids may be the same."""
+
+    INCIDENTAL = frozenset({"type", "id", "created_at"})

@@ -21,17 +21,16 @@ from api.domain.kit.types import (
     Version,
 )
 from api.domain.tiers import Tier
-from api.domain.transfer.lines.entry import Entry
+from api.domain.transfer.lines.entry import Entry, KeyedEntry
 
 # What a person may correct in an incident, after which reports leave it alone.
 Correctable = Literal["deployment_id", "resolved_at", "title"]
 
 
-class ServiceEntry(Entry):
+class ServiceEntry(KeyedEntry):
     """A service: everything else refers to it by its name."""
 
     KEY = ("name",)
-    INCIDENTAL = frozenset({"type", "id", "created_at"})
 
     type: Literal["service"]
     name: Name
@@ -40,11 +39,10 @@ class ServiceEntry(Entry):
     image: ImageName | None = None
 
 
-class EnvironmentEntry(Entry):
+class EnvironmentEntry(KeyedEntry):
     """An environment; without a tier, its name decides."""
 
     KEY = ("name",)
-    INCIDENTAL = frozenset({"type", "id", "created_at"})
 
     type: Literal["environment"]
     name: Name
