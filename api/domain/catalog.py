@@ -189,6 +189,8 @@ def describe_environment(
 
 
 def _find(connection: Connection, table: Table, name: str) -> dict[str, Any] | None:
+    if "\0" in name:  # no name has it, and PostgreSQL takes it for an error
+        return None
     statement = EVERY[table].where(table.c.name == name)
     if connection.get_execution_options().get("writes"):
         statement = statement.with_for_update(key_share=True)

@@ -55,9 +55,9 @@ def show_badge(service: str, environment: str) -> Response:
 
 def _message(connection: Connection, service: str, environment: str) -> Message | None:
     """Return what to say of a service in an environment, or None if one of them is not known."""
-    known = catalog.by_name(connection).keys()
-    places = {row["name"] for row in catalog.by_promotion_order(connection)}
-    if service not in known or environment not in places:
+    known = catalog.find_service(connection, service)
+    place = catalog.find_environment(connection, environment)
+    if known is None or place is None:
         return None
     wanted = matrix.Filters(service=service, environment=environment)
     cells = matrix.cells(connection, filters=wanted)

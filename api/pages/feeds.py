@@ -23,7 +23,7 @@ ENTRIES = 50
 def feed_service(name: str) -> Response:
     """Return the newest deployments of a service as a feed."""
     with database().read() as connection:
-        found = found_or_404(catalog.by_name(connection).get(name), "service", name)
+        found = found_or_404(catalog.find_service(connection, name), "service", name)
         rows = LISTING.rows(connection, {"service": name}, ENTRIES)
     return _feed(f"Deployments of {name}", found["created_at"], rows)
 
@@ -33,8 +33,7 @@ def feed_service(name: str) -> Response:
 def feed_environment(name: str) -> Response:
     """Return the newest deployments in an environment as a feed."""
     with database().read() as connection:
-        known = {row["name"]: row for row in catalog.by_promotion_order(connection)}
-        found = found_or_404(known.get(name), "environment", name)
+        found = found_or_404(catalog.find_environment(connection, name), "environment", name)
         rows = LISTING.rows(connection, {"environment": name}, ENTRIES)
     return _feed(f"Deployments in {name}", found["created_at"], rows)
 

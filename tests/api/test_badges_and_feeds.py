@@ -76,17 +76,19 @@ def test_a_badge_says_the_most_urgent(more: dict[str, Any], said: str) -> None:
     assert describe({**CELL, **more}).words == said
 
 
-def test_a_badge_of_what_is_not_known_says_so(sqlite_client: FlaskClient) -> None:
-    record(sqlite_client, "1.0", "prod")
-    record(sqlite_client, "1.0", "dev", service="web")
+def test_a_badge_of_what_is_not_known_says_so(client: FlaskClient) -> None:
+    record(client, "1.0", "prod")
+    record(client, "1.0", "dev", service="web")
 
     for path in ("web/nowhere", "nothing/prod", "%3Cscript%3E/%3Cb%3E", "%00/prod", "a%EF%BF%BF/b"):
-        badge = sqlite_client.get(f"/badges/{path}.svg")
+        badge = client.get(f"/badges/{path}.svg")
         assert badge.status_code == 404
         assert words(badge)[1] == "not known to this ledger"
         assert "<script>" not in badge.text
-    here = sqlite_client.get("/badges/web/prod.svg")
+    here = client.get("/badges/web/prod.svg")
     assert (here.status_code, words(here)[1]) == (200, "not deployed")
+    for path in ("services", "environments"):
+        assert client.get(f"/{path}/%00/deployments.atom").status_code == 404
 
 
 def test_a_badge_escapes_what_others_wrote(sqlite_client: FlaskClient) -> None:
