@@ -32,7 +32,9 @@ def followed(
             names = [repository.relative(one.folder) for one in (*path, kustomization)]
             names = names[names.index(repository.relative(included.folder)) :]
             message = f"a cycle of includes: {' → '.join([*names, names[0]])}"
-            yield Fault(kustomization.file, line_of(kustomization, included), message)
+            yield Fault(
+                kustomization.file, line_of(kustomization, included), message, is_cycle=True
+            )
         else:
             yield from followed(repository, included, [*path, kustomization], done)
 

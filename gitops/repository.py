@@ -41,6 +41,7 @@ class Fault:
     file: Path
     line: int
     message: str
+    is_cycle: bool = False  # of includes, and not in the file alone
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,7 +87,7 @@ def built_with(context: Context, culprit: Kustomization) -> list[Kustomization]:
 
 def explains(context: Context, fault: Fault, culprit: Kustomization) -> bool:
     """Tell whether a fault is in the files of a kustomization, or in what it includes."""
-    if is_cycle(fault):
+    if fault.is_cycle:
         return fault.file in {
             kustomization.file for kustomization in context.repository.tree(culprit)
         }
@@ -97,11 +97,6 @@ def explains(context: Context, fault: Fault, culprit: Kustomization) -> bool:
         if fault.file in {part.file, *part.files(), *names}:
             return True
     return False
-
-
-def is_cycle(fault: Fault) -> bool:
-    """Tell whether a fault is a cycle of includes."""
-    return fault.message.startswith("a cycle")
 
 
 def answer_of(context: Context, culprit: Kustomization, overlay: Overlay) -> str:
@@ -114,7 +109,7 @@ def answer_of(context: Context, culprit: Kustomization, overlay: Overlay) -> str
 
 def told(fault: Fault, overlays: tuple[str, ...]) -> Finding:
     """Return the finding for a fault; what is a template is built only after it is filled in."""
-    rule = "render" if is_cycle(fault) else "file"
+    rule = "render" if fault.is_cycle else "file"
     if is_template(fault.file):
         message = f"a template, which nothing fills in here: {fault.message}"
         return Finding(fault.file, fault.line, rule, message, overlays, "", Severity.WARNING)

@@ -110,7 +110,5 @@ def stale(context: Context, rules: set[str]) -> Iterator[Finding]:
     for each in entries:
         if not each.used:
             message = f"{each.what}: declared, but no longer needed"
-            yield Finding(
-                *(config.file, each.line, "configuration", message, (), "remove it"),
-                severity=Severity.WARNING,
-            )
+            severity, hint = Severity.WARNING, "remove it"
+            yield Finding(config.file, each.line, "configuration", message, (), hint, severity)

@@ -15,13 +15,10 @@ from pathlib import PurePath
 
 from gitops.checks.context import Context, Rendered
 from gitops.objects import Object
+from gitops.repository import ENVIRONMENTS
 
 # Names of environments, wherever they are in a path.
-ENVIRONMENTS = {
-    *("dev", "devel", "development", "test", "testing", "qa", "uat", "int", "integration"),
-    *("stage", "staging", "preprod", "preview", "sandbox", "local", "canary"),
-    *("prod", "production", "live"),
-}
+MARKS = ENVIRONMENTS | {"devel", "local", "preview"}
 # Of more overlays with one object, only neighbours are compared: they are copies of one another.
 MANY = 30
 
@@ -57,7 +54,7 @@ class Scope:
         return self._seen[one, other]
 
     def _marks(self, rendered: Rendered) -> set[str]:
-        return parts(rendered) & (self._environments | ENVIRONMENTS)
+        return parts(rendered) & (self._environments | MARKS)
 
     @cached_property
     def _environments(self) -> set[str]:

@@ -59,10 +59,7 @@ def pin(
     clone, repository = Clone.of(path), Repository.open(path)
     chosen, new = pins.choose(repository, environment, image), Release(tag, digest)
     found = Judgement()
-    if clone.is_dirty(chosen.file):
-        found.reasons.append(
-            f"{repository.relative(chosen.file)} has uncommitted changes: commit them first"
-        )
+    found.demand_committed(clone, repository, chosen.file)
     if new != chosen.release:
         verify_signature(found, f"{chosen.name}@{digest}", Config.read(repository.root))
     title = f"Release {chosen.service} {tag} to {environment}"

@@ -94,10 +94,7 @@ def promote(
     there = pins.choose(repository, target, here.image, here.overlay)
     found = Judgement()
     for pin in (here, there):
-        if clone.is_dirty(pin.file):
-            found.reasons.append(
-                f"{repository.relative(pin.file)} has uncommitted changes: commit them first"
-            )
+        found.demand_committed(clone, repository, pin.file)
     if not (here.release.is_pinned or is_tag_promoted(here.release, config, there)):
         found.reasons.append(f"{source} pins {here.release}: a digest is needed")
     elif here.release != there.release:

@@ -63,10 +63,7 @@ def rollback(
     pin = pins.choose(repository, environment, image)
     ledger = connect(url) if url else None
     found = Judgement()
-    if clone.is_dirty(pin.file):
-        found.reasons.append(
-            f"{repository.relative(pin.file)} has uncommitted changes: commit them first"
-        )
+    found.demand_committed(clone, repository, pin.file)
     if ledger is None:
         found.notes.append("no ledger was asked which releases were good")
     known = history.earlier(clone, pin)

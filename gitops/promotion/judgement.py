@@ -14,6 +14,7 @@ from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
 from gitops.pins import Pin, Release
+from gitops.repository import Repository
 from gitops.revision import Clone
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -30,10 +31,10 @@ class Judgement:
     change_count: int = 0
     commits: tuple[str, str] | None = None  # of what runs now in the target, and of what would
 
-    def demand_committed(self, clone: Clone, file: Path) -> None:
+    def demand_committed(self, clone: Clone, repository: Repository, file: Path) -> None:
         """Add a reason to refuse if a file has uncommitted changes."""
         if clone.is_dirty(file):
-            path = file.relative_to(clone.top)
+            path = repository.relative(file)
             self.reasons.append(f"{path} has uncommitted changes: commit them first")
 
 
