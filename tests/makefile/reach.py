@@ -138,19 +138,30 @@ def programs(node: ast.AST) -> Iterator[str]:
             yield from strings(each.args[0])
 
 
+@cache
+def named(place: Place) -> tuple[frozenset[str], frozenset[Place]]:
+    """Return the programs that a definition runs itself, and the definitions that it names."""
+    module = read(place.module)
+    if module is None:
+        return frozenset(), frozenset()
+    found = set[str]()
+    # What is imported here to be imported from here.
+    others = {module.imports[place.name]} if place.name in module.imports else set[Place]()
+    for node in module.definitions.get(place.name, ()):
+        found.update(programs(node))
+        others.update(places(node, place.module, module))
+    return frozenset(found), frozenset(others)
+
+
 def reached(starts: Iterable[Place]) -> set[str]:
     """Return the names of all programs that these definitions and what they name may run."""
-    todo, seen, found = list(starts), set[Place](), set[str]()
+    todo, seen, found = set(starts), set[Place](), set[str]()
     while todo:
         place = todo.pop()
-        if place in seen or not (module := read(place.module)):
-            continue
         seen.add(place)
-        if place.name in module.imports:  # what is imported here to be imported from here
-            todo.append(module.imports[place.name])
-        for node in module.definitions.get(place.name, ()):
-            found.update(programs(node))
-            todo.extend(places(node, place.module, module))
+        run, others = named(place)
+        found |= run
+        todo |= others - seen
     return found
 
 
