@@ -10,6 +10,13 @@ for name in [name for name in os.environ if name.startswith("SLIPWAY_")]:
     del os.environ[name]
 
 import tempfile
+
+# Also before, for these processes and those that they start. Who chose a folder keeps it.
+from tests.memory import temporary_folder
+
+if "TMPDIR" not in os.environ and (in_memory := temporary_folder()):
+    os.environ["TMPDIR"] = tempfile.tempdir = str(in_memory)
+
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
