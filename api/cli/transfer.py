@@ -75,13 +75,13 @@ def import_ledger(file: BinaryIO, check: bool) -> None:
                 lines.seek(0)
             written = True
             with _progress("writing", size) as bar:
-                outcome = importing.write(lines, database().transact, bar)
+                counts = importing.write(lines, database().transact, bar)
         except InvalidLinesError as error:
             for fault in error.faults:
                 _explain(fault)
             rest = "earlier lines may have been written" if written else "nothing was written"
             raise Failure(f"invalid lines: {error.number}; {rest}") from error
-    click.echo(f"added: {_counted(outcome.added)}; already present: {_counted(outcome.known)}")
+    click.echo(f"added: {_counted(counts.added)}; already present: {_counted(counts.known)}")
 
 
 @contextmanager

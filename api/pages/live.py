@@ -21,7 +21,7 @@ from api.pages.blueprint import bp
 
 # The pages that are remembered; one takes about 500 bytes.
 MOST = 1000
-Facts = tuple[object, ...]
+Key = tuple[object, ...]
 
 
 class Memory:
@@ -29,15 +29,15 @@ class Memory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[Facts, tuple[Facts, str]] = OrderedDict()
+        self._known: OrderedDict[Key, tuple[Key, str]] = OrderedDict()
 
-    def etag(self, page: Facts, state: Facts) -> str | None:
+    def etag(self, page: Key, state: Key) -> str | None:
         """Return the ETag that a page has in a state, or None if that is not known."""
         with self._lock:
             known, etag = self._known.get(page, (None, None))
         return etag if known == state else None
 
-    def keep(self, page: Facts, state: Facts, etag: str) -> None:
+    def keep(self, page: Key, state: Key, etag: str) -> None:
         """Remember the ETag of a page in a state."""
         with self._lock:
             self._known[page] = state, etag
@@ -79,7 +79,7 @@ def _remember(response: Response) -> Response:
     return response
 
 
-def _page() -> Facts:
+def _page() -> Key:
     """Return what a page depends on beside the database: its URL, and who looks at it."""
     return request.endpoint, request.url, getattr(auth.caller(), "id", None), sessions.form_token()
 

@@ -43,7 +43,7 @@ class Transact(Protocol):
         ...
 
 
-class Outcome(NamedTuple):
+class Counts(NamedTuple):
     """How many of each type were added, and how many were there already."""
 
     added: Counter[str]
@@ -70,13 +70,13 @@ def check(file: BinaryIO, reading: Transaction, progress: Progress) -> None:
     reader.raise_what_is_wrong()
 
 
-def write(file: BinaryIO, transact: Transact, progress: Progress) -> Outcome:
+def write(file: BinaryIO, transact: Transact, progress: Progress) -> Counts:
     """Write what the ledger does not have, one transaction a batch; then decide what follows.
 
     Raises InvalidLinesError at the first batch with something wrong; those before are written.
     """
     reader = Reader(file, progress)
-    outcome = Outcome(Counter(), Counter())
+    counts = Counts(Counter(), Counter())
     cells: set[tuple[str, str]] = set()
     declared: dict[str, dict[str, datetime]] = defaultdict(dict)
     try:
@@ -84,8 +84,8 @@ def write(file: BinaryIO, transact: Transact, progress: Progress) -> Outcome:
             reader.raise_what_is_wrong()
             added = transact(partial(_add, batch=batch, reader=reader))
             name = batch[0].entry.type
-            outcome.added[name] += added
-            outcome.known[name] += len(batch) - added
+            counts.added[name] += added
+            counts.known[name] += len(batch) - added
             for *_, entry in batch:
                 if isinstance(entry, DeploymentEntry | IncidentEntry):
                     cells.add((entry.service, entry.environment))
@@ -102,7 +102,7 @@ def write(file: BinaryIO, transact: Transact, progress: Progress) -> Outcome:
             transact(
                 partial(declarations.review, environment=environment, services=first, since=since)
             )
-    return outcome
+    return counts
 
 
 def _add(connection: Connection, batch: Batch, reader: Reader) -> int:
