@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitops import nodes
-from gitops.repository import Fault, Kustomization, Repository
+from gitops.kustomization import Kustomization
+from gitops.repository import Fault, Repository
 
 
 def cycles(repository: Repository) -> Iterator[Fault]:

@@ -12,8 +12,9 @@ from typing import Any
 from yaml.nodes import Node
 
 from gitops import nodes, pods
+from gitops.kustomization import NAMES
 from gitops.labels import matches
-from gitops.repository import NAMES, Overlay, Repository
+from gitops.repository import Overlay, Repository
 
 # Kustomize ends a generated name with ten characters of this alphabet.
 HASH = re.compile(r"-[bcdfghkmt2456789]{10}$")

@@ -15,7 +15,8 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from gitops import nodes
 from gitops.config import Config
-from gitops.repository import Kustomization, Overlay, Repository
+from gitops.kustomization import Kustomization
+from gitops.repository import Overlay, Repository
 
 # The annotation of a component that needs a newer Kubernetes than the overlays do.
 MINIMUM = "minimum-kubernetes"

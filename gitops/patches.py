@@ -10,20 +10,11 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import nodes
 from gitops.errors import GitopsError
+from gitops.kustomization import Kustomization
 from gitops.nodes import Path_
-from gitops.overrides import (
-    IDENTITY,
-    TEXT,
-    Change,
-    Files,
-    FileSource,
-    Override,
-    at,
-    entry,
-    other,
-    put,
-)
-from gitops.repository import Kustomization, Repository
+from gitops.overrides import IDENTITY, Files, FileSource, Override, entry
+from gitops.repository import Repository
+from gitops.sentinels import TEXT, Change, at, other, put
 
 
 @dataclass(frozen=True, eq=False)

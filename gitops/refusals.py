@@ -9,7 +9,8 @@ from pathlib import Path
 from yaml.nodes import Node, ScalarNode
 
 from gitops import nodes
-from gitops.repository import NAMES, Kustomization, Repository
+from gitops.kustomization import NAMES, Kustomization
+from gitops.repository import Repository
 
 # Kustomize wraps each error in those of the folders that lead to it: only the last is news.
 WRAPPED = re.compile(

@@ -12,26 +12,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import MappingNode, Node
 
 from gitops import applications, nodes
 from gitops.errors import GitopsError, UnreadableError
+from gitops.kustomization import NAMES, Kustomization, refused
 
-NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # A folder of such a name is applied, even if another one extends it.
 ENVIRONMENTS = {
     *("dev", "development", "test", "testing", "qa", "uat", "int", "integration", "sandbox"),
     *("stage", "staging", "preprod", "canary", "prod", "production", "live"),
 }
-# Whatever a file begins with it: a remote base, which is not looked into.
-REMOTE = ("http://", "https://", "ssh://", "git@", "git::", "github.com/", "gitlab.com/")
-# What names files of YAML: in an entry itself, or as its `path`.
-FILES = (
-    *("patches", "patchesJson6902", "patchesStrategicMerge", "replacements", "configurations"),
-    *("transformers", "generators", "validators", "crds"),
-)
 
 
 @dataclass(frozen=True, order=True)
@@ -42,63 +34,6 @@ class Fault:
     line: int
     message: str
     is_cycle: bool = False  # of includes, and not in the file alone
-
-
-@dataclass(frozen=True, eq=False)
-class Kustomization:
-    """A kustomization file, read with positions."""
-
-    file: Path
-    node: MappingNode
-
-    @property
-    def folder(self) -> Path:
-        """The folder that it is in."""
-        return self.file.parent
-
-    @cached_property
-    def data(self) -> dict[str, Any]:
-        """Its content, as plain values."""
-        found: dict[str, Any] = nodes.plain(self.node)
-        return found
-
-    @property
-    def is_component(self) -> bool:
-        """Whether it is a Component: it can be included, not built."""
-        return self.data.get("kind") == "Component"
-
-    def entries(self) -> Iterator[str]:
-        """Yield the entries that it includes, as they are written, in order."""
-        for node in self._listed("resources", "bases", "components"):
-            entry = nodes.text(node)
-            if entry and "\n" not in entry:
-                yield entry
-
-    def included(self) -> Iterator[Path]:
-        """Yield the paths that it includes, in order, without remote ones."""
-        for entry in self.entries():
-            if not entry.startswith(REMOTE):
-                yield (self.folder / entry).resolve()
-
-    def files(self) -> Iterator[Path]:
-        """Yield the files of YAML that it names: resources, patches, transformers and so on."""
-        found = [*self.included()]
-        for entry in self._listed(*FILES):
-            name = nodes.text(entry) or nodes.text(nodes.get(entry, "path"))
-            if name and "\n" not in name:
-                found.append((self.folder / name).resolve())
-        yield from dict.fromkeys(path for path in found if path.is_file())
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether it includes something remote, which each rendering fetches."""
-        return any(entry.startswith(REMOTE) for entry in self.entries())
-
-    def _listed(self, *keys: str) -> Iterator[Node]:
-        for key in keys:
-            node = nodes.get(self.node, key)
-            if isinstance(node, SequenceNode):
-                yield from node.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,19 +174,3 @@ def is_environment(folder: Path, includers: list[Path]) -> bool:
     words = re.split(r"[-_.]", folder.name.lower())
     beside = any(each.parent == folder.parent for each in includers)
     return beside and not ENVIRONMENTS.isdisjoint(words)
-
-
-def refused(documents: list[Node]) -> str:
-    """Return why documents are no kustomization, or an empty text."""
-    if not documents:
-        return "it is empty: kustomize refuses to build it"
-    if not isinstance(documents[0], MappingNode):
-        return "not a kustomization: it must be one mapping"
-    version = nodes.text(nodes.get(documents[0], "apiVersion"))
-    if version and not version.startswith("kustomize.config.k8s.io/"):
-        return f"not a kustomization: it is of {version}, and needs another file name"
-    try:
-        nodes.plain(documents[0])
-    except GitopsError as error:
-        return error.message.partition(": ")[2]
-    return ""

@@ -10,18 +10,11 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import nodes
 from gitops.findings import Severity
+from gitops.kustomization import Kustomization
 from gitops.nodes import Path_
-from gitops.overrides import (
-    SENTINEL,
-    TEXT,
-    Change,
-    FileSource,
-    Override,
-    entry,
-    other,
-    put,
-)
-from gitops.repository import Kustomization, Repository
+from gitops.overrides import FileSource, Override, entry
+from gitops.repository import Repository
+from gitops.sentinels import SENTINEL, TEXT, Change, other, put
 
 # What a transformer sets: another value there is seen wherever it reaches.
 SETTINGS = ("newTag", "newName", "digest", "count", "prefix", "suffix")

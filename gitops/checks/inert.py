@@ -6,69 +6,21 @@ nothing, or another one overwrites it; if it is seen, the override says what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 from gitops import patches, transformers
 from gitops.checks.context import Context
+from gitops.checks.overwriters import overwriters
+from gitops.checks.tries import Tries, Users
 from gitops.findings import Finding, Severity
-from gitops.nodes import without
+from gitops.kustomization import Kustomization
 from gitops.objects import Object
-from gitops.overrides import Files, FileSource, Override, entries
+from gitops.overrides import Override, entries
 from gitops.render import Answer, Job
-from gitops.repository import Kustomization, Overlay, Repository
+from gitops.repository import Overlay, Repository
 
-Users = dict[Override, list[Overlay]]
-Question = tuple[Overlay, Files]
 HINT = "remove it, or correct what it is meant to match"
 SAME = "it may be removed: the value is the same without it"
-SUSPECTS = 20  # that are tried as what overwrites an override
-
-
-@dataclass(eq=False)
-class Tries:
-    """Renderings of overlays with changed files, compared by their digests."""
-
-    context: Context
-    _starts: dict[Overlay, Files] = field(default_factory=dict)
-    _before: dict[Overlay, str] = field(default_factory=dict)
-
-    def start(self, overlay: Overlay) -> Files:
-        """Return the files to begin with: without annotations that name each transformer."""
-        if overlay not in self._starts:
-            files: Files = overlay.files
-            for part in overlay.tree:
-                if "buildMetadata" in part.data:
-                    source = FileSource(self.context.repository, part.file)
-                    left = without(source.read(files)[0], ("buildMetadata",))
-                    files = source.write(files, [left] if left else [])
-            self._starts[overlay] = files
-        return self._starts[overlay]
-
-    def before(self, overlay: Overlay) -> str:
-        """Return the digest of what an overlay renders to as it is."""
-        if overlay not in self._before:
-            files = self.start(overlay)
-            if files == overlay.files:
-                self._before[overlay] = self.context.answers[overlay].digest
-            else:
-                (self._before[overlay],) = self.digests([(overlay, files)])
-        return self._before[overlay]
-
-    def digests(self, questions: Iterable[Question]) -> list[str]:
-        """Return the digest of each rendering, or its error."""
-        jobs = [Job(overlay.folder, files, digest=True) for overlay, files in questions]
-        return [answer.error or answer.digest for answer in self.context.renderer.render(jobs)]
-
-    def change(self, questions: list[Question]) -> list[bool]:
-        """Tell for each rendering whether it is another one than without changes.
-
-        What does not render with a change does not do so by chance.
-        """
-        found = self.digests(questions)
-        return [
-            digest != self.before(asked[0]) for asked, digest in zip(questions, found, strict=True)
-        ]
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -199,51 +151,6 @@ def reached(tries: Tries, among: Users) -> set[Override]:
     ]
     changed = tries.change([(overlay, marked) for _, overlay, marked in questions])
     return {override for (override, _, _), is_so in zip(questions, changed, strict=True) if is_so}
-
-
-def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, str]:
-    """Return by what each override is overwritten: without that, its sentinel is seen."""
-    asked: list[tuple[Override, Override]] = []
-    questions: list[Question] = []
-    for override, overlays in dead.items():
-        overlay, files = overlays[0], tries.start(overlays[0])
-        marked = override.marked(files)
-        suspects = suspected(every, override, overlay)
-        if marked is None or not suspects:
-            continue
-        # Several may overwrite it, one after the other: then the one that is not dead itself wins.
-        winner = next((one for one in suspects if one not in dead), suspects[-1])
-        attempts = [(one, [one]) for one in suspects] + [(winner, suspects)]
-        for name, taken in attempts:
-            asked.append((override, name))
-            questions += [
-                (overlay, without_all(files, taken)),
-                (overlay, without_all(marked, taken)),
-            ]
-    digests = tries.digests(questions)
-    found: dict[Override, str] = {}
-    for (override, other), plain, marked_ in zip(asked, digests[::2], digests[1::2], strict=True):
-        if plain != marked_:
-            file = tries.context.repository.relative(other.file)
-            found.setdefault(override, f"is overwritten by {other.what} ({file}:{other.line})")
-    return found
-
-
-def suspected(every: Users, override: Override, overlay: Overlay) -> list[Override]:
-    """Return the other overrides of an overlay that set the same."""
-    found = [
-        other
-        for other, users in every.items()
-        if other is not override and overlay in users and other.subject == override.subject
-    ]
-    return found[:SUSPECTS]
-
-
-def without_all(files: Files, overrides: list[Override]) -> Files:
-    """Return the files without some overrides: the last of a list first, so that none moves."""
-    for override in reversed(overrides):
-        files = override.taken_away(files)
-    return files
 
 
 def dropped_digests(tries: Tries, among: Users) -> Iterator[Finding]:

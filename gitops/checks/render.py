@@ -12,9 +12,10 @@ from gitops import nodes
 from gitops.checks.context import Context
 from gitops.cycles import cycles
 from gitops.findings import Finding, Severity
+from gitops.kustomization import NAMES, Kustomization
 from gitops.objects import parts
 from gitops.refusals import line_of, reason
-from gitops.repository import NAMES, Fault, Kustomization, Overlay
+from gitops.repository import Fault, Overlay
 
 # What fills a template in runs before kustomize, and is not part of the repository.
 TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL)

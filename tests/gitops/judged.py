@@ -11,9 +11,10 @@ from yaml.nodes import MappingNode
 from gitops.checks import references, selectors
 from gitops.checks.context import Context, Rendered
 from gitops.config import Config, Entry
+from gitops.kustomization import Kustomization
 from gitops.objects import Object, Sources
 from gitops.render import Renderer
-from gitops.repository import Kustomization, Overlay, Repository
+from gitops.repository import Overlay, Repository
 
 
 def context(root: Path, overlays: dict[str, str], external: tuple[str, ...] = ()) -> Context:

@@ -10,7 +10,7 @@ from pathlib import Path
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import nodes
-from gitops.repository import NAMES
+from gitops.kustomization import NAMES
 
 # In a kustomization: what it includes, what it is to match, and where it is to write.
 KUSTOMIZATION = re.compile(

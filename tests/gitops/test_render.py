@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gitops import nodes, programs
+from gitops.kustomization import NAMES
 from gitops.render import Job, Renderer
-from gitops.repository import NAMES, Repository
+from gitops.repository import Repository
 from tests.gitops.conftest import FIXTURES
 from tools.command import ROOT
 

@@ -1,0 +1,54 @@
+"""By what an override is overwritten: without that, a sentinel in its place is seen."""
+
+from __future__ import annotations
+
+from gitops.checks.tries import Question, Tries, Users
+from gitops.overrides import Files, Override
+from gitops.repository import Overlay
+
+SUSPECTS = 20  # that are tried as what overwrites an override
+
+
+def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, str]:
+    """Return by what each override is overwritten: without that, its sentinel is seen."""
+    asked: list[tuple[Override, Override]] = []
+    questions: list[Question] = []
+    for override, overlays in dead.items():
+        overlay, files = overlays[0], tries.start(overlays[0])
+        marked = override.marked(files)
+        suspects = suspected(every, override, overlay)
+        if marked is None or not suspects:
+            continue
+        # Several may overwrite it, one after the other: then the one that is not dead itself wins.
+        winner = next((one for one in suspects if one not in dead), suspects[-1])
+        attempts = [(one, [one]) for one in suspects] + [(winner, suspects)]
+        for name, taken in attempts:
+            asked.append((override, name))
+            questions += [
+                (overlay, without_all(files, taken)),
+                (overlay, without_all(marked, taken)),
+            ]
+    digests = tries.digests(questions)
+    found: dict[Override, str] = {}
+    for (override, other), plain, marked_ in zip(asked, digests[::2], digests[1::2], strict=True):
+        if plain != marked_:
+            file = tries.context.repository.relative(other.file)
+            found.setdefault(override, f"is overwritten by {other.what} ({file}:{other.line})")
+    return found
+
+
+def suspected(every: Users, override: Override, overlay: Overlay) -> list[Override]:
+    """Return the other overrides of an overlay that set the same."""
+    found = [
+        other
+        for other, users in every.items()
+        if other is not override and overlay in users and other.subject == override.subject
+    ]
+    return found[:SUSPECTS]
+
+
+def without_all(files: Files, overrides: list[Override]) -> Files:
+    """Return the files without some overrides: the last of a list first, so that none moves."""
+    for override in reversed(overrides):
+        files = override.taken_away(files)
+    return files
