@@ -138,14 +138,6 @@ class Sources:
                     found += [(path, node) for node in self._repository.documents(path)]
         return found
 
-    @cached_property
-    def text(self) -> str:
-        """The text of all its sources, comments included."""
-        folders = {each.folder for each in self._overlay.tree}
-        files = {path for folder in folders for path in folder.iterdir() if path.is_file()}
-        files |= {path for path, _ in self._documents}
-        return "\n".join(path.read_text("utf-8", "replace") for path in sorted(files))
-
     def find(self, thing: Object, value: object = None) -> tuple[Path, int]:
         """Return the file and line of an object, or of the first scalar in it with this value."""
         own = [each for each in self._documents if is_of(each[1], thing)]

@@ -13,12 +13,13 @@ from typing import Protocol
 
 from yaml.nodes import MappingNode, Node
 
-from gitops import nodes
+from gitops import nodes, settings
 from gitops.findings import Severity
 from gitops.kustomization import Kustomization
 from gitops.nodes import Path_
 from gitops.repository import Repository
 from gitops.sentinels import DIGEST, SENTINEL, Change, at, literal
+from gitops.settings import Scope, Setting
 
 Files = Mapping[Path, str]  # what is read instead of the disk
 
@@ -66,7 +67,7 @@ class Override:
     severity: Severity = Severity.ERROR  # if it changes nothing
     part_of: Override | None = None  # the whole patch, of which this is a leaf
     tag_alone: bool = False  # a new tag without a digest
-    mark: tuple[str, str] | None = None  # "key" or "image", and what it puts there
+    gives: tuple[Setting, ...] = ()  # the values that it puts into objects, as they are
 
     def taken_away(self, files: Files) -> Files:
         """Return the files without it."""
@@ -104,16 +105,25 @@ def entry(
     )
 
 
+def given(key: str, kustomization: Kustomization, *path: str | int) -> tuple[Setting, ...]:
+    """Return what an entry of a kustomization puts into any object."""
+    found = settings.below(key, nodes.get(kustomization.node, *path), Scope())
+    return tuple(setting for setting in found if setting.texts)
+
+
 def entries(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
     """Yield the overrides in a kustomization's own file, without patches and replacements."""
     for key in ("namespace", "namePrefix", "nameSuffix"):
         if nodes.get(kustomization.node, key):
             what = f"{key} {nodes.text(nodes.get(kustomization.node, key))}"
-            yield replace(entry(repository, kustomization, (key,), what, key), sentinel=at((key,)))
+            found = entry(repository, kustomization, (key,), what, key)
+            gives = given(key, kustomization, key) if key == "namespace" else ()
+            yield replace(found, sentinel=at((key,)), gives=gives)
     for key in ("commonLabels", "commonAnnotations"):
         for name, _ in nodes.items(nodes.get(kustomization.node, key)):
             found = entry(repository, kustomization, (key, name), f"{key} {name}", str(name))
-            yield replace(found, sentinel=at((key, name)))
+            gives = given(str(name), kustomization, key, name)
+            yield replace(found, sentinel=at((key, name)), gives=gives)
     yield from images(repository, kustomization)
     yield from replicas(repository, kustomization)
     for i, label in nodes.items(nodes.get(kustomization.node, "labels")):
@@ -143,7 +153,6 @@ def images(repository: Repository, kustomization: Kustomization) -> Iterator[Ove
                     found,
                     sentinel=at(path, DIGEST if key == "digest" else SENTINEL),
                     tag_alone=key == "newTag" and not nodes.get(image, "digest"),
-                    mark=("image", text) if key in ("newTag", "digest") else None,
                 )
 
 
@@ -152,7 +161,8 @@ def replicas(repository: Repository, kustomization: Kustomization) -> Iterator[O
     for i, count in nodes.items(nodes.get(kustomization.node, "replicas")):
         what = f"replicas of {nodes.text(nodes.get(count, 'name'))}"
         found = entry(repository, kustomization, ("replicas", i), what, "replicas")
-        yield replace(found, sentinel=at(("replicas", i, "count")))
+        gives = (settings.replicas(count),)
+        yield replace(found, sentinel=at(("replicas", i, "count")), gives=gives)
 
 
 def labels(
@@ -164,7 +174,7 @@ def labels(
         found = entry(
             repository, kustomization, path, f"label {name}={nodes.text(value)}", str(name)
         )
-        yield replace(found, sentinel=at(path))
+        yield replace(found, sentinel=at(path), gives=given(str(name), kustomization, *path))
     for j, spec in nodes.items(nodes.get(label, "fields")):
         kind, path_ = nodes.text(nodes.get(spec, "kind")), nodes.text(nodes.get(spec, "path"))
         what = f"label field {kind} {path_}".replace("  ", " ")
@@ -185,14 +195,14 @@ def generated(
         for j, value in nodes.items(nodes.get(generator, source)):
             path = (*at_, source, j)
             text = nodes.text(value)
-            key, _, rest = text.partition("=")
-            key = key if rest or source == "literals" else Path(text).name
+            setting = settings.generated(str(at_[0]), name, source, text)
+            key = setting.key
             told = key if source == "literals" and at_[0] == "secretGenerator" else text
             found = entry(repository, kustomization, path, f"{at_[0]} {name}: {told}", key)
             if source == "literals":
-                found = replace(found, sentinel=at(path, f"{key}={SENTINEL}"), mark=("key", key))
+                found = replace(found, sentinel=at(path, f"{key}={SENTINEL}"), gives=(setting,))
             elif source == "files":
-                found = replace(found, sentinel=literal(at_, path, key))
+                found = replace(found, sentinel=literal(at_, path, key), gives=(setting,))
             yield found if source != "envs" else replace(found, severity=Severity.NOTE)
 
 

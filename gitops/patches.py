@@ -8,13 +8,14 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gitops import nodes
+from gitops import nodes, settings
 from gitops.errors import GitopsError
 from gitops.kustomization import Kustomization
 from gitops.nodes import Path_
 from gitops.overrides import IDENTITY, Files, FileSource, Override, entry
 from gitops.repository import Repository
 from gitops.sentinels import TEXT, Change, at, other, put
+from gitops.settings import Scope, Setting
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,20 @@ class Patch:
     first_line: int
     source: PatchSource
     whole: Override
+    target: Node | None
+
+    def scope(self, document: Node) -> Scope:
+        """Return which objects a document of it is for."""
+        return Scope.of_document(document) if self.target is None else Scope.of_target(self.target)
+
+    def sets(self, document: Node, path: Path_) -> Iterator[Setting]:
+        """Yield what is set by an operation, or by a leaf of a strategic-merge patch."""
+        node, scope = nodes.get(document, *path), self.scope(document)
+        if isinstance(document, SequenceNode) and node is not None:
+            yield from settings.operated(node, scope)
+        else:
+            names = [str(step) for step in path if isinstance(step, str)]
+            yield from settings.below(names[-1] if names else "", node, scope)
 
 
 def patches(repository: Repository, kustomization: Kustomization) -> Iterator[Patch]:
@@ -68,7 +83,8 @@ def patches(repository: Repository, kustomization: Kustomization) -> Iterator[Pa
     for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
         for i, found in nodes.items(nodes.get(kustomization.node, key)):
             path: Path_ = (key, i)
-            on = aim(nodes.get(found, "target"))
+            target = nodes.get(found, "target")
+            on = aim(target)
             inline = found if isinstance(found, ScalarNode) else nodes.get(found, "patch")
             name = nodes.get(found, "path") if isinstance(found, MappingNode) else found
             if isinstance(found, ScalarNode) and "\n" not in nodes.text(found):
@@ -79,14 +95,16 @@ def patches(repository: Repository, kustomization: Kustomization) -> Iterator[Pa
                 first = nodes.line(inline) if block else nodes.line(inline) - 1
                 documents = read(kustomization.file, nodes.text(inline), first)
                 where = PatchSource(source, path, None)
-                yield Patch(f"inline patch {i}", kustomization.file, documents, first, where, whole)
+                label, its = f"inline patch {i}", kustomization.file
+                yield Patch(label, its, documents, first, where, whole, target)
             elif (file := (kustomization.folder / nodes.text(name)).resolve()).is_file():
                 whole = entry(
                     repository, kustomization, path, f"patch {nodes.text(name)}{on}", "patch"
                 )
                 documents = repository.documents(file)
                 where = PatchSource(source, path, file)
-                yield Patch(repository.relative(file), file, documents, 0, where, whole)
+                label = repository.relative(file)
+                yield Patch(label, file, documents, 0, where, whole, target)
 
 
 def read(file: Path, text: str, first: int) -> list[Node]:
@@ -111,14 +129,13 @@ def leaves(patch: Patch) -> Iterator[Override]:
             node = nodes.get(document, *path)
             line = nodes.key_line(nodes.get(document, *path[:-1]), path[-1]) + patch.first_line
             what = f"patch {patch.label}: {described(document, node, path)}"
-            is_data = not is_list and path[0] in ("data", "stringData")
             where = nodes.text(nodes.get(node, "path")) if is_list else str(path[-1])
             yield Override(
                 *(what, patch.file, line, patch.source, number, path),
                 subject=where.rpartition("/")[2],
                 sentinel=operation(path, node) if is_list else leaf(path),
                 part_of=patch.whole,
-                mark=("key", str(path[-1])) if is_data else None,
+                gives=tuple(it for it in patch.sets(document, path) if it.texts),
             )
 
 

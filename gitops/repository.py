@@ -71,6 +71,7 @@ class Repository:
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     faults: dict[Path, Fault] = field(default_factory=dict)  # of the files that were read
     _files: dict[Path, list[Node]] = field(default_factory=dict)
+    _texts: dict[Kustomization, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, root: Path) -> Repository:
@@ -121,6 +122,15 @@ class Repository:
                 self._files[file] = []
                 self.faults[file] = Fault(file, error.line or 1, error.problem)
         return self._files[file]
+
+    def text(self, kustomization: Kustomization) -> str:
+        """Return the text of all files of a kustomization, comments included."""
+        if kustomization not in self._texts:
+            files = {path for path in kustomization.folder.iterdir() if path.is_file()}
+            files |= {*kustomization.files()}
+            text = "\n".join(path.read_text("utf-8", "replace") for path in sorted(files))
+            self._texts[kustomization] = text
+        return self._texts[kustomization]
 
     @cached_property
     def overlays(self) -> tuple[Overlay, ...]:

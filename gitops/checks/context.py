@@ -25,26 +25,19 @@ class Rendered:
     sources: Sources
 
     @cached_property
-    def keys(self) -> set[str]:
-        """The keys of its ConfigMaps and Secrets."""
-        return {
-            key
-            for each in self.objects
-            if each.kind in ("ConfigMap", "Secret")
-            for section in ("data", "stringData")
-            for key in each.get(section, default={})
-        }
+    def names(self) -> set[str]:
+        """The names of its objects."""
+        return {each.name for each in self.objects}
+
+    @cached_property
+    def images(self) -> set[str]:
+        """The images of its containers."""
+        return {str(e.get("image")) for each in self.objects for e in each.containers()}
 
     @cached_property
     def image_parts(self) -> set[str]:
         """The tags and the digests of its images."""
-        images = [str(e.get("image")) for each in self.objects for e in each.containers()]
-        return {part for image in images for part in split(image)[1:] if part}
-
-    @property
-    def has_digests(self) -> bool:
-        """Whether its sources name a digest anywhere."""
-        return "sha256:" in self.sources.text
+        return {part for image in self.images for part in split(image)[1:] if part}
 
     def finding(
         self,
@@ -135,7 +128,11 @@ class Context:
 
     def of(self, overlay: Overlay) -> Rendered:
         """Return what an overlay renders to."""
-        return next(each for each in self.rendered if each.overlay is overlay)
+        return self._by_overlay[overlay]
+
+    @cached_property
+    def _by_overlay(self) -> dict[Overlay, Rendered]:
+        return {each.overlay: each for each in self.rendered}
 
     @property
     def root(self) -> Path:

@@ -110,26 +110,14 @@ def unchanging(tries: Tries, among: Users) -> Users:
 
     Each is tried in one overlay first: most change that one, and need no other rendering.
     """
-    among = {e: users for e, users in among.items() if not is_certain(tries.context, e, users)}
+    among = {
+        override: users
+        for override, users in among.items()
+        if not any(tries.certainty.has(override, overlay) for overlay in users)
+    }
     left = without_effect(tries, {override: users[:1] for override, users in among.items()})
     left = without_effect(tries, {override: among[override][1:] for override in left})
     return {override: overlays for override, overlays in among.items() if override in left}
-
-
-def is_certain(context: Context, override: Override, users: list[Overlay]) -> bool:
-    """Tell whether an override changes something for certain, without rendering.
-
-    What it writes, a key or a part of an image, is in the rendering of an overlay that includes it,
-    and nowhere else in what that overlay is made from.
-    """
-    if override.mark is None:
-        return False
-    kind, value = override.mark
-    return any(
-        value in (rendered.keys if kind == "key" else rendered.image_parts)
-        and rendered.sources.text.count(value) == 1
-        for rendered in map(context.of, users)
-    )
 
 
 def without_effect(tries: Tries, among: Users) -> set[Override]:
@@ -161,7 +149,7 @@ def dropped_digests(tries: Tries, among: Users) -> Iterator[Finding]:
         for override, overlays in among.items()
         if override.tag_alone
         for overlay in overlays
-        if context.of(overlay).has_digests
+        if any("sha256:" in context.repository.text(part) for part in overlay.tree)
     ]
     answers = context.renderer.render(
         Job(overlay.folder, override.taken_away(overlay.files)) for override, overlay in pairs

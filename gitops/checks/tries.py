@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gitops.checks.certain import Certainty
 from gitops.checks.context import Context
 from gitops.nodes import without
 from gitops.overrides import Files, FileSource, Override
@@ -20,8 +21,12 @@ class Tries:
     """Renderings of overlays with changed files, compared by their digests."""
 
     context: Context
+    certainty: Certainty = field(init=False)
     _starts: dict[Overlay, Files] = field(default_factory=dict)
     _before: dict[Overlay, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.certainty = Certainty(self.context)
 
     def start(self, overlay: Overlay) -> Files:
         """Return the files to begin with: without annotations that name each transformer."""

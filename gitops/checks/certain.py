@@ -1,0 +1,237 @@
+"""Overrides that change something for certain: nothing else of an overlay has what they put there.
+
+Kustomize takes each value of a rendering from a source, where it is beneath the same key. So a
+value that is in a rendered object, and in no other source that may get into this object, would not
+be there without the override: it need not be taken away to know that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from yaml.nodes import Node, SequenceNode
+
+from gitops import nodes, settings
+from gitops.checks.context import Context, Rendered
+from gitops.images import split
+from gitops.kustomization import NAMES, Kustomization
+from gitops.objects import Object
+from gitops.overrides import FileSource, Override
+from gitops.patches import Patch, patches
+from gitops.repository import Overlay, Repository
+from gitops.settings import ANY, GENERATED, Scope, Setting
+
+# What puts a value beneath another key, or makes a new one.
+COMPOSES = (
+    *("replacements", "vars", "transformers", "generators", "validators", "configurations"),
+    *("helmCharts", "helmChartInflationGenerator"),
+)
+MOVES = ("copy", "move")
+RENAMES = ("allowNameChange", "allowKindChange")
+CRD = "CustomResourceDefinition"
+KINDS = re.compile(r"^kind:\s*(\S+)", re.MULTILINE)
+# What kustomize itself sets.
+DEFAULTS = {("type", "Secret")}
+WITNESSES = 20  # rendered objects that are looked at
+
+
+@dataclass(eq=False)
+class Sources:
+    """What the sources of one kustomization set, without those of what it includes."""
+
+    repository: Repository
+    kustomization: Kustomization
+
+    @cached_property
+    def patches(self) -> list[Patch]:
+        """Its patches."""
+        return list(patches(self.repository, self.kustomization))
+
+    @cached_property
+    def composes(self) -> bool:
+        """Whether a rendering may have values that no source has beneath the same key."""
+        if self.kustomization.is_remote or not self.kustomization.data.keys().isdisjoint(COMPOSES):
+            return True
+        entries = [entry for _, entry in nodes.items(nodes.get(self.kustomization.node, "patches"))]
+        if any(nodes.get(entry, "options", name) for entry in entries for name in RENAMES):
+            return True
+        operations = (
+            operation
+            for patch in self.patches
+            for document in patch.documents
+            if isinstance(document, SequenceNode)
+            for operation in document.value
+        )
+        return any(nodes.text(nodes.get(each, "op")) in MOVES for each in operations)
+
+    @cached_property
+    def by_key(self) -> dict[str, list[Setting]]:
+        """What it sets."""
+        found: dict[str, list[Setting]] = defaultdict(list)
+        for setting in (*self._own(), *self._patched(), *self._resources()):
+            found[setting.key].append(setting)
+        return found
+
+    def _own(self) -> Iterator[Setting]:
+        node = self.kustomization.node
+        yield from settings.below("", node, Scope())
+        for _, entry in nodes.items(nodes.get(node, "replicas")):
+            yield settings.replicas(entry)
+        for key in GENERATED:
+            for _, generator in nodes.items(nodes.get(node, key)):
+                name = nodes.text(nodes.get(generator, "name"))
+                for source in ("literals", "files", "envs"):
+                    for _, entry in nodes.items(nodes.get(generator, source)):
+                        yield settings.generated(key, name, source, nodes.text(entry))
+                if nodes.get(generator, "env") is not None:
+                    yield settings.generated(key, name, "env", "")
+
+    def _patched(self) -> Iterator[Setting]:
+        for patch in self.patches:
+            for document in patch.documents:
+                if isinstance(document, SequenceNode):
+                    for i, _ in nodes.items(document):
+                        yield from patch.sets(document, (i,))
+                else:
+                    yield from settings.below("", document, patch.scope(document))
+
+    def _resources(self) -> Iterator[Setting]:
+        for path in self.kustomization.included():
+            if path.is_file() and path.name not in NAMES and not has_only_definitions(path):
+                for document in self.repository.documents(path):
+                    yield from settings.below("", document, Scope.of_document(document))
+
+
+def has_only_definitions(file: Path) -> bool:
+    """Tell whether all objects of a file are definitions of custom resources, without parsing."""
+    return {*KINDS.findall(file.read_text("utf-8", "replace"))} == {CRD}
+
+
+@dataclass(eq=False)
+class Certainty:
+    """Tells what is certain about the overrides of a repository's overlays."""
+
+    context: Context
+    _sources: dict[Kustomization, Sources] = field(default_factory=dict)
+    _values: dict[Object, dict[str, set[str]]] = field(default_factory=dict)
+
+    def has(self, override: Override, overlay: Overlay) -> bool:
+        """Tell whether an override changes something in an overlay for certain."""
+        sources = [self._of(part) for part in overlay.tree]
+        if any(each.composes for each in sources):
+            return False
+        has_images = any("images" in part.data for part in overlay.tree)
+        rendered = self.context.of(overlay)
+        if isinstance(override.source, FileSource) and override.subject == "image":
+            return is_image_certain(self.context, override, rendered)
+        return any(
+            self._is_alone(setting, rendered, sources)
+            for setting in override.gives
+            if setting.key != "image" or not has_images
+        )
+
+    def _of(self, part: Kustomization) -> Sources:
+        if part not in self._sources:
+            self._sources[part] = Sources(self.context.repository, part)
+        return self._sources[part]
+
+    def _is_alone(self, given: Setting, rendered: Rendered, sources: list[Sources]) -> bool:
+        """Tell whether a setting is in a rendered object that no other one like it may be in."""
+        witnesses = 0
+        for thing in rendered.objects:
+            if thing.kind == CRD or not given.scope.has(thing.kind, thing.name):
+                continue
+            there = self._there(given, thing, rendered)
+            if there is None:
+                continue
+            same = (
+                setting
+                for each in sources
+                for key in (given.key, ANY)
+                for setting in each.by_key.get(key, ())
+                if setting.scope.has(thing.kind, thing.name)
+            )
+            if sum(not it.texts or not there or there in it.texts for it in same) == 1:
+                return True
+            witnesses += 1
+            if witnesses == WITNESSES:
+                break
+        return False
+
+    def _there(self, given: Setting, thing: Object, rendered: Rendered) -> str | None:
+        """Return the text that a setting has in an object; None if it is not there.
+
+        It is empty if the value is not known.
+        """
+        if given.key == "namespace":
+            # Other fields of this name follow what they refer to.
+            return thing.namespace if thing.namespace in given.texts else None
+        every = self._values_of(thing).get(given.key)
+        if every is None or (given.key, thing.kind) in DEFAULTS:
+            return None
+        if not given.texts:
+            return ""
+        # A field that refers to an object by its name follows that.
+        return next((each for each in every & given.texts if each not in rendered.names), None)
+
+    def _values_of(self, thing: Object) -> dict[str, set[str]]:
+        if thing not in self._values:
+            self._values[thing] = values(thing.data)
+        return self._values[thing]
+
+
+def is_image_certain(context: Context, override: Override, rendered: Rendered) -> bool:
+    """Tell whether an entry of `images` is the only source of what it gives to an image."""
+    (document, *_) = override.source.read({})
+    own = nodes.get(document, *override.path[:2])
+    key, value = str(override.path[2]), nodes.text(nodes.get(document, *override.path))
+    texts = [context.repository.text(part) for part in rendered.overlay.tree]
+    if key == "newName":
+        name = re.compile(rf"(?<![\w./-]){re.escape(value)}(?![\w./-])")
+        alone = sum(len(name.findall(text)) for text in texts) == 1
+        return alone and any(value == split(image)[0] for image in rendered.images)
+    if value in rendered.image_parts and sum(text.count(value) for text in texts) == 1:
+        return True
+    names = named(own)
+    others = [
+        entry
+        for part in rendered.overlay.tree
+        for _, entry in nodes.items(nodes.get(part.node, "images"))
+        if entry is not own
+    ]
+    if any(nodes.text(nodes.get(entry, "newName")) in names for entry in others):
+        return False
+    same = [entry for entry in others if nodes.text(nodes.get(entry, key)) == value]
+    part = ("newTag", "digest").index(key) + 1
+    return (
+        not any(named(entry) & names for entry in same)
+        and not any(":@"[part - 1] + value in text for text in texts)
+        and any(split(it)[0] in names and split(it)[part] == value for it in rendered.images)
+    )
+
+
+def named(entry: Node | None) -> set[str]:
+    """Return the names in an entry of `images`."""
+    return {nodes.text(nodes.get(entry, key)) for key in ("name", "newName")} - {""}
+
+
+def values(data: dict[str, Any]) -> dict[str, set[str]]:
+    """Return the scalars below each key of an object, as texts; none for a key without any."""
+    found: dict[str, set[str]] = defaultdict(set)
+    pending: list[tuple[str, Any]] = [("", data)]
+    while pending:
+        key, value = pending.pop()
+        if isinstance(value, dict):
+            found[key]
+            pending += value.items()
+        elif isinstance(value, list):
+            pending += ((key, item) for item in value)
+        else:
+            found[key].add(settings.text(value))
+    return found

@@ -1,0 +1,117 @@
+"""Settings: the values of sources beneath their keys, and which objects they may get into."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitops import nodes
+from gitops.errors import GitopsError
+
+ANY = "*"  # as a key: what a file of variables has
+# A name or a kind of a target that stands for no other: kustomize takes them for expressions.
+PLAIN = re.compile(r"[A-Za-z0-9-]+")
+INDEX = re.compile(r"-|[0-9]+")  # of an item, in the path of an operation
+QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
+GENERATED = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
+DECIMAL = re.compile(r"0|[1-9][0-9]*")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The kind and the name of the objects that something may get into; empty for any."""
+
+    kind: str = ""
+    name: str = ""
+
+    def has(self, kind: str, name: str) -> bool:
+        """Tell whether a rendered object may be in it: kustomize only adds to a name."""
+        return self.kind in ("", kind) and self.name in name
+
+    @classmethod
+    def of_document(cls, document: Node) -> Scope:
+        """Return the scope of an object, or of a patch that names its object."""
+        kind = nodes.text(nodes.get(document, "kind"))
+        name = nodes.text(nodes.get(document, "metadata", "name"))
+        return cls() if kind.endswith("List") else cls(kind, name)
+
+    @classmethod
+    def of_target(cls, target: Node) -> Scope:
+        """Return the scope of the target of a patch."""
+        parts = [nodes.text(nodes.get(target, key)) for key in ("kind", "name")]
+        return cls(*(part if PLAIN.fullmatch(part) else "" for part in parts))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key, the texts that its value may be rendered as, and where it may get.
+
+    No texts for a value that is not known or is no scalar.
+    """
+
+    key: str
+    texts: frozenset[str] = frozenset()
+    scope: Scope = Scope()
+
+
+def below(key: str, node: Node | None, scope: Scope) -> Iterator[Setting]:
+    """Yield what a value sets: its key, those below, and the scalars of each list by its key."""
+    if isinstance(node, SequenceNode):
+        for item in node.value:
+            yield from below(key, item, scope)
+    elif isinstance(node, MappingNode):
+        yield Setting(key, frozenset(), scope)
+        for its_key, value in node.value:
+            yield from below(str(its_key.value), value, scope)
+    else:
+        yield Setting(key, texts(node), scope)
+
+
+def texts(node: Node | None) -> frozenset[str]:
+    """Return the texts that a scalar may be rendered as: as it is written, and by its value."""
+    if not isinstance(node, ScalarNode) or nodes.is_null(node):
+        return frozenset()
+    found = {str(node.value)}
+    if node.tag != "tag:yaml.org,2002:str" and not DECIMAL.fullmatch(node.value):
+        with suppress(GitopsError, ValueError):  # it is written as a number, and is none
+            found.add(text(nodes.plain(node)))
+    return frozenset(found)
+
+
+def text(value: object) -> str:
+    """Return a rendered scalar as a text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def replicas(entry: Node) -> Setting:
+    """Return what an entry of `replicas` sets."""
+    scope = Scope("", nodes.text(nodes.get(entry, "name")))
+    return Setting("replicas", texts(nodes.get(entry, "count")), scope)
+
+
+def generated(generator: str, name: str, source: str, entry: str) -> Setting:
+    """Return what a source of a generator sets, by its entry under literals, files or envs."""
+    scope = Scope(GENERATED[generator], name)
+    key, _, value = entry.partition("=")
+    if source == "literals":
+        value = value[1:-1] if QUOTED.fullmatch(value) else value
+        if generator == "secretGenerator":
+            value = b64encode(value.encode()).decode()
+        return Setting(key, frozenset({value}), scope)
+    if source == "files":
+        return Setting(key if value else Path(entry).name, frozenset(), scope)
+    return Setting(ANY, frozenset(), scope)
+
+
+def operated(operation: Node, scope: Scope) -> Iterator[Setting]:
+    """Yield what an operation of a JSON patch sets."""
+    steps = nodes.text(nodes.get(operation, "path")).split("/")
+    names = [step for step in steps if step and not INDEX.fullmatch(step)]
+    key = names[-1].replace("~1", "/").replace("~0", "~") if names else ""
+    yield from below(key, nodes.get(operation, "value"), scope)
