@@ -41,18 +41,18 @@ BESIDE           = $(REGISTRY)/$(dir $(IMAGE_PATH))
 PLAIN_HTTP       = $(if $(INSECURE),--plain-http)
 CHART_DIGEST     ?= $(shell cat .build/charts.digest 2>/dev/null)
 MANIFESTS_DIGEST ?= $(shell cat .build/manifests.digest 2>/dev/null)
-UNPUBLISHED      = $(error publish them first: make package publish-chart publish-manifests)
+UNPUBLISHED      = $(error publish them first: make pack publish-chart publish-manifests)
 CHARTED          = $(BESIDE)charts/slipway@$(or $(CHART_DIGEST),$(UNPUBLISHED))
 MANIFESTED       = $(BESIDE)manifests/slipway@$(or $(MANIFESTS_DIGEST),$(UNPUBLISHED))
 # The artefacts that the release page names, if they were published.
 NOTED = --image "$(RELEASED)" $(if $(CHART_DIGEST),--chart "$(CHARTED)") $(if $(MANIFESTS_DIGEST),--manifests "$(MANIFESTED)") \
 	$(if $(filter false,$(ATTESTED)),--without-attestations)
 
-.PHONY: package
-package: RELEASE = $(subst @,:$(VERSION)@,$(RELEASED))
-package: chart ## Pack the chart and the rendered overlays of the published image, or DIGEST=, into .build/package/
-	@rm -rf .build/package && .tools/helm package .build/chart/slipway --destination .build/package
-	@$(PYTHON) -m tools.release.manifests --image "$(RELEASE)" --into .build/package/manifests.tar.gz
+.PHONY: pack
+pack: RELEASE = $(subst @,:$(VERSION)@,$(RELEASED))
+pack: chart ## Pack the chart and the rendered overlays of the published image, or DIGEST=, into .build/packed/
+	@rm -rf .build/packed && .tools/helm package .build/chart/slipway --destination .build/packed
+	@$(PYTHON) -m tools.release.manifests --image "$(RELEASE)" --into .build/packed/manifests.tar.gz
 
 PUBLISH = $(PYTHON) -m tools.release.publish --registry $(BESIDE) --version $(VERSION) $(PLAIN_HTTP)
 
@@ -66,12 +66,12 @@ publish-manifests: $(READY) .tools/helm .tools/oras ## Push the packed manifests
 
 PACKAGED = $(PYTHON) -m tools.release.cosign --image "$(CHARTED)" --image "$(MANIFESTED)" $(if $(COSIGN_KEY),--key "$(COSIGN_KEY)")
 
-.PHONY: sign-package
-sign-package: $(READY) .tools/cosign ## Sign the published chart and manifests, as the image
+.PHONY: sign-packed
+sign-packed: $(READY) .tools/cosign ## Sign the published chart and manifests, as the image
 	@$(PACKAGED) sign
 
-.PHONY: verify-package
-verify-package: $(READY) .tools/cosign ## Verify the signatures of the published chart and manifests, or of CHART_DIGEST= and MANIFESTS_DIGEST=
+.PHONY: verify-packed
+verify-packed: $(READY) .tools/cosign ## Verify the signatures of the published chart and manifests, or of CHART_DIGEST= and MANIFESTS_DIGEST=
 	@$(PACKAGED) verify --without-sbom
 
 .PHONY: release-notes

@@ -109,7 +109,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
         good(make(root, registry, "sbom", f"IMAGE_TAG={VERSION}-{ARCHITECTURE}"))
     signed = good(make(root, registry, "sign", "COSIGN_KEY=cosign.key"))
     beside = publish_beside(root, registry, digest)
-    signed += good(make(root, registry, "sign-package", "COSIGN_KEY=cosign.key"))
+    signed += good(make(root, registry, "sign-packed", "COSIGN_KEY=cosign.key"))
     good(make(root, registry, "pin", "ENV=dev", f"TAG={VERSION}", f"DIGEST={digest}"))
     commit(root)
     return Rehearsal(root, registry, digest, signed, beside)
@@ -118,7 +118,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
 def publish_beside(root: Path, registry: str, digest: str) -> dict[str, str]:
     """Pack and push the chart and the manifests of an image; return their addresses by digest."""
     found: dict[str, str] = {}
-    good(make(root, registry, "package", f"DIGEST={digest}"))
+    good(make(root, registry, "pack", f"DIGEST={digest}"))
     for target, kind in (("publish-chart", "charts"), ("publish-manifests", "manifests")):
         good(make(root, registry, target))
         pushed = (root / ".build" / f"{kind}.digest").read_text(encoding="utf-8").strip()
@@ -199,8 +199,8 @@ def test_the_page_names_what_stands_beside_it_by_its_digest(
 
 
 def test_chart_and_manifests_verify_with_its_key_and_with_no_other(rehearsal: Rehearsal) -> None:
-    assert good(rehearsal.make("verify-package", "COSIGN_KEY=cosign.pub")).count("verified") == 2
-    refused(rehearsal.make("verify-package", "COSIGN_KEY=other.pub"), "failed to verify signature")
+    assert good(rehearsal.make("verify-packed", "COSIGN_KEY=cosign.pub")).count("verified") == 2
+    refused(rehearsal.make("verify-packed", "COSIGN_KEY=other.pub"), "failed to verify signature")
 
 
 @pytest.mark.parametrize("env", ["dev", "staging", "prod"])
@@ -248,13 +248,13 @@ def test_another_chart_under_the_same_version_is_refused(rehearsal: Rehearsal) -
     root, registry = rehearsal.root, rehearsal.registry
     beside = publish_beside(root, registry, "sha256:" + 64 * "e")
     assert beside["charts"] != rehearsal.beside["charts"]
-    refused(rehearsal.make("verify-package", "COSIGN_KEY=cosign.pub"), "no signatures")
+    refused(rehearsal.make("verify-packed", "COSIGN_KEY=cosign.pub"), "no signatures")
     # The digest that was signed is still what it was.
     digests = [
         f"{name}_DIGEST={rehearsal.beside[kind].partition('@')[2]}"
         for name, kind in (("CHART", "charts"), ("MANIFESTS", "manifests"))
     ]
-    good(rehearsal.make("verify-package", "COSIGN_KEY=cosign.pub", *digests))
+    good(rehearsal.make("verify-packed", "COSIGN_KEY=cosign.pub", *digests))
 
 
 def test_dev_pins_it_and_a_promotion_takes_it_on(rehearsal: Rehearsal, promote: Promote) -> None:

@@ -21,10 +21,10 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 def packed(name: str) -> Path:
-    """Return a file that `make package` wrote. Raises ToolError if there is none."""
-    path = BUILD / "package" / name
+    """Return a file that `make pack` wrote. Raises ToolError if there is none."""
+    path = BUILD / "packed" / name
     if not path.is_file():
-        raise ToolError("pack them first: make package")
+        raise ToolError("pack them first: make pack")
     return path
 
 

@@ -25,7 +25,7 @@ Make = Callable[..., None]
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Have a helm and an oras that note how they were called and say what they are told to."""
-    (tmp_path / "package").mkdir()
+    (tmp_path / "packed").mkdir()
 
     def make(out: str = "", err: str = "", status: int = 0) -> None:
         path = tmp_path / "program"
@@ -94,7 +94,7 @@ def test_a_push_without_a_digest_fails_and_leaves_none(
 ) -> None:
     program(err=err, status=status)
     for file in ("slipway-1.2.3.tgz", "manifests.tar.gz"):
-        (tmp_path / "package" / file).touch()
+        (tmp_path / "packed" / file).touch()
     for file in ("charts.digest", "manifests.digest"):
         (tmp_path / file).write_text(DIGEST, encoding="utf-8")
 
@@ -108,5 +108,5 @@ def test_what_was_not_packed_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Make, what: str
 ) -> None:
     program()
-    with pytest.raises(ToolError, match="pack them first: make package"):
+    with pytest.raises(ToolError, match="pack them first: make pack"):
         run(tmp_path, monkeypatch, what)
