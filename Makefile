@@ -113,4 +113,4 @@ probe: $(READY) .tools/kustomize ## Check /readyz through a port-forward and thr
 	@$(PYTHON) -m tools.cluster.probe --env $(ENV) --ingress-url $(INGRESS_URL)
 
 # The other targets, in the order in which `make help-all` lists them.
-include $(patsubst %,$(dir $(lastword $(MAKEFILE_LIST)))make/%.mk,develop manifests scan image release cluster github setup)
+include $(patsubst %,$(dir $(lastword $(MAKEFILE_LIST)))make/%.mk,develop manifests scan image release package cluster github setup)

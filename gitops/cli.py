@@ -1,4 +1,4 @@
-"""The command line: `python -m gitops COMMAND`."""
+"""The command line: `kustomize-gitops COMMAND`, or in a clone `python -m gitops COMMAND`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import json
 import sys
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import click
 
+from gitops import __version__, programs
 from gitops.errors import GitopsError
 
+IN_A_CLONE = "python -m gitops"
+# As this was called: the examples of the help can then be typed as they stand.
+PROGRAM = programs.PACKAGE if Path(sys.argv[0]).stem == programs.PACKAGE else IN_A_CLONE
 COMMANDS = ("check", "declare", "diff", "doctor", "pin", "promote", "rollback", "status")
 
 
@@ -36,6 +41,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         found: click.Command = getattr(import_module(f"gitops.commands.{cmd_name}"), cmd_name)
+        found.help = (found.help or "").replace(IN_A_CLONE, PROGRAM)
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -49,6 +55,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 def cli() -> None:
     """Look after a Kustomize repository of a base and overlays.
 
@@ -66,6 +73,9 @@ def cli() -> None:
     """  # noqa: D301 - \b is for click: what follows is not wrapped
 
 
+cli.help = (cli.help or "").replace(IN_A_CLONE, PROGRAM)
+
+
 def wants_json(argv: list[str]) -> bool:
     """Tell whether a command is to print JSON."""
     return bool({"--json", "--format=json"} & {*argv}) or ("--format", "json") in pairwise(argv)
@@ -75,7 +85,7 @@ def main() -> None:
     """Run the command line; with --json, an error is a JSON document too."""
     try:
         # Not standalone, click returns the exit status of a command.
-        sys.exit(cli.main(prog_name="python -m gitops", standalone_mode=False))
+        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:

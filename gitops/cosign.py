@@ -9,7 +9,7 @@ from gitops import programs
 
 def run(program: str | Path, *argv: str | Path) -> None:
     """Run cosign. Raises GitopsError with the reason that it gives if it fails."""
-    done = programs.run([program, *argv], missing="`make .tools/cosign` builds it")
+    done = programs.run([program, *argv], missing=programs.how_to_get("cosign"))
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
         done.stderr = (errors or done.stderr.strip().splitlines()[-1:] or [""])[0]

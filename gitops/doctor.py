@@ -19,7 +19,7 @@ class Need:
     name: str
     purpose: str
     version: tuple[str, ...]
-    get: str
+    get: str = ""  # empty: as programs.how_to_get says
     required: bool = True
     module: str = ""  # the Go module whose version counts, if the program prints none
 
@@ -51,12 +51,12 @@ class Found:
 
 NEEDS = (
     Need(
-        *("renderer", "renders many times in one process", (), "make .tools/renderer"),
+        *("renderer", "renders many times in one process", ()),
         module="sigs.k8s.io/kustomize/api",
     ),
-    Need("kustomize", "renders, as a person would", ("version",), "make .tools/kustomize"),
+    Need("kustomize", "renders, as a person would", ("version",), required=False),
     Need(
-        *("kubeconform", "check: schema", (), "make .tools/kubeconform"),
+        *("kubeconform", "check: schema", ()),
         required=False,
         module="github.com/yannh/kubeconform",
     ),
@@ -65,7 +65,7 @@ NEEDS = (
         required=False,
     ),
     Need(
-        *("cosign", "pin, promote: signatures", (), "make .tools/cosign"),
+        *("cosign", "pin, promote: signatures", ()),
         required=False,
         module="github.com/sigstore/cosign/v3",
     ),
@@ -84,12 +84,13 @@ VERSION = re.compile(r"v?(\d+\.\d+(?:\.\d+)?\S*)")
 def packages() -> Iterator[Found]:
     """Yield Python and the packages that the commands use."""
     yield Found("python", "runs this", True, None, platform.python_version(), "")
-    for name in ("click", "httpx", "pyyaml"):
+    for name, required in (("click", True), ("httpx", False), ("pyyaml", True)):
         try:
             version: str | None = metadata.version(name)
         except metadata.PackageNotFoundError:
             version = None
-        yield Found(name, "a package that this uses", True, None, version, f"pip install {name}")
+        purpose = "a package that this uses" if required else "asks the ledger"
+        yield Found(name, purpose, required, None, version, f"pip install {name}")
 
 
 def inspect() -> list[Found]:
@@ -108,4 +109,5 @@ def look(need: Need) -> Found:
         _, _, after = text.partition(f"\t{need.module}\t") if need.module else ("", "", text)
         match = VERSION.search(after)
         version = match[1] if match else "unknown version"
-    return Found(need.name, need.purpose, need.required, path, version, need.get)
+    get = need.get or programs.how_to_get(need.name)
+    return Found(need.name, need.purpose, need.required, path, version, get)

@@ -11,7 +11,6 @@ from typing import Any
 
 from gitops import programs
 
-HINT = "`make .tools/kubeconform` builds it"
 VERSION = "{{.NormalizedKubernetesVersion}}"
 # A message holds every fault of an object, each after the place where it is.
 FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
@@ -41,7 +40,7 @@ def validate(files: Sequence[Path], version: str, locations: Sequence[str]) -> l
     `locations` are those of schemas, as kubeconform's -schema-location takes them.
     Raises GitopsError if there is no kubeconform, or it fails.
     """
-    program = programs.find("kubeconform", HINT)
+    program = programs.find("kubeconform")
     argv = [program, "-strict", "-verbose", "-output", "json", "-kubernetes-version", version]
     for location in locations:
         argv += ["-schema-location", location]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import httpx
 
+from gitops import programs
 from gitops.errors import GitopsError
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_S = 20
 TOKEN = "LEDGER_TOKEN"  # noqa: S105 - the name of a variable
@@ -33,7 +38,8 @@ class Ledger:
             raise GitopsError(f"--ledger {url}: a URL begins with http:// or https://")
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(
+        self._http = library()
+        self._client = self._http.Client(
             base_url=f"{self.url}/api/v1/", headers=headers, timeout=TIMEOUT_S
         )
 
@@ -56,7 +62,7 @@ class Ledger:
     def _ask(self, method: str, path: str, **options: Any) -> tuple[dict[str, Any], str]:
         try:
             response = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
+        except self._http.HTTPError as error:
             text = str(error) or type(error).__name__
             raise GitopsError(f"the ledger at {self.url} does not answer: {text}") from None
         if response.is_error:
@@ -66,6 +72,15 @@ class Ledger:
         except ValueError:
             raise GitopsError(f"{self.url} is not a ledger: its answer is not JSON") from None
         return found, response.links.get("next", {}).get("url", "")
+
+
+def library() -> Any:
+    """Return the HTTP client, which most commands do without. Raises GitopsError without one."""
+    try:
+        return import_module("httpx")
+    except ModuleNotFoundError:
+        needed = f"pip install '{programs.PACKAGE}[ledger]'"
+        raise GitopsError(f"to ask a ledger, httpx is needed: {needed}") from None
 
 
 def connect(url: str) -> Ledger:
@@ -87,6 +102,6 @@ def reason(response: httpx.Response) -> str:
         text = "; ".join([str(problem["detail"]), *faults])
     except (ValueError, KeyError, AttributeError):
         text = f"{response.status_code} {response.reason_phrase}"
-    if response.status_code == httpx.codes.UNAUTHORIZED:
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
         return f"{text} ({TOKEN} or {TOKEN_FILE} sets the token that is sent)"
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -9,20 +10,37 @@ from pathlib import Path
 
 from gitops.errors import GitopsError
 
-# What the Makefile builds stands beside this package, whichever repository is checked.
-BUILT = Path(__file__).resolve().parent.parent / ".tools"
+PACKAGE = "kustomize-gitops"  # on PyPI
+# What a wheel brings is in this package; what the Makefile builds stands beside it, whichever
+# repository is checked.
+BUNDLED = Path(__file__).resolve().parent / "bin"
+BUILT = BUNDLED.parents[1] / ".tools"
+# Where to get what no Makefile builds, if this runs from a wheel.
+PAGES = {
+    "cosign": "https://docs.sigstore.dev/cosign/system_config/installation/",
+    "kubeconform": "https://github.com/yannh/kubeconform#installation",
+    "kustomize": "https://kubectl.docs.kubernetes.io/installation/kustomize/",
+    "renderer": f"pip install --force-reinstall {PACKAGE}",
+}
 
 
 def locate(name: str) -> str | None:
-    """Return the path of a program: the one the Makefile built, else the one on the PATH."""
-    return shutil.which(name, path=BUILT) or shutil.which(name)
+    """Return the path of a program: of the wheel, of the Makefile, else the one on the PATH."""
+    own = os.pathsep.join(map(str, (BUNDLED, BUILT)))
+    return shutil.which(name, path=own) or shutil.which(name)
 
 
-def find(name: str, hint: str) -> str:
+def how_to_get(name: str) -> str:
+    """Return the command or the page by which to get a program of this package."""
+    is_clone = (BUNDLED.parents[1] / "Makefile").is_file()
+    return f"make .tools/{name}" if is_clone else PAGES[name]
+
+
+def find(name: str, hint: str = "") -> str:
     """Return the path of a program. Raises GitopsError that ends with how to get it."""
     path = locate(name)
     if path is None:
-        raise GitopsError(f"{name} is not installed: {hint}")
+        raise GitopsError(f"{name} is not installed: {hint or how_to_get(name)}")
     return path
 
 

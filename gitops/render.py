@@ -16,8 +16,6 @@ from typing import Any
 from gitops import programs
 from gitops.errors import GitopsError
 
-HINT = "`make .tools/renderer` builds it"
-
 
 @dataclass(frozen=True)
 class Job:
@@ -75,7 +73,7 @@ class Renderer(AbstractContextManager["Renderer"]):
     def _start(self) -> subprocess.Popen[str]:
         if self._process is None:
             self._process = subprocess.Popen(
-                [programs.find("renderer", HINT)],
+                [programs.find("renderer")],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

@@ -14,8 +14,9 @@ downloads: ## Install K3d, Kubescape and Trivy into .tools/bin, by checksum (Lin
 	@$(PYTHON3) -m tools.setup.download $(NAMES)
 
 # The pinned tools build with any Go that can fetch the one their go.mod asks for, whatever the
-# environment says about toolchains and modules.
-GO_BUILD = GOTOOLCHAIN=auto GOFLAGS= GOWORK=off go build -C $(dir $<) -mod=readonly -trimpath -o "$(CURDIR)/$@"
+# environment says about toolchains and modules. Without C they run on any machine of their platform.
+GO_BUILD = CGO_ENABLED=0 GOTOOLCHAIN=auto GOFLAGS= GOWORK=off \
+	go build -C $(dir $<) -mod=readonly -trimpath -ldflags="-s -w" -o "$(CURDIR)/$@"
 
 # Set-up, redone only when what it depends on changes; each step says how long it took.
 DONE = echo "set-up: $(1), $$SECONDS s"

@@ -140,7 +140,7 @@ def verify_signature(found: Judgement, image: str, config: Config) -> None:
     else:
         found.notes.append("its signature is not verified: gitops.yaml names no signer")
         return
-    hint = "gitops.yaml asks for a signature: `make .tools/cosign` builds it"
+    hint = f"gitops.yaml asks for a signature: {programs.how_to_get('cosign')}"
     program = programs.find("cosign", hint)
     try:
         cosign.run(program, "verify", *whose, image)

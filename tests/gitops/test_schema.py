@@ -219,5 +219,5 @@ def test_a_missing_kubeconform_says_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(programs, "BUILT", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolError, match="kubeconform is not installed: `make"):
+    with pytest.raises(ToolError, match="kubeconform is not installed: make"):
         kubeconform.validate([], "1.37.0", ())

@@ -105,6 +105,7 @@ NOT_RUN = {
     **dict.fromkeys(("kubescape-cluster", "revert", "secrets"), CLUSTER),
     **dict.fromkeys(("comment", "release-page", "rules", "upload-sarif"), GITHUB),
     **dict.fromkeys(("downloads", "lock", "scan-image", "scan-released"), FETCHES),
+    "package": "what it lends is no program of Go's; tests/tools/package builds a wheel",
     "run": "it serves until it is stopped; tests/api starts the same server",
 }
 

@@ -14,6 +14,7 @@ VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9a-z]+(?:
 PLACES = {
     "pyproject.toml": re.compile(r'(?m)^version = "(.+)"$'),
     "api/version.py": re.compile(r'(?m)^VERSION = "(.+)"$'),
+    "gitops/__init__.py": re.compile(r'(?m)^__version__ = "([^"]+)"'),
     "docs/api.md": re.compile(r'(?m)^  "service": "slipway", "version": "(.+)",$'),
 }
 

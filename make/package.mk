@@ -1,0 +1,13 @@
+# The linter as a package of its own, for any Kustomize repository: tools/package.
+
+##@ Package (docs/gitops.md)
+# PLATFORM= of the wheel is one of Go's names, such as darwin/arm64; without it, the wheel is for this machine.
+RENDERER = $(if $(PLATFORM),.build/renderer/$(PLATFORM)/renderer,.tools/renderer)
+
+.PHONY: package
+package: $(READY) $(RENDERER) ## Build the wheel of the linter, with the renderer in it, into .build/wheels (PLATFORM=darwin/arm64)
+	@cd tools/package && RENDERER="$(CURDIR)/$(RENDERER)" \
+		"$(CURDIR)/$(PYTHON)" -m hatchling build --target wheel --directory "$(CURDIR)/.build/wheels"
+
+.build/renderer/%/renderer: tools/go.mod tools/go.sum tools/renderer/main.go
+	@mkdir -p $(@D) && GOOS=$(*D) GOARCH=$(*F) $(GO_BUILD) ./renderer && $(call DONE,the renderer for $*)
