@@ -16,7 +16,7 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._progress = sys.stderr.isatty() and not as_json
-        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
     def say(self, line: str = "") -> None:
         """Print a line of text, unless JSON was asked for."""

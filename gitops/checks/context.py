@@ -135,6 +135,12 @@ class Context:
         return {each.overlay: each for each in self.rendered}
 
     @property
+    def files(self) -> set[Path]:
+        """The files of the kustomizations, and those that they name."""
+        parts = self.repository.kustomizations.values()
+        return {file for each in parts for file in (each.file, *each.files())}
+
+    @property
     def root(self) -> Path:
         """The folder that is checked."""
         return self.repository.root

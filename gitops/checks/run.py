@@ -24,6 +24,7 @@ from gitops.checks import (
 from gitops.checks.context import Context
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity, merged, place
+from gitops.ignores import Ignores
 
 Check = Callable[[Context], Iterator[Finding]]
 # By rule, in the order in which they run: the cheap ones first.
@@ -62,8 +63,9 @@ def run(
             report("checking: schema")
             found += validated.result()
     own = [without_variants(context, each) for each in merged(found)]
-    kept = [each for each in own if not is_accepted(context, each)]
-    return sorted([*kept, *stale(context, rules)])
+    ignores = Ignores(context.files)
+    kept = [each for each in own if not is_accepted(context, each) and not ignores.accept(each)]
+    return sorted([*kept, *ignores.faulty(), *stale(context, rules, ignores)])
 
 
 def found_by(check: Check, context: Context) -> list[Finding]:
@@ -98,8 +100,8 @@ def is_accepted(context: Context, finding: Finding) -> bool:
     return False
 
 
-def stale(context: Context, rules: set[str]) -> Iterator[Finding]:
-    """Yield the declarations of gitops.yaml that no check has needed."""
+def stale(context: Context, rules: set[str], ignores: Ignores) -> Iterator[Finding]:
+    """Yield the declarations of gitops.yaml, and the comments, that no check has needed."""
     if any(answer.error for answer in context.answers.values()):
         return  # an overlay that does not render may need any of them
     config = context.config
@@ -107,6 +109,7 @@ def stale(context: Context, rules: set[str]) -> Iterator[Finding]:
     entries = entries + (config.external if "dangling" in rules else [])
     entries += config.optional
     entries += [e for e in config.accepted if e.rule in rules and e.rule not in context.skipped]
+    yield from ignores.unused(rules - context.skipped.keys())
     for each in entries:
         if not each.used:
             message = f"{each.what}: declared, but no longer needed"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from itertools import groupby
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
-from gitops import optional
+from gitops import baseline, optional
 from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
 from gitops.config import Config
 from gitops.errors import GitopsError
-from gitops.findings import Finding, Severity, counted, place, worst_first
-from gitops.formats import sarif, workflow_commands
-from gitops.output import Output, faint, green, red, yellow
+from gitops.findings import Finding, Severity, counted
+from gitops.formats.report import Report
+from gitops.formats.text import text
+from gitops.formats.write import FORMATS, Target, write
+from gitops.output import Output
 from gitops.render import Renderer
 from gitops.repository import Repository
 
@@ -51,12 +52,31 @@ RULE = click.Choice(list(CHECKS))
 @click.option(
     "--format",
     "how",
-    type=click.Choice(["text", "json", "sarif", "github"]),
+    type=click.Choice(list(FORMATS)),
     default="text",
     show_default=True,
-    help="`sarif` is for code scanning, `github` for annotations in a workflow.",
+    help="`sarif` is for code scanning, `github` for annotations in a workflow, `markdown` for the"
+    " summary of a job, `junit` for test reports.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--write",
+    "targets",
+    type=Target(),
+    multiple=True,
+    help="Also write the findings into a file, in another format (repeatable).",
+)
+@click.option(
+    "--baseline",
+    "known",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Tell only what is not in this file.",
+)
+@click.option(
+    "--write-baseline", "rebase", is_flag=True, help="Write what is found into --baseline FILE."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Quote the files, and name every overlay.")
 @click.pass_context
 def check(
     command: click.Context,
@@ -70,6 +90,10 @@ def check(
     fail_on: str,
     how: str,
     as_json: bool,
+    targets: tuple[tuple[str, Path], ...],
+    known: Path | None,
+    rebase: bool,
+    verbose: bool,
 ) -> None:
     """Find what is wrong in the overlays below PATH (by default, the folder you are in).
 
@@ -90,16 +114,20 @@ def check(
     immutable   a change since --base REF that the cluster refuses on an object that exists
     schema      an object that is not valid for a Kubernetes version
 
-    PATH/gitops.yaml declares what is meant, each with its reason. docs/gitops.md explains every
-    finding, with an example and how to mend it.
+    PATH/gitops.yaml declares what is meant, each with its reason; so does a comment at the line,
+    `# gitops: ignore RULE reason`. An old repository begins with --baseline FILE --write-baseline,
+    and is then told only what is new.
 
     \b
     Examples:
         python -m gitops check k8s
         python -m gitops check k8s --base origin/main
         python -m gitops check k8s --only inert --json
+        python -m gitops check --format github --write sarif=gitops.sarif
         python -m gitops check ../other --schema-location default
     """  # noqa: D301 - \b is for click: what follows is not wrapped
+    if rebase and not known:
+        raise click.UsageError("--write-baseline needs --baseline FILE, which it writes")
     how = "json" if as_json else how
     output = Output(as_json=how != "text")
     start = time.monotonic()
@@ -114,22 +142,26 @@ def check(
         if missed := unchecked(context):
             context.skipped["components"] = missed
         every = run(context, asked, output.progress)
+    report = reported(context, every, path, asked, known if not rebase else None)
     least = Severity.NOTE if notes or fail_on == Severity.NOTE else Severity.WARNING
-    found = [each for each in every if each.severity.is_at_least(least)]
-    hidden = len(every) - len(found)
-    top = top_of(repository.root)
+    found = [each for each in report.found if each.severity.is_at_least(least)]
+    report = replace(
+        report,
+        found=found,
+        notes_hidden=len(report.found) - len(found),
+        seconds=time.monotonic() - start,
+    )
+    if rebase and known and not context.failures:
+        baseline.write(known, every, context.root)
+        output.progress("")
+        click.echo(f"{known}: {counted(len(every), 'finding')} written", err=how != "text")
+        command.exit(0)
     if how == "text":
-        show(output, context, found, path)
-        summarize(output, context, found, hidden, time.monotonic() - start)
-    elif how == "github":
-        for line in workflow_commands(found, repository.root, top):
-            click.echo(line)
-    else:
-        output.document(
-            sarif(found, repository.root, top)
-            if how == "sarif"
-            else document(context, found, hidden, path)
-        )
+        output.say(text(report, verbose=verbose))
+    elif said := FORMATS[how](report):
+        click.echo(said)
+    for other, file in targets:
+        write(report, other, file)
     for failure in context.failures:
         click.echo(f"Error: {failure}", err=True)
     if context.failures:
@@ -138,18 +170,28 @@ def check(
     command.exit(1 if failed else 0)
 
 
-def document(context: Context, found: list[Finding], hidden: int, path: Path) -> dict[str, Any]:
-    """Return the findings, and what was checked, for JSON."""
-    return {
-        "path": str(path),
-        "overlays": [each.name for each in context.repository.overlays],
-        "components": [each.name for each in context.variants],
-        "kubernetes": context.validated,
-        "findings": [each.document(context.root) for each in found],
-        "notes_hidden": hidden,
-        "failures": context.failures,
-        "skipped": context.skipped,
-    }
+def reported(
+    context: Context, every: list[Finding], path: Path, rules: list[str], known: Path | None
+) -> Report:
+    """Return the findings that are not in a baseline, and what was checked."""
+    before = baseline.read(known) if known else {}
+    found = baseline.new(every, context.root, before)
+    checked = {"file", "configuration", *rules} - context.skipped.keys()
+    return Report(
+        found=found,
+        path=path,
+        root=context.root,
+        top=top_of(context.root),
+        rules=tuple(rules),
+        overlays=tuple(each.name for each in context.repository.overlays),
+        variants=tuple(each.name for each in context.variants),
+        components=len({each.component for each in context.variants}),
+        kubernetes=context.validated,
+        known=len(every) - len(found),
+        mended=baseline.mended(every, context.root, before, checked),
+        skipped=context.skipped,
+        failures=context.failures,
+    )
 
 
 def top_of(root: Path) -> Path:
@@ -163,43 +205,3 @@ def unchecked(context: Context) -> str:
     components = [each for each in optional.unused(context.repository) if each not in checked]
     names = ", ".join(context.repository.relative(each.folder) for each in components)
     return f"{names}: in no overlay, nor under `optional` in gitops.yaml" if names else ""
-
-
-def show(output: Output, context: Context, found: list[Finding], path: Path) -> None:
-    """Print the findings by file, those with the worst first, and what was not checked."""
-    for file, findings in groupby(worst_first(found), key=lambda finding: finding.file):
-        where = path / place(file, context.root)
-        for each in findings:
-            severity = COLOURS[each.severity](each.severity)
-            rule = faint(f"({each.rule})")
-            output.say(f"{where}:{each.line}: {severity}: {each.text} {rule}")
-            if each.hint:
-                output.say(faint(f"    {each.hint}"))
-        output.say()
-    for rule, reason in context.skipped.items():
-        output.say(faint(f"not checked: {rule}: {reason}"))
-
-
-def summarize(
-    output: Output, context: Context, found: list[Finding], hidden: int, seconds: float
-) -> None:
-    """Print how much was found, in how much."""
-    checked = counted(len(context.repository.overlays), "overlay")
-    if context.variants:
-        components = {each.component for each in context.variants}
-        checked += f" and {counted(len(components), 'component')}"
-    if context.validated:
-        checked += f", against Kubernetes {', '.join(context.validated)}"
-    numbers = {
-        severity: sum(each.severity == severity for each in found)
-        for severity in Severity
-        if severity != Severity.NOTE or not hidden
-    }
-    said = ", ".join(counted(number, noun) for noun, number in numbers.items() if number)
-    summary = f"{said or '0 findings'} in {checked}, {seconds:.1f} s"
-    output.say(red(summary) if found else green(summary))
-    if hidden:
-        output.say(faint(f"{counted(hidden, 'note')} not shown: --notes"))
-
-
-COLOURS = {Severity.ERROR: red, Severity.WARNING: yellow, Severity.NOTE: faint}

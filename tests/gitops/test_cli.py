@@ -53,6 +53,7 @@ def test_a_finding_is_exit_status_1_and_has_its_place(copy: Callable[[str], Path
             "message": "newTag 1.2.0 for image registry.example.com/shap matches nothing",
             "overlays": ["overlays/dev"],
             "hint": "remove it, or correct what it is meant to match",
+            "fingerprint": "916fef3739ea5ab9:1",
         }
     ]
     code, text = call("check", root)

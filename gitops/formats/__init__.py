@@ -1,0 +1,1 @@
+"""What `gitops check` found, for people and for machines: a module for each format."""

@@ -1,0 +1,31 @@
+"""Findings as annotations in a workflow of GitHub."""
+
+from __future__ import annotations
+
+from gitops.findings import Severity
+from gitops.formats.report import Report
+
+# https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def workflow_commands(report: Report) -> str:
+    """Return a workflow command for each finding, which GitHub shows beside the line.
+
+    The worst come first: GitHub shows ten of a kind for a step.
+    """
+    severities = list(Severity)
+    found = sorted(report.found, key=lambda each: severities.index(each.severity))
+    lines = [
+        f"::{COMMANDS[each.severity]} file={escaped(report.of_clone(each.file), ',:')},"
+        f"line={each.line},title={each.rule}::{escaped(each.text)}"
+        for each in found
+    ]
+    return "\n".join([*lines, *(f"::error::{escaped(each)}" for each in report.failures)])
+
+
+def escaped(text: str, more: str = "") -> str:
+    """Return a text as a workflow command takes it."""
+    for character in f"%\r\n{more}":
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

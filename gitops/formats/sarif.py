@@ -1,0 +1,74 @@
+"""Findings as SARIF, for code scanning."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from gitops import __version__, programs
+from gitops.baseline import fingerprints
+from gitops.findings import RULES, Finding
+from gitops.formats.report import PAGES, Report
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def sarif(report: Report) -> dict[str, Any]:
+    """Return a SARIF 2.1.0 log, with paths that are relative to the clone.
+
+    https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+    """
+    names = fingerprints(report.found, report.root)
+    failures = [{"level": "error", "message": {"text": each}} for each in report.failures]
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver()},
+                "results": [
+                    result(finding, name, report)
+                    for finding, name in zip(report.found, names, strict=True)
+                ],
+                "invocations": [
+                    {
+                        "executionSuccessful": not failures,
+                        "toolExecutionNotifications": failures,
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def driver() -> dict[str, Any]:
+    """Return what says which program this was, and which rules it has."""
+    return {
+        "name": "gitops check",
+        "version": __version__,
+        "informationUri": f"https://pypi.org/project/{programs.PACKAGE}/",
+        "rules": [
+            {
+                "id": rule,
+                "shortDescription": {"text": text},
+                "helpUri": f"{PAGES}/{rule}.md",
+                "help": {"text": f"{programs.PACKAGE} check --explain {rule}"},
+            }
+            for rule, text in RULES.items()
+        ],
+    }
+
+
+def result(finding: Finding, fingerprint: str, report: Report) -> dict[str, Any]:
+    """Return a result of a SARIF log; its levels have the names of the severities."""
+    location = {
+        "artifactLocation": {"uri": quote(report.of_clone(finding.file))},
+        "region": {"startLine": finding.line},
+    }
+    return {
+        "ruleId": finding.rule,
+        "level": finding.severity.value,
+        "message": {"text": finding.text},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"gitopsCheck/v1": fingerprint},
+    }

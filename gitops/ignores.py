@@ -1,0 +1,99 @@
+"""Comments that accept a finding where it is: `# gitops: ignore RULE reason`.
+
+A comment beside a line is about that line, one on a line of its own about the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitops.findings import RULES, Finding, Severity
+
+COMMENT = re.compile(r"(?:^|\s)#\s*gitops:\s*ignore\b\s*(?P<rule>[\w-]*)[\s:]*(?P<reason>.*)")
+
+
+@dataclass(eq=False)
+class Ignore:
+    """A comment, and whether a finding has needed it."""
+
+    file: Path
+    line: int
+    rule: str
+    reason: str
+    lines: frozenset[int]  # that it is about
+    used: bool = False
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it, if anything: then it accepts nothing."""
+        if self.rule not in RULES:
+            return f"`# gitops: ignore` needs a rule, not {self.rule!r}: {', '.join(RULES)}"
+        return "" if self.reason else f"`# gitops: ignore {self.rule}` needs a reason after it"
+
+    def accepts(self, finding: Finding) -> bool:
+        """Tell whether it is about a finding."""
+        return finding.rule == self.rule and finding.line in self.lines and not self.fault
+
+
+class Ignores:
+    """The comments of the files that were read."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._by_file = {file: [*read(file)] for file in files}
+
+    def accept(self, finding: Finding) -> bool:
+        """Tell whether a comment accepts a finding."""
+        if finding.file not in self._by_file:
+            self._by_file[finding.file] = [*read(finding.file)]
+        found = [each for each in self._by_file[finding.file] if each.accepts(finding)]
+        for each in found:
+            each.used = True
+        return bool(found)
+
+    def faulty(self) -> Iterator[Finding]:
+        """Yield the comments that lack something."""
+        for each in self._each():
+            if each.fault:
+                yield Finding(each.file, each.line, "configuration", each.fault)
+
+    def unused(self, rules: set[str]) -> Iterator[Finding]:
+        """Yield the comments about some rules that no finding has needed."""
+        for each in self._each():
+            if each.rule in rules and not each.used and not each.fault:
+                message = f"`# gitops: ignore {each.rule}`: no longer needed here"
+                severity, hint = Severity.WARNING, "remove it"
+                yield Finding(each.file, each.line, "configuration", message, (), hint, severity)
+
+    def _each(self) -> Iterator[Ignore]:
+        for comments in self._by_file.values():
+            yield from comments
+
+
+def read(file: Path) -> Iterator[Ignore]:
+    """Yield the comments of a file; there are none in one that is no text."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    lines = text.splitlines() if "gitops:" in text else []
+    for number, line in enumerate(lines, 1):
+        if found := COMMENT.search(line):
+            about = {number}
+            if is_comment(line):
+                about |= {next_line(lines, number)}
+            reason = found["reason"].strip()
+            yield Ignore(file, number, found["rule"], reason, frozenset(about))
+
+
+def next_line(lines: list[str], number: int) -> int:
+    """Return the number of the first line after another one that is more than a comment."""
+    following = enumerate(lines[number:], number + 1)
+    return next((n for n, line in following if line.strip() and not is_comment(line)), number)
+
+
+def is_comment(line: str) -> bool:
+    """Tell whether a line is a comment only."""
+    return line.lstrip().startswith("#")
