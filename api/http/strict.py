@@ -21,6 +21,29 @@ from api.domain.kit.strictjson import AmbiguousJsonError
 from api.http.problems import MAX_FAULTS, MAX_POINTER, InvalidQueryError
 
 
+def parsed(text: str) -> Any:
+    """Return the value of a body that is JSON; it is not null, which APIFlask takes for `{}`.
+
+    Raises BadRequest if it is not, and says what a parser would have to guess.
+    """
+    try:
+        body = strictjson.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadRequest(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from error
+    except RecursionError as error:
+        raise BadRequest("The body is nested too deeply.") from error
+    except AmbiguousJsonError as error:
+        fault = {"pointer": f"#{error.pointer}"[:MAX_POINTER], "detail": str(error)}
+        abort(400, f"The body is not JSON: {error}.", extra_data={"errors": [fault]})
+    except ValueError as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from error
+    if body is None:
+        raise BadRequest("The body is null.")
+    return body
+
+
 class StrictRequest(Request):
     """A request that accepts only unambiguous JSON with the right Content-Type."""
 
@@ -34,23 +57,10 @@ class StrictRequest(Request):
         if not force:
             self._check_media_type()
         try:
-            body = strictjson.loads(self.raw_body(cache=cache).decode())
+            text = self.raw_body(cache=cache).decode()
         except UnicodeDecodeError as error:
             raise BadRequest("The body is not UTF-8.") from error
-        except json.JSONDecodeError as error:
-            raise BadRequest(
-                f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-            ) from error
-        except RecursionError as error:
-            raise BadRequest("The body is nested too deeply.") from error
-        except AmbiguousJsonError as error:
-            fault = {"pointer": f"#{error.pointer}"[:MAX_POINTER], "detail": str(error)}
-            abort(400, f"The body is not JSON: {error}.", extra_data={"errors": [fault]})
-        except ValueError as error:
-            raise BadRequest(f"The body is not JSON: {error}.") from error
-        if body is None:  # APIFlask would treat it as an empty object
-            raise BadRequest("The body is null.")
-        return body
+        return parsed(text)
 
     def raw_body(self, *, cache: bool = True) -> bytes:
         """Return the body's bytes.

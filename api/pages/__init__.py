@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from api.pages import (
+    admin,
     assets,
     badges,
     browsers,
@@ -22,6 +23,7 @@ from api.pages import (
 from api.pages.blueprint import bp
 
 __all__ = [
+    "admin",
     "assets",
     "badges",
     "bp",

@@ -1,15 +1,19 @@
-"""What forms send in a URL: fields may be empty, and times come without a time zone."""
+"""What forms send: fields may be empty, and times come without a time zone."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from http import HTTPStatus
+from typing import Annotated, Any, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from apiflask import abort
+from flask import request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from api.domain.kit.times import parse_time
 from api.domain.kit.types import Name
+from api.http.problems import faults
 
 # As the browser's control for a date and a time writes it; it is meant in UTC.
 LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
@@ -39,3 +43,17 @@ class Form(BaseModel):
     def leave_out_the_empty(cls, given: Any) -> Any:
         """Drop the fields that were left empty."""
         return {name: value for name, value in dict(given).items() if value != ""}
+
+
+def sent[Sent: BaseModel](model: type[Sent]) -> Sent:
+    """Return what a form of ours sent, without what was left empty; abort with 422 for faults."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        values = [value for value in request.form.getlist(name) if value]
+        if values:
+            fields[name] = values if get_origin(field.annotation) is list else values[0]
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        faulty = {"errors": faults(error, in_body=True)}
+        abort(HTTPStatus.UNPROCESSABLE_ENTITY, extra_data=faulty)

@@ -6,9 +6,8 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import redirect, render_template, request, url_for
+from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from api.database import database
@@ -21,11 +20,11 @@ from api.domain.kit import pages
 from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.times import now
 from api.domain.kit.types import Name
-from api.http import auth, sessions
+from api.http import auth
 from api.http.problems import InvalidBodyError, found_or_404
 from api.pages import paging
 from api.pages.blueprint import bp
-from api.pages.forms import Form, FormTime
+from api.pages.forms import Form, FormTime, sent
 from api.pages.paging import Cursor
 
 # The most open incidents that are listed, the resolved ones of a page, and the deployments before
@@ -97,8 +96,7 @@ def show_incident(incident_id: UUID) -> str:
 @auth.page
 def resolve_incident(incident_id: UUID) -> ResponseReturnValue:
     """Resolve an incident."""
-    sessions.check_csrf()
-    resolved_at = _sent(ResolutionForm).resolved_at or now()
+    resolved_at = sent(ResolutionForm).resolved_at or now()
     return _change(incident_id, IncidentChange(resolved_at=resolved_at))
 
 
@@ -106,7 +104,6 @@ def resolve_incident(incident_id: UUID) -> ResponseReturnValue:
 @auth.page
 def reopen_incident(incident_id: UUID) -> ResponseReturnValue:
     """Open an incident again."""
-    sessions.check_csrf()
     return _change(incident_id, IncidentChange(resolved_at=None))
 
 
@@ -114,8 +111,7 @@ def reopen_incident(incident_id: UUID) -> ResponseReturnValue:
 @auth.page
 def link_incident(incident_id: UUID) -> ResponseReturnValue:
     """State the deployment that caused an incident, or have it inferred."""
-    sessions.check_csrf()
-    return _change(incident_id, IncidentChange(deployment_id=_sent(CauseForm).deployment_id))
+    return _change(incident_id, IncidentChange(deployment_id=sent(CauseForm).deployment_id))
 
 
 def _candidates(connection: Connection, incident: dict[str, Any]) -> list[dict[str, Any]]:
@@ -128,17 +124,6 @@ def _candidates(connection: Connection, incident: dict[str, Any]) -> list[dict[s
         linked = deployments.find(connection, cause)
         found += [linked] if linked else []
     return found
-
-
-def _sent[Sent: Form](form: type[Sent]) -> Sent:
-    """Return what a form sent; raises InvalidBodyError for its first fault."""
-    fields = {name: request.form.get(name, "") for name in form.model_fields}
-    try:
-        return form.model_validate(fields)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        detail = fault["msg"].removeprefix("Value error, ")
-        raise InvalidBodyError(f"/{fault['loc'][0]}", detail) from error
 
 
 def _change(incident_id: UUID, changed: IncidentChange) -> ResponseReturnValue:

@@ -19,7 +19,16 @@ from werkzeug.test import TestResponse
 from api.domain.kit.times import now
 from api.pages import live
 from api.pages.notes import plain
-from api.tables import changes, deployments, environments, incidents, services
+from api.tables import (
+    changes,
+    deliveries,
+    deployments,
+    environments,
+    incidents,
+    services,
+    subscriptions,
+    tokens,
+)
 from tests.api.conftest import json_of, problem
 from tests.api.test_statement_counts import executed
 
@@ -405,6 +414,11 @@ def test_what_others_wrote_is_harmless_on_every_page(
     broken = {"service": "checkout", "environment": "staging", "title": "It is down"}
     incident = json_of(sqlite_client.post("/api/v1/incidents", json=broken))["id"]
     deliver(sqlite_client, "1.0")
+    new = {"name": "ci", "scopes": ["read"]}
+    token = json_of(sqlite_client.post("/api/v1/tokens", json=new))["id"]
+    new = {"url": "https://chat.example.com", "types": ["deployment.finished"]}
+    subscription = json_of(sqlite_client.post("/api/v1/subscriptions", json=new))["id"]
+    record(sqlite_client, "1.0", "prod", finished_at=ago(hours=1))
     script = {"title": PLANTED, "url": "javascript:alert(3)"}
     with sqlite_client.application.extensions["database"].write() as connection:
         said = {"version": PLANTED, "actor": PLANTED, "source": PLANTED, "links": [script]}
@@ -417,10 +431,16 @@ def test_what_others_wrote_is_harmless_on_every_page(
         connection.execute(
             update(services).values(owner=PLANTED, repository="javascript:alert(4)", image=PLANTED)
         )
+        connection.execute(update(tokens).values(name=PLANTED, scopes=[PLANTED]))
+        connection.execute(update(subscriptions).values(url=PLANTED, types=[PLANTED]))
+        dead = {"state": "dead", "body": PLANTED, "failure": PLANTED}
+        connection.execute(update(deliveries).values(type=PLANTED, **dead))
     paths = ["/", "/services/checkout", f"/deployments/{identifier}", f"/{PLANTED}"]
     paths += ["/environments/dev", "/environments/dev?against=staging"]
     paths += ["/incidents", f"/incidents/{incident}"]
     paths += ["/insights?environment=dev"]  # which has nothing but names and numbers
+    paths += ["/admin", f"/admin/tokens/{token}", "/admin/notifications"]
+    paths += [f"/admin/subscriptions/{subscription}"]
     paths += [f"/?service={PLANTED}", f"/?owner={PLANTED}", f"/sign-in?back={PLANTED}"]
 
     for path in paths:
@@ -440,6 +460,9 @@ def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show
         "/environments/dev",
         "/incidents",
         "/insights",
+        "/admin",
+        "/admin/notifications",
+        "/admin/rules",
         "/nothing",
     ):
         page = show(path)

@@ -62,6 +62,7 @@ def test_no_page_is_left_open_by_mistake(browser: Browser) -> None:
         values = {"name": "web", "deployment_id": UUID(int=1), "fingerprint": "x"}
         values = {**values, "filename": "pages.css", "incident_id": UUID(int=1)}
         values = {**values, "service": "web", "environment": "prod"}
+        values |= dict.fromkeys(("token_id", "subscription_id", "event_id"), UUID(int=1))
         url = browser.application.url_map.bind("").build(
             rule.endpoint, values, append_unknown=False
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.conftest import json_of
+from tests.api.conftest import ADMIN_TOKEN, json_of
 from tests.api.test_pages import deliver, record
 from tests.browser.conftest import Open
 from tests.browser.test_journeys import ago
@@ -21,8 +21,13 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
     broken = {"service": "checkout", "environment": "prod", "title": "It is down"}
     incident = json_of(client.post("/api/v1/incidents", json=broken))["id"]
     point = f"metric=rework_rate&from={ago(days=3)}&to={ago()}".replace("+", "%2B")
+    new = {"name": "ci", "scopes": ["read"]}
+    token = json_of(client.post("/api/v1/tokens", json=new))["id"]
     found = {}
-    page = look("/", color_scheme=scheme)
+    page = look("/sign-in", color_scheme=scheme)
+    page.get_by_label("Token").fill(ADMIN_TOKEN)
+    page.get_by_label("Token").press("Enter")
+    page.wait_for_url("**/")
     for path in (
         "/",
         "/services/checkout",
@@ -33,6 +38,10 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
         "/insights",
         f"/insights/explanation?{point}",
         "/sign-in",
+        "/admin",
+        f"/admin/tokens/{token}",
+        "/admin/notifications",
+        "/admin/rules",
     ):
         page.goto(path)
         page.evaluate(axe)
