@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.conftest import ADMIN_TOKEN, json_of
+from tests.api.events.payloads import argocd
 from tests.api.test_pages import deliver, record
 from tests.browser.conftest import Open
 from tests.browser.test_journeys import ago
@@ -23,6 +24,7 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
     point = f"metric=rework_rate&from={ago(days=3)}&to={ago()}".replace("+", "%2B")
     new = {"name": "ci", "scopes": ["read"]}
     token = json_of(client.post("/api/v1/tokens", json=new))["id"]
+    event = json_of(client.post("/api/v1/webhooks/argocd", json=argocd()))["id"]
     found = {}
     page = look("/sign-in", color_scheme=scheme)
     page.get_by_label("Token").fill(ADMIN_TOKEN)
@@ -33,6 +35,7 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
         "/services/checkout",
         "/environments/prod?against=dev",
         f"/deployments/{deployment}",
+        f"/events/{event}",
         "/incidents",
         f"/incidents/{incident}",
         "/insights",
