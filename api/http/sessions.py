@@ -127,6 +127,11 @@ def _sent() -> str:
     return request.form.get(CSRF, "")
 
 
+def are_available() -> bool:
+    """Return whether there is a key, without which there is no session and no form."""
+    return not isinstance(session._get_current_object(), NullSession)  # type: ignore[attr-defined]
+
+
 def _check_available() -> None:
-    if isinstance(session._get_current_object(), NullSession):  # type: ignore[attr-defined]
+    if not are_available():
         abort(HTTPStatus.SERVICE_UNAVAILABLE, ABSENT)

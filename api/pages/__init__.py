@@ -17,6 +17,7 @@ from api.pages import (
     insights,
     live,
     matrix,
+    reference,
     services,
     signing_in,
     words,
@@ -37,6 +38,7 @@ __all__ = [
     "insights",
     "live",
     "matrix",
+    "reference",
     "services",
     "signing_in",
 ]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apiflask import APIFlask
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from api.domain.kit.times import this_minute
 
@@ -16,12 +16,24 @@ NOTHING = "\N{EN DASH}"
 SCHEMES = ("https://", "http://")
 # What cannot be in a document (XML 1.0, section 2.2), however it is written.
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+CODE = re.compile("`([^`]+)`")
 TIME = Markup('<time datetime="{}">{}</time>')
 
 
 def init_app(app: APIFlask) -> None:
     """Make the filters known to templates."""
-    for word in (age, clock, instant, minute, percentage, short, span, timestamp, web_link):
+    for word in (
+        age,
+        clock,
+        instant,
+        minute,
+        percentage,
+        prose,
+        short,
+        span,
+        timestamp,
+        web_link,
+    ):
         app.add_template_filter(word)
 
 
@@ -85,6 +97,13 @@ def percentage(ratio: Any) -> str:
     if ratio.ratio is None:
         return NOTHING
     return f"{ratio.ratio:.0%} ({ratio.numerator} of {ratio.denominator})"
+
+
+def prose(text: str) -> Markup:
+    """Return a description in Markdown as markup: its paragraphs, and `code` in them."""
+    coded = CODE.sub(r"<code>\1</code>", str(escape(text)))
+    paragraphs = (f"<p>{part.strip()}</p>" for part in coded.split("\n\n") if part.strip())
+    return Markup("".join(paragraphs))  # noqa: S704 (escaped above)
 
 
 def xml(document: str) -> str:

@@ -51,6 +51,7 @@ def index() -> dict[str, object]:
         "matrix": url_for("matrix.get_matrix"),
         "promotions": url_for("promotions.list_pending"),
         "dora": url_for("dora.get_metrics"),
+        "docs": url_for("pages.show_operations"),
         "openapi": url_for("openapi.spec"),
         "metrics": url_for("metrics"),
     }

@@ -100,6 +100,7 @@ def routes(app: APIFlask, ids: dict[str, str]) -> Iterator[tuple[Rule, str, dict
         if rule.endpoint not in ("static", "pages.serve_asset"):
             name = "web" if "services" in rule.rule else "prod"
             known = {**ids, "name": name, "service": "web", "environment": "prod"}
+            known["operation_id"] = "getMatrix"
             values = {argument: known[argument] for argument in rule.arguments}
             path = app.url_map.bind("").build(rule.endpoint, values)
             yield rule, path, NEEDED.get(rule.endpoint, {})

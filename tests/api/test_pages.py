@@ -479,6 +479,8 @@ def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show
         "/admin",
         "/admin/notifications",
         "/admin/rules",
+        "/docs",
+        "/docs/recordDeployment",
         "/nothing",
     ):
         page = show(path)

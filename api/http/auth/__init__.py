@@ -15,7 +15,15 @@ from flask import Response, request
 from api.http import rate_limits, sessions
 from api.http.auth import bearer, signatures, signing_in
 from api.http.auth.authorization import authorize, is_public
-from api.http.auth.callers import AuthState, accept, caller, caller_name, failure_counter, state
+from api.http.auth.callers import (
+    AuthState,
+    accept,
+    caller,
+    caller_name,
+    failure_counter,
+    lent,
+    state,
+)
 from api.http.auth.guards import (
     API_PREFIX,
     SAFE_METHODS,
@@ -98,3 +106,5 @@ def _authenticate() -> None:
         signatures.authenticate(signature)
     elif marked("page"):
         signing_in.authenticate()
+    elif (who := lent()) is not None:
+        accept(who)

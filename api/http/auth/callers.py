@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from flask import current_app, g
+from flask import current_app, g, request
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +20,9 @@ from api.settings import Settings
 
 # The caller with the token in SLIPWAY_ADMIN_TOKEN_FILE.
 BOOTSTRAP = Caller("bootstrap", "bootstrap", frozenset({ADMIN}))
+
+# In the environment of a request that the application sends to itself: the caller it is for.
+LENT = "slipway.caller"
 
 log = structlog.get_logger()
 
@@ -53,6 +56,12 @@ def state() -> AuthState:
 def caller() -> Caller | None:
     """Return the authenticated caller of the current request, or None."""
     found: Caller | None = g.get("caller")
+    return found
+
+
+def lent() -> Caller | None:
+    """Return the caller for whom a page sends the current request, or None."""
+    found: Caller | None = request.environ.get(LENT)
     return found
 
 
