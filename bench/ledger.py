@@ -10,7 +10,6 @@ the next, goes through EXPLAIN: a plan that scans a whole table of history ends 
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import sys
 import tempfile
@@ -22,16 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine
 
 from api.app import create_app
 from api.database import Database, writing
 from api.migrate import upgrade
-from bench import seed
+from bench import plans, seed
 from bench.questions import LISTS, SUMS, WINDOW
 from tests.postgresql import Server, find_programs
 
-HISTORY = ("deployments", "incidents", "changes", "declarations", "deliveries", "events")
 ADMIN_TOKEN = "an-admin-token-that-only-the-benchmark-knows"  # noqa: S105
 # Sums take long, so only one in so many rounds requests them, counted back from the last one.
 SUMS_EVERY = 5
@@ -60,55 +58,26 @@ class Ledger:
         return statistics.median(self.times[path])
 
     def scans(self, path: str) -> set[str]:
-        """Return the steps in the plans of a list that scan a whole table of history."""
-        return {
-            step
-            for statement, parameters in self._statements(path)
-            for step in self._plan(statement, parameters)
-            if _reads_all(step)
-        }
+        """Return the steps in the plans of a list that read a whole table of history."""
+        statements = self.statements(path)
+        with self.engine.connect() as connection:
+            return plans.scans(connection, statements)
+
+    def statements(self, path: str) -> list[plans.Statement]:
+        """Return the statements of a list: of its first page, and of the next if there is one."""
+        with plans.executed(self.engine) as found:
+            page = self.client.get(path).get_json()
+            if page.get("next_cursor"):
+                self.client.get(f"{path}{'&' if '?' in path else '?'}cursor={page['next_cursor']}")
+        return found
 
     def fill(self, size: int) -> None:
         """Write `size` deployments, and print how long that took."""
         started = time.monotonic()
         with self.engine.connect() as connection, writing(connection):
             seed.fill(connection, size)
-        if self.engine.dialect.name == "postgresql":
-            with self.engine.connect() as connection:  # as autovacuum does within minutes
-                connection.execution_options(isolation_level="AUTOCOMMIT")
-                connection.execute(text("SET statement_timeout = 0"))
-                connection.execute(text("VACUUM (ANALYZE)"))
+        plans.analyze(self.engine)
         print(f"{self.name}: filled in {time.monotonic() - started:.0f} s", file=sys.stderr)
-
-    def _statements(self, path: str) -> list[tuple[str, Any]]:
-        seen: list[tuple[str, Any]] = []
-
-        def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-            if statement.lstrip().upper().startswith(("SELECT", "WITH")):
-                seen.append((statement, parameters))
-
-        event.listen(self.engine, "before_cursor_execute", note)
-        try:
-            page = self.client.get(path).get_json()
-            if page.get("next_cursor"):
-                self.client.get(f"{path}{'&' if '?' in path else '?'}cursor={page['next_cursor']}")
-        finally:
-            event.remove(self.engine, "before_cursor_execute", note)
-        return seen
-
-    def _plan(self, statement: str, parameters: Any) -> list[str]:
-        word = "EXPLAIN QUERY PLAN" if self.engine.dialect.name == "sqlite" else "EXPLAIN"
-        with self.engine.connect() as connection:
-            rows = connection.exec_driver_sql(f"{word} {statement}", parameters).all()
-        return [str(row[-1]).strip() for row in rows]
-
-
-def _reads_all(step: str) -> bool:
-    tables = "|".join(HISTORY)
-    if re.search(rf"Seq Scan on ({tables})", step):
-        return True
-    # `SCAN … USING INDEX` in SQLite reads an index in order, as a page should.
-    return bool(re.match(rf"SCAN ({tables})", step)) and "USING" not in step
 
 
 @contextmanager

@@ -1,0 +1,89 @@
+"""No list and no report reads a whole table of history, as the planner sees a million deployments.
+
+The ledger has a few thousand; PostgreSQL is told that it has five hundred times as many, and SQLite
+plans by the schema alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from bench import plans
+from bench.ledger import Ledger, open_ledger
+from bench.questions import LISTS
+from tests.api.test_statement_counts import CASES
+from tests.postgresql import Lender
+
+ROWS, TIMES = 2_000, 500
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def large(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ledger]:
+    """Return a ledger whose planner believes that it has a million deployments."""
+    folder = tmp_path_factory.mktemp("large")
+    if request.param == "sqlite":
+        yield filled(open_ledger("SQLite", {"DATA_DIR": folder}, folder))
+        return
+    # Not one that is lent again: what its planner believes would stay.
+    lender: Lender = request.getfixturevalue("postgresql_lender")
+    place = lender.server.new_database(lender.template)
+    ledger = open_ledger("PostgreSQL", place, folder)
+    yield filled(ledger)
+    ledger.engine.dispose()
+    lender.server.drop(str(place["DATABASE_NAME"]))
+
+
+def filled(ledger: Ledger) -> Ledger:
+    """Fill a ledger, and let its planner believe that it is large."""
+    ledger.fill(ROWS)
+    plans.pretend(ledger.engine, TIMES)
+    return ledger
+
+
+def test_no_list_reads_a_whole_table(large: Ledger) -> None:
+    assert {path: steps for path in LISTS if (steps := large.scans(path))} == {}
+
+
+def test_no_report_reads_a_whole_table(large: Ledger) -> None:
+    found: dict[str, set[str]] = {}
+    for case, (before, send, _) in CASES.items():
+        with plans.executed(large.engine) as statements:
+            for each in [*before, send]:
+                assert each(large.client).status_code < 300, case
+        with large.engine.connect() as connection:
+            steps = plans.scans(connection, statements)
+        if steps:
+            found[case] = steps
+
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM deployments WHERE actor = 'ada'",
+        "SELECT count(*) FROM changes AS brought WHERE author = 'ada'",
+        "SELECT id FROM incidents WHERE title = 'slow' OR service_id IS NULL",
+        "UPDATE declarations SET path = 'k8s' WHERE path = 'apps'",
+        "DELETE FROM events WHERE body = 'x'",
+    ],
+)
+def test_a_statement_that_no_index_serves_is_found(large: Ledger, statement: str) -> None:
+    with large.engine.connect() as connection:
+        assert len(plans.scans(connection, [(statement, ())])) == 1
+
+
+def test_a_list_that_loses_its_index_is_found(large: Ledger) -> None:
+    statements = large.statements("/api/v1/events")
+
+    with large.engine.connect() as connection, connection.begin() as transaction:
+        connection.execute(text("DROP INDEX ix_events_received_at_id"))
+        found = plans.scans(connection, statements)
+        transaction.rollback()
+
+    assert found != set()
