@@ -53,7 +53,7 @@ def test_the_digest_of_a_chart_is_the_one_that_helm_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Make
 ) -> None:
     program(err=f"Pushed: registry.example.com/acme/charts/slipway:1.2.3\nDigest: {DIGEST}")
-    archive = tmp_path / "package/slipway-1.2.3.tgz"
+    archive = tmp_path / "packed/slipway-1.2.3.tgz"
     archive.touch()
 
     assert run(tmp_path, monkeypatch, "chart", "--plain-http") == [
@@ -66,7 +66,7 @@ def test_the_manifests_are_pushed_as_the_controllers_take_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Make
 ) -> None:
     program(out=DIGEST)
-    (tmp_path / "package/manifests.tar.gz").touch()
+    (tmp_path / "packed/manifests.tar.gz").touch()
     called = run(tmp_path, monkeypatch, "manifests")
 
     assert called[-2:] == [
