@@ -17,10 +17,10 @@ def record(connection: Connection, history: History) -> None:
     for name, description in history.services.items():
         catalog.describe_service(connection, name, description)
     change_reports.record_all(connection, history.changes)
-    identifiers = reports.record_all(connection, history.deployments)
+    recorded = reports.record_all(connection, history.deployments)
     by_external_id = {
-        new.external_id: identifier
-        for new, identifier in zip(history.deployments, identifiers, strict=True)
+        new.external_id: report.id
+        for new, report in zip(history.deployments, recorded, strict=True)
     }
     for incident, cause in history.outages:
         deployment_id = by_external_id[cause] if cause else None

@@ -6,7 +6,8 @@ announcing anything.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -16,16 +17,29 @@ from api.domain.deployments.model import DeploymentChange, NewDeployment
 from api.domain.notifications import outbox
 
 
-def report_deployment(connection: Connection, new: NewDeployment) -> tuple[dict[str, Any], bool]:
-    """Record a report of a deployment; return the deployment and whether it is new.
+class Reported(NamedTuple):
+    """The deployment that a report is about, and whether this was the first report of it."""
 
-    Raises ConflictError if it contradicts an earlier report with the same source and external id.
+    deployment: dict[str, Any]
+    created: bool
+
+
+def report_deployments(connection: Connection, batch: Sequence[NewDeployment]) -> list[Reported]:
+    """Record reports of deployments; return one result for each, in the same order.
+
+    Each deployment is returned as all the reports have made it. Raises ContradictionError with
+    those that contradict an earlier report with the same source and external id.
     """
-    identifier, created = reports.record(connection, new)
-    outbox.announce(connection, [identifier])
-    recorded = store.find(connection, identifier)
-    assert recorded is not None  # noqa: S101 (written in this transaction)
-    return recorded, created
+    recorded = reports.record_all(connection, batch)
+    known = {
+        report.id: store.shown(report.row, new.service, new.environment)
+        for report, new in zip(recorded, batch, strict=True)
+        if report.row is not None
+    }
+    # What was just written needs not be read.
+    known |= store.find_all(connection, {report.id for report in recorded} - known.keys())
+    outbox.announce(connection, [known[report.id] for report in recorded])
+    return [Reported(known[report.id], report.created) for report in recorded]
 
 
 def change_deployment(
@@ -36,4 +50,4 @@ def change_deployment(
     Raises ConflictError as `transitions.change` does.
     """
     transitions.change(connection, deployment_id, changed)
-    outbox.announce(connection, [deployment_id])
+    outbox.announce_ids(connection, [deployment_id])

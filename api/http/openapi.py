@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from api.domain.events.adapter import Verify
 from api.domain.events.signatures import is_secret
-from api.http import auth, etags, idempotency
+from api.http import auth, etags, idempotency, strict
 from api.http.headers import header
 from api.http.problems import MEDIA_TYPE, Problem
 from api.logs import REQUEST_ID_HEADER
@@ -23,7 +23,7 @@ SCHEMAS = "#/components/schemas/"
 BODY_ERRORS = {
     HTTPStatus.BAD_REQUEST: "The body is not JSON.",
     HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MiB.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than {} MiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The Content-Type is not application/json.",
 }
 QUERY_ERROR = {"description": "A parameter is unknown."}
@@ -127,7 +127,7 @@ def _describe_route(
     operation["parameters"] += [REQUEST_ID, *getattr(view, "headers", ())]
     if idempotency.applies(method, path):
         idempotency.describe(operation)
-    _describe_operation(operation)
+    _describe_operation(operation, strict.largest_body(view))
     if method == "GET":
         etags.describe(operation)
     if path.startswith(auth.API_PREFIX):
@@ -156,7 +156,7 @@ def _own_name(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _describe_operation(operation: dict[str, Any]) -> None:
+def _describe_operation(operation: dict[str, Any], largest_body: int) -> None:
     for parameter in operation["parameters"]:
         if parameter["in"] == "path" and parameter["name"].endswith("_id"):
             parameter["schema"]["format"] = "uuid"
@@ -172,7 +172,8 @@ def _describe_operation(operation: dict[str, Any]) -> None:
         operation["requestBody"].setdefault("required", True)
         expected |= BODY_ERRORS
     for status, description in expected.items():
-        responses[str(int(status))] = {"description": description}
+        described = description.format(largest_body // strict.MIB)
+        responses[str(int(status))] = {"description": described}
 
 
 def _output(responses: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from apiflask import APIFlask, abort
@@ -12,6 +12,7 @@ from flask import Response, jsonify, request
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
+from api.domain.kit.errors import ContradictionError
 from api.logs import request_id
 from api.outages import UnavailableError
 
@@ -115,6 +116,15 @@ def found_or_404[Found](found: Found | None, kind: str, name: object) -> Found:
     if found is None:
         abort(HTTPStatus.NOT_FOUND, f"There is no {kind} {name}.")
     return found
+
+
+def abort_with_faults(error: ContradictionError) -> NoReturn:
+    """Abort with 409 and the first of the values that contradict what was reported before."""
+    faults = [
+        {"pointer": f"#{fault.pointer}", "detail": fault.detail}
+        for fault in error.faults[:MAX_FAULTS]
+    ]
+    abort(HTTPStatus.CONFLICT, str(error), extra_data={"errors": faults})
 
 
 def document(

@@ -23,7 +23,7 @@ def init_app(
     key: Callable[[], str],
     exempt_when: Callable[[], bool],
     counts_when: Callable[[Response], bool] | None = None,
-) -> None:
+) -> Limiter:
     """Limit the rate of all requests with the same key; those beyond it are answered with 429.
 
     The check runs among the before-request functions, in the order of registration. `counts_when`
@@ -33,6 +33,13 @@ def init_app(
     limiter = Limiter(key, app=app, application_limits=[limit], storage_uri=f"{windows.SCHEME}://")
     # Asked before any limits are looked up, unlike the condition of a limit.
     limiter.request_filter(exempt_when)
+    return limiter
+
+
+def count_more(limiter: Limiter, requests: int) -> None:
+    """Count the current request as this many more, which the next ones may find to be too many."""
+    for counted in limiter.current_limits:
+        limiter.limiter.hit(counted.limit, *counted.request_args, cost=requests)
 
 
 def address() -> str:

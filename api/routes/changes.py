@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from apiflask import APIBlueprint, abort
+from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
 from api.domain.changes import reports, store
 from api.domain.changes.model import NewChanges
-from api.domain.changes.reports import ContradictionError
 from api.domain.changes.store import Filters
+from api.domain.kit.errors import ContradictionError
 from api.domain.kit.types import Commit, Name
-from api.http.problems import MAX_FAULTS, found_or_404
+from api.http import problems
+from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -86,11 +87,7 @@ def record_changes(new: NewChanges) -> tuple[dict[str, Any], int]:
         with database().write() as connection:
             recorded = reports.record_all(connection, new.changes)
     except ContradictionError as error:
-        faults = [
-            {"pointer": f"#{fault.pointer}", "detail": fault.detail}
-            for fault in error.faults[:MAX_FAULTS]
-        ]
-        abort(409, str(error), extra_data={"errors": faults})
+        problems.abort_with_faults(error)
     return recorded._asdict(), 201 if recorded.created else 200
 
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import structlog
 from apiflask import APIBlueprint, abort
 from flask import url_for
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from api import metrics
 from api.database import database
 from api.domain import deletions, recording
 from api.domain.deployments import nearby, store, transitions
-from api.domain.deployments.model import DeploymentChange, Kind, NewDeployment, Status
+from api.domain.deployments.model import (
+    DeploymentChange,
+    DeploymentReports,
+    Kind,
+    NewDeployment,
+    Status,
+)
 from api.domain.deployments.store import Filters
 from api.domain.deployments.witnesses import conflicts, witnesses
-from api.domain.kit.errors import ConflictError
+from api.domain.kit.errors import ConflictError, ContradictionError
 from api.domain.kit.types import Commit, ImageDigest, Link, Name, Version
-from api.http import auth, etags
+from api.http import auth, etags, problems, strict
 from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
@@ -64,6 +71,28 @@ class DeploymentPage(BaseModel):
     next_cursor: NextCursor
 
 
+class DeploymentAnswer(BaseModel):
+    """The answer to a report of a list."""
+
+    status: Annotated[
+        Literal[200, 201],
+        Field(description="201 if it made the deployment, 200 if that was reported before."),
+    ]
+    deployment: Annotated[
+        Deployment, Field(description="The deployment as all reports of the list have made it.")
+    ]
+
+
+class DeploymentAnswers(BaseModel):
+    """The answers to a list of reports, in its order."""
+
+    items: list[DeploymentAnswer]
+
+
+class RecordedDeployments(RootModel[Deployment | DeploymentAnswers]):
+    """The deployment of a report, or the answers to a list of reports."""
+
+
 class EvidenceStatement(BaseModel):
     """What an event or a report states about a deployment."""
 
@@ -100,26 +129,61 @@ class DeploymentQuery(Filters, PageQuery):
 
 
 @bp.post("")
-@bp.input(NewDeployment, arg_name="new")
-@bp.output(Deployment, status_code=201, description="The new deployment; Location is its URL.")
+@strict.takes_lists
+@bp.input(DeploymentReports, arg_name="told")
+@bp.output(
+    RecordedDeployments,
+    status_code=201,
+    description="The new deployment, whose URL is in Location; or the answers to a list, at least"
+    " one of whose deployments is new.",
+)
 @bp.doc(
     operation_id="recordDeployment",
-    summary="Record a deployment",
+    summary="Record a deployment, or a list of them",
     responses={
-        200: "The deployment, which the source has reported before, with this report merged.",
-        409: "It contradicts an earlier report by the same source.",
+        200: "The deployment, which the source has reported before, with this report merged; or the"
+        " answers to a list, none of whose deployments is new.",
+        409: "It contradicts an earlier report by the same source. `errors` lists which reports of"
+        " a list do; none of it was recorded.",
     },
 )
-def record_deployment(new: NewDeployment) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Record a deployment; its service and environment are created if they do not exist."""
+def record_deployment(told: DeploymentReports) -> tuple[BaseModel, int, dict[str, str]]:
+    """Record a deployment; its service and environment are created if they do not exist.
+
+    Of a list of up to 1000 reports, all are recorded or none.
+    """
+    if isinstance(told.root, list):
+        return _record_list(told.root)
     try:
         with database().write() as connection:
-            recorded, created = recording.report_deployment(connection, new)
+            (recorded,) = recording.report_deployments(connection, [told.root])
     except ConflictError as error:
         abort(409, str(error))
-    metrics.observe_lag(new.finished_at or new.started_at)
-    location = url_for(".get_deployment", deployment_id=recorded["id"])
-    return recorded, 201 if created else 200, {"Location": location}
+    metrics.observe_lag(told.root.finished_at or told.root.started_at)
+    deployment = Deployment.model_validate(recorded.deployment)
+    location = url_for(".get_deployment", deployment_id=deployment.id)
+    return deployment, _status(recorded), {"Location": location}
+
+
+def _record_list(batch: Sequence[NewDeployment]) -> tuple[BaseModel, int, dict[str, str]]:
+    auth.count_reports(len(batch))
+    try:
+        with database().write() as connection:
+            recorded = recording.report_deployments(connection, batch)
+    except ContradictionError as error:
+        problems.abort_with_faults(error)
+    answers = DeploymentAnswers.model_validate(
+        {
+            "items": [
+                {"status": _status(report), "deployment": report.deployment} for report in recorded
+            ]
+        }
+    )
+    return answers, max(map(_status, recorded), default=200), {}
+
+
+def _status(recorded: recording.Reported) -> int:
+    return 201 if recorded.created else 200
 
 
 @bp.get("")

@@ -32,7 +32,8 @@ class Ledger:
 
     def deploy(self, *told: dict[str, Any]) -> list[UUID]:
         """Record deployments in one go."""
-        return reports.record_all(self.connection, [NewDeployment(**each) for each in told])
+        recorded = reports.record_all(self.connection, [NewDeployment(**each) for each in told])
+        return [each.id for each in recorded]
 
     def cell(self, service: str, environment: str) -> Cell:
         """Return a cell, made on first sight."""

@@ -98,3 +98,18 @@ def test_the_address_is_what_the_trusted_proxies_tell(
     FlaskClient(app).get("/", headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
 
     assert f'"remote_addr": "{address}"' in capsys.readouterr().out
+
+
+def test_a_list_counts_as_one_request_for_every_twenty_of_its_reports(
+    new_app: NewApp, settings: dict[str, object]
+) -> None:
+    client = new_app(**settings).test_client()
+    report = {"service": "checkout", "environment": "dev", "version": "1.0"}
+
+    # One, and two more: the third is still allowed, and the fourth is not.
+    statuses = [
+        client.post("/api/v1/deployments", json=[report] * number).status_code
+        for number in (20, 21, 1)
+    ]
+
+    assert statuses == [201, 201, 429]

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from api.domain import catalog
 from api.domain.changes.model import NewChange
-from api.domain.kit.errors import ConflictError, InvalidValueError
+from api.domain.kit.errors import ContradictionError, InvalidValueError
 from api.domain.kit.ids import derived
 from api.domain.kit.sql import insert_new
 from api.domain.kit.times import now
@@ -35,14 +35,6 @@ class Key(NamedTuple):
 
     service_id: UUID
     commit: str
-
-
-class ContradictionError(ConflictError):
-    """Reports contradict the ledger or each other; `faults` names each value."""
-
-    def __init__(self, faults: Sequence[InvalidValueError]) -> None:
-        super().__init__("Some changes contradict earlier reports; nothing was stored.")
-        self.faults = faults
 
 
 class Recorded(NamedTuple):
@@ -80,7 +72,8 @@ def record_all(connection: Connection, batch: Sequence[NewChange]) -> Recorded:
         for name in _merge(after[key], new)
     ]
     if faults:
-        raise ContradictionError(faults)
+        detail = "Some changes contradict earlier reports; nothing was stored."
+        raise ContradictionError(detail, faults)
     created = {key for key, row in after.items() if row["id"] == rows[key]["id"]}
     altered = {key for key, row in after.items() if row != before[key]}
     _store(connection, [after[key] for key in altered])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -13,41 +14,62 @@ from api.domain.deployments import nearby, settling
 from api.domain.deployments.model import NewDeployment
 from api.domain.deployments.statements import Statement, of_report
 from api.domain.deployments.witnesses import Witness
+from api.domain.kit.errors import ConflictError, ContradictionError, InvalidValueError
 
 Key = tuple[str, str]
-# The id of a deployment, and the time from which kinds must be decided again.
-Stored = tuple[UUID, datetime]
+
+
+class Stored(NamedTuple):
+    """The id of a deployment, and the time from which kinds must be decided again."""
+
+    id: UUID
+    started_at: datetime
 
 
 def report_all(
-    connection: Connection, reports: Sequence[tuple[NewDeployment, Cell]], at: datetime
-) -> list[Stored]:
-    """Store further reports; the cells must be locked.
+    connection: Connection, reports: Mapping[int, tuple[NewDeployment, Cell]], at: datetime
+) -> dict[int, Stored]:
+    """Store further reports, each known by its place in a batch; the cells must be locked.
 
-    Raises ConflictError for a report that contradicts another one of its source.
+    Raises ContradictionError with all the reports that contradict another one of their source.
     """
-    if len(reports) < 2:  # noqa: PLR2004 (what few need is looked up for each)
-        return [settling.report(connection, new, cell, at) for new, cell in reports]
-    stated = [of_report(new.timed(at), cell, None, at) for new, cell in reports]
-    earliest = min(each.started_at for each in stated)
-    # An event near a report may be about the same rollout.
-    beside_events = nearby.cells_with_events(connection, {cell for _, cell in reports}, earliest)
-    known = nearby.of_witnesses(connection, {each.key for each in stated})
+    if not reports:
+        return {}
+    stated = {
+        number: of_report(new.timed(at), cell, None, at) for number, (new, cell) in reports.items()
+    }
+    cells = {cell for _, cell in reports.values()}
+    if len(reports) == 1:  # what one needs is looked up for it
+        beside_events, known = cells, {}
+    else:
+        # An event near a report may be about the same rollout.
+        earliest = min(statement.started_at for statement in stated.values())
+        beside_events = nearby.cells_with_events(connection, cells, earliest)
+        known = nearby.of_witnesses(connection, {statement.key for statement in stated.values()})
     added: set[Key] = set()
-    stored: list[Stored] = []
-    for (new, cell), statement in zip(reports, stated, strict=True):
-        if cell in beside_events:
-            stored.append(settling.report(connection, new, cell, at))
+    stored: dict[int, Stored] = {}
+    faults: list[InvalidValueError] = []
+    for number, (new, cell) in reports.items():
+        statement = stated[number]
+        try:
+            if cell in beside_events:
+                stored[number] = Stored(*settling.report(connection, new, cell, at))
+                continue
+            here = known[statement.key]
+            kept = settling.further(statement, here, settling.times_of(new))
+        except ConflictError as error:
+            faults.append(InvalidValueError(f"/{number}/{error.field}", str(error)))
             continue
-        here = known[statement.key]
-        kept = settling.further(statement, here, settling.times_of(new))
         if kept is not None:
             here.append(kept)
             added.add(statement.key)
-        stored.append(_stored(here))
+        stored[number] = _stored(here)
+    if faults:
+        detail = "Some deployments contradict earlier reports; nothing was stored."
+        raise ContradictionError(detail if len(faults) > 1 else faults[0].detail, faults)
     settling.settle(connection, [[Witness(known[key])] for key in sorted(added)])
     return stored
 
 
 def _stored(statements: Sequence[Statement]) -> Stored:
-    return min(each.id for each in statements), min(each.started_at for each in statements)
+    return Stored(min(each.id for each in statements), min(each.started_at for each in statements))

@@ -15,152 +15,89 @@ report decides anew what followed it. What the sender states is kept.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby, tee
-from typing import Any, NamedTuple
+from itertools import batched, chain, groupby, tee
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    CompoundSelect,
-    Connection,
-    String,
-    and_,
-    bindparam,
-    or_,
-    select,
-    tuple_,
-    union_all,
-    update,
-)
+from sqlalchemy import Connection, Integer, bindparam, select, tuple_, update
 
 from api.domain.cells import Cell
+from api.domain.deployments import surroundings
 from api.domain.deployments.model import Kind, Status
+from api.domain.deployments.surroundings import ATTEMPTED, COLUMNS, Attempt, Place, Surroundings
 from api.domain.kit import versions
 from api.tables import deployments, incidents
 
-ATTEMPTED = (Status.SUCCEEDED, Status.FAILED)
-# Up to this many deployments, look up each one's past; beyond it, read the whole history once.
-FEW = 4
 # How many deployments of a long history are in memory at a time.
 CHUNK = 1000
 
-
-class Attempt(NamedTuple):
-    """The values of a deployment that decide kinds."""
-
-    id: UUID
-    started_at: datetime
-    status: str
-    version: str
-    image_digest: str | None
-    config_revision: str | None
-    kind: str
-    stated_kind: str | None
-
-    def same_application(self, other: Attempt) -> bool:
-        """Say whether the version is the same, and the image as far as both are known."""
-        return versions.same(self.version, other.version) and _agree(
-            self.image_digest, other.image_digest
-        )
-
-    def same(self, other: Attempt) -> bool:
-        """Say whether the configuration is the same too, as far as both are known."""
-        return self.same_application(other) and _agree(self.config_revision, other.config_revision)
-
-
 Outage = tuple[datetime, datetime | None]
-COLUMNS = tuple(deployments.c[name] for name in Attempt._fields)
 ORDER = (deployments.c.started_at, deployments.c.id)
-NEWEST_FIRST = [each.desc() for each in ORDER]
-IN_CELL = select(*COLUMNS).where(
-    deployments.c.service_id == bindparam("service_id"),
-    deployments.c.environment_id == bindparam("environment_id"),
-)
-IN_OUTAGE = (
-    select(incidents.c.id)
+# The deployments of a cell since a time; the next ones, if there are more, come after the last.
+SINCE = (
+    select(*COLUMNS)
     .where(
-        incidents.c.service_id == deployments.c.service_id,
-        incidents.c.environment_id == deployments.c.environment_id,
-        incidents.c.detected_at <= deployments.c.started_at,
-        or_(
-            incidents.c.resolved_at.is_(None),
-            incidents.c.resolved_at > deployments.c.started_at,
-        ),
+        deployments.c.service_id == bindparam("service_id"),
+        deployments.c.environment_id == bindparam("environment_id"),
+        deployments.c.started_at >= bindparam("since"),
     )
-    .exists()
-)
-# The first deployments of a cell since a time, and whether each began while an incident was open.
-AFFECTED = (
-    IN_CELL.add_columns(IN_OUTAGE)
-    .where(deployments.c.started_at >= bindparam("since"))
     .order_by(*ORDER)
-    .limit(FEW + 1)
+    .limit(bindparam("chunk", type_=Integer))
 )
-
-
-def _newest() -> CompoundSelect[Any]:
-    """Return the SELECT of the few deployments before an attempt that can matter to its kind.
-
-    The newest that meets each condition: one look along an index for each, all in one statement.
-    """
-    earlier = IN_CELL.where(
-        tuple_(*ORDER) < tuple_(*(bindparam(each.name, type_=each.type) for each in ORDER))
-    )
-    success = deployments.c.status == Status.SUCCEEDED
-    digest = bindparam("image_digest", type_=String)
-    same_application = and_(
-        success,
-        deployments.c.version.in_(bindparam("spellings", expanding=True)),
-        or_(
-            digest.is_(None),
-            deployments.c.image_digest.is_(None),
-            deployments.c.image_digest == digest,
-        ),
-    )
-    same = and_(same_application, deployments.c.config_revision == bindparam("config_revision"))
-    return union_all(
-        *(
-            select(earlier.where(condition).order_by(*NEWEST_FIRST).limit(1).subquery())
-            for condition in (deployments.c.status.in_(ATTEMPTED), success, same_application, same)
-        )
-    )
-
-
-PAST = _newest()
+FURTHER = SINCE.where(
+    tuple_(*ORDER) > tuple_(bindparam("since"), bindparam("last", type_=deployments.c.id.type))
+)
+DECIDED = (
+    update(deployments)
+    .where(deployments.c.id == bindparam("changed", type_=deployments.c.id.type))
+    .values(kind=bindparam("decided"))
+)
 
 
 def decide(history: Iterable[Attempt], outages: Sequence[Outage]) -> Iterator[Kind]:
     """Yield the kind of each deployment of one cell; the history is in the order of starts."""
-    succeeded: dict[str, dict[tuple[str | None, str | None], Attempt]] = {}
-    previous: Attempt | None = None
-    live: Attempt | None = None
-    for attempt in history:
-        before = succeeded.get(versions.canonical(attempt.version), {}).values()
-        yield _kind(attempt, previous, live, before, outages)
-        if attempt.status in ATTEMPTED:
-            previous = attempt
-        if attempt.status == Status.SUCCEEDED:
-            live = attempt
-            known = succeeded.setdefault(versions.canonical(attempt.version), {})
-            known[attempt.image_digest, attempt.config_revision] = attempt
+    return _decide((attempt, _is_in(outages, attempt.started_at)) for attempt in history)
+
+
+def decide_each(around: Sequence[tuple[Place, Surroundings]]) -> dict[UUID, Kind]:
+    """Return the kind of each of some deployments, given what is around each of them, by its id.
+
+    Of each cell they are all from the first to the last of them.
+    """
+    by_cell: dict[Cell, list[tuple[Attempt, Surroundings]]] = defaultdict(list)
+    for place, surrounding in around:
+        by_cell[place.cell].append((place.attempt, surrounding))
+    found: dict[UUID, Kind] = {}
+    for here in by_cell.values():
+        in_outage = {attempt.id: surrounding.in_outage for attempt, surrounding in here}
+        known = {past.id: past for _, surrounding in here for past in surrounding.past}
+        history = sorted(
+            (known | {attempt.id: attempt for attempt, _ in here}).values(), key=_order
+        )
+        kinds = _decide((attempt, in_outage.get(attempt.id, False)) for attempt in history)
+        found |= {
+            attempt.id: kind
+            for attempt, kind in zip(history, kinds, strict=True)
+            if attempt.id in in_outage
+        }
+    return found
 
 
 def review(connection: Connection, cell: Cell, since: datetime) -> None:
     """Decide again what each deployment of a cell started at or after `since` is."""
-    affected = connection.execute(AFFECTED, {**cell._asdict(), "since": since}).all()
-    if len(affected) <= FEW:
-        for *values, in_outage in affected:
-            attempt = Attempt._make(values)
-            past = _relevant_past(connection, cell, attempt)
-            *_, kind = decide([*past, attempt], [(attempt.started_at, None)] if in_outage else [])
-            _store(connection, attempt, kind)
-        return
-    outages = _outages_of(connection, [cell])[cell]
-    history, decided = tee(_history(connection, cell))
-    for attempt, kind in zip(history, decide(decided, outages), strict=True):
-        if attempt.started_at >= since:
-            _store(connection, attempt, kind)
+    review_since(connection, {cell: since})
+
+
+def review_since(connection: Connection, since: Mapping[Cell, datetime]) -> None:
+    """Decide again what each deployment of some cells is, in each cell from a time on."""
+    affected = chain.from_iterable(_since(connection, *each) for each in since.items())
+    for places in batched(affected, CHUNK):
+        kinds = decide_each(
+            list(zip(places, surroundings.of_each(connection, places), strict=True))
+        )
+        _store(connection, ((place.attempt, kinds[place.attempt.id]) for place in places))
 
 
 def review_all(connection: Connection, places: Sequence[Cell]) -> None:
@@ -169,17 +106,29 @@ def review_all(connection: Connection, places: Sequence[Cell]) -> None:
     statement = select(*here, *COLUMNS).where(tuple_(*here).in_(places)).order_by(*here, *ORDER)
     rows = connection.execute(statement, execution_options={"yield_per": CHUNK})
     outages = _outages_of(connection, places)
-    changed: list[dict[str, Any]] = []
+    changed: list[tuple[Attempt, Kind]] = []
     for cell, found in groupby(rows, key=lambda row: Cell(row[0], row[1])):
         history, decided = tee(Attempt._make(row[len(here) :]) for row in found)
-        for attempt, decision in zip(history, decide(decided, outages[cell]), strict=True):
-            kind = attempt.stated_kind or decision
-            if attempt.kind != kind:
-                changed.append({"changed": attempt.id, "kind": kind})
-    if changed:
-        connection.execute(
-            update(deployments).where(deployments.c.id == bindparam("changed")), changed
-        )
+        for attempt, kind in zip(history, decide(decided, outages[cell]), strict=True):
+            if attempt.kind != (attempt.stated_kind or kind):
+                changed.append((attempt, kind))
+    _store(connection, changed)
+
+
+def _decide(history: Iterable[tuple[Attempt, bool]]) -> Iterator[Kind]:
+    """Yield the kind of each deployment; the history says of each whether an incident was open."""
+    succeeded: dict[str, dict[tuple[str | None, str | None], Attempt]] = {}
+    previous: Attempt | None = None
+    live: Attempt | None = None
+    for attempt, in_outage in history:
+        before = succeeded.get(versions.canonical(attempt.version), {}).values()
+        yield _kind(attempt, previous, live, before, in_outage=in_outage)
+        if attempt.status in ATTEMPTED:
+            previous = attempt
+        if attempt.status == Status.SUCCEEDED:
+            live = attempt
+            known = succeeded.setdefault(versions.canonical(attempt.version), {})
+            known[attempt.image_digest, attempt.config_revision] = attempt
 
 
 def _kind(
@@ -187,38 +136,40 @@ def _kind(
     previous: Attempt | None,
     live: Attempt | None,
     before: Collection[Attempt],
-    outages: Sequence[Outage],
+    *,
+    in_outage: bool,
 ) -> Kind:
     if previous and live and previous.same(attempt) and live.same(attempt):
         return Kind.RESYNC
-    if any(each and not each.same_application(attempt) for each in (previous, live)):
-        if any(each.same_application(attempt) for each in before):
+    if any(known and not known.same_application(attempt) for known in (previous, live)):
+        if any(known.same_application(attempt) for known in before):
             return Kind.ROLLBACK
     elif attempt.config_revision and any(
-        each.same(attempt) and each.config_revision for each in before
+        known.same(attempt) and known.config_revision for known in before
     ):
         return Kind.ROLLBACK
-    start = attempt.started_at
-    if any(since <= start and (until is None or start < until) for since, until in outages):
-        return Kind.HOTFIX
-    return Kind.ROLLOUT
+    return Kind.HOTFIX if in_outage else Kind.ROLLOUT
 
 
-def _agree(one: str | None, other: str | None) -> bool:
-    return one is None or other is None or one == other
+def _is_in(outages: Sequence[Outage], start: datetime) -> bool:
+    return any(since <= start and (until is None or start < until) for since, until in outages)
 
 
-def _history(connection: Connection, cell: Cell) -> Iterator[Attempt]:
-    """Yield all deployments of a cell; what is decided meanwhile does not disturb the reading."""
-    statement = IN_CELL.order_by(*ORDER).limit(CHUNK)
-    chunk = connection.execute(statement, cell._asdict()).all()
-    while chunk:
-        yield from map(Attempt._make, chunk)
-        last = Attempt._make(chunk[-1])
-        after = tuple_(*ORDER) > tuple_(last.started_at, last.id)
-        if len(chunk) < CHUNK:
+def _order(attempt: Attempt) -> tuple[datetime, UUID]:
+    return attempt.started_at, attempt.id
+
+
+def _since(connection: Connection, cell: Cell, since: datetime) -> Iterator[Place]:
+    """Yield the deployments of a cell since a time; deciding them does not disturb the reading."""
+    values: dict[str, Any] = {**cell._asdict(), "since": since, "chunk": CHUNK}
+    rows = connection.execute(SINCE, values).all()
+    while rows:
+        found = [Attempt._make(row) for row in rows]
+        yield from (Place(cell, attempt) for attempt in found)
+        if len(found) < CHUNK:
             return
-        chunk = connection.execute(statement.where(after), cell._asdict()).all()
+        values |= {"since": found[-1].started_at, "last": found[-1].id}
+        rows = connection.execute(FURTHER, values).all()
 
 
 def _outages_of(connection: Connection, places: Sequence[Cell]) -> dict[Cell, list[Outage]]:
@@ -233,20 +184,11 @@ def _outages_of(connection: Connection, places: Sequence[Cell]) -> dict[Cell, li
     return found
 
 
-def _relevant_past(connection: Connection, cell: Cell, attempt: Attempt) -> list[Attempt]:
-    """Return the few deployments before this one that can matter to the decision."""
-    values = {
-        **cell._asdict(),
-        **attempt._asdict(),
-        "spellings": versions.spellings(attempt.version),
-    }
-    found = {Attempt._make(row) for row in connection.execute(PAST, values)}
-    return sorted(found, key=lambda each: (each.started_at, each.id))
-
-
-def _store(connection: Connection, attempt: Attempt, decided: Kind) -> None:
-    kind = attempt.stated_kind or decided
-    if attempt.kind != kind:
-        connection.execute(
-            update(deployments).where(deployments.c.id == attempt.id).values(kind=kind)
-        )
+def _store(connection: Connection, decided: Iterable[tuple[Attempt, Kind]]) -> None:
+    changed = [
+        {"changed": attempt.id, "decided": kind}
+        for attempt, decision in decided
+        if attempt.kind != (kind := attempt.stated_kind or decision)
+    ]
+    if changed:
+        connection.execute(DECIDED, changed)

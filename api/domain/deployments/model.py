@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     ConfigDict,
     Field,
+    PlainValidator,
+    RootModel,
+    TypeAdapter,
     ValidationInfo,
     field_validator,
 )
@@ -122,6 +125,31 @@ class NewDeployment(Incoming):
             finished_at = max(reported_at, self.started_at or reported_at)
         started_at = self.started_at or finished_at or reported_at
         return self.model_copy(update={"started_at": started_at, "finished_at": finished_at})
+
+
+MAX_BATCH = 1000
+Batch = Annotated[list[NewDeployment], Field(max_length=MAX_BATCH)]
+BATCH = TypeAdapter(Batch)
+
+
+def _one_or_several(value: Any) -> NewDeployment | list[NewDeployment]:
+    """Validate a report or a list of them; errors are those of what it is, not of a union."""
+    if isinstance(value, list):
+        return BATCH.validate_python(value)
+    return NewDeployment.model_validate(value)
+
+
+class DeploymentReports(
+    RootModel[
+        Annotated[
+            NewDeployment | list[NewDeployment],
+            PlainValidator(_one_or_several, json_schema_input_type=NewDeployment | Batch),
+        ]
+    ]
+):
+    """A report of a deployment, or a list of up to 1000, which are all recorded or none."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
 
 class DeploymentChange(Incoming):

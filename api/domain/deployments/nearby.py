@@ -59,14 +59,6 @@ def of_event(connection: Connection, event_id: UUID) -> list[Statement]:
     return [_stored(row) for row in connection.execute(found)]
 
 
-def known_keys(connection: Connection, sources: Iterable[str], ids: Iterable[str]) -> set[Any]:
-    """Return the pairs of source and external id that have statements, and possibly others."""
-    found = select(evidence.c.source, evidence.c.external_id).where(
-        evidence.c.source.in_(set(sources)), evidence.c.external_id.in_(set(ids))
-    )
-    return {tuple(row) for row in connection.execute(found.distinct())}
-
-
 def of_witness(connection: Connection, statement: Statement) -> list[Statement]:
     """Return the earlier statements of the same witness."""
     if statement.external_id is None:

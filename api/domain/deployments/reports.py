@@ -17,8 +17,9 @@ from uuid_utils.compat import uuid7
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import further, kinds, nearby, settling
+from api.domain.deployments import further, kinds, settling, surroundings
 from api.domain.deployments.model import Kind, NewDeployment
+from api.domain.deployments.surroundings import Attempt, Place, Surroundings
 from api.domain.kit.sql import insert_into
 from api.domain.kit.times import now
 from api.domain.kit.types import united
@@ -32,27 +33,31 @@ class Identity(NamedTuple):
     created_at: datetime | None = None
 
 
-def record(connection: Connection, new: NewDeployment) -> tuple[UUID, bool]:
-    """Write a report; return the id of its deployment and whether this was the first report of it.
+class Recorded(NamedTuple):
+    """The deployment of a report, and whether this was the first report of it."""
+
+    id: UUID
+    created: bool
+    # Its row as it was written, unless other reports or events may have changed it.
+    row: dict[str, Any] | None
+
+
+def record(connection: Connection, new: NewDeployment) -> Recorded:
+    """Write a report.
 
     Raises ConflictError when an earlier report with the same external id contradicts it.
     """
-    (recorded,) = _record_all(connection, [new])
+    (recorded,) = record_all(connection, [new])
     return recorded
 
 
-def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[UUID]:
-    """Write several reports in one go; return the ids of their deployments in the same order.
+def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[Recorded]:
+    """Write several reports in one go; return their deployments in the same order.
 
-    Raises ConflictError as `record` does.
+    Raises ContradictionError with all the reports that contradict earlier ones or each other.
     """
-    return [identifier for identifier, _ in _record_all(connection, batch)]
-
-
-def _record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[tuple[UUID, bool]]:
     recorded, since = store_all(connection, batch)
-    for cell, earliest in since.items():
-        kinds.review(connection, cell, earliest)
+    kinds.review_since(connection, since)
     return recorded
 
 
@@ -60,63 +65,80 @@ def store_all(
     connection: Connection,
     batch: Sequence[NewDeployment],
     identities: Sequence[Identity] | None = None,
-) -> tuple[list[tuple[UUID, bool]], dict[Cell, datetime]]:
-    """Write several reports without deciding the kinds.
+) -> tuple[list[Recorded], dict[Cell, datetime]]:
+    """Write several reports.
 
-    Returns the id of each deployment and whether this was the first report of it, and for each cell
-    the time from which kinds must be decided. Raises ConflictError as `record` does.
+    Returns their deployments in the same order, and the cells in which kinds must be decided again,
+    with the time from which. Raises errors as `record_all` does.
     """
+    if not batch:
+        return [], {}
     reported_at = now()
+    held = cells.hold(connection, [(new.service, new.environment) for new in batch], reported_at)
     known_as = identities or [Identity()] * len(batch)
-    places = [(new.service, new.environment) for new in batch]
-    held = cells.hold(connection, places, reported_at)
     rows = [
-        {
-            "id": identity.id or uuid7(),
-            **cell._asdict(),
-            "created_at": identity.created_at or reported_at,
-            "kind": new.kind or Kind.ROLLOUT,
-            "stated_kind": new.kind,
-            **(
-                stated := new.timed(reported_at).model_dump(
-                    exclude={"service", "environment", "kind"}
-                )
-            ),
-            "links": united(stated["links"]),
-        }
+        _row(new, cell, identity, reported_at)
         for new, cell, identity in zip(batch, held, known_as, strict=True)
     ]
-    with_statements = _with_statements(connection, batch)
+    around = _decide(connection, held, rows)
     inserted = _insert_new(
-        connection,
-        [row for row in rows if (row["source"], row["external_id"]) not in with_statements],
+        connection, [row for row, here in zip(rows, around, strict=True) if not here.told]
     )
+    again = {
+        number: (new, held[number])
+        for number, new in enumerate(batch)
+        if rows[number]["id"] not in inserted
+    }
+    stored = further.report_all(connection, again, reported_at)
+    near = {row["id"] for row, here in zip(rows, around, strict=True) if here.near_events}
+    homes = settling.join(connection, inserted & near) if inserted & near else {}
+    recorded: list[Recorded] = []
     since: dict[Cell, datetime] = {}
-    recorded: list[tuple[UUID, bool]] = []
-    again = [
-        (new, cell)
-        for new, cell, row in zip(batch, held, rows, strict=True)
-        if row["id"] not in inserted
-    ]
-    stored = iter(further.report_all(connection, again, reported_at))
-    for cell, row in zip(held, rows, strict=True):
-        created = row["id"] in inserted
-        identifier, started_at = (row["id"], row["started_at"]) if created else next(stored)
-        since[cell] = min(since.get(cell, started_at), started_at)
-        recorded.append((identifier, created))
-    homes = settling.join(connection, inserted)
+    for number, (cell, row, here) in enumerate(zip(held, rows, around, strict=True)):
+        identifier, started_at = stored.get(number, (row["id"], row["started_at"]))
+        home = homes.get(identifier, identifier)
+        recorded.append(Recorded(home, number not in stored and home == identifier, row))
+        if number in stored or here.near_events or here.followed:
+            since[cell] = min(since.get(cell, started_at), started_at)
     return [
-        (homes.get(identifier, identifier), created and homes.get(identifier) in (None, identifier))
-        for identifier, created in recorded
+        report._replace(row=None) if cell in since else report
+        for report, cell in zip(recorded, held, strict=True)
     ], since
 
 
-def _with_statements(
-    connection: Connection, batch: Sequence[NewDeployment]
-) -> set[tuple[str, str]]:
-    """Return the pairs of source and external id that have more than one report."""
-    ids = [new.external_id for new in batch if new.external_id is not None]
-    return nearby.known_keys(connection, [new.source for new in batch], ids) if ids else set()
+def _row(
+    new: NewDeployment, cell: Cell, identity: Identity, reported_at: datetime
+) -> dict[str, Any]:
+    stated = new.timed(reported_at).model_dump(exclude={"service", "environment", "kind"})
+    return {
+        "id": identity.id or uuid7(),
+        **cell._asdict(),
+        "created_at": identity.created_at or reported_at,
+        "kind": new.kind or Kind.ROLLOUT,
+        "stated_kind": new.kind,
+        **stated,
+        "links": united(stated["links"]),
+    }
+
+
+def _decide(
+    connection: Connection, held: Sequence[Cell], rows: Sequence[dict[str, Any]]
+) -> list[Surroundings]:
+    """Decide what kind each row is, as if all were new; return what is around each of them."""
+    places = [
+        Place(
+            cell,
+            Attempt._make(row[name] for name in Attempt._fields),
+            row["source"],
+            row["external_id"],
+        )
+        for cell, row in zip(held, rows, strict=True)
+    ]
+    around = surroundings.of_each(connection, places)
+    decided = kinds.decide_each(list(zip(places, around, strict=True)))
+    for row in rows:
+        row["kind"] = row["stated_kind"] or decided[row["id"]]
+    return around
 
 
 def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[UUID]:

@@ -128,13 +128,14 @@ def further(
 def _check(statement: Statement, known: Sequence[Statement]) -> None:
     """Refuse a statement about another cell, and a report that contradicts its source."""
     name = f"The deployment {statement.external_id} of {statement.source} is known"
-    place = (statement.service_id, statement.environment_id)
-    if any((each.service_id, each.environment_id) != place for each in known):
-        raise ConflictError(f"{name} in another service or environment.")
+    for field in Cell._fields:
+        if any(getattr(each, field) != getattr(statement, field) for each in known):
+            detail = f"{name} in another service or environment."
+            raise ConflictError(detail, field.removesuffix("_id"))
     for field in IDENTITY if statement.event_id is None else ():
         values = {value for each in (*known, statement) if (value := each.said.get(field))}
         if len(set(map(canonical, values)) if field == "version" else values) > 1:
-            raise ConflictError(f"{name} with another {field}.")
+            raise ConflictError(f"{name} with another {field}.", field)
 
 
 def _further(statement: Statement, known: Sequence[Statement], given: Collection[str]) -> Statement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,7 @@ ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
 EVERY = select(*FIELDS).select_from(deployments.join(services).join(environments))
 # Built once: to build a statement takes longer than to have it answered.
 BY_ID = EVERY.where(deployments.c.id == bindparam("deployment_id"))
+BY_IDS = EVERY.where(deployments.c.id.in_(bindparam("deployment_ids", expanding=True)))
 LISTING = Listing(
     EVERY,
     ORDER,
@@ -72,6 +73,18 @@ LISTING = Listing(
 def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
     """Return the deployment of that id, or None."""
     return pages.one(connection, BY_ID, deployment_id=deployment_id)
+
+
+def shown(row: Mapping[str, Any], service: str, environment: str) -> dict[str, Any]:
+    """Return a deployment, given its row and the names that the row refers to, as `find` does."""
+    found = {**row, "service": service, "environment": environment}
+    return {column.key: found[column.key] for column in FIELDS}
+
+
+def find_all(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return the deployments of these ids, by their ids."""
+    rows = connection.execute(BY_IDS, {"deployment_ids": list(ids)}).mappings() if ids else ()
+    return {row["id"]: dict(row) for row in rows}
 
 
 def versions_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:

@@ -35,5 +35,5 @@ def receive(
     for index in sorted(range(len(batch)), key=place):
         stored[index], found = inbox.record(connection, adapter, batch[index], rules)
         deployment_ids += found
-    outbox.announce(connection, list(dict.fromkeys(deployment_ids)))
+    outbox.announce_ids(connection, list(dict.fromkeys(deployment_ids)))
     return [stored[index] for index in range(len(batch))]

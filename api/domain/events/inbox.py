@@ -59,7 +59,7 @@ def receive(connection: Connection, adapter: Adapter, event: Received, rules: Ru
     One that was received before changes nothing.
     """
     stored, deployment_ids = record(connection, adapter, event, rules)
-    outbox.announce(connection, deployment_ids)
+    outbox.announce_ids(connection, deployment_ids)
     return stored
 
 

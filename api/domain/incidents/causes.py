@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, case, func, select
 
-from api.domain.deployments.kinds import ATTEMPTED
 from api.domain.deployments.model import Kind
+from api.domain.deployments.surroundings import ATTEMPTED
 from api.domain.incidents.model import INFERENCE_WINDOW
 from api.domain.kit.sql import Earlier
 from api.tables import deployments, incidents

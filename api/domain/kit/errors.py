@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class InvalidValueError(ValueError):
     """A value is well-formed but not valid given what the ledger contains."""
@@ -14,4 +16,16 @@ class InvalidValueError(ValueError):
 
 
 class ConflictError(Exception):
-    """A report contradicts what the ledger contains."""
+    """A report contradicts what the ledger contains; `field` names the value, if it is one."""
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class ContradictionError(ConflictError):
+    """Reports of a batch contradict the ledger or each other; `faults` names each value."""
+
+    def __init__(self, detail: str, faults: Sequence[InvalidValueError]) -> None:
+        super().__init__(detail)
+        self.faults = faults

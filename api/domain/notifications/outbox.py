@@ -7,8 +7,9 @@ last day and after the subscription was created, and once to each subscription.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,13 +18,14 @@ from sqlalchemy import Connection, Row, select
 from uuid_utils.compat import uuid7
 
 from api.domain.deployments.model import Kind, Status
-from api.domain.deployments.store import find
+from api.domain.deployments.store import find_all
 from api.domain.kit.sql import insert_new
 from api.domain.kit.times import now
 from api.domain.notifications.subscriptions import Type
 from api.domain.promotions import pending as promotions
 from api.tables import deliveries, environments, subscriptions
 
+Deployment = Mapping[str, Any]
 NEWS = timedelta(hours=24)
 # The fields of a pending promotion that a notification contains; the API has the rest.
 SENT = (
@@ -51,49 +53,74 @@ class Message(NamedTuple):
     at: datetime
     data: dict[str, Any]
 
+    @property
+    def body(self) -> str:
+        """Return what is sent."""
+        body = {"type": self.type, "timestamp": self.at, "data": self.data}
+        return json.dumps(to_jsonable_python(body))
 
-def announce(connection: Connection, deployment_ids: Sequence[UUID]) -> None:
+
+def announce(connection: Connection, reported: Iterable[Deployment]) -> None:
     """Store the notifications that these deployments, just reported, cause.
 
     Called at most once in a transaction, after everything else.
     """
-    if not deployment_ids:
-        return
-    subscribed = connection.execute(SUBSCRIBED).all()
-    if not subscribed:
-        return
+    news = {each["id"]: each for each in reported if _is_news(each["finished_at"])}
+    if news and (subscribed := connection.execute(SUBSCRIBED).all()):
+        _announce(connection, subscribed, news.values())
+
+
+def announce_ids(connection: Connection, ids: Collection[UUID]) -> None:
+    """Store the notifications of deployments of which only the ids are known, as `announce`."""
+    if ids and (subscribed := connection.execute(SUBSCRIBED).all()):
+        found = find_all(connection, ids)
+        known = (found[each] for each in ids if each in found)
+        news = [each for each in known if _is_news(each["finished_at"])]
+        _announce(connection, subscribed, news)
+
+
+def _announce(
+    connection: Connection, subscribed: Sequence[Row[Any]], news: Collection[Deployment]
+) -> None:
     wanted = {kind for subscription in subscribed for kind in subscription.types}
-    for deployment_id in deployment_ids:
-        deployment = find(connection, deployment_id)
-        if deployment is None or not _is_news(deployment["finished_at"]):
-            continue
+    pending = _Pending(connection)
+    messages: list[Message] = []
+    for deployment in news:
         if Type.FINISHED in wanted:
-            _store(connection, subscribed, _finished(deployment))
+            messages.append(_finished(deployment))
         if Type.PENDING in wanted:
-            for message in _pending(connection, deployment):
-                _store(connection, subscribed, message)
+            messages += pending.messages(deployment)
+    _store(connection, subscribed, messages)
 
 
 def _is_news(finished_at: datetime | None) -> bool:
     return finished_at is not None and finished_at > now() - NEWS
 
 
-def _finished(deployment: dict[str, Any]) -> Message:
+def _finished(deployment: Deployment) -> Message:
     subject = f"{deployment['id']} {deployment['status']}"
-    return Message(Type.FINISHED, subject, deployment["finished_at"], deployment)
+    return Message(Type.FINISHED, subject, deployment["finished_at"], dict(deployment))
 
 
-def _pending(connection: Connection, deployment: dict[str, Any]) -> Iterable[Message]:
-    """Yield the promotions to the next environments that a successful deployment makes pending."""
-    if deployment["status"] != Status.SUCCEEDED or deployment["kind"] == Kind.RESYNC:
-        return
-    upstream, service = deployment["environment"], deployment["service"]
-    for downstream in _next(connection, upstream):
-        for item in promotions.pending(connection, upstream, downstream, service):
-            if item["deployment_id"] == deployment["id"]:
-                data = {"from": upstream, "to": downstream, **{name: item[name] for name in SENT}}
-                subject = f"{deployment['id']} {downstream}"
-                yield Message(Type.PENDING, subject, deployment["finished_at"], data)
+class _Pending:
+    """The pending promotions of some deployments: those of a service are looked up once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.next = cache(partial(_next, connection))
+        self.of = cache(partial(promotions.pending, connection))
+
+    def messages(self, deployment: Deployment) -> Iterable[Message]:
+        """Yield the promotions to the next environments that a success makes pending."""
+        if deployment["status"] != Status.SUCCEEDED or deployment["kind"] == Kind.RESYNC:
+            return
+        upstream, service = deployment["environment"], deployment["service"]
+        for downstream in self.next(upstream):
+            for item in self.of(upstream, downstream, service):
+                if item["deployment_id"] == deployment["id"]:
+                    sent = {name: item[name] for name in SENT}
+                    data = {"from": upstream, "to": downstream, **sent}
+                    subject = f"{deployment['id']} {downstream}"
+                    yield Message(Type.PENDING, subject, deployment["finished_at"], data)
 
 
 def _next(connection: Connection, name: str) -> Sequence[str]:
@@ -115,8 +142,9 @@ def _next(connection: Connection, name: str) -> Sequence[str]:
     return connection.execute(following.order_by(environments.c.name)).scalars().all()
 
 
-def _store(connection: Connection, subscribed: Sequence[Row[Any]], message: Message) -> None:
-    body = {"type": message.type, "timestamp": message.at, "data": message.data}
+def _store(
+    connection: Connection, subscribed: Sequence[Row[Any]], messages: Iterable[Message]
+) -> None:
     at = now()
     rows = [
         {
@@ -125,12 +153,13 @@ def _store(connection: Connection, subscribed: Sequence[Row[Any]], message: Mess
             "type": message.type,
             "subject": message.subject,
             # The signature covers this text, so every attempt must send the same.
-            "body": json.dumps(to_jsonable_python(body)),
+            "body": message.body,
             "state": "waiting",
             "attempts": 0,
             "due_at": at,
             "created_at": at,
         }
+        for message in messages
         for subscription in subscribed
         if message.type in subscription.types and subscription.created_at <= message.at
     ]

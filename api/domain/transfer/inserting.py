@@ -37,7 +37,7 @@ def _insert_deployments(connection: Connection, entries: Sequence[DeploymentEntr
         [entry.report() for entry in entries],
         [Identity(entry.id, entry.created_at) for entry in entries],
     )
-    return sum(created for _, created in recorded)
+    return sum(report.created for report in recorded)
 
 
 def _described(entry: Entry) -> Row:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from flask import current_app, g, request
+from flask_limiter import Limiter
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,6 +34,8 @@ class AuthState:
 
     settings: Settings
     failures: Counter
+    # Counts requests; none before the application is complete.
+    limiter: Limiter | None = None
     # When the last use of each token, by id, was last stored.
     last_stored: dict[str, datetime] = field(default_factory=dict)
 

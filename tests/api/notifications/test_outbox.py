@@ -132,3 +132,28 @@ def test_what_is_not_stored_is_not_told(
     assert json_of(send(client, "a"))["outcome"] == "failed"
 
     assert bodies(client) == []
+
+
+@pytest.mark.usefixtures("secret")
+def test_of_a_list_each_that_finished_just_now_is_told(client: FlaskClient) -> None:
+    new = {"service": "checkout", "environment": "dev"}
+    batch = [
+        new | {"version": "1.0", "finished_at": ago(days=30)},
+        new | {"version": "2.0", "status": "running"},
+        new | {"version": "3.0"},
+        new | {"version": "4.0"},
+        {"service": "checkout", "environment": "staging", "version": "1.0"},
+    ]
+
+    json_of(client.post("/api/v1/deployments", json=batch))
+
+    data: dict[str, list[dict[str, Any]]] = {"deployment.finished": [], "promotion.pending": []}
+    for body in bodies(client):
+        data[body["type"]].append(body["data"])
+    finished = data["deployment.finished"]
+    assert [each["version"] for each in finished] == ["3.0", "4.0", "1.0"]
+    assert finished == [
+        json_of(client.get(f"/api/v1/deployments/{each['id']}")) for each in finished
+    ]
+    # What another one has replaced by the end of the list waits for nothing.
+    assert [each["version"] for each in data["promotion.pending"]] == ["4.0"]

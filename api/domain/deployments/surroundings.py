@@ -1,0 +1,210 @@
+"""Surroundings: what the ledger has around some deployments, whether they are written yet or not.
+
+One statement looks along an index for each fact about each of them, so its time depends neither on
+the length of the history nor on how often a tag was deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    Uuid,
+    and_,
+    or_,
+    select,
+    tuple_,
+)
+
+from api.domain.cells import Cell
+from api.domain.deployments.correlation import LONGEST, WINDOW
+from api.domain.deployments.model import Status
+from api.domain.kit import versions
+from api.domain.kit.records import Records
+from api.domain.kit.sql import Earlier
+from api.tables import UtcDateTime, deployments, evidence, incidents
+
+ATTEMPTED = (Status.SUCCEEDED, Status.FAILED)
+
+
+class Attempt(NamedTuple):
+    """The values of a deployment that decide kinds."""
+
+    id: UUID
+    started_at: datetime
+    status: str
+    version: str
+    image_digest: str | None
+    config_revision: str | None
+    kind: str
+    stated_kind: str | None
+
+    def same_application(self, other: Attempt) -> bool:
+        """Say whether the version is the same, and the image as far as both are known."""
+        return versions.same(self.version, other.version) and _agree(
+            self.image_digest, other.image_digest
+        )
+
+    def same(self, other: Attempt) -> bool:
+        """Say whether the configuration is the same too, as far as both are known."""
+        return self.same_application(other) and _agree(self.config_revision, other.config_revision)
+
+
+class Place(NamedTuple):
+    """A deployment and its cell, and who reports it if that matters."""
+
+    cell: Cell
+    attempt: Attempt
+    source: str = ""
+    external_id: str | None = None
+
+
+class Surroundings(NamedTuple):
+    """What is around a deployment."""
+
+    # Whether its source has told of it by several reports or by an event.
+    told: bool
+    # Whether an event may be about it as well.
+    near_events: bool
+    # Whether others of its cell started after it.
+    followed: bool
+    in_outage: bool
+    # The few deployments before it that can matter to its kind.
+    past: set[Attempt]
+
+
+COLUMNS = tuple(deployments.c[name] for name in Attempt._fields)
+PLACES = Records(
+    "places",
+    {
+        "number": Integer(),
+        "id": Uuid(),
+        "service_id": Uuid(),
+        "environment_id": Uuid(),
+        "started_at": UtcDateTime(),
+        "version": String(),
+        "spelling": String(),
+        "image_digest": String(),
+        "config_revision": String(),
+        "source": String(),
+        "external_id": String(),
+    },
+)
+FLAGS = Surroundings._fields[:-1]
+
+
+def of_each(connection: Connection, places: Sequence[Place]) -> list[Surroundings]:
+    """Return what is around each of some deployments, in the same order."""
+    records = (
+        {
+            "number": number,
+            **place.cell._asdict(),
+            **place.attempt._asdict(),
+            "spelling": versions.spellings(place.attempt.version)[-1],
+            "version": versions.canonical(place.attempt.version),
+            "source": place.source,
+            "external_id": place.external_id,
+        }
+        for number, place in enumerate(places)
+    )
+    given = {PLACES.name: PLACES.packed(connection.dialect, records)}
+    rows = connection.execute(_statement(connection.dialect.name), given).all()
+    return [_surroundings(row) for row in sorted(rows, key=lambda row: row[0])]
+
+
+def _surroundings(row: Sequence[Any]) -> Surroundings:
+    size, first = len(COLUMNS), 1 + len(FLAGS)
+    past = {
+        Attempt._make(row[start : start + size])
+        for start in range(first, len(row), size)
+        if row[start] is not None
+    }
+    told, near_events, followed, in_outage = map(bool, row[1:first])
+    return Surroundings(told, near_events, followed, in_outage, past)
+
+
+@cache
+def _statement(dialect: str) -> Select[Any]:
+    """Return the SELECT of the facts about each place: its number, the flags, and its past."""
+    places = PLACES.table(dialect)
+    place = places.c
+    successes = deployments.alias()
+    succeeded = successes.c.status == Status.SUCCEEDED
+    same_application = and_(
+        succeeded,
+        successes.c.version.in_([place.version, place.spelling]),
+        or_(
+            place.image_digest.is_(None),
+            successes.c.image_digest.is_(None),
+            successes.c.image_digest == place.image_digest,
+        ),
+    )
+    same = and_(same_application, successes.c.config_revision == place.config_revision)
+    past: list[FromClause] = []
+    joined: Any = places
+    for condition in (successes.c.status.in_(ATTEMPTED), succeeded, same_application, same):
+        past.append(deployments.alias())
+        newest = _newest_before(place, successes, condition)
+        joined = joined.outerjoin(past[-1], past[-1].c.id == newest)
+    return select(
+        place.number,
+        *_flags(place),
+        *(each.c[name] for each in past for name in Attempt._fields),
+    ).select_from(joined)
+
+
+def _newest_before(place: Any, others: FromClause, condition: ColumnElement[bool]) -> Any:
+    """Return the id of the last deployment of a cell before a place that meets a condition."""
+    order = (others.c.started_at, others.c.id)
+    return (
+        select(others.c.id)
+        .where(
+            others.c.service_id == place.service_id,
+            others.c.environment_id == place.environment_id,
+            tuple_(*order) < tuple_(place.started_at, place.id),
+            condition,
+        )
+        .order_by(*(each.desc() for each in order))
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _flags(place: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions whose results are the FLAGS."""
+    later = deployments.alias()
+    told = select(evidence.c.id).where(
+        evidence.c.source == place.source, evidence.c.external_id == place.external_id
+    )
+    near_events = select(evidence.c.id).where(
+        evidence.c.service_id == place.service_id,
+        evidence.c.environment_id == place.environment_id,
+        evidence.c.started_at >= Earlier(place.started_at, LONGEST + WINDOW),
+        evidence.c.event_id.is_not(None),
+    )
+    followed = select(later.c.id).where(
+        later.c.service_id == place.service_id,
+        later.c.environment_id == place.environment_id,
+        tuple_(later.c.started_at, later.c.id) > tuple_(place.started_at, place.id),
+    )
+    in_outage = select(incidents.c.id).where(
+        incidents.c.service_id == place.service_id,
+        incidents.c.environment_id == place.environment_id,
+        incidents.c.detected_at <= place.started_at,
+        or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at > place.started_at),
+    )
+    return told.exists(), near_events.exists(), followed.exists(), in_outage.exists()
+
+
+def _agree(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one == other

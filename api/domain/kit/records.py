@@ -1,0 +1,50 @@
+"""Records as a parameter: however many there are, the statement stays the same, and one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import CTE, Dialect, Text, bindparam, cast, column, func, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.types import TypeEngine
+
+
+class Records:
+    """The columns of some records; a statement takes them from the parameter of this name."""
+
+    def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
+        self.name = name
+        self.columns = columns
+
+    def table(self, dialect: str) -> CTE:
+        """Return the records as what a statement of the dialect of that name selects from."""
+        given = bindparam(self.name, type_=Text)
+        if dialect == "postgresql":
+            columns = [column(name, type_) for name, type_ in self.columns.items()]
+            found = func.json_to_recordset(cast(given, JSON)).table_valued(*columns)
+            return select(found.render_derived("given", with_types=True)).cte(self.name)
+        record = func.json_each(given).table_valued("value").c.value
+        return select(
+            *(
+                type_coerce(func.json_extract(record, f"$.{name}"), type_).label(name)
+                for name, type_ in self.columns.items()
+            )
+        ).cte(self.name)
+
+    def packed(self, dialect: Dialect, records: Iterable[Mapping[str, Any]]) -> str:
+        """Return the value of the parameter."""
+        convert = {
+            name: processor
+            for name, type_ in self.columns.items()
+            if (processor := type_.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
+        rows = [
+            {
+                name: convert[name](record[name]) if name in convert else record[name]
+                for name in self.columns
+            }
+            for record in records
+        ]
+        return to_json(rows).decode()
