@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from api.database import Database
 from api.domain.cells import Cell
 from api.domain.deployments import kinds
-from api.domain.deployments.kinds import Attempt
-from api.domain.deployments.model import Kind, Status
-from api.tables import deployments, environments, incidents, services
+from api.domain.deployments.model import Status
+from api.domain.deployments.surroundings import Attempt
+from api.tables import environments, incidents, services
 from tests.api.conftest import Record, json_of
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -35,8 +35,6 @@ def attempt(number: int, told: str) -> Attempt:
         version,
         digest or None,
         configuration or None,
-        Kind.ROLLOUT,
-        None,
     )
 
 
@@ -130,7 +128,7 @@ STORIES = st.lists(
 def test_a_few_deployments_of_the_past_decide_as_all_of_them_do(
     story: list[tuple[str, str, str]],
 ) -> None:
-    """The newest deployment is decided by what `_relevant_past` looks up: a handful of rows."""
+    """The newest deployment is decided by what is looked up around it: a handful of rows."""
     history = [attempt(number, "".join(told)) for number, told in enumerate(story)]
     *past, last = history
     successes = [each for each in past if each.status == Status.SUCCEEDED]
@@ -231,8 +229,3 @@ def test_an_incident_makes_what_began_during_it_a_hotfix(
         kinds.review(connection, Cell(**place), since=times["detected_at"])
 
     assert listed(client) == [("1", "rollout"), ("2", "hotfix")]
-
-
-def test_the_lookups_name_every_column_of_an_attempt() -> None:
-    assert [column.name for column in kinds.COLUMNS] == list(Attempt._fields)
-    assert set(Attempt._fields) <= set(deployments.c.keys())

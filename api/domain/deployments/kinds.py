@@ -18,15 +18,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import batched, chain, groupby, tee
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Integer, bindparam, select, tuple_, update
+from sqlalchemy import Connection, Integer, Row, bindparam, select, tuple_, update
 
 from api.domain.cells import Cell
 from api.domain.deployments import surroundings
 from api.domain.deployments.model import Kind, Status
-from api.domain.deployments.surroundings import ATTEMPTED, COLUMNS, Attempt, Place, Surroundings
+from api.domain.deployments.surroundings import ATTEMPTED, Attempt, Place, Surroundings
 from api.domain.kit import versions
 from api.tables import deployments, incidents
 
@@ -35,6 +35,10 @@ CHUNK = 1000
 
 Outage = tuple[datetime, datetime | None]
 ORDER = (deployments.c.started_at, deployments.c.id)
+COLUMNS = tuple(
+    deployments.c[name]
+    for name in (*Attempt._fields, "service_id", "environment_id", "kind", "stated_kind")
+)
 # The deployments of a cell since a time; the next ones, if there are more, come after the last.
 SINCE = (
     select(*COLUMNS)
@@ -54,6 +58,21 @@ DECIDED = (
     .where(deployments.c.id == bindparam("changed", type_=deployments.c.id.type))
     .values(kind=bindparam("decided"))
 )
+
+
+class Known(NamedTuple):
+    """A deployment that is written: its kind, and the one that its sender states."""
+
+    place: Place
+    kind: str
+    stated_kind: str | None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Known:
+        """Return the deployment that a row with COLUMNS has."""
+        *attempt, service_id, environment_id, kind, stated_kind = row
+        place = Place(Cell(service_id, environment_id), Attempt._make(attempt))
+        return cls(place, kind, stated_kind)
 
 
 def decide(history: Iterable[Attempt], outages: Sequence[Outage]) -> Iterator[Kind]:
@@ -93,25 +112,26 @@ def review(connection: Connection, cell: Cell, since: datetime) -> None:
 def review_since(connection: Connection, since: Mapping[Cell, datetime]) -> None:
     """Decide again what each deployment of some cells is, in each cell from a time on."""
     affected = chain.from_iterable(_since(connection, *each) for each in since.items())
-    for places in batched(affected, CHUNK):
-        kinds = decide_each(
-            list(zip(places, surroundings.of_each(connection, places), strict=True))
-        )
-        _store(connection, ((place.attempt, kinds[place.attempt.id]) for place in places))
+    for chunk in batched(affected, CHUNK):
+        places = [known.place for known in chunk]
+        around = surroundings.of_each(connection, places)
+        kinds = decide_each(list(zip(places, around, strict=True)))
+        _store(connection, ((known, kinds[known.place.attempt.id]) for known in chunk))
 
 
 def review_all(connection: Connection, places: Sequence[Cell]) -> None:
     """Decide again what each deployment of some cells was, and read them all in one go."""
     here = (deployments.c.service_id, deployments.c.environment_id)
-    statement = select(*here, *COLUMNS).where(tuple_(*here).in_(places)).order_by(*here, *ORDER)
+    statement = select(*COLUMNS).where(tuple_(*here).in_(places)).order_by(*here, *ORDER)
     rows = connection.execute(statement, execution_options={"yield_per": CHUNK})
     outages = _outages_of(connection, places)
-    changed: list[tuple[Attempt, Kind]] = []
-    for cell, found in groupby(rows, key=lambda row: Cell(row[0], row[1])):
-        history, decided = tee(Attempt._make(row[len(here) :]) for row in found)
-        for attempt, kind in zip(history, decide(decided, outages[cell]), strict=True):
-            if attempt.kind != (attempt.stated_kind or kind):
-                changed.append((attempt, kind))
+    changed: list[tuple[Known, Kind]] = []
+    for cell, found in groupby(map(Known.of, rows), key=lambda known: known.place.cell):
+        history, decided = tee(found)
+        attempts = (known.place.attempt for known in decided)
+        for known, kind in zip(history, decide(attempts, outages[cell]), strict=True):
+            if known.kind != (known.stated_kind or kind):
+                changed.append((known, kind))
     _store(connection, changed)
 
 
@@ -159,16 +179,15 @@ def _order(attempt: Attempt) -> tuple[datetime, UUID]:
     return attempt.started_at, attempt.id
 
 
-def _since(connection: Connection, cell: Cell, since: datetime) -> Iterator[Place]:
+def _since(connection: Connection, cell: Cell, since: datetime) -> Iterator[Known]:
     """Yield the deployments of a cell since a time; deciding them does not disturb the reading."""
     values: dict[str, Any] = {**cell._asdict(), "since": since, "chunk": CHUNK}
     rows = connection.execute(SINCE, values).all()
     while rows:
-        found = [Attempt._make(row) for row in rows]
-        yield from (Place(cell, attempt) for attempt in found)
-        if len(found) < CHUNK:
+        yield from map(Known.of, rows)
+        if len(rows) < CHUNK:
             return
-        values |= {"since": found[-1].started_at, "last": found[-1].id}
+        values |= {"since": rows[-1].started_at, "last": rows[-1].id}
         rows = connection.execute(FURTHER, values).all()
 
 
@@ -184,11 +203,11 @@ def _outages_of(connection: Connection, places: Sequence[Cell]) -> dict[Cell, li
     return found
 
 
-def _store(connection: Connection, decided: Iterable[tuple[Attempt, Kind]]) -> None:
+def _store(connection: Connection, decided: Iterable[tuple[Known, Kind]]) -> None:
     changed = [
-        {"changed": attempt.id, "decided": kind}
-        for attempt, decision in decided
-        if attempt.kind != (kind := attempt.stated_kind or decision)
+        {"changed": known.place.attempt.id, "decided": kind}
+        for known, decision in decided
+        if known.kind != (kind := known.stated_kind or decision)
     ]
     if changed:
         connection.execute(DECIDED, changed)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     or_,
     select,
+    true,
     tuple_,
 )
 
@@ -38,7 +39,7 @@ ATTEMPTED = (Status.SUCCEEDED, Status.FAILED)
 
 
 class Attempt(NamedTuple):
-    """The values of a deployment that decide kinds."""
+    """The values of a deployment that decide its kind, and those of later ones."""
 
     id: UUID
     started_at: datetime
@@ -46,8 +47,6 @@ class Attempt(NamedTuple):
     version: str
     image_digest: str | None
     config_revision: str | None
-    kind: str
-    stated_kind: str | None
 
     def same_application(self, other: Attempt) -> bool:
         """Say whether the version is the same, and the image as far as both are known."""
@@ -83,7 +82,6 @@ class Surroundings(NamedTuple):
     past: set[Attempt]
 
 
-COLUMNS = tuple(deployments.c[name] for name in Attempt._fields)
 PLACES = Records(
     "places",
     {
@@ -110,8 +108,8 @@ def of_each(connection: Connection, places: Sequence[Place]) -> list[Surrounding
             "number": number,
             **place.cell._asdict(),
             **place.attempt._asdict(),
-            "spelling": versions.spellings(place.attempt.version)[-1],
-            "version": versions.canonical(place.attempt.version),
+            "version": (spelled := versions.spellings(place.attempt.version))[0],
+            "spelling": spelled[1] if len(spelled) > 1 else None,
             "source": place.source,
             "external_id": place.external_id,
         }
@@ -123,7 +121,7 @@ def of_each(connection: Connection, places: Sequence[Place]) -> list[Surrounding
 
 
 def _surroundings(row: Sequence[Any]) -> Surroundings:
-    size, first = len(COLUMNS), 1 + len(FLAGS)
+    size, first = len(Attempt._fields), 1 + len(FLAGS)
     past = {
         Attempt._make(row[start : start + size])
         for start in range(first, len(row), size)
@@ -137,37 +135,45 @@ def _surroundings(row: Sequence[Any]) -> Surroundings:
 def _statement(dialect: str) -> Select[Any]:
     """Return the SELECT of the facts about each place: its number, the flags, and its past."""
     places = PLACES.table(dialect)
-    place = places.c
-    successes = deployments.alias()
-    succeeded = successes.c.status == Status.SUCCEEDED
-    same_application = and_(
-        succeeded,
-        successes.c.version.in_([place.version, place.spelling]),
-        or_(
-            place.image_digest.is_(None),
-            successes.c.image_digest.is_(None),
-            successes.c.image_digest == place.image_digest,
-        ),
-    )
-    same = and_(same_application, successes.c.config_revision == place.config_revision)
-    past: list[FromClause] = []
-    joined: Any = places
-    for condition in (successes.c.status.in_(ATTEMPTED), succeeded, same_application, same):
-        past.append(deployments.alias())
-        newest = _newest_before(place, successes, condition)
-        joined = joined.outerjoin(past[-1], past[-1].c.id == newest)
-    return select(
-        place.number,
-        *_flags(place),
-        *(each.c[name] for each in past for name in Attempt._fields),
-    ).select_from(joined)
+    place, others = places.c, deployments.alias()
+    succeeded = others.c.status == Status.SUCCEEDED
+    conditions = [others.c.status.in_(ATTEMPTED), succeeded]
+    # One look for each spelling: an index is in the order of starts for one version only.
+    for version in (place.version, place.spelling):
+        same_application = and_(
+            succeeded,
+            others.c.version == version,
+            or_(
+                place.image_digest.is_(None),
+                others.c.image_digest.is_(None),
+                others.c.image_digest == place.image_digest,
+            ),
+        )
+        same_configuration = and_(
+            place.config_revision.is_not(None),
+            others.c.config_revision == place.config_revision,
+        )
+        conditions += [same_application, and_(same_application, same_configuration)]
+    joined: FromClause = places
+    past: list[Any] = []
+    for condition in conditions:
+        newest = _newest_before(place, others, condition)
+        if dialect == "postgresql":
+            past.append(newest.lateral())
+            joined = joined.outerjoin(past[-1], true())
+        else:
+            past.append(deployments.alias())
+            found = newest.with_only_columns(others.c.id).scalar_subquery()
+            joined = joined.outerjoin(past[-1], past[-1].c.id == found)
+    columns = [each.c[name] for each in past for name in Attempt._fields]
+    return select(place.number, *_flags(place), *columns).select_from(joined)
 
 
-def _newest_before(place: Any, others: FromClause, condition: ColumnElement[bool]) -> Any:
-    """Return the id of the last deployment of a cell before a place that meets a condition."""
+def _newest_before(place: Any, others: FromClause, condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the SELECT of the last deployment of a cell before a place that meets a condition."""
     order = (others.c.started_at, others.c.id)
     return (
-        select(others.c.id)
+        select(*(others.c[name] for name in Attempt._fields))
         .where(
             others.c.service_id == place.service_id,
             others.c.environment_id == place.environment_id,
@@ -176,7 +182,7 @@ def _newest_before(place: Any, others: FromClause, condition: ColumnElement[bool
         )
         .order_by(*(each.desc() for each in order))
         .limit(1)
-        .scalar_subquery()
+        .correlate(place.number.table)
     )
 
 

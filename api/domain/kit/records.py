@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import CTE, Dialect, Text, bindparam, cast, column, func, select, type_coerce
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy import CTE, JSON, Dialect, Text, bindparam, cast, column, func, select, type_coerce
 from sqlalchemy.types import TypeEngine
 
 
@@ -38,7 +37,7 @@ class Records:
         convert = {
             name: processor
             for name, type_ in self.columns.items()
-            if (processor := type_.dialect_impl(dialect).bind_processor(dialect)) is not None
+            if (processor := _processor(type_, dialect)) is not None
         }
         rows = [
             {
@@ -48,3 +47,10 @@ class Records:
             for record in records
         ]
         return to_json(rows).decode()
+
+
+def _processor(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what makes of a value what the database stores, if it is not the value itself."""
+    if dialect.name == "postgresql" and isinstance(type_, JSON):  # a part of the whole
+        return None
+    return type_.dialect_impl(dialect).bind_processor(dialect)
