@@ -6,6 +6,7 @@ order it and the deployments become known. A deployment that succeeds later begi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,8 +15,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Select,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -25,7 +28,7 @@ from sqlalchemy import (
 from api.domain import catalog
 from api.domain.kit.ids import derived
 from api.domain.kit.sql import Instant
-from api.tables import evidence, removals
+from api.tables import deployments, evidence, removals
 
 
 def record(
@@ -69,7 +72,27 @@ def ended(
 
     A removal that names a deployment ends no other.
     """
+    found = _endings(deployment, since, at, removals.alias()).limit(1).scalar_subquery()
+    # Not EXISTS, which PostgreSQL would turn into a join with the whole table of deployments.
+    return found.is_not(None)
+
+
+def ends(connection: Connection, deployment_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Return when each of these successful deployments was removed, for those that were."""
     removal = removals.alias()
+    endings = _endings(deployments, deployments.c.finished_at, None, removal)
+    first = endings.with_only_columns(func.min(removal.c.removed_at)).scalar_subquery()
+    found = select(deployments.c.id, first).where(deployments.c.id.in_(deployment_ids))
+    return {row[0]: row[1] for row in connection.execute(found) if row[1] is not None}
+
+
+def _endings(
+    deployment: FromClause,
+    since: ColumnElement[datetime],
+    at: Instant | None,
+    removal: FromClause,
+) -> Select[UUID]:
+    """Select the removals that end a deployment at or after `since`, and up to `at`."""
     named = (
         exists()
         .where(
@@ -79,17 +102,10 @@ def ended(
         )
         .correlate(removal, deployment)
     )
-    found = (
-        select(removal.c.id)
-        .where(
-            removal.c.environment_id == deployment.c.environment_id,
-            or_(removal.c.service_id.is_(None), removal.c.service_id == deployment.c.service_id),
-            removal.c.removed_at >= since,
-            true() if at is None else removal.c.removed_at <= at,
-            or_(removal.c.external_id.is_(None), named),
-        )
-        .limit(1)
-        .scalar_subquery()
+    return select(removal.c.id).where(
+        removal.c.environment_id == deployment.c.environment_id,
+        or_(removal.c.service_id.is_(None), removal.c.service_id == deployment.c.service_id),
+        removal.c.removed_at >= since,
+        true() if at is None else removal.c.removed_at <= at,
+        or_(removal.c.external_id.is_(None), named),
     )
-    # Not EXISTS, which PostgreSQL would turn into a join with the whole table of deployments.
-    return found.is_not(None)

@@ -1,53 +1,83 @@
-"""`/services/{name}`: what became of each version in each environment, and the figures."""
+"""`/services/{name}`: its timeline, what became of each version, what waits, and the figures."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
 
 from flask import render_template
+from pydantic import Field
 from sqlalchemy import Connection
 
 from api.database import database
-from api.domain import catalog, matrix
+from api.domain import catalog, matrix, removals
 from api.domain.deployments import store
-from api.domain.deployments.history import history
+from api.domain.deployments.history import history, last_success, stays
 from api.domain.dora import report
 from api.domain.dora.query import Query
+from api.domain.incidents.store import LISTINGS
 from api.domain.kit.times import this_minute
+from api.domain.promotions.queue import queue_of_service
 from api.http import auth
 from api.http.problems import found_or_404
 from api.pages.blueprint import bp
-from api.pages.forms import ByName
+from api.pages.forms import ByName, Form
+from api.pages.timeline import Scale, timeline
 
-# The newest deployments of a service that its page shows.
+# The newest deployments of a service that its page shows, and its incidents.
 DEPLOYMENTS = 300
+INCIDENTS = 200
 FIGURES_SPAN = timedelta(days=30)
+# What the timeline may show, in days.
+SPANS = {30: "30 days", 90: "90 days", 365: "a year"}
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class ServiceForm(Form):
+    """How long ago the timeline begins, in days."""
+
+    days: Annotated[int, Field(ge=1, le=366)] = 90
 
 
 @bp.get("/services/<name>")
 @auth.page
 @bp.input(ByName, location="path", arg_name="name")
-def show_service(name: ByName) -> str:
-    """Return the history of a service and its metrics of the last 30 days."""
+@bp.input(ServiceForm, location="query", arg_name="query")
+def show_service(name: ByName, query: ServiceForm) -> str:
+    """Return the history of a service, what waits, and its metrics of the last 30 days."""
     with database().read() as connection:
         known = catalog.find_service(connection, name.name)
         service = found_or_404(known, "service", name.name)
-        environments = [row["name"] for row in catalog.by_promotion_order(connection)]
-        running = matrix.running(connection, environments, name.name)
-        rows = _deployments(connection, name.name, running)
+        places = catalog.by_promotion_order(connection)
+        environments = [row["name"] for row in places]
+        live = matrix.running(connection, environments, name.name)
+        rows = _deployments(connection, name.name, live)
+        running = {cell["environment"] for cell in live}
+        removed_at = _removed_at(connection, rows, running)
+        incidents = LISTINGS[None].rows(connection, {"service": name.name}, INCIDENTS)
+        steps = queue_of_service(connection, places, live)
         since = this_minute() - FIGURES_SPAN
         metrics = report.measure(
             connection, Query.model_validate({"service": name.name, "from": since})
         )
     used = {row["environment"] for row in rows}
     columns = [environment for environment in environments if environment in used]
+    complete = len(rows) < DEPLOYMENTS
+    here = {name: [row for row in rows if row["environment"] == name] for name in environments}
+    ran = {name: list(stays(here[name], running, removed_at)) for name in environments}
     return render_template(
         "service.html",
         service=service,
+        query=query,
+        spans=SPANS,
+        timeline=timeline(_scale(query, rows, complete), environments, rows, ran, incidents),
+        queue=steps,
         columns=columns,
-        versions=history(rows, columns, {cell["environment"] for cell in running}),
-        complete=len(rows) < DEPLOYMENTS,
+        versions=history(rows, columns, running, removed_at),
+        complete=complete,
         limit=DEPLOYMENTS,
         figures=metrics.overall.periods[0],
         production=metrics.environments,
@@ -65,3 +95,23 @@ def _deployments(
             found = store.find(connection, cell["deployment_id"])
             rows += [found] if found else []
     return rows
+
+
+def _removed_at(connection: Connection, rows: Rows, running: set[str]) -> dict[str, datetime]:
+    """Return when what ran last was removed, by the environment, where nothing runs any more."""
+    last: dict[str, UUID] = {}
+    for environment in {row["environment"] for row in rows} - running:
+        success = last_success(row for row in rows if row["environment"] == environment)
+        if success is not None:
+            last[environment] = success["id"]
+    ends = removals.ends(connection, last.values()) if last else {}
+    return {name: ends[identifier] for name, identifier in last.items() if identifier in ends}
+
+
+def _scale(query: ServiceForm, rows: Rows, complete: bool) -> Scale:
+    """Return the time of the timeline, which begins no earlier than what is known of it."""
+    until = this_minute() + timedelta(minutes=1)
+    since = until - timedelta(days=query.days)
+    if not complete:
+        since = max(since, sorted(row["started_at"] for row in rows)[-DEPLOYMENTS])
+    return Scale(since, max(until, since + timedelta(hours=1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby, pairwise
@@ -18,6 +18,7 @@ from api.domain.kit.versions import canonical
 from api.tables import deployments, environments, services
 
 Deployment = Mapping[str, Any]
+NOT_KNOWN: Mapping[str, datetime] = {}
 
 
 class Fate(StrEnum):
@@ -34,7 +35,10 @@ class Fate(StrEnum):
 
 
 class Stay(NamedTuple):
-    """A version in an environment: what became of it, when, and the deployment that tells it."""
+    """A version in an environment: what became of it, when, and the deployment that tells it.
+
+    It has no end while it lasts, and where nobody knows when it was removed.
+    """
 
     fate: Fate
     since: datetime | None = None
@@ -53,7 +57,10 @@ ENDED = {Status.FAILED: Fate.FAILED, Status.CANCELLED: Fate.CANCELLED}
 
 
 def history(
-    rows: Sequence[Deployment], environments: Iterable[str], running: Collection[str]
+    rows: Sequence[Deployment],
+    environments: Iterable[str],
+    running: Collection[str],
+    removed_at: Mapping[str, datetime] = NOT_KNOWN,
 ) -> list[VersionHistory]:
     """Return what became of each version that these deployments of a service name, newest first.
 
@@ -66,9 +73,10 @@ def history(
     found: dict[str, dict[str, Stay]] = {version: {} for version in order}
     for environment in environments:
         here = [row for row in by_start if row["environment"] == environment]
-        stays = _stays(here, Fate.LIVE if environment in running else Fate.REMOVED)
-        newest = max((first_seen[version] for version in stays), default=-1)
-        attempts = _attempts(here) | stays
+        all_stays = stays(here, running, removed_at)
+        last = {canonical(version): stay for version, stay in all_stays}
+        newest = max((first_seen[version] for version in last), default=-1)
+        attempts = _attempts(here) | last
         for version, stay in attempts.items():
             found[version][environment] = stay
         for version in order:
@@ -90,23 +98,35 @@ def _attempts(here: Sequence[Deployment]) -> dict[str, Stay]:
     }
 
 
-def _stays(here: Sequence[Deployment], last: Fate) -> dict[str, Stay]:
-    """Return the last time that each version ran; `last` is what became of the last of all."""
+def stays(
+    here: Sequence[Deployment], running: Collection[str], removed_at: Mapping[str, datetime]
+) -> Iterator[tuple[str, Stay]]:
+    """Yield each time that a version ran in an environment, given all its deployments there.
+
+    The last of them runs still if the environment is in `running`; `removed_at` says when it ended
+    otherwise, as far as that is known.
+    """
     successes = sorted(
         (row for row in here if row["status"] == Status.SUCCEEDED),
         key=lambda row: (row["finished_at"], row["id"]),
     )
     runs = [list(run) for _, run in groupby(successes, key=lambda row: canonical(row["version"]))]
-    found: dict[str, Stay] = {}
     for run, following in pairwise([*runs, []]):
-        fate, until = last, None
+        first = run[0]
         if following:
             rolled_back = following[0]["kind"] == Kind.ROLLBACK
             fate = Fate.ROLLED_BACK if rolled_back else Fate.WAS_HERE
             until = following[0]["finished_at"]
-        version = canonical(run[0]["version"])
-        found[version] = Stay(fate, run[0]["finished_at"], until, run[0]["id"])
-    return found
+        else:
+            fate = Fate.LIVE if first["environment"] in running else Fate.REMOVED
+            until = None if fate == Fate.LIVE else removed_at.get(first["environment"])
+        yield first["version"], Stay(fate, first["finished_at"], until, first["id"])
+
+
+def last_success(here: Iterable[Deployment]) -> Deployment | None:
+    """Return the last deployment that succeeded, or None."""
+    successes = (row for row in here if row["status"] == Status.SUCCEEDED)
+    return max(successes, key=lambda row: (row["finished_at"], row["id"]), default=None)
 
 
 def neighbours(

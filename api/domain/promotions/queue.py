@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from api.domain.changes.store import known_versions
 from api.domain.promotions.blockers import facts
+from api.domain.promotions.brought import brought
 from api.domain.promotions.pending import item, waiting
 
 Cells = dict[str, dict[str, dict[str, Any]]]
@@ -48,6 +50,28 @@ def queue(
             items = [item(candidate, known) for candidate in first]
             found.append(Step(upstream, downstream, len(candidates), items))
     return found
+
+
+def queue_of_service(
+    connection: Connection,
+    environments: Sequence[Mapping[str, Any]],
+    running: Sequence[dict[str, Any]],
+) -> list[Step]:
+    """Return the steps for which a service waits, with the changes that each brings.
+
+    `running` are its cells, of all environments.
+    """
+    found = queue(connection, environments, running, 1)
+    if not found:
+        return []
+    service_id = running[0]["service_id"]
+    known = known_versions(connection, service_id)
+
+    def with_changes(entry: dict[str, Any]) -> dict[str, Any]:
+        old = entry["replaces"] and entry["replaces"]["version"]
+        return {**entry, **brought(connection, service_id, known, old, entry["version"])}
+
+    return [step._replace(items=[*map(with_changes, step.items)]) for step in found]
 
 
 def steps(environments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
