@@ -1,4 +1,4 @@
-"""`/environments/{name}`: what came there, as release notes, and how it differs from another."""
+"""`/environments/{name}`: what came there, as release notes, and how it differs, or differed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from pydantic import Field
 from api.database import database
 from api.domain import catalog
 from api.domain.kit import pages
+from api.domain.kit.times import this_minute
 from api.domain.promotions.arrivals import ORDER, arrivals
-from api.domain.promotions.differences import differences
+from api.domain.promotions.differences import changes_over_time, differences
 from api.http import auth
 from api.http.problems import InvalidParameterError, found_or_404
 from api.pages import paging
 from api.pages.blueprint import bp
-from api.pages.forms import Form
+from api.pages.forms import Form, FormTime
 from api.pages.notes import markdown
 from api.pages.paging import Cursor
+from api.pages.words import AGO, clock
 
 # The releases of a page, and the services of which it shows how they differ.
 RELEASES = 20
@@ -26,9 +28,11 @@ SERVICES = 100
 
 
 class EnvironmentForm(Form):
-    """The environment to compare with, and the page of the releases."""
+    """The environment or the instants to compare, and the page of the releases."""
 
     against: Annotated[str | None, Field(max_length=63)] = None
+    since: FormTime | None = None
+    until: FormTime | None = None
     cursor: Cursor = None
 
 
@@ -44,8 +48,13 @@ def show_environment(name: str, query: EnvironmentForm) -> str:
         others = [other for other in known if other != name]
         if query.against not in (None, *others):
             raise InvalidParameterError("against", "is not the name of another environment")
+        if query.until and (query.since is None or query.until <= query.since):
+            raise InvalidParameterError("until", "must be after since")
         found = arrivals(connection, name, RELEASES + 1, after)
         other = query.against and differences(connection, name, query.against, SERVICES)
+        changed = query.since and changes_over_time(
+            connection, name, query.since, query.until, SERVICES
+        )
     items, older = paging.cut(found, RELEASES, lambda row: pages.position(row, ORDER))
     return render_template(
         "environment.html",
@@ -54,7 +63,9 @@ def show_environment(name: str, query: EnvironmentForm) -> str:
         markdown=markdown(name, items),
         older=older,
         others=others,
-        against=query.against,
+        query=query,
         differences=other,
+        changed=changed,
+        ago={words: clock(this_minute() - span) for words, span in AGO.items()},
         is_first=query.cursor is None,
     )

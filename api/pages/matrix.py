@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Annotated, Any
 
 from flask import render_template, request, url_for
@@ -19,13 +18,11 @@ from api.pages import board
 from api.pages.blueprint import bp
 from api.pages.board import Mark, Sort
 from api.pages.forms import Form, FormTime
-from api.pages.words import clock
+from api.pages.words import AGO, clock
 
 # The most rows of a page, and the most that a step of the queue lists.
 ROWS = 200
 WAITING = 20
-AGO = {"an hour ago": timedelta(hours=1), "yesterday": timedelta(days=1)}
-AGO["a week ago"] = timedelta(days=7)
 
 
 class MatrixForm(Form):

@@ -13,6 +13,9 @@ from api.domain.kit.times import this_minute
 
 UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 NOTHING = "\N{EN DASH}"
+# The instants that a link leads to.
+AGO = {"an hour ago": timedelta(hours=1), "yesterday": timedelta(days=1)}
+AGO["a week ago"] = timedelta(days=7)
 SCHEMES = ("https://", "http://")
 # What cannot be in a document (XML 1.0, section 2.2), however it is written.
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -305,7 +305,7 @@ def test_an_environment_has_release_notes_to_read_and_to_copy(client: FlaskClien
 
     page = show("/environments/prod")
 
-    assert [text_of(part) for part in page.text.split("<section")[1:]][:2] == [
+    assert [text_of(part) for part in page.text.split("<article")[1:]][:2] == [
         'class="arrival" aria-labelledby="arrival-1"> checkout 1.0.0 2026-03-03 12:00 UTC'
         " · rollback instead of 1.2.0 · api No known change.",
         'class="arrival" aria-labelledby="arrival-2"> checkout 1.2.0 2026-03-02 12:00 UTC'
@@ -370,6 +370,39 @@ def test_the_difference_of_two_environments_says_what_lies_between(client: Flask
         assert "2 services differ; 1 runs the same release in both." in text_of(page.text)
     for other in ("nothing", "prod"):
         assert show("/environments/prod", against=other).status_code == 422
+
+
+def test_the_difference_of_two_instants_says_what_changed_in_an_environment(
+    client: FlaskClient,
+) -> None:
+    show = browser_of(client)
+    deliver(client, "1.0.0", "1.1.0")
+    record(client, "1.0.0", "prod", finished_at="2026-03-01T12:00:00Z")
+    record(client, "1.1.0", "prod", finished_at="2026-03-02T12:00:00Z")
+    record(client, "1.0.0", "prod", finished_at="2026-03-09T12:00:00Z")
+    record(client, "7", "prod", service="web", finished_at="2026-03-02T13:00:00Z")
+    record(client, "3", "prod", service="search", finished_at="2026-03-01T13:00:00Z")
+    record(client, "8", "dev", service="search", finished_at="2026-03-02T13:00:00Z")
+
+    page = show("/environments/prod", since="2026-03-01T14:00", until="2026-03-03T00:00")
+    assert cells(page) == [
+        *("Service", "Then", "Before", "Changes between them"),
+        *("checkout", "1.1.0 since 2026-03-02 12:00", "1.0.0 since 2026-03-01 12:00"),
+        "Part of 1.1.0 ada, 000000000000",
+        *("web", "7 since 2026-03-02 13:00", "\N{EN DASH}", ""),
+    ]
+    assert "2 services differ; 1 runs the same release in both." in text_of(page.text)
+    page = show("/environments/prod", since="2026-03-01T14:00", against="dev")
+    assert cells(page).count("search") == 1  # of the difference from dev
+    assert cells(page)[-4:-2] == ["web", "7 since 2026-03-02 13:00"]
+    assert "0 services differ" in text_of(show("/environments/prod", since=ago(hours=1)).text)
+    for wrong in (
+        {"since": "yesterday"},
+        {"until": "2026-03-01T14:00"},
+        {"since": "2026-03-01T14:00", "until": "2026-03-01T14:00"},
+        {"since": "2999-01-01T00:00"},
+    ):
+        assert show("/environments/prod", **wrong).status_code == 422
 
 
 @pytest.mark.parametrize(

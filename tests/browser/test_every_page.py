@@ -17,7 +17,9 @@ WIDTHS = (320, 768, 1440)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, scheme: str) -> None:
     deliver(client, "1.0.0", "1.1.0")
-    record(client, "1.0.0", "prod", finished_at=ago(days=2))
+    for number, version in enumerate(("1.0.0", "1.1.0", "1.0.0")):  # the last is a rollback
+        record(client, version, "prod", finished_at=ago(days=5 - number))
+    record(client, "1.0.0", "prod", finished_at=ago(days=1), status="failed")
     deployment = record(client, "1.1.0", "dev", finished_at=ago(days=1))
     broken = {"service": "checkout", "environment": "prod", "title": "It is down"}
     incident = json_of(client.post("/api/v1/incidents", json=broken))["id"]
@@ -34,6 +36,7 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
         "/",
         "/services/checkout",
         "/environments/prod?against=dev",
+        "/environments/prod?since=2026-01-01T00:00",
         f"/deployments/{deployment}",
         f"/events/{event}",
         "/incidents",

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
+from api.domain.kit.times import this_minute
 from tests.api.conftest import ADMIN_TOKEN, json_of
 from tests.api.test_pages import declare, deliver, record
 from tests.browser.conftest import Open
@@ -53,7 +54,7 @@ def test_a_release_manager_finds_what_is_where_and_what_waits(
     page.get_by_text("Changed since:").get_by_role("link", name="yesterday").click()
     expect(page.locator(".changed").last).to_have_text("was 1.0.0")
     page.get_by_role("columnheader", name="prod").get_by_role("link").click()
-    expect(page.locator("section.arrival").first).to_contain_text("Part of 1.1.0")
+    expect(page.locator("article.arrival").first).to_contain_text("Part of 1.1.0")
     page.get_by_label("Difference from").select_option("staging")
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("region", name="Difference", exact=True)).to_contain_text("1.2.0")
@@ -89,7 +90,7 @@ def poll(page: Page) -> None:
 
 @pytest.mark.usefixtures("history")
 def test_a_page_keeps_itself_up_to_date_and_leaves_people_alone(
-    client: FlaskClient, look: Open
+    client: FlaskClient, look: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = look("/")
     page.clock.install()
@@ -97,7 +98,12 @@ def test_a_page_keeps_itself_up_to_date_and_leaves_people_alone(
     page.get_by_label("Service").fill("check")
     link = page.get_by_role("rowheader", name="checkout").get_by_role("link")
     link.focus()
+    an_hour_later = this_minute() + timedelta(hours=1)
+    monkeypatch.setattr("api.pages.matrix.this_minute", lambda: an_hour_later)
+    before = page.get_by_role("link", name="yesterday").first.get_attribute("href") or ""
     poll(page)
+    # Links to an instant lead to another one, which is no news.
+    expect(page.get_by_role("link", name="yesterday").first).not_to_have_attribute("href", before)
     expect(page.locator("[data-updated]")).to_have_count(0)
 
     record(client, "1.3.0", "staging", finished_at=ago(minutes=5))

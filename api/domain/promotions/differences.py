@@ -1,7 +1,9 @@
-"""The difference between two environments: the services that do not run the same release."""
+"""The difference between two environments, or two instants: services with another release."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -12,13 +14,17 @@ from api.domain.changes.store import known_versions
 from api.domain.promotions.brought import brought
 from api.domain.promotions.pending import differs
 
+Cell = Mapping[str, Any]
+# What runs of each service on one side and on the other, None where it does not run.
+Pairs = dict[str, tuple[Cell | None, Cell | None]]
+
 
 class Difference(NamedTuple):
     """What two environments run of a service; None where it does not run."""
 
     service: str
-    here: dict[str, Any] | None
-    there: dict[str, Any] | None
+    here: Cell | None
+    there: Cell | None
     # What the newer of two releases brings, as `brought` returns it.
     changes: dict[str, Any] | None
 
@@ -33,10 +39,33 @@ class Differences(NamedTuple):
 
 def differences(connection: Connection, here: str, there: str, limit: int) -> Differences:
     """Return the services of which two environments run different releases, by name."""
-    running: dict[str, dict[str, dict[str, Any]]] = {}
+    running: dict[str, dict[str, Cell]] = {}
     for cell in matrix.running(connection, among={here, there}):
         running.setdefault(cell["service"], {})[cell["environment"]] = cell
     pairs = {name: (cells.get(here), cells.get(there)) for name, cells in running.items()}
+    return _differences(connection, pairs, limit)
+
+
+def changes_over_time(
+    connection: Connection, environment: str, since: datetime, until: datetime | None, limit: int
+) -> Differences:
+    """Return the services of which an environment runs another release than it did, by name.
+
+    `here` is what ran at `until`, or runs now, and `there` what ran at `since`.
+    """
+    then, now = (_running(connection, environment, at) for at in (since, until))
+    names = sorted(then.keys() | now.keys())
+    return _differences(
+        connection, {name: (now.get(name), then.get(name)) for name in names}, limit
+    )
+
+
+def _running(connection: Connection, environment: str, at: datetime | None) -> dict[str, Cell]:
+    cells = matrix.cells(connection, at, matrix.Filters(environment=environment))
+    return {cell["service"]: cell for cell in cells if cell["deployment_id"] is not None}
+
+
+def _differences(connection: Connection, pairs: Pairs, limit: int) -> Differences:
     other = {
         name: (one, two)
         for name, (one, two) in pairs.items()
@@ -50,7 +79,7 @@ def differences(connection: Connection, here: str, there: str, limit: int) -> Di
     return Differences(len(pairs) - len(other), len(other), items)
 
 
-def _apart(connection: Connection, one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
+def _apart(connection: Connection, one: Cell, two: Cell) -> dict[str, Any]:
     """Return the changes between two releases, whichever of them is the newer one."""
     known = known_versions(connection, one["service_id"])
     either = permutations((one["version"], two["version"]))

@@ -8,7 +8,7 @@ const TIMEOUT_MS = 8_000;
 const OWN = "data-own"; // what this script has added
 const UPDATED = "data-updated";
 const KEPT = new Set([UPDATED, "open"]); // attributes that are not the server's
-const AGES = "small, time, .quiet"; // these change by themselves
+const AGES = "small, time, .quiet, .times"; // these change by themselves
 
 function addCopyButtons() {
   if (!navigator.clipboard) return;
@@ -31,7 +31,7 @@ function addCopyButtons() {
 const HEADINGS = {
   TH: "a[href]",
   TR: 'th[scope="row"] a[href]',
-  SECTION: "h3 a[href]:last-of-type",
+  ARTICLE: "h3 a[href]:last-of-type",
   LI: "a[href]",
 };
 
@@ -44,7 +44,7 @@ function mark(node) {
   if (!node.textContent.trim()) return;
   const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
   if (element.closest(AGES)) return;
-  (element.closest("td, th, li, dd, tr, section") ?? element).setAttribute(UPDATED, "");
+  (element.closest("td, th, li, dd, tr, article, section") ?? element).setAttribute(UPDATED, "");
 }
 
 function updateAttributes(old, fresh) {
