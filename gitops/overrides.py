@@ -19,8 +19,9 @@ from gitops.kustomization import Kustomization
 from gitops.nodes import Path_
 from gitops.repository import Repository
 from gitops.sentinels import DIGEST, SENTINEL, Change, at, literal
-from gitops.settings import Scope, Setting
+from gitops.settings import EVERYWHERE, Scope, Setting
 
+PODS = Scope("objects that have pods")  # whatever their kind: no definition of one has any
 Files = Mapping[Path, str]  # what is read instead of the disk
 
 
@@ -67,7 +68,13 @@ class Override:
     severity: Severity = Severity.ERROR  # if it changes nothing
     part_of: Override | None = None  # the whole patch, of which this is a leaf
     tag_alone: bool = False  # a new tag without a digest
+    scope: Scope = EVERYWHERE  # the objects that it may get into
     gives: tuple[Setting, ...] = ()  # the values that it puts into objects, as they are
+
+    @property
+    def may_be_in_definitions(self) -> bool:
+        """Whether it may get into the definition of a custom resource."""
+        return self.scope.has("CustomResourceDefinition", self.scope.name)
 
     def taken_away(self, files: Files) -> Files:
         """Return the files without it."""
@@ -82,6 +89,11 @@ class Override:
         documents = self.source.read(files)
         changed = self.sentinel(documents[self.document])
         return None if changed is None else self._written(files, documents, changed)
+
+    def with_sentinel(self, files: Files) -> Files:
+        """Return the files with a sentinel in its place, or as they are if there can be none."""
+        marked = self.marked(files)
+        return files if marked is None else marked
 
     def _written(self, files: Files, documents: list[Node], now: Node | None) -> Files:
         rest = [document for index, document in enumerate(documents) if index != self.document]
@@ -107,7 +119,7 @@ def entry(
 
 def given(key: str, kustomization: Kustomization, *path: str | int) -> tuple[Setting, ...]:
     """Return what an entry of a kustomization puts into any object."""
-    found = settings.below(key, nodes.get(kustomization.node, *path), Scope())
+    found = settings.below(key, nodes.get(kustomization.node, *path), EVERYWHERE)
     return tuple(setting for setting in found if setting.texts)
 
 
@@ -152,6 +164,7 @@ def images(repository: Repository, kustomization: Kustomization) -> Iterator[Ove
                 yield replace(
                     found,
                     sentinel=at(path, DIGEST if key == "digest" else SENTINEL),
+                    scope=PODS,
                     tag_alone=key == "newTag" and not nodes.get(image, "digest"),
                 )
 
@@ -162,7 +175,7 @@ def replicas(repository: Repository, kustomization: Kustomization) -> Iterator[O
         what = f"replicas of {nodes.text(nodes.get(count, 'name'))}"
         found = entry(repository, kustomization, ("replicas", i), what, "replicas")
         gives = (settings.replicas(count),)
-        yield replace(found, sentinel=at(("replicas", i, "count")), gives=gives)
+        yield replace(found, sentinel=at(("replicas", i, "count")), scope=PODS, gives=gives)
 
 
 def labels(
@@ -203,7 +216,8 @@ def generated(
                 found = replace(found, sentinel=at(path, f"{key}={SENTINEL}"), gives=(setting,))
             elif source == "files":
                 found = replace(found, sentinel=literal(at_, path, key), gives=(setting,))
-            yield found if source != "envs" else replace(found, severity=Severity.NOTE)
+            severity = Severity.NOTE if source == "envs" else found.severity
+            yield replace(found, severity=severity, scope=setting.scope)
 
 
 IDENTITY: set[Path_] = {("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")}

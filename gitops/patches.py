@@ -15,7 +15,7 @@ from gitops.nodes import Path_
 from gitops.overrides import IDENTITY, Files, FileSource, Override, entry
 from gitops.repository import Repository
 from gitops.sentinels import TEXT, Change, at, other, put
-from gitops.settings import Scope, Setting
+from gitops.settings import EVERYWHERE, Scope, Setting
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Patch:
 
     def scope(self, document: Node) -> Scope:
         """Return which objects a document of it is for."""
-        return Scope.of_document(document) if self.target is None else Scope.of_target(self.target)
+        return aimed(self.target, [document])
 
     def sets(self, document: Node, path: Path_) -> Iterator[Setting]:
         """Yield what is set by an operation, or by a leaf of a strategic-merge patch."""
@@ -90,12 +90,13 @@ def patches(repository: Repository, kustomization: Kustomization) -> Iterator[Pa
             if isinstance(found, ScalarNode) and "\n" not in nodes.text(found):
                 inline = None
             if inline is not None and nodes.text(inline):
-                whole = entry(repository, kustomization, path, f"inline patch {i}{on}", "patch")
+                label, its = f"inline patch {i}", kustomization.file
+                whole = entry(repository, kustomization, path, f"{label}{on}", "patch")
                 block = isinstance(inline, ScalarNode) and inline.style in ("|", ">")
                 first = nodes.line(inline) if block else nodes.line(inline) - 1
                 documents = read(kustomization.file, nodes.text(inline), first)
                 where = PatchSource(source, path, None)
-                label, its = f"inline patch {i}", kustomization.file
+                whole = replace(whole, scope=aimed(target, documents))
                 yield Patch(label, its, documents, first, where, whole, target)
             elif (file := (kustomization.folder / nodes.text(name)).resolve()).is_file():
                 whole = entry(
@@ -103,6 +104,7 @@ def patches(repository: Repository, kustomization: Kustomization) -> Iterator[Pa
                 )
                 documents = repository.documents(file)
                 where = PatchSource(source, path, file)
+                whole = replace(whole, scope=aimed(target, documents))
                 label = repository.relative(file)
                 yield Patch(label, file, documents, 0, where, whole, target)
 
@@ -113,6 +115,13 @@ def read(file: Path, text: str, first: int) -> list[Node]:
         return nodes.compose(text, f"{file}:{first}")
     except GitopsError:
         return []
+
+
+def aimed(target: Node | None, documents: list[Node]) -> Scope:
+    """Return which objects the documents of a patch are for."""
+    if target is not None:
+        return Scope.of_target(target)
+    return Scope.of_document(documents[0]) if len(documents) == 1 else EVERYWHERE
 
 
 def aim(target: Node | None) -> str:
@@ -135,6 +144,7 @@ def leaves(patch: Patch) -> Iterator[Override]:
                 subject=where.rpartition("/")[2],
                 sentinel=operation(path, node) if is_list else leaf(path),
                 part_of=patch.whole,
+                scope=patch.scope(document),
                 gives=tuple(it for it in patch.sets(document, path) if it.texts),
             )
 

@@ -14,11 +14,15 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from gitops import nodes
 from gitops.errors import GitopsError
 
+VARIABLE = "$("
 ANY = "*"  # as a key: what a file of variables has
 # A name or a kind of a target that stands for no other: kustomize takes them for expressions.
 PLAIN = re.compile(r"[A-Za-z0-9-]+")
-INDEX = re.compile(r"-|[0-9]+")  # of an item, in the path of an operation
+STEP = re.compile(r"(?:\\.|\[[^\]]*\]|[^.])+")
+ITEM = re.compile(r"-|[0-9]+|\*|\[[^=]*=.*\]")  # of a list, in a path
 QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
+# Sections of configurations whose fields get what no source has beneath their keys.
+COMPOSED = ("namespace", "namePrefix", "nameSuffix", "images", "replicas")
 GENERATED = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
 DECIMAL = re.compile(r"0|[1-9][0-9]*")
 
@@ -42,10 +46,13 @@ class Scope:
         return cls() if kind.endswith("List") else cls(kind, name)
 
     @classmethod
-    def of_target(cls, target: Node) -> Scope:
+    def of_target(cls, target: Node | None) -> Scope:
         """Return the scope of the target of a patch."""
         parts = [nodes.text(nodes.get(target, key)) for key in ("kind", "name")]
         return cls(*(part if PLAIN.fullmatch(part) else "" for part in parts))
+
+
+EVERYWHERE = Scope()
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Setting:
 
     key: str
     texts: frozenset[str] = frozenset()
-    scope: Scope = Scope()
+    scope: Scope = EVERYWHERE
 
 
 def below(key: str, node: Node | None, scope: Scope) -> Iterator[Setting]:
@@ -75,7 +82,7 @@ def below(key: str, node: Node | None, scope: Scope) -> Iterator[Setting]:
 
 def texts(node: Node | None) -> frozenset[str]:
     """Return the texts that a scalar may be rendered as: as it is written, and by its value."""
-    if not isinstance(node, ScalarNode) or nodes.is_null(node):
+    if not isinstance(node, ScalarNode) or nodes.is_null(node) or VARIABLE in node.value:
         return frozenset()
     found = {str(node.value)}
     if node.tag != "tag:yaml.org,2002:str" and not DECIMAL.fullmatch(node.value):
@@ -111,7 +118,36 @@ def generated(generator: str, name: str, source: str, entry: str) -> Setting:
 
 def operated(operation: Node, scope: Scope) -> Iterator[Setting]:
     """Yield what an operation of a JSON patch sets."""
-    steps = nodes.text(nodes.get(operation, "path")).split("/")
-    names = [step for step in steps if step and not INDEX.fullmatch(step)]
-    key = names[-1].replace("~1", "/").replace("~0", "~") if names else ""
+    key = last(nodes.text(nodes.get(operation, "path")).split("/"))
+    key = key.replace("~1", "/").replace("~0", "~")
     yield from below(key, nodes.get(operation, "value"), scope)
+
+
+def last(steps: list[str]) -> str:
+    """Return the last key of a path, that of a list for one of its items."""
+    names = [step for step in steps if step and not ITEM.fullmatch(step)]
+    return names[-1] if names else ""
+
+
+def replaced(replacement: Node) -> Iterator[Setting]:
+    """Yield what a replacement sets, to a value that is not known."""
+    for _, target in nodes.items(nodes.get(replacement, "targets")):
+        scope = Scope.of_target(nodes.get(target, "select"))
+        for _, path in nodes.items(nodes.get(target, "fieldPaths")):
+            yield Setting(last(steps(nodes.text(path))), frozenset(), scope)
+        if nodes.get(target, "fieldPaths") is None:
+            yield Setting("name", frozenset(), scope)
+
+
+def steps(path: str) -> list[str]:
+    """Return the steps of a path of kustomize's: a dot may be escaped, or in brackets."""
+    found = [step.replace("\\.", ".") for step in STEP.findall(path)]
+    return [step if "=" in step else step.strip("[]") for step in found]
+
+
+def configured(configuration: Node) -> Iterator[Setting]:
+    """Yield the fields that a file of configurations lets kustomize set to what it composes."""
+    for section in COMPOSED:
+        for _, field in nodes.items(nodes.get(configuration, section)):
+            key = last(nodes.text(nodes.get(field, "path")).split("/"))
+            yield Setting(key, frozenset(), Scope(nodes.text(nodes.get(field, "kind"))))

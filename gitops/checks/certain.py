@@ -9,108 +9,26 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from yaml.nodes import Node, SequenceNode
+from yaml.nodes import Node
 
 from gitops import nodes, settings
+from gitops.checks import definitions
 from gitops.checks.context import Context, Rendered
+from gitops.checks.sources import Sources
 from gitops.images import split
-from gitops.kustomization import NAMES, Kustomization
+from gitops.kustomization import Kustomization
 from gitops.objects import Object
 from gitops.overrides import FileSource, Override
-from gitops.patches import Patch, patches
-from gitops.repository import Overlay, Repository
-from gitops.settings import ANY, GENERATED, Scope, Setting
+from gitops.repository import Overlay
+from gitops.settings import ANY, Scope, Setting
 
-# What puts a value beneath another key, or makes a new one.
-COMPOSES = (
-    *("replacements", "vars", "transformers", "generators", "validators", "configurations"),
-    *("helmCharts", "helmChartInflationGenerator"),
-)
-MOVES = ("copy", "move")
-RENAMES = ("allowNameChange", "allowKindChange")
-CRD = "CustomResourceDefinition"
-KINDS = re.compile(r"^kind:\s*(\S+)", re.MULTILINE)
 # What kustomize itself sets.
 DEFAULTS = {("type", "Secret")}
+MAPPING = "\0"  # in place of a value that is no scalar
 WITNESSES = 20  # rendered objects that are looked at
-
-
-@dataclass(eq=False)
-class Sources:
-    """What the sources of one kustomization set, without those of what it includes."""
-
-    repository: Repository
-    kustomization: Kustomization
-
-    @cached_property
-    def patches(self) -> list[Patch]:
-        """Its patches."""
-        return list(patches(self.repository, self.kustomization))
-
-    @cached_property
-    def composes(self) -> bool:
-        """Whether a rendering may have values that no source has beneath the same key."""
-        if self.kustomization.is_remote or not self.kustomization.data.keys().isdisjoint(COMPOSES):
-            return True
-        entries = [entry for _, entry in nodes.items(nodes.get(self.kustomization.node, "patches"))]
-        if any(nodes.get(entry, "options", name) for entry in entries for name in RENAMES):
-            return True
-        operations = (
-            operation
-            for patch in self.patches
-            for document in patch.documents
-            if isinstance(document, SequenceNode)
-            for operation in document.value
-        )
-        return any(nodes.text(nodes.get(each, "op")) in MOVES for each in operations)
-
-    @cached_property
-    def by_key(self) -> dict[str, list[Setting]]:
-        """What it sets."""
-        found: dict[str, list[Setting]] = defaultdict(list)
-        for setting in (*self._own(), *self._patched(), *self._resources()):
-            found[setting.key].append(setting)
-        return found
-
-    def _own(self) -> Iterator[Setting]:
-        node = self.kustomization.node
-        yield from settings.below("", node, Scope())
-        for _, entry in nodes.items(nodes.get(node, "replicas")):
-            yield settings.replicas(entry)
-        for key in GENERATED:
-            for _, generator in nodes.items(nodes.get(node, key)):
-                name = nodes.text(nodes.get(generator, "name"))
-                for source in ("literals", "files", "envs"):
-                    for _, entry in nodes.items(nodes.get(generator, source)):
-                        yield settings.generated(key, name, source, nodes.text(entry))
-                if nodes.get(generator, "env") is not None:
-                    yield settings.generated(key, name, "env", "")
-
-    def _patched(self) -> Iterator[Setting]:
-        for patch in self.patches:
-            for document in patch.documents:
-                if isinstance(document, SequenceNode):
-                    for i, _ in nodes.items(document):
-                        yield from patch.sets(document, (i,))
-                else:
-                    yield from settings.below("", document, patch.scope(document))
-
-    def _resources(self) -> Iterator[Setting]:
-        for path in self.kustomization.included():
-            if path.is_file() and path.name not in NAMES and not has_only_definitions(path):
-                for document in self.repository.documents(path):
-                    yield from settings.below("", document, Scope.of_document(document))
-
-
-def has_only_definitions(file: Path) -> bool:
-    """Tell whether all objects of a file are definitions of custom resources, without parsing."""
-    return {*KINDS.findall(file.read_text("utf-8", "replace"))} == {CRD}
 
 
 @dataclass(eq=False)
@@ -124,10 +42,10 @@ class Certainty:
     def has(self, override: Override, overlay: Overlay) -> bool:
         """Tell whether an override changes something in an overlay for certain."""
         sources = [self._of(part) for part in overlay.tree]
-        if any(each.composes for each in sources):
+        rendered = self.context.of(overlay)
+        if any(each.composes for each in sources) or not self._are_scalars(sources, rendered):
             return False
         has_images = any("images" in part.data for part in overlay.tree)
-        rendered = self.context.of(overlay)
         if isinstance(override.source, FileSource) and override.subject == "image":
             return is_image_certain(self.context, override, rendered)
         return any(
@@ -141,11 +59,31 @@ class Certainty:
             self._sources[part] = Sources(self.context.repository, part)
         return self._sources[part]
 
+    def _are_scalars(self, sources: list[Sources], rendered: Rendered) -> bool:
+        """Tell whether no replacement copies a mapping, whose keys would be elsewhere, too."""
+        return all(
+            self._is_scalar(nodes.get(replacement, "source"), rendered)
+            for each in sources
+            for replacement in each.replacements
+        )
+
+    def _is_scalar(self, source: Node | None, rendered: Rendered) -> bool:
+        path = settings.steps(nodes.text(nodes.get(source, "fieldPath")))
+        if path[:1] in ([], ["data"], ["metadata"]) and len(path) <= len(("metadata", "name")):
+            return source is None or path[-1:] not in (["labels"], ["annotations"], ["data"])
+        scope, key = Scope.of_target(source), settings.last(path)
+        found = [
+            self._values_of(thing).get(key, {MAPPING})
+            for thing in rendered.objects
+            if scope.has(thing.kind, thing.name)
+        ]
+        return bool(found) and not any(MAPPING in each for each in found)
+
     def _is_alone(self, given: Setting, rendered: Rendered, sources: list[Sources]) -> bool:
         """Tell whether a setting is in a rendered object that no other one like it may be in."""
         witnesses = 0
         for thing in rendered.objects:
-            if thing.kind == CRD or not given.scope.has(thing.kind, thing.name):
+            if thing.kind == definitions.KIND or not given.scope.has(thing.kind, thing.name):
                 continue
             there = self._there(given, thing, rendered)
             if there is None:
@@ -222,13 +160,13 @@ def named(entry: Node | None) -> set[str]:
 
 
 def values(data: dict[str, Any]) -> dict[str, set[str]]:
-    """Return the scalars below each key of an object, as texts; none for a key without any."""
+    """Return the scalars below each key of an object, as texts."""
     found: dict[str, set[str]] = defaultdict(set)
     pending: list[tuple[str, Any]] = [("", data)]
     while pending:
         key, value = pending.pop()
         if isinstance(value, dict):
-            found[key]
+            found[key].add(MAPPING)
             pending += value.items()
         elif isinstance(value, list):
             pending += ((key, item) for item in value)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from gitops import patches, transformers
 from gitops.checks.context import Context
 from gitops.checks.overwriters import overwriters
-from gitops.checks.tries import Tries, Users
+from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
@@ -123,7 +123,7 @@ def unchanging(tries: Tries, among: Users) -> Users:
 def without_effect(tries: Tries, among: Users) -> set[Override]:
     """Return the overrides without which each of the given overlays renders to the same."""
     pairs = [(override, overlay) for override, overlays in among.items() for overlay in overlays]
-    changed = tries.change([(it, override.taken_away(tries.start(it))) for override, it in pairs])
+    changed = tries.change([Question(it, overlay, it.taken_away) for it, overlay in pairs])
     return set(among) - {
         override for (override, _), is_so in zip(pairs, changed, strict=True) if is_so
     }
@@ -132,13 +132,13 @@ def without_effect(tries: Tries, among: Users) -> set[Override]:
 def reached(tries: Tries, among: Users) -> set[Override]:
     """Return the overrides whose sentinel is seen in an overlay: only their value has no effect."""
     questions = [
-        (override, overlay, marked)
+        Question(override, overlay, override.with_sentinel)
         for override, overlays in among.items()
         for overlay in overlays
-        if (marked := override.marked(tries.start(overlay))) is not None
+        if override.marked(tries.start(overlay)) is not None
     ]
-    changed = tries.change([(overlay, marked) for _, overlay, marked in questions])
-    return {override for (override, _, _), is_so in zip(questions, changed, strict=True) if is_so}
+    changed = tries.change(questions)
+    return {it.override for it, is_so in zip(questions, changed, strict=True) if is_so}
 
 
 def dropped_digests(tries: Tries, among: Users) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitops.checks.tries import Question, Tries, Users
+from gitops.checks.tries import Tries, Users
 from gitops.overrides import Files, Override
 from gitops.repository import Overlay
 
@@ -12,9 +12,9 @@ SUSPECTS = 20  # that are tried as what overwrites an override
 def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, str]:
     """Return by what each override is overwritten: without that, its sentinel is seen."""
     asked: list[tuple[Override, Override]] = []
-    questions: list[Question] = []
+    questions: list[tuple[Overlay, Files]] = []
     for override, overlays in dead.items():
-        overlay, files = overlays[0], tries.start(overlays[0])
+        overlay, files = overlays[0], tries.least(overlays[0], override)
         marked = override.marked(files)
         suspects = suspected(every, override, overlay)
         if marked is None or not suspects:

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gitops.checks import definitions
 from gitops.checks.certain import Certainty
 from gitops.checks.context import Context
+from gitops.kustomization import NAMES
 from gitops.nodes import without
 from gitops.overrides import Files, FileSource, Override
 from gitops.render import Job
 from gitops.repository import Overlay
 
 Users = dict[Override, list[Overlay]]
-Question = tuple[Overlay, Files]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Whether an overlay renders to something else if an override is changed."""
+
+    override: Override
+    overlay: Overlay
+    change: Callable[[Files], Files]
 
 
 @dataclass(eq=False)
 class Tries:
-    """Renderings of overlays with changed files, compared by their digests."""
+    """Renderings of overlays with changed files, compared by their digests.
+
+    An override is tried without the schemas of custom resources first. What is seen there is
+    certain; what is not may still be seen in these schemas, if it may get there at all.
+    """
 
     context: Context
     certainty: Certainty = field(init=False)
     _starts: dict[Overlay, Files] = field(default_factory=dict)
-    _before: dict[Overlay, str] = field(default_factory=dict)
+    _smaller: dict[Overlay, Files | None] = field(default_factory=dict)
+    _before: dict[tuple[Overlay, bool], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.certainty = Certainty(self.context)
@@ -40,27 +55,73 @@ class Tries:
             self._starts[overlay] = files
         return self._starts[overlay]
 
-    def before(self, overlay: Overlay) -> str:
-        """Return the digest of what an overlay renders to as it is."""
-        if overlay not in self._before:
-            files = self.start(overlay)
-            if files == overlay.files:
-                self._before[overlay] = self.context.answers[overlay].digest
-            else:
-                (self._before[overlay],) = self.digests([(overlay, files)])
-        return self._before[overlay]
+    def least(self, overlay: Overlay, override: Override) -> Files:
+        """Return the files to begin with, without schemas if the override cannot change any."""
+        smaller = None if override.may_be_in_definitions else self._smaller.get(overlay)
+        return self.start(overlay) if smaller is None else smaller
 
-    def digests(self, questions: Iterable[Question]) -> list[str]:
+    def digests(self, asked: Iterable[tuple[Overlay, Files]]) -> list[str]:
         """Return the digest of each rendering, or its error."""
-        jobs = [Job(overlay.folder, files, digest=True) for overlay, files in questions]
+        jobs = [Job(overlay.folder, files, digest=True) for overlay, files in asked]
         return [answer.error or answer.digest for answer in self.context.renderer.render(jobs)]
 
     def change(self, questions: list[Question]) -> list[bool]:
-        """Tell for each rendering whether it is another one than without changes.
+        """Tell for each question whether the rendering is another one.
 
         What does not render with a change does not do so by chance.
         """
-        found = self.digests(questions)
-        return [
-            digest != self.before(asked[0]) for asked, digest in zip(questions, found, strict=True)
+        overlays = dict.fromkeys(question.overlay for question in questions)
+        self._make_smaller(overlay for overlay in overlays if overlay not in self._smaller)
+        smaller = {it: files for it in overlays if (files := self._smaller[it]) is not None}
+        seen = self._changing(questions, smaller, is_small=True)
+        left = [
+            question
+            for question in questions
+            if question not in seen
+            and (question.override.may_be_in_definitions or question.overlay not in smaller)
         ]
+        seen |= self._changing(left, {it: self.start(it) for it in overlays}, is_small=False)
+        return [question in seen for question in questions]
+
+    def _changing(
+        self, questions: list[Question], starts: Mapping[Overlay, Files], *, is_small: bool
+    ) -> set[Question]:
+        asked = [question for question in questions if question.overlay in starts]
+        found = self.digests((it.overlay, it.change(starts[it.overlay])) for it in asked)
+        return {
+            question
+            for question, digest in zip(asked, found, strict=True)
+            if digest != self._as_it_is(question.overlay, is_small=is_small)
+        }
+
+    def _as_it_is(self, overlay: Overlay, *, is_small: bool) -> str:
+        key = overlay, is_small
+        if key not in self._before:
+            files = self.start(overlay)
+            if files == overlay.files:
+                self._before[key] = self.context.answers[overlay].digest
+            else:
+                (self._before[key],) = self.digests([(overlay, files)])
+        return self._before[key]
+
+    def _make_smaller(self, overlays: Iterable[Overlay]) -> None:
+        """Render overlays without schemas, to compare with; some patches need them."""
+        made: dict[Overlay, Files] = {}
+        for overlay in overlays:
+            self._smaller[overlay] = None
+            files = self.start(overlay)
+            less = {
+                path: text
+                for part in overlay.tree
+                for path in part.files()
+                if path.name not in NAMES and path not in files
+                for full in (path.read_text("utf-8", "replace"),)
+                if (text := definitions.without_schemas(full)) != full
+            }
+            if less:
+                made[overlay] = {**files, **less}
+        jobs = [Job(overlay.folder, files, digest=True) for overlay, files in made.items()]
+        for overlay, answer in zip(made, self.context.renderer.render(jobs), strict=True):
+            if not answer.error:
+                self._smaller[overlay] = made[overlay]
+                self._before[overlay, True] = answer.digest

@@ -1,0 +1,119 @@
+"""What the sources of a kustomization set, to tell where a rendered value may come from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from yaml.nodes import Node, SequenceNode
+
+from gitops import nodes, settings
+from gitops.checks import definitions
+from gitops.kustomization import NAMES, Kustomization
+from gitops.patches import Patch, patches
+from gitops.repository import Repository
+from gitops.settings import EVERYWHERE, GENERATED, Scope, Setting
+
+# What may make any values, beneath any keys.
+COMPOSES = (
+    *("transformers", "generators", "validators", "helmCharts", "helmChartInflationGenerator"),
+)
+MOVES = ("copy", "move")
+RENAMES = ("allowNameChange", "allowKindChange")
+
+
+@dataclass(eq=False)
+class Sources:
+    """What the sources of one kustomization set, without those of what it includes."""
+
+    repository: Repository
+    kustomization: Kustomization
+
+    @cached_property
+    def patches(self) -> list[Patch]:
+        """Its patches."""
+        return list(patches(self.repository, self.kustomization))
+
+    @cached_property
+    def composes(self) -> bool:
+        """Whether a rendering may have values that no source has beneath the same key."""
+        if self.kustomization.is_remote or not self.kustomization.data.keys().isdisjoint(COMPOSES):
+            return True
+        entries = [entry for _, entry in nodes.items(nodes.get(self.kustomization.node, "patches"))]
+        if any(nodes.get(entry, "options", name) for entry in entries for name in RENAMES):
+            return True
+        operations = (
+            operation
+            for patch in self.patches
+            for document in patch.documents
+            if isinstance(document, SequenceNode)
+            for operation in document.value
+        )
+        return any(nodes.text(nodes.get(each, "op")) in MOVES for each in operations)
+
+    @cached_property
+    def replacements(self) -> list[Node]:
+        """Its replacements, those in files too."""
+        listed = nodes.items(nodes.get(self.kustomization.node, "replacements"))
+        found = [entry for _, entry in listed if nodes.get(entry, "path") is None]
+        for file in self._files("replacements"):
+            for document in self.repository.documents(file):
+                is_list = isinstance(document, SequenceNode)
+                found += document.value if is_list else [document]
+        return found
+
+    def _files(self, key: str) -> Iterator[Path]:
+        for _, entry in nodes.items(nodes.get(self.kustomization.node, key)):
+            name = nodes.text(entry) or nodes.text(nodes.get(entry, "path"))
+            if name and "\n" not in name:
+                yield self.kustomization.folder / name
+
+    @cached_property
+    def by_key(self) -> dict[str, list[Setting]]:
+        """What it sets."""
+        found: dict[str, list[Setting]] = defaultdict(list)
+        for setting in (*self._own(), *self._patched(), *self._resources()):
+            found[setting.key].append(setting)
+        return found
+
+    def _own(self) -> Iterator[Setting]:
+        node = self.kustomization.node
+        yield from settings.below("", node, EVERYWHERE)
+        for _, entry in nodes.items(nodes.get(node, "replicas")):
+            yield settings.replicas(entry)
+        for replacement in self.replacements:
+            yield from settings.replaced(replacement)
+        for path in self._files("configurations"):
+            for document in self.repository.documents(path):
+                yield from settings.configured(document)
+        for key in GENERATED:
+            for _, generator in nodes.items(nodes.get(node, key)):
+                name = nodes.text(nodes.get(generator, "name"))
+                for source in ("literals", "files", "envs"):
+                    for _, entry in nodes.items(nodes.get(generator, source)):
+                        yield settings.generated(key, name, source, nodes.text(entry))
+                if nodes.get(generator, "env") is not None:
+                    yield settings.generated(key, name, "env", "")
+
+    def _patched(self) -> Iterator[Setting]:
+        for patch in self.patches:
+            for document in patch.documents:
+                if isinstance(document, SequenceNode):
+                    for i, _ in nodes.items(document):
+                        yield from patch.sets(document, (i,))
+                else:
+                    yield from settings.below("", document, patch.scope(document))
+
+    def _resources(self) -> Iterator[Setting]:
+        for path in self.kustomization.included():
+            if path.is_file() and path.name not in NAMES and not definitions.are_all(text(path)):
+                for document in self.repository.documents(path):
+                    yield from settings.below("", document, Scope.of_document(document))
+
+
+def text(file: Path) -> str:
+    """Return the text of a file, whatever its encoding."""
+    return file.read_text("utf-8", "replace")
