@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-# What each rule finds; docs/gitops.md has an example of each, and how to fix it.
+# What each rule finds; gitops/rules/ says why, with an example, and how to mend it.
 RULES = {
     "file": "a file that is empty, cannot be read, or has one key twice",
     "render": "an overlay that kustomize refuses to render",
@@ -20,7 +20,7 @@ RULES = {
     "conflict": "objects that do not go together, or a name twice where one counts",
     "immutable": "a change that the cluster refuses on an object that exists",
     "schema": "an object that is not valid for a Kubernetes version",
-    "configuration": "a line of gitops.yaml that is no longer needed",
+    "configuration": "an exception that is no longer needed, or lacks its reason",
 }
 
 

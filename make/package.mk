@@ -11,3 +11,8 @@ package: $(READY) $(RENDERER) ## Build the wheel of the linter, with the rendere
 
 .build/renderer/%/renderer: tools/go.mod tools/go.sum tools/renderer/main.go
 	@mkdir -p $(@D) && GOOS=$(*D) GOARCH=$(*F) $(GO_BUILD) ./renderer && $(call DONE,the renderer for $*)
+
+.PHONY: rule-pages
+rule-pages: $(READY) ## Write the pages of the rules into docs/rules/, from gitops/rules/
+	@for rule in gitops/rules/*.yaml; do \
+		name=$$(basename $$rule .yaml) && $(PYTHON) -m gitops check --explain $$name >docs/rules/$$name.md || exit 1; done

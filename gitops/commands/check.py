@@ -13,7 +13,8 @@ from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
 from gitops.config import Config
 from gitops.errors import GitopsError
-from gitops.findings import Finding, Severity, counted
+from gitops.explain import page
+from gitops.findings import RULES, Finding, Severity, counted
 from gitops.formats.report import Report
 from gitops.formats.text import text
 from gitops.formats.write import FORMATS, Target, write
@@ -22,6 +23,13 @@ from gitops.render import Renderer
 from gitops.repository import Repository
 
 RULE = click.Choice(list(CHECKS))
+
+
+def explained(command: click.Context, _option: click.Parameter, rule: str | None) -> None:
+    """Print why a rule is one, and nothing else."""
+    if rule:
+        click.echo(page(rule), nl=False)
+        command.exit(0)
 
 
 @click.command(short_help="Find what is wrong in the overlays, with file and line.")
@@ -75,6 +83,14 @@ RULE = click.Choice(list(CHECKS))
 )
 @click.option(
     "--write-baseline", "rebase", is_flag=True, help="Write what is found into --baseline FILE."
+)
+@click.option(
+    "--explain",
+    type=click.Choice(list(RULES)),
+    is_eager=True,
+    expose_value=False,
+    callback=explained,
+    help="Print why a rule is one, with a bad and a good example, and how to mend it.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Quote the files, and name every overlay.")
 @click.pass_context

@@ -220,9 +220,11 @@ def test_help_explains(argv: list[str]) -> None:
         assert all(f"\n  {rule} " in output for rule in RULES if rule != "configuration")
 
 
-def test_every_rule_is_explained() -> None:
+def test_every_rule_is_in_the_table_of_the_documentation() -> None:
     text = (ROOT / "docs" / "gitops.md").read_text(encoding="utf-8")
-    assert all(f"\n### `{rule}`" in text for rule in RULES)
+    assert all(
+        f"\n| [{rule}](rules/{rule}.md) | {what} |\n" in text for rule, what in RULES.items()
+    )
 
 
 def test_the_doctor_names_each_program_and_its_version() -> None:
