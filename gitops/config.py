@@ -33,6 +33,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import nodes
 from gitops.errors import GitopsError
+from gitops.findings import RULES
 
 NAME = "gitops.yaml"
 TAG_IS_ENOUGH = ("dev", "development", "local", "test")
@@ -130,6 +131,9 @@ class Config:
             else self._text(value)
             for key, value in found.items()
         }
+        if values.get("rule", next(iter(RULES))) not in RULES:
+            known = ", ".join(RULES)
+            raise self._error(found["rule"], f"unknown rule `{values['rule']}`; known: {known}")
         return Entry(line=nodes.line(node), **values)
 
     def _mapping(self, node: Node, allowed: set[str]) -> dict[str, Node]:
@@ -147,7 +151,7 @@ class Config:
         return [each for _, each in nodes.items(node)]
 
     def _text(self, node: Node) -> str:
-        if not isinstance(node, ScalarNode) or not node.value.strip():
+        if not isinstance(node, ScalarNode) or nodes.is_null(node) or not node.value.strip():
             raise self._error(node, "expected a text that is not empty")
         return str(node.value)
 

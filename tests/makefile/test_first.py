@@ -106,7 +106,7 @@ NOT_RUN = {
     **dict.fromkeys(("comment", "release-page", "rules", "upload-sarif"), GITHUB),
     **dict.fromkeys(("downloads", "lock", "scan-image", "scan-released"), FETCHES),
     "package": "what it lends is no program of Go's; tests/tools/package builds a wheel",
-    "rule-pages": "tests/gitops compares each page with its source",
+    "rule-pages": "tests/gitops compares what it writes with its source",
     "run": "it serves until it is stopped; tests/api starts the same server",
 }
 
