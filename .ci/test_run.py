@@ -14,6 +14,7 @@ STAGES = {
     "lint": "lint",
     "renovate": "renovate",
     "validate": "manifests",
+    "package": "package",
     "scan": "scan",
     "lock": "locked requirements",
     "browser-test": "pages in a browser",
@@ -79,9 +80,9 @@ def test_it_passes_when_every_command_does_and_none_has_something_to_tell(clone:
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert [line[:22].rstrip() for line in result.stdout.splitlines()] == [
-        *list(STAGES.values())[:7],
+        *list(STAGES.values())[:8],
         "testbed up",
-        *list(STAGES.values())[7:],
+        *list(STAGES.values())[8:],
     ]
 
 

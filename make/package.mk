@@ -17,3 +17,13 @@ rule-pages: $(READY) ## Write the pages of the rules into docs/rules/, from gito
 	@$(PYTHON) -m gitops.config_schema >gitops/gitops.schema.json
 	@for rule in gitops/rules/*.yaml; do \
 		name=$$(basename $$rule .yaml) && $(PYTHON) -m gitops check --explain $$name >docs/rules/$$name.md || exit 1; done
+
+LINTER_IMAGE = $(REGISTRY)/$(dir $(IMAGE_PATH))kustomize-gitops:$(VERSION)
+.PHONY: package-image
+package-image: package ## Build the image of the linter from its wheel
+	@DOCKER_BUILDKIT=1 docker build --file tools/package/Dockerfile --build-arg VERSION=$(VERSION) --tag $(LINTER_IMAGE) .build/wheels
+
+# In a workflow that PyPI trusts (docs/releasing.md), or with UV_PUBLISH_TOKEN.
+.PHONY: publish-package
+publish-package: $(UV) ## Publish the wheels in .build/wheels on PyPI
+	@$(UV) publish --trusted-publishing automatic .build/wheels/kustomize_gitops-$(VERSION)-*.whl

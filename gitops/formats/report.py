@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gitops.findings import Finding, Severity, counted, place
 
-# The page of a rule, for those who read a report elsewhere.
+# The documentation, and the page of a rule, for those who read a report elsewhere.
+DOCUMENTATION = "https://github.com/slipway/slipway/blob/main/docs/gitops.md"
 PAGES = "https://github.com/slipway/slipway/blob/main/docs/rules"
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from gitops import __version__, programs
 from gitops.baseline import fingerprints
 from gitops.findings import RULES, Finding
-from gitops.formats.report import PAGES, Report
+from gitops.formats.report import DOCUMENTATION, PAGES, Report
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -26,6 +26,8 @@ def sarif(report: Report) -> dict[str, Any]:
         "runs": [
             {
                 "tool": {"driver": driver()},
+                # Two folders of a repository have results that do not replace each other.
+                "automationDetails": {"id": f"gitops check {report.of_clone(report.root)}/"},
                 "results": [
                     result(finding, name, report)
                     for finding, name in zip(report.found, names, strict=True)
@@ -46,7 +48,7 @@ def driver() -> dict[str, Any]:
     return {
         "name": "gitops check",
         "version": __version__,
-        "informationUri": f"https://pypi.org/project/{programs.PACKAGE}/",
+        "informationUri": DOCUMENTATION,
         "rules": [
             {
                 "id": rule,

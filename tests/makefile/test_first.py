@@ -101,11 +101,13 @@ NOT_RUN = {
     **dict.fromkeys(("test", "lint", "scan", "renovate", "browser-test"), LONG),
     **dict.fromkeys(("bench", "flood", "fuzz", "mutants", "examples"), "it takes minutes"),
     **dict.fromkeys(("image", "push", "save", "index", "sbom", "rehearse"), DOCKER),
+    "package-image": DOCKER,
     **dict.fromkeys(("cluster-down", "controllers", "deploy", "diagnose", "e2e", "probe"), CLUSTER),
     **dict.fromkeys(("kubescape-cluster", "revert", "secrets"), CLUSTER),
     **dict.fromkeys(("comment", "release-page", "rules", "upload-sarif"), GITHUB),
     **dict.fromkeys(("downloads", "lock", "scan-image", "scan-released"), FETCHES),
     "package": "what it lends is no program of Go's; tests/tools/package builds a wheel",
+    "publish-package": "it publishes on PyPI",
     "rule-pages": "tests/gitops compares what it writes with its source",
     "run": "it serves until it is stopped; tests/api starts the same server",
 }

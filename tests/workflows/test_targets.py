@@ -32,6 +32,7 @@ NEEDS_GITHUB = {
     "kubescape": f"{FETCHES}tests/k8s/test_controls.py holds the same controls",
     "kubescape-cluster": f"{FETCHES}what is deployed is what kubescape reads",
     "propose": ACTS,
+    "publish-package": "it publishes on PyPI, which trusts one workflow",
     "release-page": "it acts on GitHub: what it writes is what release-notes prints",
     "scan-image": f"{FETCHES}Trivy's vulnerabilities",
     "scan-overlays": f"{FETCHES}Trivy; where there is one, make scan has it read the same",

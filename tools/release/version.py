@@ -15,6 +15,8 @@ PLACES = {
     "pyproject.toml": re.compile(r'(?m)^version = "(.+)"$'),
     "api/version.py": re.compile(r'(?m)^VERSION = "(.+)"$'),
     "gitops/__init__.py": re.compile(r'(?m)^__version__ = "([^"]+)"'),
+    "action.yaml": re.compile(r'(?m)^    default: "(\d.*)"$'),
+    ".pre-commit-hooks.yaml": re.compile(r"(?m)^  entry: uvx kustomize-gitops@(\S+) check$"),
     "docs/api.md": re.compile(r'(?m)^  "service": "slipway", "version": "(.+)",$'),
 }
 

@@ -21,16 +21,6 @@ from tools.command import ROOT
 BROKEN = ("shop\n    newTag", "shap\n    newTag")
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return wheels.build(tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="module")
-def programs(wheel: Path) -> Path:
-    return wheels.install(wheel, wheel.parent)
-
-
 def run(
     programs: Path, folder: Path, *argv: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:

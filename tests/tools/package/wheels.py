@@ -39,15 +39,3 @@ def pack(name: str, folder: Path) -> Path:
             if ".." not in file.parts and file.suffix != ".pyc":
                 archive.write(str(file.locate()), str(file))
     return wheel
-
-
-def install(wheel: Path, folder: Path) -> Path:
-    """Install a wheel into an empty environment, without a network; return its programs."""
-    uv, place = str(ROOT / ".tools" / "uv" / "bin" / "uv"), folder / "environment"
-    for name in NEEDED:
-        pack(name, folder)
-    quiet = [uv, "--quiet", "--offline", "--no-config"]
-    subprocess.run([*quiet, "venv", "--python", sys.executable, str(place)], check=True)
-    argv = [*quiet, "pip", "install", "--no-index", "--no-cache", "--find-links", str(folder)]
-    subprocess.run([*argv, "--python", str(place), str(wheel)], check=True)
-    return place / "bin"

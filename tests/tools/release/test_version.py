@@ -16,6 +16,8 @@ FILES = {
     "pyproject.toml": '[project]\nname = "slipway"\nversion = "0.1.0"\n',
     "api/version.py": 'VERSION = "0.1.0"\n',
     "gitops/__init__.py": '__version__ = "0.1.0"  # that of the release\n',
+    "action.yaml": 'inputs:\n  version:\n    default: "0.1.0"\n',
+    ".pre-commit-hooks.yaml": "- id: x\n  entry: uvx kustomize-gitops@0.1.0 check\n",
     "docs/api.md": '{\n  "service": "slipway", "version": "0.1.0",\n}\n',
     "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n- A thing.\n",
     "k8s/base/deployment.yaml": f"image: ghcr.io/{OWNER}/slipway\n",
