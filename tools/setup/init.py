@@ -21,7 +21,7 @@ HOST = re.compile(rf"{LABEL}(\.{LABEL})*\.[a-z]([a-z0-9-]{{0,61}}[a-z0-9])")  # 
 EXAMPLES = ("docs/api.md", "docs/events.md")
 PLACES = (
     *("k8s", ".github", "docs", "Dockerfile", "README.md", "SECURITY.md"),
-    *("gitops/formats", "tools/package"),  # the linter says where it is from
+    *("action.yaml", "gitops/formats", "tools/package"),  # the linter says where it is from
 )
 
 Rewrite = Callable[[str, str], str]  # a path and its text
