@@ -79,7 +79,12 @@ def record(client: FlaskClient, lists: int) -> float:
 
 def insert(programs: Path, place: dict[str, object], script: Path, seconds: int) -> float:
     """Insert single rows with pgbench; return how many were inserted a second."""
-    command = [programs / "pgbench", "--no-vacuum", f"--client={CLIENTS}", f"--time={seconds}"]
+    command: list[str | Path] = [
+        programs / "pgbench",
+        "--no-vacuum",
+        f"--client={CLIENTS}",
+        f"--time={seconds}",
+    ]
     command += [f"--host={place['DATABASE_HOST']}", f"--username={place['DATABASE_USER']}"]
     command += [f"--file={script}", "--protocol=prepared", str(place["DATABASE_NAME"])]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout

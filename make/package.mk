@@ -13,7 +13,7 @@ package: $(READY) $(RENDERER) ## Build the wheel of the linter, with the rendere
 	@mkdir -p $(@D) && GOOS=$(*D) GOARCH=$(*F) $(GO_BUILD) ./renderer && $(call DONE,the renderer for $*)
 
 .PHONY: rule-pages
-rule-pages: $(READY) ## Write the pages of the rules into docs/rules/, from gitops/rules/, and the schema of gitops.yaml
+rule-pages: $(READY) .tools/kubeconform .tools/renderer ## Write the pages of the rules into docs/rules/, from gitops/rules/, and the schema of gitops.yaml
 	@$(PYTHON) -m gitops.config_schema >gitops/gitops.schema.json
 	@for rule in gitops/rules/*.yaml; do \
 		name=$$(basename $$rule .yaml) && $(PYTHON) -m gitops check --explain $$name >docs/rules/$$name.md || exit 1; done

@@ -274,7 +274,7 @@ def test_an_import_goes_on_after_a_conflict(
 def test_what_is_tried_again_is_recorded_and_announced_once(
     app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report, calls = recording.report_deployment, []
+    report, calls = recording.report_deployments, []
 
     def report_and_fail(*arguments: Any) -> Any:
         calls.append(1)
@@ -283,7 +283,7 @@ def test_what_is_tried_again_is_recorded_and_announced_once(
             raise UnavailableError(Outage.CONFLICT, "deadlock detected")
         return done
 
-    monkeypatch.setattr(recording, "report_deployment", report_and_fail)
+    monkeypatch.setattr(recording, "report_deployments", report_and_fail)
     client = app.test_client()
     subscribe(client)
     body = {"service": "checkout", "environment": "dev", "version": "1"}

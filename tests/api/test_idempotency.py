@@ -199,7 +199,7 @@ def test_a_conflict_leaves_nothing_behind(client: FlaskClient, database: Databas
 def test_a_crash_after_the_write_leaves_nothing_behind(
     client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = reports.record
+    record = reports.record_all
 
     def crash(*arguments: Any) -> Any:
         record(*arguments)
@@ -207,7 +207,7 @@ def test_a_crash_after_the_write_leaves_nothing_behind(
 
     client.application.config["PROPAGATE_EXCEPTIONS"] = False
     with monkeypatch.context() as broken:
-        broken.setattr(reports, "record", crash)
+        broken.setattr(reports, "record_all", crash)
         problem(send(client, "a"), 500)
 
     assert (count(database), count(database, answers)) == (0, 0)
@@ -246,7 +246,7 @@ def test_of_several_at_once_one_is_recorded(client: FlaskClient, database: Datab
 def under_way(app: APIFlask, monkeypatch: pytest.MonkeyPatch, key: str) -> Iterator[None]:
     """Keep a request with that key from ending."""
     started, finish = threading.Event(), threading.Event()
-    record = reports.record
+    record = reports.record_all
 
     def slowly(*arguments: Any) -> Any:
         recorded = record(*arguments)
@@ -256,7 +256,7 @@ def under_way(app: APIFlask, monkeypatch: pytest.MonkeyPatch, key: str) -> Itera
 
     with ThreadPoolExecutor(1) as thread:
         with monkeypatch.context() as slow:
-            slow.setattr(reports, "record", slowly)
+            slow.setattr(reports, "record_all", slowly)
             first = thread.submit(send, app.test_client(), key)
             assert started.wait(10)
         try:

@@ -99,7 +99,7 @@ def test_each_outage_is_answered_with_503_and_its_words_only(
     def fail(*_: object) -> None:
         raise UnavailableError(outage, "db.internal, user slipway")
 
-    monkeypatch.setattr("api.domain.recording.report_deployment", fail)
+    monkeypatch.setattr("api.domain.recording.report_deployments", fail)
     monkeypatch.setattr("api.database.BACKOFF_S", 0)
     response = sqlite_client.post(URL, json=DEPLOYMENT)
 

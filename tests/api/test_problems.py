@@ -16,6 +16,7 @@ from api.domain.kit.strictjson import AmbiguousJsonError
 from tests.api.conftest import problem
 
 URL = "/api/v1/deployments"
+ONE_ONLY = "/api/v1/incidents"  # takes no lists
 JSON = {"Content-Type": "application/json"}
 
 
@@ -75,15 +76,25 @@ def test_json_by_another_name_is_supported(sqlite_client: FlaskClient, media_typ
 def test_a_body_over_one_mebibyte_is_too_large(sqlite_client: FlaskClient) -> None:
     body = json.dumps({"service": "a" * 1024 * 1024}).encode()
 
+    problem(sqlite_client.post(ONE_ONLY, data=body, headers=JSON), 413)
+    problem(sqlite_client.post(URL, data=body, headers=JSON), 422)
+
+
+def test_a_list_over_two_mebibytes_is_too_large(sqlite_client: FlaskClient) -> None:
+    body = json.dumps([{"service": "a" * 2 * 1024 * 1024}]).encode()
+
     problem(sqlite_client.post(URL, data=body, headers=JSON), 413)
 
 
-def test_a_chunked_body_over_one_mebibyte_is_too_large_and_not_cut(
+def test_a_chunked_body_that_is_too_large_is_not_cut(
     sqlite_client: FlaskClient,
 ) -> None:
     """What comes first would be a good deployment: it must not be stored on its own."""
     good = json.dumps({"service": "a", "environment": "dev", "version": "1"}).encode()
-    environ = {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(good + b" " * 1024 * 1024)}
+    environ = {
+        "wsgi.input_terminated": True,
+        "wsgi.input": io.BytesIO(good + b" " * 2 * 1024 * 1024),
+    }
 
     problem(sqlite_client.post(URL, headers=JSON, environ_overrides=environ), 413)
 
@@ -118,7 +129,7 @@ def test_each_missing_value_is_named(sqlite_client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("body", [[], 1, "text"])
 def test_a_body_that_is_no_object_is_invalid(sqlite_client: FlaskClient, body: object) -> None:
-    document = problem(sqlite_client.post(URL, data=json.dumps(body), headers=JSON), 422)
+    document = problem(sqlite_client.post(ONE_ONLY, data=json.dumps(body), headers=JSON), 422)
 
     assert document["errors"] == [{"pointer": "#", "detail": "must be a JSON object"}]
 

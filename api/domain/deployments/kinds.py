@@ -70,7 +70,7 @@ class Known(NamedTuple):
     @classmethod
     def of(cls, row: Row[Any]) -> Known:
         """Return the deployment that a row with COLUMNS has."""
-        *attempt, service_id, environment_id, kind, stated_kind = row
+        *attempt, service_id, environment_id, kind, stated_kind = tuple(row)
         place = Place(Cell(service_id, environment_id), Attempt._make(attempt))
         return cls(place, kind, stated_kind)
 
