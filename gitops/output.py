@@ -16,7 +16,9 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._progress = sys.stderr.isatty() and not as_json
-        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        # https://no-color.org and https://force-color.org: the log of a pipeline may show colours.
+        wanted = sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+        self._colour = wanted and not os.environ.get("NO_COLOR")
 
     def say(self, line: str = "") -> None:
         """Print a line of text, unless JSON was asked for."""

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from gitops import programs
 from gitops.cli import COMMANDS, cli
 from gitops.findings import RULES
+from gitops.output import Output, red
 from tests.gitops.conftest import FIXTURES
 from tools.command import ROOT
 
@@ -60,6 +61,33 @@ def test_a_finding_is_exit_status_1_and_has_its_place(copy: Callable[[str], Path
     assert code == 1
     assert f"{file}:6: error: newTag 1.2.0" in text
     assert "\x1b" not in text, "colours are for a terminal"
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "variables", "is_coloured"),
+    [
+        (True, {}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),
+        (False, {}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colours_are_for_a_terminal_and_for_who_asks(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_terminal: bool,
+    variables: dict[str, str],
+    is_coloured: bool,
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    Output(as_json=False).say(red("x"))
+    assert ("\x1b[" in capsys.readouterr().out) == is_coloured
 
 
 def test_only_and_skip_choose_the_rules(copy: Callable[[str], Path]) -> None:
