@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.conftest import ADMIN_TOKEN, json_of
+from tests.api.conftest import json_of
 from tests.api.events.payloads import argocd
 from tests.api.test_pages import deliver, record
 from tests.browser.conftest import Open
-from tests.browser.test_journeys import ago
+from tests.browser.test_journeys import ago, sign_in
 
 WIDTHS = (320, 768, 1440)
 
@@ -29,8 +29,7 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
     event = json_of(client.post("/api/v1/webhooks/argocd", json=argocd()))["id"]
     found = {}
     page = look("/sign-in", color_scheme=scheme)
-    page.get_by_label("Token").fill(ADMIN_TOKEN)
-    page.get_by_label("Token").press("Enter")
+    sign_in(page)
     page.wait_for_url("**/")
     for path in (
         "/",

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from api.domain.kit.times import this_minute
 from tests.api.conftest import ADMIN_TOKEN, json_of
+from tests.api.events.payloads import argocd
 from tests.api.test_pages import declare, deliver, record
 from tests.browser.conftest import Open
 
@@ -69,8 +70,7 @@ def test_who_is_on_call_resolves_an_incident_by_keyboard(
 ) -> None:
     page = look(f"/incidents/{history['incident']}", **options)
     page.get_by_role("link", name="sign in").press("Enter")
-    page.get_by_label("Token").fill(ADMIN_TOKEN)
-    page.get_by_label("Token").press("Enter")
+    sign_in(page)
     page.get_by_label("Deployment").select_option(history["last"])
     page.get_by_role("button", name="Save").press("Enter")
     expect(page.get_by_text("as stated")).to_be_visible()
@@ -80,6 +80,68 @@ def test_who_is_on_call_resolves_an_incident_by_keyboard(
     known = json_of(client.get(f"/api/v1/incidents/{history['incident']}"))
     assert known["resolved_at"] is not None
     assert known["deployment_id"] == history["last"]
+
+
+def sign_in(page: Page) -> None:
+    """Sign in as an admin, on the page that asks for a token."""
+    page.get_by_label("Token").fill(ADMIN_TOKEN)
+    page.get_by_label("Token").press("Enter")
+
+
+@pytest.mark.parametrize("options", [{}, NOSCRIPT], ids=["script", "no script"])
+def test_an_admin_gives_a_token_and_takes_it_back(
+    client: FlaskClient, look: Open, axe: str, options: dict[str, Any]
+) -> None:
+    page = look("/admin", **options)
+    sign_in(page)
+    page.get_by_label("Name").fill("ci")
+    page.get_by_label("write", exact=False).first.check()
+    page.get_by_role("button", name="Create").press("Enter")
+    token = page.locator(".command code").inner_text()
+    headers = {"Authorization": f"Bearer {token}"}
+    assert client.get("/api/v1/tokens", headers=headers).status_code == 403  # it may only write
+    if not options:
+        page.evaluate(axe)
+        assert page.evaluate("() => axe.run().then((told) => told.violations)") == []
+
+    page.get_by_role("link", name="I have copied it").click()
+    row = page.get_by_role("row", name="ci")
+    expect(row).to_contain_text("write")
+    page.get_by_role("link", name="Revoke ci").press("Enter")
+    page.get_by_role("button", name="Revoke ci").press("Enter")
+    expect(page.get_by_role("row", name="ci")).to_contain_text("revoked")
+    assert client.get("/api/v1/services", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("options", [{}, NOSCRIPT], ids=["script", "no script"])
+def test_an_admin_sees_what_the_rules_make_of_an_event(
+    client: FlaskClient, look: Open, axe: str, options: dict[str, Any]
+) -> None:
+    event = json_of(client.post("/api/v1/webhooks/argocd", json=argocd()))["id"]
+    page = look(f"/events/{event}", **options)
+    page.get_by_role("link", name="sign in").click()
+    sign_in(page)
+    page.get_by_role("button", name="Try the rules on it").click()
+    expect(page.get_by_role("region", name="Deployments")).to_contain_text("1.4.2")
+    body = page.get_by_label("Body")
+    body.fill(body.input_value().replace("checkout", "billing"))
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("region", name="Deployments")).to_contain_text("billing new")
+    if not options:
+        page.evaluate(axe)
+        assert page.evaluate("() => axe.run().then((told) => told.violations)") == []
+    assert len(json_of(client.get("/api/v1/events"))["items"]) == 1
+
+
+def test_the_timeline_leads_to_what_it_shows(look: Open, history: dict[str, str]) -> None:
+    page = look("/services/checkout")
+    picture = page.get_by_role("group", name="Timeline")
+    expect(picture).to_be_visible()
+    page.get_by_text("The timeline as a table").click()
+    table = page.get_by_role("region", name="The timeline as a table")
+    expect(table.get_by_role("row").nth(1)).to_contain_text("Payments are refused")
+    picture.locator(f'a[href="/incidents/{history["incident"]}"]').click()
+    expect(page.locator("h1")).to_have_text("Payments are refused")
 
 
 def poll(page: Page) -> None:
