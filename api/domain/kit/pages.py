@@ -95,8 +95,10 @@ class Listing:
         if statement is None:
             statement = self._built[shape] = self._statement(*shape)
         values |= given | {f"after_{number}": last for number, last in enumerate(after or ())}
-        rows = connection.execute(statement, {**values, "limit": limit}).mappings()
-        return [dict(row) for row in rows]
+        found = connection.execute(statement, {**values, "limit": limit})
+        columns = tuple(found.keys())
+        # Much faster than the mappings of the rows, and a matrix has thousands.
+        return [dict(zip(columns, row, strict=True)) for row in found]
 
     def _statement(self, names: Iterable[str], limited: bool, further: bool) -> Select[Any]:
         statement = self.selected.where(*(self.conditions[name] for name in names))

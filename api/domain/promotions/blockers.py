@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, or_, select
 
 from api.domain.changes.versions import precedence
 from api.domain.deployments.model import Status
@@ -88,82 +88,76 @@ class Facts:
             yield Blocker("replaced_before", f"{name} {before['version']} {detail}", before["id"])
 
 
-def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
-    """Return what the ledger knows about the candidates, in a fixed number of statements."""
-
-    def newest(condition: Callable[[FromClause, FromClause], list[ColumnElement[bool]]]) -> Newest:
-        return _newest(connection, candidates, condition)
-
-    downstream_id = candidates[0].downstream_id if candidates else None
-    return Facts(
-        last_attempt_upstream=newest(
-            lambda other, here: [
-                other.c.environment_id == here.c.environment_id,
-                other.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
-            ]
-        ),
-        newest_downstream=newest(lambda other, _: [other.c.environment_id == downstream_id]),
-        replaced_downstream=newest(
-            lambda other, here: [
-                other.c.environment_id == downstream_id,
-                other.c.status == Status.SUCCEEDED,
-                same_version(other.c.version, here.c.version),
-                or_(here.c.image_digest.is_(None), other.c.image_digest == here.c.image_digest),
-            ]
-        ),
-        last_attempt_downstream=newest(
-            lambda other, here: [
-                other.c.environment_id == downstream_id,
-                other.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
-                same_version(other.c.version, here.c.version),
-            ]
-        ),
-        open_incidents=_open_incidents(connection, candidates),
-    )
+HERE, OTHER = deployments.alias("here"), deployments.alias("other")
+IS_HERE = OTHER.c.environment_id == HERE.c.environment_id
+IS_DOWNSTREAM = OTHER.c.environment_id == bindparam("downstream_id")
+HAS_ENDED = OTHER.c.status.in_((Status.SUCCEEDED, Status.FAILED))
+IS_SAME_VERSION = same_version(OTHER.c.version, HERE.c.version)
 
 
-def _newest(
-    connection: Connection,
-    candidates: Sequence[Candidate],
-    condition: Callable[[FromClause, FromClause], list[ColumnElement[bool]]],
-) -> Newest:
-    """Return the newest deployment of each candidate's service that meets a condition.
+def _newest(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the SELECT of the newest deployment of each candidate's service that meets these.
 
-    The condition compares any deployment with the one that runs upstream.
+    The conditions compare any deployment with the one that runs upstream. It is built once: that
+    takes longer than to have it answered.
     """
-    here, other = deployments.alias("here"), deployments.alias("other")
     newest = (
-        select(other.c.id)
-        .where(other.c.service_id == here.c.service_id, *condition(other, here))
-        .order_by(other.c.started_at.desc(), other.c.id.desc())
+        select(OTHER.c.id)
+        .where(OTHER.c.service_id == HERE.c.service_id, *conditions)
+        .order_by(OTHER.c.started_at.desc(), OTHER.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
-    running = [candidate.upstream["deployment_id"] for candidate in candidates]
-    statement = (
+    return (
         select(deployments)
-        .select_from(here.join(deployments, deployments.c.id == newest))
-        .where(here.c.id.in_(running))
+        .select_from(HERE.join(deployments, deployments.c.id == newest))
+        .where(HERE.c.id.in_(bindparam("running", expanding=True)))
     )
-    return {row["service_id"]: row for row in connection.execute(statement).mappings()}
 
 
-def _open_incidents(connection: Connection, candidates: Sequence[Candidate]) -> list[RowMapping]:
-    statement = (
-        select(
-            incidents.c.id, incidents.c.service_id, incidents.c.environment_id, incidents.c.title
-        )
-        .where(
-            incidents.c.service_id.in_([candidate.id for candidate in candidates]),
-            incidents.c.environment_id.in_(
-                {
-                    environment
-                    for candidate in candidates
-                    for environment in (candidate.upstream_id, candidate.downstream_id)
-                }
-            ),
-            incidents.c.resolved_at.is_(None),
-        )
-        .order_by(incidents.c.detected_at, incidents.c.id)
+LAST_ATTEMPT_UPSTREAM = _newest(IS_HERE, HAS_ENDED)
+NEWEST_DOWNSTREAM = _newest(IS_DOWNSTREAM)
+REPLACED_DOWNSTREAM = _newest(
+    IS_DOWNSTREAM,
+    OTHER.c.status == Status.SUCCEEDED,
+    IS_SAME_VERSION,
+    or_(HERE.c.image_digest.is_(None), OTHER.c.image_digest == HERE.c.image_digest),
+)
+LAST_ATTEMPT_DOWNSTREAM = _newest(IS_DOWNSTREAM, HAS_ENDED, IS_SAME_VERSION)
+OPEN_INCIDENTS = (
+    select(incidents.c.id, incidents.c.service_id, incidents.c.environment_id, incidents.c.title)
+    .where(
+        incidents.c.service_id.in_(bindparam("services", expanding=True)),
+        incidents.c.environment_id.in_(bindparam("environments", expanding=True)),
+        incidents.c.resolved_at.is_(None),
     )
-    return list(connection.execute(statement).mappings())
+    .order_by(incidents.c.detected_at, incidents.c.id)
+)
+
+
+def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
+    """Return what the ledger knows about the candidates, in a fixed number of statements.
+
+    All candidates have the same environments.
+    """
+    if not candidates:
+        return Facts({}, {}, {}, {}, [])
+    upstream_id, downstream_id = candidates[0].upstream_id, candidates[0].downstream_id
+    values: dict[str, Any] = {
+        "running": [candidate.upstream["deployment_id"] for candidate in candidates],
+        "downstream_id": downstream_id,
+        "services": [candidate.id for candidate in candidates],
+        "environments": [upstream_id, downstream_id],
+    }
+
+    def newest(statement: Select[Any]) -> Newest:
+        rows = connection.execute(statement, values).mappings()
+        return {row["service_id"]: row for row in rows}
+
+    return Facts(
+        last_attempt_upstream=newest(LAST_ATTEMPT_UPSTREAM),
+        newest_downstream=newest(NEWEST_DOWNSTREAM),
+        replaced_downstream=newest(REPLACED_DOWNSTREAM),
+        last_attempt_downstream=newest(LAST_ATTEMPT_DOWNSTREAM),
+        open_incidents=list(connection.execute(OPEN_INCIDENTS, values).mappings()),
+    )
