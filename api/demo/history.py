@@ -14,7 +14,7 @@ from api.domain.declarations.model import Declaration
 from api.domain.deployments.model import NewDeployment
 
 DAYS = 90
-# A team with a release that waits in staging has made no other one for this long.
+# A team with a release that is stuck has made no other one for this long.
 STANDSTILL_DAYS = 7
 
 
@@ -34,20 +34,23 @@ def history(now: datetime) -> History:
 
     Versions move from dev to staging to prod during working hours; some are stopped early. Of those
     that go wrong in prod, some fail at once and are rolled back, others cause an incident that ends
-    with a rollback or a hotfix. One release waits in staging, where an incident is open. Git
-    declares every release a minute before it is deployed, except for a trial in dev.
+    with a rollback or a hotfix. One release waits in staging, where an incident is open, and one
+    has failed in prod since. Git declares every release a minute before it is deployed, except for
+    a trial in dev.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     reports = History({team.service: team.description for team in TEAMS})
     for team in TEAMS:
         story = Story(team, now)
-        last_day = STANDSTILL_DAYS if team.flaw else 0
+        last_day = STANDSTILL_DAYS if team.flaw or team.stuck else 0
         for day in range(DAYS, last_day - 1, -1):
             morning = midnight - timedelta(days=day)
             if morning.weekday() < 5 and story.chance.random() < team.releases_a_week / 5:
                 story.release(morning + timedelta(hours=9, minutes=story.chance.randrange(240)))
         if team.flaw:
             story.wait_in_staging(_workday_before(midnight), team.flaw)
+        if team.stuck:
+            story.fail_in_prod(_workday_before(midnight))
         reports.changes += story.changes
         reports.deployments += story.deployments
         reports.outages += story.outages

@@ -84,6 +84,13 @@ class Story:
         self._commit(trial, [at - timedelta(minutes=30)], released_at=at)
         self._deploy("dev", trial, at, self._person(), by_hand=True)
 
+    def fail_in_prod(self, day: datetime) -> None:
+        """Release a version whose deployment to production fails, so that the one before stays."""
+        version = self._tag(day + timedelta(hours=9))
+        at = self._deploy("dev", version, day + timedelta(hours=9, minutes=20), BOT)
+        at = self._deploy("staging", version, at + timedelta(hours=2), BOT)
+        self._deploy("prod", version, at + timedelta(hours=3), self._person(), failed=True)
+
     def _break(self, version: str, end: datetime) -> None:
         """Report an incident after a successful deployment, and its rollback or hotfix."""
         detected_at = end + self._minutes(5, 120)

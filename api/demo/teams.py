@@ -23,6 +23,8 @@ class Team:
     symptoms: tuple[str, ...]
     # The flaw of the release that waits in staging, if there is one.
     flaw: str | None = None
+    # Whether its last deployment to production failed, and nobody has tried again yet.
+    stuck: bool = False
 
     @property
     def description(self) -> ServiceDescription:
@@ -71,6 +73,7 @@ TEAMS = (
         0.12,
         ("the mail templates", "the retry queue", "text messages", "the unsubscribe link"),
         ("Mails are late", "Mails are sent twice"),
+        stuck=True,
     ),
     Team(
         "search",

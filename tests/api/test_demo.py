@@ -149,12 +149,24 @@ def test_the_metrics_are_those_of_people_who_know_their_trade(recorded: FlaskCli
     assert period["lead_time_for_changes"]["coverage"]["ratio"] == 1
 
 
-def test_what_waits_has_commits_and_one_is_blocked(recorded: FlaskClient) -> None:
+def test_what_waits_has_commits_and_two_are_blocked(recorded: FlaskClient) -> None:
     items = json_of(recorded.get("/api/v1/promotions/pending?from=staging&to=prod"))["items"]
-    (catalog,) = (item for item in items if item["service"] == "catalog")
+    reasons = {item["service"]: [each["reason"] for each in item["blockers"]] for item in items}
 
     assert all(item["change_count"] and item["declared_in"] for item in items)
-    assert [each["reason"] for each in catalog["blockers"]] == ["incident_open"]
+    assert reasons["catalog"] == ["incident_open"]
+    assert reasons["notifications"] == ["deployment_failed"]
+
+
+def test_the_last_deployment_of_one_service_to_prod_failed_and_the_one_before_runs(
+    recorded: FlaskClient,
+) -> None:
+    where = "service=notifications&environment=prod"
+    (last,) = json_of(recorded.get(f"/api/v1/deployments?{where}&limit=1"))["items"]
+    (cell,) = json_of(recorded.get(f"/api/v1/matrix?{where}"))["cells"]
+
+    assert (last["status"], cell["state"]) == ("failed", "drifted")
+    assert cell["version"] != last["version"] == cell["declared"]["version"]
 
 
 def test_each_service_has_an_owner_a_repository_and_an_image(recorded: FlaskClient) -> None:
