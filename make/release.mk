@@ -46,7 +46,7 @@ CHARTED          = $(BESIDE)charts/slipway@$(or $(CHART_DIGEST),$(UNPUBLISHED))
 MANIFESTED       = $(BESIDE)manifests/slipway@$(or $(MANIFESTS_DIGEST),$(UNPUBLISHED))
 # The artefacts that the release page names, if they were published.
 NOTED = --image "$(RELEASED)" $(if $(CHART_DIGEST),--chart "$(CHARTED)") $(if $(MANIFESTS_DIGEST),--manifests "$(MANIFESTED)") \
-	$(if $(filter false,$(ATTESTED)),--without-attestations)
+	$(if $(filter false,$(ATTESTED)),--without-attestations) $(if $(filter true,$(PYPI)),--linter)
 
 .PHONY: pack
 pack: RELEASE = $(subst @,:$(VERSION)@,$(RELEASED))

@@ -2,6 +2,7 @@
 
 import argparse
 
+from gitops import programs
 from tools import project
 from tools.command import ROOT, exit_with, say
 from tools.release import version
@@ -15,8 +16,12 @@ def notes(
     beside: dict[str, str],
     *,
     attested: bool = True,
+    linter: str = "",
 ) -> str:
-    """Return the text in Markdown; `beside` has the addresses of what else was published."""
+    """Return the text in Markdown; `beside` has the addresses of what else was published.
+
+    `linter` is the version of it that is published as a package, if it is.
+    """
     for reference in (image, *beside.values()):
         demand_digest(reference)
     commands = {what: ["cosign", *argv] for what, argv in verification(image, signer).items()}
@@ -31,6 +36,8 @@ def notes(
     lines = [changes, "", "## Image", "", f"    {image}", ""]
     for what, address in beside.items():
         lines += [f"## {what.capitalize()}", "", f"    oci://{address}", ""]
+    if linter:
+        lines += ["## Linter", "", f"    uvx {programs.PACKAGE}@{linter} check", ""]
     lines += ["## Verify", ""]
     for what, argv in commands.items():
         lines += [f"{what}:", "", "```sh", shown(argv), "```", ""]
@@ -47,6 +54,7 @@ def add_artefacts(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="none were made, as in a private repository",
     )
+    parser.add_argument("--linter", action="store_true", help="the linter is published on PyPI")
 
 
 def of_release(given: argparse.Namespace) -> str:
@@ -55,7 +63,14 @@ def of_release(given: argparse.Namespace) -> str:
     named = {what: address for what, address in beside.items() if address}
     changes = version.notes(ROOT, version.current(ROOT))
     signer = Keyless(project.repository(), version.tag(ROOT))
-    return notes(changes, given.image, signer, named, attested=not given.without_attestations)
+    return notes(
+        changes,
+        given.image,
+        signer,
+        named,
+        attested=not given.without_attestations,
+        linter=version.current(ROOT) if given.linter else "",
+    )
 
 
 def main() -> None:

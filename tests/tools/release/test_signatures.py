@@ -101,7 +101,8 @@ def test_a_file_that_is_no_sbom_is_refused_before_anything_is_signed(
 
 def test_a_release_page_has_the_changes_and_a_command_for_each_artefact() -> None:
     beside = {"chart": CHART, "manifests": MANIFESTS}
-    page = notes.notes("- A thing.", IMAGE, SIGNER, beside)
+    page = notes.notes("- A thing.", IMAGE, SIGNER, beside, linter="1.2.3")
+    assert "## Linter\n\n    uvx kustomize-gitops@1.2.3 check\n" in page
     assert page.startswith("- A thing.\n\n## Image\n\n    " + IMAGE)
     commands = re.findall(r"```sh\n(.*?)\n```", page, re.DOTALL)
     assert [command.replace("\\\n ", "").split()[:3] for command in commands] == [
@@ -120,6 +121,7 @@ def test_a_release_page_has_the_changes_and_a_command_for_each_artefact() -> Non
 
 def test_a_page_tells_of_no_attestation_where_none_was_made() -> None:
     page = notes.notes("- A thing.", IMAGE, SIGNER, {}, attested=False)
+    assert "## Linter" not in page
     assert "gh attestation" not in page
     assert "cosign verify" in page
 
