@@ -86,12 +86,14 @@ accepted:
   - {rule: RULE, file: FILE, what: ..., reason: Why it is meant to be so.}
 ```
 """
+OTHERS = """
+[All rules](../gitops.md#what-check-finds)
+"""
 
 
 def page(rule: str) -> str:
     """Return the page of a rule, in Markdown."""
     it = Explanation.of(rule)
-    text = PAGE.format(it=it, what=RULES[rule])
-    if rule == "configuration":
-        return text  # it is about exceptions
-    return text + ACCEPTED.replace("RULE", rule).replace("FILE", it.example.file)
+    accepted = ACCEPTED.replace("RULE", rule).replace("FILE", it.example.file)
+    # That one is about exceptions.
+    return PAGE.format(it=it, what=RULES[rule]) + accepted * (rule != "configuration") + OTHERS
