@@ -1,4 +1,4 @@
-"""`/deployments/{id}`: the facts, who said what, what came before and after, and what it counts."""
+"""`/deployments`: all of them; `/deployments/{id}`: the facts, who said what, what it counts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,21 @@ from api.domain.deployments.history import neighbours
 from api.domain.deployments.model import DeploymentChange, Kind, Status
 from api.domain.deployments.statements import Statement
 from api.domain.deployments.witnesses import conflicts, witnesses
+from api.domain.kit import pages
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import parse_instant
-from api.domain.kit.types import Actor
+from api.domain.kit.types import Actor, Name
 from api.http import auth
 from api.http.problems import found_or_404
+from api.pages import paging
 from api.pages.blueprint import bp
 from api.pages.forms import Form, FormTime, sent
+from api.pages.paging import Cursor
 from api.pages.plots import Metric
 from api.pages.verdicts import explanation
 
 ANY = UUID(int=0)
+DEPLOYMENTS = 50
 # What statements are compared by, in the order of the facts.
 SAID = (
     "version",
@@ -42,6 +46,15 @@ SAID = (
     "finished_at",
 )
 BY_HISTORY = "history"
+
+
+class DeploymentsForm(Form):
+    """What the deployments are narrowed to, and the page of them."""
+
+    service: Name | None = None
+    environment: Name | None = None
+    status: Status | None = None
+    cursor: Cursor = None
 
 
 class CorrectionForm(Form):
@@ -61,6 +74,28 @@ def deployment_url(deployment_id: UUID) -> str:
             str(ANY)
         )
     return f"{g.deployment_url}{deployment_id}"
+
+
+@bp.get("/deployments")
+@auth.page
+@bp.input(DeploymentsForm, location="query", arg_name="query")
+def show_deployments(query: DeploymentsForm) -> str:
+    """Return the deployments, newest start first."""
+    after = paging.position(query.cursor)
+    with database().read() as connection:
+        places = [row["name"] for row in catalog.by_promotion_order(connection)]
+        names = sorted(catalog.by_name(connection))
+        found = store.LISTING.rows(connection, dict(query), DEPLOYMENTS + 1, after)
+    items, older = paging.cut(found, DEPLOYMENTS, lambda row: pages.position(row, store.ORDER))
+    return render_template(
+        "deployments.html",
+        query=query,
+        services=names,
+        environments=places,
+        statuses=list(Status),
+        deployments=items,
+        older=older,
+    )
 
 
 @bp.get("/deployments/<uuid:deployment_id>")

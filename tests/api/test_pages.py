@@ -279,6 +279,32 @@ def test_a_deployment_shows_its_facts_what_was_said_and_its_neighbours(client: F
     assert show(f"/deployments/{UUID(int=1)}").status_code == 404
 
 
+def test_all_deployments_are_listed_narrowed_and_paged(sqlite_client: FlaskClient) -> None:
+    show = browser_of(sqlite_client)
+    for number in range(51):
+        at = f"2026-03-01T12:{number:02}:30Z"
+        times = {"started_at": f"2026-03-01T12:{number:02}:00Z", "finished_at": at}
+        record(sqlite_client, f"1.{number}", "prod", **times)
+    record(sqlite_client, "7", "dev", service="web", status="failed", actor="ada")
+
+    assert cells(show("/deployments", status="failed", service=""))[7:-3] == [
+        *("web 7", "dev", "failed", "rollout")
+    ]
+    assert cells(show("/deployments", status="failed"))[-1] == "ada"
+    first = show("/deployments", environment="prod").text
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older
+    second = show(html.unescape(older[1]))
+    assert (first.count('<th scope="row"'), second.text.count('<th scope="row"')) == (50, 1)
+    assert cells(second)[7:14] == [
+        *("checkout 1.0", "prod", "succeeded", "rollout", "2026-03-01 12:00 UTC", "30 s", "api")
+    ]
+    assert "No deployment matches" in show("/deployments", service="web", environment="prod").text
+    for wrong in ({"status": "lost"}, {"service": "Not a name"}, {"cursor": "made-up"}):
+        assert show("/deployments", **wrong).status_code == 422
+    assert 'href="/deployments?service=checkout"' in show("/services/checkout").text
+
+
 def deliver(client: FlaskClient, *versions: str) -> None:
     """Report one change of each of these versions of checkout."""
     told = [
@@ -486,7 +512,7 @@ def test_what_others_wrote_is_harmless_on_every_page(
         connection.execute(update(deliveries).values(type=PLANTED, **dead))
     paths = ["/", "/services/checkout", f"/deployments/{identifier}", f"/{PLANTED}"]
     paths += ["/environments/dev", "/environments/dev?against=staging"]
-    paths += ["/incidents", f"/incidents/{incident}"]
+    paths += ["/incidents", f"/incidents/{incident}", "/deployments"]
     paths += ["/insights?environment=dev"]  # which has nothing but names and numbers
     paths += [f"/events/{event}", f"/deployments/{witnessed}"]
     paths += ["/admin", f"/admin/tokens/{token}", "/admin/notifications"]
@@ -508,6 +534,7 @@ def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show
         "/",
         "/services/checkout",
         "/environments/dev",
+        "/deployments",
         "/incidents",
         "/insights",
         "/admin",
@@ -524,6 +551,7 @@ def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show
         )
         assert page.headers["X-Content-Type-Options"] == "nosniff"
         assert "<style" not in page.text
+        assert 'href="/api/' not in page.text  # the API knows nothing of a session
         assert not re.search(r"<script(?! src=)", page.text)
 
 

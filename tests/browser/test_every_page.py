@@ -36,6 +36,7 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
         "/services/checkout",
         "/environments/prod?against=dev",
         "/environments/prod?since=2026-01-01T00:00",
+        "/deployments",
         f"/deployments/{deployment}",
         f"/events/{event}",
         "/incidents",
