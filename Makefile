@@ -26,6 +26,7 @@ READY  := .venv/.ready
 NPM := .tools/node/bin/npm
 RENOVATE := .tools/renovate/node_modules/.bin/renovate
 BROWSER := .tools/browser/stamp
+PEER := .tools/peer/stamp
 # $(call NEEDED,PROGRAM,HOW TO GET IT): a recipe's first line, for a program that no target builds.
 NEEDED = command -v $(1) >/dev/null || { echo "$(1) is not installed: $(2)" >&2; exit 1; }
 PYTHON := $(BIN)/python

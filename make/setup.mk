@@ -47,6 +47,12 @@ $(BROWSER): tools/browser.txt tools/browser/package-lock.json tools/browser/pack
 		&& PATH="$(CURDIR)/$(dir $(NPM)):$$PATH" npm ci --prefix .tools/browser --loglevel=error >/dev/null \
 		&& touch $@ && $(call DONE,Playwright and axe in .tools/browser)
 
+# The peer of `make bench`, whose packages are never among the project's.
+$(PEER): tools/peer.txt .python-version $(UV)
+	@$(UV) venv --quiet --clear .tools/peer \
+		&& $(UV) pip sync --quiet --compile-bytecode --require-hashes --python .tools/peer tools/peer.txt \
+		&& touch $@ && $(call DONE,FastAPI in .tools/peer)
+
 .tools/schemas/stamp: tools/setup/schemas.py $(READY)
 	@$(PYTHON) -m tools.setup.schemas && touch $@
 

@@ -58,7 +58,7 @@ def test_the_documents_tell_of_every_workflow() -> None:
     [
         ("requirements.txt", "pyproject.toml"),
         ("requirements-dev.txt", "pyproject.toml"),
-        *((f"tools/{name}.txt", f"tools/{name}.in") for name in ("uv", "node")),
+        *((f"tools/{name}.txt", f"tools/{name}.in") for name in ("uv", "node", "browser", "peer")),
     ],
 )
 def test_a_lock_file_says_what_made_it_as_renovate_reads_it(file: str, source: str) -> None:

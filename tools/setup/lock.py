@@ -18,6 +18,7 @@ FILES: dict[str, Sequence[str]] = {
     "tools/uv.txt": ("tools/uv.in",),
     "tools/node.txt": ("tools/node.in",),
     "tools/browser.txt": ("tools/browser.in",),
+    "tools/peer.txt": ("--constraint=requirements.txt", "tools/peer.in"),
 }
 COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.12", "--generate-hashes")
 
