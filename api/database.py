@@ -106,6 +106,24 @@ class Database:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
             yield connection
 
+    @contextmanager
+    def up_to_date(
+        self, outdated: Callable[[Connection], bool], refresh: Callable[[Connection], object]
+    ) -> Iterator[Connection]:
+        """Open a transaction that sees a single snapshot, in which derived rows are up to date.
+
+        It only reads unless they are outdated; then it refreshes them first.
+        """
+        with self._connect() as connection:
+            if connection.dialect.name == "postgresql":  # on SQLite, every transaction is one
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            if outdated(connection):
+                connection.rollback()
+                connection.execution_options(writes=True)
+                self.retrying(lambda: _do_first(connection, refresh))
+            yield connection
+            connection.commit()
+
     def state(self) -> str | None:
         """Return a text that is another one once anything has been written; None if in doubt.
 
@@ -179,6 +197,15 @@ def _written(file: Path) -> str | None:
     if not written or time.time() - max(times.st_mtime for times in written) < SETTLED_S:
         return None
     return str([(times.st_mtime_ns, times.st_size, times.st_ino) for times in written])
+
+
+def _do_first(connection: Connection, work: Callable[[Connection], object]) -> None:
+    """Begin a transaction with some work; one that fails is rolled back."""
+    try:
+        work(connection)
+    except BaseException:
+        connection.rollback()
+        raise
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 
 from api.database import writing
+from api.domain.dora.kept import refreshing
 
 # An arbitrary key that nothing else in the database may use: "slip" in ASCII.
 ADVISORY_LOCK = 0x736C6970
@@ -61,6 +62,8 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
             command.upgrade(configuration(connection), "head")
         except CommandError as error:
             raise MigrationError(str(error)) from error
+        # What a migration has made outdated is computed before anybody waits for it.
+        refreshing.refresh(connection)
         return before, target
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import Engine
 
 from api.app import create_app
 from api.database import Database, writing
+from api.domain.dora.kept import refreshing
 from api.migrate import upgrade
 from bench import plans, seed
 from bench.questions import LISTS, SUMS, WINDOW
@@ -76,6 +77,9 @@ class Ledger:
         started = time.monotonic()
         with self.engine.connect() as connection, writing(connection):
             seed.fill(connection, size)
+        plans.analyze(self.engine)
+        with self.engine.connect() as connection, writing(connection):
+            refreshing.refresh(connection)
         plans.analyze(self.engine)
         print(f"{self.name}: filled in {time.monotonic() - started:.0f} s", file=sys.stderr)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from api import demo
 from api.cli.failure import failing
 from api.cli.rebuild import rebuild
+from api.cli.recompute import recompute
 from api.cli.transfer import export_ledger, import_ledger
 from api.database import Database, database
 from api.domain.deployments import store
@@ -24,6 +25,7 @@ ledger = AppGroup("ledger", help="Manage the ledger's database.")
 ledger.add_command(export_ledger)
 ledger.add_command(import_ledger)
 ledger.add_command(rebuild)
+ledger.add_command(recompute)
 
 
 @ledger.command()

@@ -8,6 +8,7 @@ from flask.cli import with_appcontext
 
 from api.cli.failure import failing
 from api.database import database
+from api.domain.dora.kept import refreshing
 from api.domain.events import inbox
 
 
@@ -23,5 +24,6 @@ def rebuild() -> None:
     rules = current_app.extensions["event_rules"]
     with failing("the ledger was not rebuilt"):
         outcomes = database().transact(lambda connection: inbox.rebuild(connection, rules))
+        database().transact(refreshing.refresh)
     counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
     click.echo(f"events projected again: {counts or 'none'}")

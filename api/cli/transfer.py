@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from api.cli.failure import Failure, failing
 from api.database import database
+from api.domain.dora.kept import refreshing
 from api.domain.kit.times import now
 from api.domain.transfer import exporting, importing
 from api.domain.transfer.lines import ENTRIES
@@ -76,6 +77,7 @@ def import_ledger(file: BinaryIO, check: bool) -> None:
             written = True
             with _progress("writing", size) as bar:
                 counts = importing.write(lines, database().transact, bar)
+            database().transact(refreshing.refresh)
         except InvalidLinesError as error:
             for fault in error.faults:
                 _explain(fault)

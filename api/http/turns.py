@@ -1,7 +1,6 @@
 """One computation of metrics at a time, for the API and the pages together.
 
-Computing a window of a large ledger takes memory, and the GIL allows only one computation at a time
-anyway: others wait.
+What they are made of is brought up to date first, which one does for all: others wait.
 """
 
 from __future__ import annotations
@@ -12,7 +11,10 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from apiflask import abort
+from sqlalchemy import Connection
 
+from api.database import database
+from api.domain.dora.kept import refreshing
 from api.domain.kit.errors import InvalidValueError
 from api.http.problems import InvalidParameterError
 
@@ -21,8 +23,11 @@ PATIENCE_S = 10.0
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """Wait for one's turn; abort with 503 if it does not come, and with 422 for a wrong value."""
+def turn() -> Iterator[Connection]:
+    """Wait for one's turn, and connect to a snapshot in which the kept rows are up to date.
+
+    Aborts with 503 if the turn does not come, and with 422 for a wrong value.
+    """
     if not TURN.acquire(timeout=PATIENCE_S):
         abort(
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -30,7 +35,8 @@ def turn() -> Iterator[None]:
             headers={"Retry-After": "5"},
         )
     try:
-        yield
+        with database().up_to_date(refreshing.outdated, refreshing.refresh) as connection:
+            yield connection
     except InvalidValueError as error:
         raise InvalidParameterError(error.pointer, error.detail) from error
     finally:

@@ -24,6 +24,7 @@ from api.domain.kit.times import parse_instant
 from api.domain.kit.types import Actor, Name
 from api.http import auth
 from api.http.problems import found_or_404
+from api.http.turns import turn
 from api.pages import paging
 from api.pages.blueprint import bp
 from api.pages.forms import Form, FormTime, sent
@@ -102,7 +103,7 @@ def show_deployments(query: DeploymentsForm) -> str:
 @auth.page
 def show_deployment(deployment_id: UUID) -> str:
     """Return a deployment with its evidence, its neighbours and what the metrics make of it."""
-    with database().read() as connection:
+    with turn() as connection:
         known = store.find(connection, deployment_id)
         found = found_or_404(known, "deployment", deployment_id)
         statements = nearby.statements_of(connection, deployment_id)

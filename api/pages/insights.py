@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from flask import render_template, url_for
 from pydantic import Field
 
-from api.database import database
 from api.domain import catalog
 from api.domain.dora import report
 from api.domain.dora.query import Query
@@ -60,7 +59,7 @@ def show_insights(query: InsightsForm) -> str:
     """Return a plot and a table of each metric."""
     begin = (this_minute() - timedelta(days=query.days)).replace(hour=0, minute=0)
     asked = Query.model_validate({**_scope(query), "from": begin, "interval": query.interval})
-    with turn(), database().read() as connection:
+    with turn() as connection:
         environments = [row["name"] for row in catalog.by_promotion_order(connection)]
         services = sorted(catalog.by_name(connection))
         metrics = report.measure(connection, asked, by_service=False)
@@ -90,7 +89,7 @@ def explain_insight(query: ExplanationForm) -> str:
     period = {"from": query.since, "to": query.until}
     asked = Query.model_validate({**_scope(query), **period})
     after: Any = paging.position(query.cursor)
-    with turn(), database().read() as connection:
+    with turn() as connection:
         metrics = report.measure(connection, asked, by_service=False)
         found = report.explanations(connection, asked, DEPLOYMENTS + 1, after)
     items, older = paging.cut(found.items, DEPLOYMENTS, _position)

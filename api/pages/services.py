@@ -11,7 +11,6 @@ from flask import render_template
 from pydantic import Field
 from sqlalchemy import Connection
 
-from api.database import database
 from api.domain import catalog, matrix, removals
 from api.domain.deployments import store
 from api.domain.deployments.history import history, last_success, stays
@@ -22,6 +21,7 @@ from api.domain.kit.times import this_minute
 from api.domain.promotions.queue import queue_of_service
 from api.http import auth
 from api.http.problems import found_or_404
+from api.http.turns import turn
 from api.pages.blueprint import bp
 from api.pages.forms import ByName, Form
 from api.pages.timeline import Scale, timeline
@@ -48,7 +48,7 @@ class ServiceForm(Form):
 @bp.input(ServiceForm, location="query", arg_name="query")
 def show_service(name: ByName, query: ServiceForm) -> str:
     """Return the history of a service, what waits, and its metrics of the last 30 days."""
-    with database().read() as connection:
+    with turn() as connection:
         known = catalog.find_service(connection, name.name)
         service = found_or_404(known, "service", name.name)
         places = catalog.by_promotion_order(connection)

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 
-from api.database import database
 from api.domain.dora import report
 from api.domain.dora.model import Metrics
 from api.domain.dora.query import Query
@@ -48,7 +47,7 @@ def get_metrics(query: Query) -> Metrics:
     Each has its numerator and denominator, or a count, and the number of exclusions by reason. A
     ratio is null if its denominator is 0. docs/metrics.md has the definitions.
     """
-    with turn(), database().read() as connection:
+    with turn() as connection:
         return report.measure(connection, query)
 
 
@@ -68,7 +67,7 @@ def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict
     if position is not None:
         *after, since, until = position
         same_window = _during(query, since, until)
-    with turn(), database().read() as connection:
+    with turn() as connection:
         found = report.explanations(connection, same_window, query.limit + 1, after)
 
     def position_of(item: Explanation) -> Position:

@@ -8,6 +8,7 @@ from api.tables.declaration import declaration_reports, declaration_statements, 
 from api.tables.deployment import NEW_RELEASE, changes, deployments, evidence
 from api.tables.event import deletions, events, removals
 from api.tables.incident import incident_statements, incidents
+from api.tables.metric import changed_facts, failures, first_deliveries, lead_times
 from api.tables.notification import deliveries, subscriptions
 from api.tables.schema import REQUIRED_REVISION, UtcDateTime, metadata
 
@@ -16,6 +17,7 @@ __all__ = [
     "REQUIRED_REVISION",
     "UtcDateTime",
     "answers",
+    "changed_facts",
     "changes",
     "declaration_reports",
     "declaration_statements",
@@ -26,8 +28,11 @@ __all__ = [
     "environments",
     "events",
     "evidence",
+    "failures",
+    "first_deliveries",
     "incident_statements",
     "incidents",
+    "lead_times",
     "metadata",
     "removals",
     "services",

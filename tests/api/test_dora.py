@@ -13,10 +13,10 @@ import pytest
 from api.domain.changes.versions import KnownVersion
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.rules import failures, timelines
-from api.domain.dora.rules.assessments import assess
+from api.domain.dora.rules.assessments import assess, failures_in
 from api.domain.dora.rules.failures import recover
-from api.domain.dora.rules.figures import percentile_90
-from api.domain.dora.rules.first_deliveries import first_deliveries
+from api.domain.dora.rules.figures import Spread
+from api.domain.dora.rules.first_deliveries import Success, deliveries_of
 from api.domain.dora.rules.periods import Interval, Window, split
 from api.domain.dora.rules.records import Deployment, History, Incident, Place
 from tests.api.records import PROD, WINDOW, deployment, hour, incident
@@ -68,7 +68,7 @@ def test_periods_begin_at_midnight_on_monday_or_the_first(
 def test_the_90th_percentile_is_interpolated_linearly(
     values: list[float], expected: float | None
 ) -> None:
-    assert percentile_90(values) == pytest.approx(expected)
+    assert Spread.of(values).percentile_90 == pytest.approx(expected)
 
 
 # Deliveries
@@ -77,13 +77,10 @@ def test_the_90th_percentile_is_interpolated_linearly(
 def delivered(
     versions: Sequence[str], known: dict[str, KnownVersion], before: set[str] | None = None
 ) -> list[tuple[str, ...]]:
-    history = History(
-        [deployment(number, version, number) for number, version in enumerate(versions)],
-        [],
-        {"checkout": before or set()},
-        {"checkout": known},
-    )
-    return [each.versions for each in first_deliveries(history, WINDOW).values()]
+    successes = [
+        Success(UUID(int=number), version, hour(number)) for number, version in enumerate(versions)
+    ]
+    return [each.versions for _, each in deliveries_of(successes, before or set(), known)]
 
 
 def test_a_version_brings_the_versions_that_were_skipped() -> None:
@@ -242,8 +239,9 @@ def test_what_succeeded_before_the_incident_was_detected_did_not_end_it() -> Non
 
 def test_incidents_resolved_before_it_finished_make_no_negative_time() -> None:
     early = incident(1, 0.5, 0.9, UUID(int=1))
-    history = History([deployment(1, "1", 1)], [early], {}, {})
-    (found,), _ = assess(history, {}, {}, WINDOW)
+    told = deployment(1, "1", 1)
+    (failure,) = failures_in(History([told], [early]), WINDOW)
+    found = assess(told, [], failure, None, [], WINDOW)
 
     assert found.verdicts.failed_deployment_recovery_time.reason == "resolved_before_finish"
     assert found.verdicts.change_failure_rate.numerator == 1

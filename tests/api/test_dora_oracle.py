@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, select
 
 from api.database import Database
 from api.domain.dora import report
+from api.domain.dora.kept import refreshing
 from api.domain.dora.model import Period
 from api.domain.dora.query import Query
 from api.tables import changes, deployments, environments, incidents, services
@@ -82,7 +83,11 @@ def oracle_of(connection: Connection) -> Oracle:
         .where(environments.c.tier == "production")
         for table in (deployments, incidents)
     )
-    committed = select(changes, named[0]).select_from(changes.join(services))
+    committed = (
+        select(changes, named[0])
+        .select_from(changes.join(services))
+        .where(changes.c.version.is_not(None))
+    )
     return Oracle(rows(deployed), rows(broken), rows(committed))
 
 
@@ -117,7 +122,7 @@ def test_the_metrics_are_those_of_the_document(database: Database, seed: int) ->
     chance = random.Random(seed)  # noqa: S311 (a history, not a secret)
     with database.write() as connection:
         write(Ledger(connection), chance)
-    with database.read() as connection:
+    with database.up_to_date(refreshing.outdated, refreshing.refresh) as connection:
         oracle = oracle_of(connection)
         for interval, since, until in windows(chance):
             asked = {"from": since, "to": until, "interval": interval}

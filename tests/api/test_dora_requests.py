@@ -9,7 +9,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.domain.dora import report
-from api.domain.dora.loading import rows
 from api.domain.dora.query import MAX_FIGURES
 from api.http import turns
 from tests.api.conftest import Record, json_of, problem
@@ -136,21 +135,6 @@ def test_the_periods_of_all_services_together_are_bounded_too(
     # What one service and one period need is never too much.
     monkeypatch.setattr(report, "MAX_FIGURES", 4)
     assert len(json_of(sqlite_client.get(URL))["services"]) == 4
-
-
-def test_a_window_of_too_many_deployments_is_refused(
-    sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deployed(sqlite_client, 3)
-
-    monkeypatch.setattr(rows, "MAX_DEPLOYMENTS", 3)
-    assert sqlite_client.get(URL).status_code == 200
-    monkeypatch.setattr(rows, "MAX_DEPLOYMENTS", 2)
-    for path in (URL, f"{URL}/explain"):
-        errors = problem(sqlite_client.get(path), 422)["errors"]
-        assert isinstance(errors, list)
-        assert errors[0]["parameter"] == "from"
-        assert "more than 2 deployments" in errors[0]["detail"]
 
 
 def test_the_memory_of_a_series_is_bounded(sqlite_client: FlaskClient) -> None:

@@ -83,7 +83,9 @@ CASES: dict[str, tuple[list[Send], Send, int]] = {
     "declarations, unchanged": ([declare(1, a="1", b="1")], declare(2, a="1", b="1"), 11),
     "declarations, repeated": ([declare(1, a="1", b="1")], declare(1, a="1", b="1"), 11),
     "declarations, late": ([declare(1, a="1"), declare(3, a="1")], declare(2, a="2"), 18),
-    "the metrics": ([REPORT, BROKEN], metrics, 14),
+    "the metrics": ([REPORT, BROKEN, metrics], metrics, 13),
+    # Once for what has been reported since: more of that takes hardly more.
+    "the metrics after reports": ([REPORT, BROKEN], metrics, 50),
 }
 
 
@@ -159,4 +161,4 @@ def test_an_import_takes_few_statements_however_many_cells_and_reports_it_has(
         assert imported(client.application, file).startswith("added: 200 deployments; ")
 
     # A file of one batch; each further one takes as many again, but for those of the check.
-    assert len(statements) < 40, "\n".join(statements)
+    assert len(statements) < 60, "\n".join(statements)

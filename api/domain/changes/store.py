@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -57,13 +58,21 @@ def find(connection: Connection, change_id: UUID) -> dict[str, Any] | None:
 
 def known_versions(connection: Connection, service_id: UUID) -> dict[str, KnownVersion]:
     """Return the versions of a service that have known changes."""
-    # One service at a time: this reads one range of a covering index and holds little in memory.
+    return known_versions_of(connection, [service_id])[service_id]
+
+
+def known_versions_of(
+    connection: Connection, service_ids: Collection[UUID]
+) -> dict[UUID, dict[str, KnownVersion]]:
+    """Return the versions of each of a few services that have known changes."""
+    # Of few at a time: this reads ranges of a covering index and holds little in memory.
+    columns = (changes.c.service_id, changes.c.version)
     statement = (
-        select(changes.c.version, func.count(), func.max(changes.c.committed_at))
-        .where(changes.c.service_id == service_id, changes.c.version.is_not(None))
-        .group_by(changes.c.version)
+        select(*columns, func.count(), func.max(changes.c.committed_at))
+        .where(changes.c.service_id.in_(service_ids), changes.c.version.is_not(None))
+        .group_by(*columns)
     )
-    return {
-        version: KnownVersion(count, latest)
-        for version, count, latest in connection.execute(statement)
-    }
+    found: dict[UUID, dict[str, KnownVersion]] = {each: {} for each in service_ids}
+    for service_id, version, count, latest in connection.execute(statement):
+        found[service_id][version] = KnownVersion(count, latest)
+    return found

@@ -1,18 +1,19 @@
-"""Entry points: compute the metrics of a window, and explain every number in them."""
+"""Entry points: compute the metrics of a window, and explain every number in them.
+
+Both are about the kept rows, which `kept.refreshing` brings up to date before.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_, func, or_, select
 
-from api.domain.dora.loading import rows, stretches, versions
+from api.domain.dora.kept.assessing import assessments
+from api.domain.dora.kept.tallies import COUNTED, UNATTRIBUTED, Question, tallies
+from api.domain.dora.loading import stretches
 from api.domain.dora.model import (
     MAX_LISTED,
     Metrics,
@@ -25,40 +26,12 @@ from api.domain.dora.model import (
     UnrecoveredList,
 )
 from api.domain.dora.query import MAX_FIGURES, Query
-from api.domain.dora.rules.assessments import Assessment, assess
 from api.domain.dora.rules.explanations import Explanations, explain
-from api.domain.dora.rules.figures import add_up
-from api.domain.dora.rules.first_deliveries import first_deliveries
+from api.domain.dora.rules.figures import Tally, add_up
 from api.domain.dora.rules.periods import Window, split
-from api.domain.dora.rules.reasons import Reason
-from api.domain.dora.rules.records import Incident
 from api.domain.kit.errors import InvalidValueError
 from api.domain.tiers import Tier
-
-
-@dataclass(frozen=True)
-class _Assessed:
-    """The assessments of a window, from which both metrics and explanations are made."""
-
-    window: Window
-    periods: Sequence[Window]
-    environments: Sequence[str]
-    # Of all environments, if the window is about none.
-    tiers: dict[Tier, list[str]]
-    services: Sequence[str]
-    assessments: Sequence[Assessment]
-    unattributed: Sequence[Incident]
-
-    def index(self, instant: datetime) -> int | None:
-        """Return the index of the period that contains an instant, or None."""
-        if instant not in self.window:
-            return None
-        return bisect_right(self.periods, instant, key=lambda period: period.since) - 1
-
-    def period(self, instant: datetime) -> Window | None:
-        """Return the period that contains an instant, or None."""
-        index = self.index(instant)
-        return None if index is None else self.periods[index]
+from api.tables import deployments, failures, incidents
 
 
 def measure(connection: Connection, query: Query, *, by_service: bool = True) -> Metrics:
@@ -67,22 +40,36 @@ def measure(connection: Connection, query: Query, *, by_service: bool = True) ->
     Raises InvalidValueError, with the name of the parameter, if these are too many, and as
     `stretches.scope` does.
     """
-    assessed = _assess(connection, query)
-    periods, services = len(assessed.periods), len(assessed.services) if by_service else 0
-    if periods > 1 and periods * (services + 1) > MAX_FIGURES:
+    window = query.window
+    asked = Question(stretches.scope(connection, query), window, query.interval, by_service)
+    found = tallies(connection, asked)
+    active = {asked.scope.services[service] for service in found if service is not None}
+    if query.service is not None and by_service:
+        active |= set(asked.scope.services.values())
+    periods = list(split(window, query.interval))
+    if len(periods) > 1 and len(periods) * (len(active) + 1) > MAX_FIGURES:
         raise InvalidValueError(
             "interval",
-            f"makes {periods} periods of each of {services} services, and at most {MAX_FIGURES} are"
-            " answered at once: use a longer interval, a shorter window or one service",
+            f"makes {len(periods)} periods of each of {len(active)} services, and at most"
+            f" {MAX_FIGURES} are answered at once: use a longer interval, a shorter window or one"
+            " service",
         )
+    ids = {name: identifier for identifier, name in asked.scope.services.items()}
+
+    def figures(service: UUID | None) -> list[Period]:
+        of_it = found.get(service, {})
+        return [add_up(period, of_it.get(asked.key(period.since), Tally())) for period in periods]
+
     return Metrics(
-        since=assessed.window.since,
-        until=assessed.window.until,
-        environments=list(assessed.environments),
-        tiers=assessed.tiers,
-        overall=Periods(periods=_add_up(assessed, assessed.assessments, assessed.unattributed)),
-        services=_services(assessed) if by_service else [],
-        unrecovered=_unrecovered(assessed),
+        since=window.since,
+        until=window.until,
+        environments=list(asked.scope.environments.values()),
+        tiers=_tiers(connection, asked.scope),
+        overall=Periods(periods=figures(None)),
+        services=[
+            ServicePeriods(service=name, periods=figures(ids[name])) for name in sorted(active)
+        ],
+        unrecovered=_unrecovered(connection, asked.scope, window),
     )
 
 
@@ -94,112 +81,83 @@ def explanations(
     They are sorted by `finished_at`, or by `started_at` while unfinished; `after` is that time and
     the id of the last one seen. Failures before the window that recovered in it come last.
     """
-    assessed = _assess(connection, query)
-    following = (
-        assessment
-        for assessment in assessed.assessments
-        if after is None or (assessment.deployment.moment, assessment.deployment.id) < tuple(after)
-    )
-    return Explanations(
-        since=assessed.window.since,
-        until=assessed.window.until,
-        environments=list(assessed.environments),
-        tiers=assessed.tiers,
-        items=[explain(assessment, assessed.period) for assessment in islice(following, limit)],
-        incidents_without_deployment=UnattributedIncidents(
-            count=len(assessed.unattributed),
-            items=[
-                UnattributedIncident(
-                    id=incident.id,
-                    service=incident.place.service,
-                    environment=incident.place.environment,
-                    detected_at=incident.detected_at,
-                )
-                for incident in assessed.unattributed[:MAX_LISTED]
-            ],
-        ),
-    )
-
-
-def _assess(connection: Connection, query: Query) -> _Assessed:
     window = query.window
     scope = stretches.scope(connection, query)
-    history = rows.load(connection, scope, window)
-    deliveries = first_deliveries(history, window)
-    services = {deployment.id: deployment.place.service for deployment in history.deployments}
-    delivered = {
-        (services[identifier], version)
-        for identifier, delivery in deliveries.items()
-        for version in delivery.versions
-    }
-    changes = versions.changes_of(connection, scope, delivered)
-    assessments, unattributed = assess(history, deliveries, changes, window)
-    active = {assessment.deployment.place.service for assessment in assessments}
-    active |= {incident.place.service for incident in unattributed}
-    if query.service is not None:
-        active |= set(scope.services.values())
-    return _Assessed(
-        window=window,
-        periods=list(split(window, query.interval)),
+    periods = list(split(window, query.interval))
+
+    def period_of(instant: datetime) -> Window | None:
+        return next((period for period in periods if instant in period), None)
+
+    return Explanations(
+        since=window.since,
+        until=window.until,
         environments=list(scope.environments.values()),
-        tiers={} if scope.environments else stretches.tiers(connection, MAX_LISTED),
-        services=sorted(active),
-        assessments=assessments,
-        unattributed=unattributed,
+        tiers=_tiers(connection, scope),
+        items=[
+            explain(assessment, period_of)
+            for assessment in assessments(connection, scope, window, limit, after)
+        ],
+        incidents_without_deployment=_unattributed(connection, scope, window),
     )
 
 
-def _services(assessed: _Assessed) -> list[ServicePeriods]:
-    assessments: dict[str, list[Assessment]] = defaultdict(list)
-    for assessment in assessed.assessments:
-        assessments[assessment.deployment.place.service].append(assessment)
-    unattributed: dict[str, list[Incident]] = defaultdict(list)
-    for incident in assessed.unattributed:
-        unattributed[incident.place.service].append(incident)
-    return [
-        ServicePeriods(
-            service=service, periods=_add_up(assessed, assessments[service], unattributed[service])
+def _tiers(connection: Connection, scope: stretches.Scope) -> dict[Tier, list[str]]:
+    """Return the environments of each tier if a question is about none."""
+    return {} if scope.environments else stretches.tiers(connection, MAX_LISTED)
+
+
+def _unrecovered(connection: Connection, scope: stretches.Scope, window: Window) -> UnrecoveredList:
+    table = failures.c
+    statement = (
+        select(failures, deployments.c.version, func.count().over().label("number"))
+        .join_from(failures, deployments, deployments.c.id == table.deployment_id)
+        .where(
+            scope.includes(failures),
+            COUNTED,
+            and_(table.finished_at >= window.since, table.finished_at < window.until),
+            or_(table.recovered_at.is_(None), table.recovered_at >= window.until),
         )
-        for service in assessed.services
-    ]
-
-
-def _add_up(
-    assessed: _Assessed, assessments: Sequence[Assessment], unattributed: Sequence[Incident]
-) -> list[Period]:
-    finished: dict[int | None, list[Assessment]] = defaultdict(list)
-    recovered: dict[int | None, list[Assessment]] = defaultdict(list)
-    for assessment in assessments:
-        finished[assessed.index(assessment.deployment.moment)].append(assessment)
-        verdict = assessment.verdicts.failed_deployment_recovery_time
-        if assessment.recovery and verdict.numerator:
-            recovered[assessed.index(assessment.recovery.at)].append(assessment)
-    unattributed_in: dict[int | None, int] = defaultdict(int)
-    for incident in unattributed:
-        unattributed_in[assessed.index(incident.detected_at)] += 1
-    return [
-        add_up(period, finished[index], recovered[index], unattributed_in[index])
-        for index, period in enumerate(assessed.periods)
-    ]
-
-
-def _unrecovered(assessed: _Assessed) -> UnrecoveredList:
-    failing = [
-        failure
-        for failure in reversed(assessed.assessments)
-        if failure.verdicts.failed_deployment_recovery_time.reason
-        in (Reason.UNRECOVERED, Reason.RECOVERED_AFTER_WINDOW)
-    ]
+        .order_by(table.finished_at, table.deployment_id)
+        .limit(MAX_LISTED)
+    )
+    rows = connection.execute(statement).all()
     items = [
         Unrecovered(
-            deployment_id=failure.deployment.id,
-            service=failure.deployment.place.service,
-            environment=failure.deployment.place.environment,
-            version=failure.deployment.version,
-            finished_at=failure.deployment.moment,
-            age_seconds=(assessed.window.until - failure.deployment.moment).total_seconds(),
-            recovered_at=failure.recovery.at if failure.recovery else None,
+            deployment_id=row.deployment_id,
+            service=(place := scope.place(row)).service,
+            environment=place.environment,
+            version=row.version,
+            finished_at=row.finished_at,
+            age_seconds=(window.until - row.finished_at).total_seconds(),
+            recovered_at=row.recovered_at,
         )
-        for failure in failing[:MAX_LISTED]
+        for row in rows
     ]
-    return UnrecoveredList(count=len(failing), items=items)
+    return UnrecoveredList(count=rows[0].number if rows else 0, items=items)
+
+
+def _unattributed(
+    connection: Connection, scope: stretches.Scope, window: Window
+) -> UnattributedIncidents:
+    table = incidents.c
+    statement = (
+        select(incidents, func.count().over().label("number"))
+        .where(
+            scope.includes(incidents),
+            UNATTRIBUTED,
+            and_(table.detected_at >= window.since, table.detected_at < window.until),
+        )
+        .order_by(table.detected_at, table.id)
+        .limit(MAX_LISTED)
+    )
+    rows = connection.execute(statement).all()
+    items = [
+        UnattributedIncident(
+            id=row.id,
+            service=(place := scope.place(row)).service,
+            environment=place.environment,
+            detected_at=row.detected_at,
+        )
+        for row in rows
+    ]
+    return UnattributedIncidents(count=rows[0].number if rows else 0, items=items)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     select,
     text,
 )
@@ -134,3 +135,28 @@ def _shifted_text(element: Earlier, compiler: SQLCompiler, **options: Any) -> st
     """SQLite stores times as text and shifts whole seconds only, so put the fraction back."""
     time, seconds = (compiler.process(clause, **options) for clause in element.clauses)
     return f"(datetime({time}, '-' || {seconds} || ' seconds') || substr({time}, 20))"
+
+
+class BeginningOf(FunctionElement[str]):
+    """The date in UTC on which the `day`, `week` (from Monday) or `month` of a time began.
+
+    It is a date on PostgreSQL and a text on SQLite; `str` makes both the same.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, unit: str, time: ColumnElement[Any]) -> None:
+        super().__init__(literal_column(f"'{unit}'"), time)
+
+
+@compiles(BeginningOf, "postgresql")
+def _truncated(element: BeginningOf, compiler: SQLCompiler, **options: Any) -> str:
+    unit, time = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"date_trunc({unit}, {time} AT TIME ZONE 'UTC')::date"
+
+
+@compiles(BeginningOf, "sqlite")
+def _moved(element: BeginningOf, compiler: SQLCompiler, **options: Any) -> str:
+    unit, time = (compiler.process(clause, **options) for clause in element.clauses)
+    moves = {"'day'": "", "'week'": ", 'weekday 0', '-6 days'", "'month'": ", 'start of month'"}
+    return f"date({time}{moves[unit]})"

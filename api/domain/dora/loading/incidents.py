@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, select
 
 from api.domain.deployments.model import Status
 from api.domain.dora.loading import stretches
@@ -46,11 +46,10 @@ def _statements(scope: Scope, window: Window, found: Sequence[Stretch]) -> Itera
     table = deployments.c
     is_cause = table.id == incidents.c.deployment_id
     finished = and_(table.finished_at >= window.since, table.finished_at < window.until)
-    unfinished = and_(table.finished_at.is_(None), table.started_at >= window.since)
     yield (
         select(*COLUMNS)
         .select_from(incidents.join(deployments, is_cause))
-        .where(scope.includes(deployments), or_(finished, unfinished))
+        .where(scope.includes(deployments), finished)
     )
     for stretch in stretches.tables(found):
         yield (

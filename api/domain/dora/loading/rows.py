@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import batched, chain
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, and_, select
 
-from api.domain.changes.store import known_versions
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.loading import incidents, stretches
 from api.domain.dora.loading.stretches import Scope, Stretch
-from api.domain.dora.loading.versions import ByService, succeeded_before
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.records import Deployment, History, Incident
-from api.domain.kit.errors import InvalidValueError
 from api.tables import deployments
 
 COLUMNS = [
@@ -37,19 +33,13 @@ COLUMNS = [
 ]
 # The number of deployments in one statement.
 BATCH = 1000
-# In a window, where each takes 2 KiB.
-MAX_DEPLOYMENTS = 60_000
 
 
 def load(connection: Connection, scope: Scope, window: Window) -> History:
-    """Load everything that the metrics of a window depend on.
-
-    Raises InvalidValueError, with the name of the parameter, if the window has too many
-    deployments.
-    """
-    if not scope.services or not scope.environments:
-        return History([], [], {}, {})
+    """Load everything that the failures of the deployments in a window depend on."""
     found = stretches.find(connection, scope, window)
+    if not found:  # the services or the environments were deleted
+        return History([], [])
     incidents_found = incidents.load(connection, scope, window, found)
     around = [
         identifier
@@ -57,37 +47,24 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
         for identifier in connection.execute(statement).scalars()
     ]
     statements = chain(
-        _inside(scope, window),
+        [_inside(scope, window)],
         _of(around),
         _after_late_incidents(scope, found, incidents_found),
     )
-    deployments: dict[UUID, Deployment] = {}
-    for statement in statements:
-        for row in connection.execute(statement.limit(MAX_DEPLOYMENTS + 1)).all():
-            deployments[row.id] = _deployment(row, scope)
-        if len(deployments) > MAX_DEPLOYMENTS:
-            raise InvalidValueError(
-                "from",
-                f"makes a window of more than {MAX_DEPLOYMENTS} deployments: use a shorter window,"
-                " one environment or one service",
-            )
-    ids = {name: identifier for identifier, name in scope.services.items()}
-    return History(
-        deployments=list(deployments.values()),
-        incidents=incidents_found,
-        versions_before=ByService(ids, partial(succeeded_before, connection, scope, window)),
-        known_versions=ByService(ids, partial(known_versions, connection)),
-    )
+    found_once = {
+        row.id: deployment(row, scope)
+        for statement in statements
+        for row in connection.execute(statement)
+    }
+    return History(list(found_once.values()), incidents_found)
 
 
-def _inside(scope: Scope, window: Window) -> Iterator[Select[Any]]:
+def _inside(scope: Scope, window: Window) -> Select[Any]:
     table = deployments.c
-    listed = select(*COLUMNS).where(scope.includes(deployments))
-    yield listed.where(table.finished_at >= window.since, table.finished_at < window.until)
-    yield listed.where(
-        table.status.in_([Status.PENDING, Status.RUNNING]),
-        table.started_at >= window.since,
-        table.started_at < window.until,
+    return select(*COLUMNS).where(
+        scope.includes(deployments),
+        table.finished_at >= window.since,
+        table.finished_at < window.until,
     )
 
 
@@ -153,7 +130,8 @@ def _after_late_incidents(
         )
 
 
-def _deployment(row: Any, scope: Scope) -> Deployment:
+def deployment(row: Any, scope: Scope) -> Deployment:
+    """Return the record of a row."""
     return Deployment(
         id=row.id,
         place=scope.place(row),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.model import EnvironmentsByTier, Excluded, Span, UnattributedIncidents
 from api.domain.dora.rules.assessments import Assessment
-from api.domain.dora.rules.figures import excluded_changes, excluded_list
+from api.domain.dora.rules.figures import excluded_list
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import Reason
 from api.domain.dora.rules.verdicts import Part, Verdict
@@ -155,11 +156,11 @@ def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
             )
             for attribution in assessment.attributions
         ],
-        rolled_back_by=assessment.rolled_back_by.id if assessment.rolled_back_by else None,
+        rolled_back_by=assessment.failure.rolled_back_by if assessment.failure else None,
         new_version=delivery is not None and delivery.new_version,
         changes_known=delivery is not None and delivery.changes_known,
         changes=_changes(assessment),
-        excluded_changes=excluded_list(excluded_changes([assessment])),
+        excluded_changes=excluded_list(_excluded_changes(assessment)),
         recovery=_recovery(assessment, find_period),
     )
 
@@ -184,6 +185,12 @@ def _changes(assessment: Assessment) -> list[DeliveredChange]:
         )
         for lead in assessment.leads[:MAX_CHANGES]
     ]
+
+
+def _excluded_changes(assessment: Assessment) -> Counter[Reason]:
+    negative = sum(lead.seconds < 0 for lead in assessment.leads)
+    earlier = assessment.delivery.earlier_changes if assessment.delivery else 0
+    return +Counter({Reason.COMMITTED_AFTER: negative, Reason.BEFORE_FIRST: earlier})
 
 
 def _recovery(assessment: Assessment, find_period: FindPeriod) -> FailureRecovery | None:

@@ -1,12 +1,13 @@
-"""Figures: the metrics of a period, summed up from the verdicts on its deployments."""
+"""Figures: the metrics of a period, from how many deployments there are of each sort in it."""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from api.domain.deployments.model import Kind
+from api.domain.deployments.model import Kind, Status
 from api.domain.dora.model import (
     DeploymentFrequency,
     Excluded,
@@ -16,42 +17,85 @@ from api.domain.dora.model import (
     Ratio,
     RecoveryTime,
 )
-from api.domain.dora.rules.assessments import Assessment
+from api.domain.dora.rules import verdicts
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import Reason
-from api.domain.dora.rules.verdicts import Part, Verdict, Verdicts
+from api.domain.dora.rules.verdicts import Part, Verdict
+
+# Times are exact to the microsecond, and so are what is computed of them.
+DIGITS = 6
 
 
-def add_up(
-    period: Window,
-    finished: Sequence[Assessment],
-    recovered: Sequence[Assessment],
-    unattributed_incidents: int,
-) -> Period:
-    """Compute the metrics of a period from what finished in it and what recovered in it."""
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How many times there are, in seconds, with their median and 90th percentile."""
+
+    count: int = 0
+    median: float | None = None
+    percentile_90: float | None = None
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Spread:
+        """Summarise some times."""
+        if not seconds:
+            return cls()
+        median, ninth = statistics.median(seconds), percentile_90(seconds)
+        return cls(len(seconds), round(median, DIGITS), round(ninth, DIGITS))
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many there are in a period of what the metrics are made of."""
+
+    # Deployments that finished in it, and those that started in it and have not finished.
+    deployments: Counter[tuple[Kind, Status]] = field(default_factory=Counter)
+    # Those that count as failed, and those of them that have no recovery to count, by the reason.
+    failed: int = 0
+    without_recovery: Counter[Reason] = field(default_factory=Counter)
+    # Recoveries in the period, from failures in it or before.
+    recoveries: Spread = field(default_factory=Spread)
+    unattributed_incidents: int = 0
+    # Changes that were delivered, and those that the lead time leaves out, by the reason.
+    leads: Spread = field(default_factory=Spread)
+    changes_left_out: Counter[Reason] = field(default_factory=Counter)
+    new_versions: int = 0
+    new_versions_known: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add what can be added: all but the times."""
+        self.deployments += other.deployments
+        self.failed += other.failed
+        self.without_recovery += other.without_recovery
+        self.unattributed_incidents += other.unattributed_incidents
+        self.changes_left_out += other.changes_left_out
+        self.new_versions += other.new_versions
+        self.new_versions_known += other.new_versions_known
+
+
+def add_up(period: Window, tally: Tally) -> Period:
+    """Compute the metrics of a period."""
     return Period(
         since=period.since,
         until=period.until,
-        deployment_frequency=_frequency(period, finished),
-        lead_time_for_changes=_lead_time(finished),
-        change_failure_rate=_ratio(finished, lambda verdicts: verdicts.change_failure_rate),
-        failed_deployment_recovery_time=_recovery_time(finished, recovered, unattributed_incidents),
-        rework_rate=_ratio(finished, lambda verdicts: verdicts.rework_rate),
+        deployment_frequency=_frequency(period, tally),
+        lead_time_for_changes=_lead_time(tally),
+        change_failure_rate=_ratio(
+            tally, lambda kind, status: verdicts.failed(kind, status, None), tally.failed
+        ),
+        failed_deployment_recovery_time=_recovery_time(tally),
+        rework_rate=_ratio(tally, verdicts.rework),
     )
 
 
-def percentile_90(values: Sequence[float]) -> float | None:
+def percentile_90(values: Sequence[float]) -> float:
     """Return the 90th percentile by linear interpolation between closest ranks (C = 1).
 
-    This is type 7 of Hyndman and Fan, as in Excel, NumPy and PostgreSQL's percentile_cont.
+    This is type 7 of Hyndman and Fan, as in Excel, NumPy and PostgreSQL's percentile_cont. Raises
+    ValueError if there are no values.
     """
-    if len(values) < 2:  # noqa: PLR2004 (there is nothing to interpolate between)
-        return values[0] if values else None
+    if len(values) == 1:
+        return values[0]
     return statistics.quantiles(values, n=10, method="inclusive")[-1]
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return statistics.median(values) if values else None
 
 
 def excluded_list(counts: Mapping[Reason, int]) -> list[Excluded]:
@@ -59,79 +103,61 @@ def excluded_list(counts: Mapping[Reason, int]) -> list[Excluded]:
     return [Excluded(reason=reason, count=count) for reason, count in sorted(counts.items())]
 
 
-def excluded_changes(assessments: Iterable[Assessment]) -> Counter[Reason]:
-    """Count by reason the changes of these deployments that the lead time leaves out."""
-    negative = earlier = 0
-    for assessment in assessments:
-        negative += sum(lead.seconds < 0 for lead in assessment.leads)
-        earlier += assessment.delivery.earlier_changes if assessment.delivery else 0
-    return +Counter({Reason.COMMITTED_AFTER: negative, Reason.BEFORE_FIRST: earlier})
-
-
-def _excluded_by(verdicts: Iterable[Verdict]) -> Counter[Reason]:
-    return Counter(verdict.reason for verdict in verdicts if verdict.part == Part.EXCLUDED)
-
-
-def _frequency(period: Window, finished: Sequence[Assessment]) -> DeploymentFrequency:
-    verdicts = [assessment.verdicts.deployment_frequency for assessment in finished]
-    kinds = Counter(
-        assessment.deployment.kind
-        for assessment, verdict in zip(finished, verdicts, strict=True)
-        if verdict.numerator
-    )
-    numerator = sum(verdict.numerator for verdict in verdicts)
+def _frequency(period: Window, tally: Tally) -> DeploymentFrequency:
+    successes: Counter[Kind] = Counter()
+    excluded: Counter[Reason] = Counter()
+    for (kind, status), count in tally.deployments.items():
+        verdict = verdicts.frequency(kind, status)
+        successes[kind] += verdict.numerator * count
+        excluded[verdict.reason] += (verdict.part == Part.EXCLUDED) * count
+    numerator = successes.total()
     return DeploymentFrequency(
         per_day=numerator / period.days,
         numerator=numerator,
         denominator=period.days,
-        rollouts=kinds[Kind.ROLLOUT],
-        rollbacks=kinds[Kind.ROLLBACK],
-        hotfixes=kinds[Kind.HOTFIX],
-        excluded=excluded_list(_excluded_by(verdicts)),
-    )
-
-
-def _lead_time(finished: Sequence[Assessment]) -> LeadTime:
-    leads = [lead for assessment in finished for lead in assessment.leads]
-    seconds = [lead.seconds for lead in leads if lead.seconds >= 0]
-    deliveries = [assessment.delivery for assessment in finished if assessment.delivery]
-    new = [delivery for delivery in deliveries if delivery.new_version]
-    known = sum(delivery.changes_known for delivery in new)
-    return LeadTime(
-        median_seconds=_median(seconds),
-        p90_seconds=percentile_90(seconds),
-        count=len(seconds),
-        coverage=Ratio(ratio=_share(known, len(new)), numerator=known, denominator=len(new)),
-        excluded=excluded_list(excluded_changes(finished)),
-    )
-
-
-def _recovery_time(
-    finished: Sequence[Assessment], recovered: Sequence[Assessment], unattributed_incidents: int
-) -> RecoveryTime:
-    recoveries = [assessment.recovery for assessment in recovered if assessment.recovery]
-    seconds = [recovery.seconds for recovery in recoveries]
-    excluded = _excluded_by(
-        assessment.verdicts.failed_deployment_recovery_time for assessment in finished
-    )
-    excluded[Reason.INCIDENT_WITHOUT_DEPLOYMENT] = unattributed_incidents
-    return RecoveryTime(
-        median_seconds=_median(seconds),
-        p90_seconds=percentile_90(seconds),
-        count=len(seconds),
+        rollouts=successes[Kind.ROLLOUT],
+        rollbacks=successes[Kind.ROLLBACK],
+        hotfixes=successes[Kind.HOTFIX],
         excluded=excluded_list(+excluded),
     )
 
 
-def _ratio(finished: Sequence[Assessment], metric: Callable[[Verdicts], Verdict]) -> ExplainedRatio:
-    verdicts = [metric(assessment.verdicts) for assessment in finished]
-    numerator = sum(verdict.numerator for verdict in verdicts)
-    denominator = sum(verdict.denominator for verdict in verdicts)
+def _lead_time(tally: Tally) -> LeadTime:
+    known, new = tally.new_versions_known, tally.new_versions
+    return LeadTime(
+        median_seconds=tally.leads.median,
+        p90_seconds=tally.leads.percentile_90,
+        count=tally.leads.count,
+        coverage=Ratio(ratio=_share(known, new), numerator=known, denominator=new),
+        excluded=excluded_list(+tally.changes_left_out),
+    )
+
+
+def _recovery_time(tally: Tally) -> RecoveryTime:
+    excluded = Counter(tally.without_recovery)
+    excluded[Reason.INCIDENT_WITHOUT_DEPLOYMENT] += tally.unattributed_incidents
+    return RecoveryTime(
+        median_seconds=tally.recoveries.median,
+        p90_seconds=tally.recoveries.percentile_90,
+        count=tally.recoveries.count,
+        excluded=excluded_list(+excluded),
+    )
+
+
+def _ratio(tally: Tally, judge: Callable[[Kind, Status], Verdict], more: int = 0) -> ExplainedRatio:
+    """Return the ratio of what is judged, with `more` in the numerator."""
+    numerator, denominator = more, 0
+    excluded: Counter[Reason] = Counter()
+    for (kind, status), count in tally.deployments.items():
+        verdict = judge(kind, status)
+        numerator += verdict.numerator * count
+        denominator += verdict.denominator * count
+        excluded[verdict.reason] += (verdict.part == Part.EXCLUDED) * count
     return ExplainedRatio(
         ratio=_share(numerator, denominator),
         numerator=numerator,
         denominator=denominator,
-        excluded=excluded_list(_excluded_by(verdicts)),
+        excluded=excluded_list(+excluded),
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from api.domain.changes.versions import KnownVersion, Precedence, ordering
-from api.domain.dora.rules.periods import Window
-from api.domain.dora.rules.records import Deployment, History
 from api.domain.kit.versions import canonical
 
 
@@ -30,45 +29,38 @@ class FirstDelivery:
     changes_known: bool
 
 
-def first_deliveries(history: History, window: Window) -> dict[UUID, FirstDelivery]:
-    """Return what each successful deployment in the window was the first to deliver, by its id.
+class Success(NamedTuple):
+    """A deployment that delivered something: it succeeded and is not a resync."""
 
-    A version contains the changes of all versions up to it. So what has been delivered is a
+    id: UUID
+    version: str
+    moment: datetime
+
+
+def deliveries_of(
+    successes: Iterable[Success], before: Set[str], known: Mapping[str, KnownVersion]
+) -> Iterator[tuple[Success, FirstDelivery]]:
+    """Yield what each success of a service was the first to deliver, in their order.
+
+    `before` are the versions that had succeeded before them, and `known` those of known changes. A
+    version contains the changes of all versions up to it. So what has been delivered is a
     high-water mark over the successes of a service in all environments: a rollback delivers
     nothing new, and neither does a hotfix 1.2.1 after 1.3.0.
     """
-    services: dict[str, list[Deployment]] = defaultdict(list)
-    for deployment in history.deployments:
-        if deployment.delivered and deployment.moment in window:
-            services[deployment.place.service].append(deployment)
-    return {
-        identifier: delivery
-        for service, successes in services.items()
-        for identifier, delivery in _of_service(
-            successes,
-            history.versions_before.get(service, set()),
-            history.known_versions.get(service, {}),
-        )
-    }
-
-
-def _of_service(
-    successes: Iterable[Deployment], before: Set[str], known: Mapping[str, KnownVersion]
-) -> Iterator[tuple[UUID, FirstDelivery]]:
     precedence = ordering({version: changes.latest for version, changes in known.items()})
     ordered = sorted((precedence(version) or (), version) for version in known)
     order = [key for key, _ in ordered]
     succeeded = set(map(canonical, before))
     high_water: Precedence | None = max(filter(None, map(precedence, before)), default=None)
-    for deployment in sorted(successes, key=lambda success: (success.moment, success.id)):
-        version, key = deployment.version, precedence(deployment.version)
+    for success in sorted(successes, key=lambda success: (success.moment, success.id)):
+        version, key = success.version, precedence(success.version)
         exact = bisect_left(order, key) if key else 0
         end = bisect_right(order, key) if key else 0
         # Count only its own version for the first known deployment: an unknown one may have
         # delivered the older versions.
         start = min(end, bisect_right(order, high_water)) if high_water else exact
         yield (
-            deployment.id,
+            success,
             FirstDelivery(
                 versions=tuple(older for _, older in ordered[start:end]),
                 earlier_changes=0

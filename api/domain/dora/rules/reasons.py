@@ -59,3 +59,6 @@ class Reason(StrEnum):
 
     REWORK = "rework", "It is a rollback or a hotfix."
     PLANNED = "planned", "It is neither a rollback nor a hotfix."
+
+
+BY_CODE = {reason.value: reason for reason in Reason}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from api.domain.changes.versions import KnownVersion
 from api.domain.deployments.model import Kind, Status
 
 
@@ -71,13 +70,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Everything that the metrics of a window depend on.
-
-    `versions_before`, the versions that succeeded before the window, and `known_versions`, those
-    with known changes, are by service name.
-    """
+    """Everything that the failures of a window depend on."""
 
     deployments: Sequence[Deployment]
     incidents: Sequence[Incident]
-    versions_before: Mapping[str, Set[str]]
-    known_versions: Mapping[str, Mapping[str, KnownVersion]]

@@ -57,13 +57,13 @@ def judge(
     window: Window,
 ) -> Verdicts:
     """Return the verdicts on a deployment in the window."""
-    frequency = _frequency(deployment)
+    counted = frequency(deployment.kind, deployment.status)
     return Verdicts(
-        frequency,
-        _lead_time(delivery, leads) if delivery else Verdict(Part.UNCONCERNED, frequency.reason),
+        counted,
+        _lead_time(delivery, leads) if delivery else Verdict(Part.UNCONCERNED, counted.reason),
         failure,
         _recovery(failure, recovery, window),
-        _rework(deployment, frequency),
+        rework(deployment.kind, deployment.status),
     )
 
 
@@ -74,14 +74,15 @@ def recovery_alone() -> Verdicts:
     return Verdicts(before, before, before, recovered, before)
 
 
-def _frequency(deployment: Deployment) -> Verdict:
-    if not deployment.status.terminal:
+def frequency(kind: Kind, status: Status) -> Verdict:
+    """Return the verdict on whether a deployment is one of the successful ones."""
+    if not status.terminal:
         return Verdict(Part.EXCLUDED, Reason.UNFINISHED)
-    if deployment.status == Status.CANCELLED:
+    if status == Status.CANCELLED:
         return Verdict(Part.EXCLUDED, Reason.CANCELLED)
-    if deployment.kind == Kind.RESYNC:
+    if kind == Kind.RESYNC:
         return Verdict(Part.EXCLUDED, Reason.RESYNC)
-    if deployment.status == Status.FAILED:
+    if status == Status.FAILED:
         return Verdict(Part.EXCLUDED, Reason.FAILED)
     return Verdict(Part.COUNTED, Reason.SUCCEEDED, numerator=1)
 
@@ -102,17 +103,23 @@ def change_failure(
     deployment: Deployment, attributions: Sequence[Attribution], rollback: Deployment | None
 ) -> Verdict:
     """Return the verdict on whether a deployment failed; the numerator is 1 if it did."""
-    if not deployment.attempted:
-        return Verdict(Part.EXCLUDED, _frequency(deployment).reason)
-    if deployment.kind == Kind.ROLLBACK:
-        return Verdict(Part.EXCLUDED, Reason.ROLLBACK)
+    reason = Reason.ROLLED_BACK if rollback else None
     if deployment.status == Status.FAILED:
-        return Verdict(Part.COUNTED, Reason.STATUS_FAILED, 1, 1)
-    if attributions:
-        return Verdict(Part.COUNTED, Reason.INCIDENT, 1, 1)
-    if rollback is not None:
-        return Verdict(Part.COUNTED, Reason.ROLLED_BACK, 1, 1)
-    return Verdict(Part.COUNTED, Reason.NOT_FAILED, 0, 1)
+        reason = Reason.STATUS_FAILED
+    elif attributions:
+        reason = Reason.INCIDENT
+    return failed(deployment.kind, deployment.status, reason)
+
+
+def failed(kind: Kind, status: Status, reason: Reason | None) -> Verdict:
+    """Return the verdict on whether a deployment failed, for a reason; None if there is none."""
+    if kind == Kind.RESYNC or status not in (Status.SUCCEEDED, Status.FAILED):
+        return Verdict(Part.EXCLUDED, frequency(kind, status).reason)
+    if kind == Kind.ROLLBACK:
+        return Verdict(Part.EXCLUDED, Reason.ROLLBACK)
+    if reason is None:
+        return Verdict(Part.COUNTED, Reason.NOT_FAILED, 0, 1)
+    return Verdict(Part.COUNTED, reason, 1, 1)
 
 
 def _recovery(failure: Verdict, recovery: Recovery | None, window: Window) -> Verdict:
@@ -127,9 +134,11 @@ def _recovery(failure: Verdict, recovery: Recovery | None, window: Window) -> Ve
     return Verdict(Part.COUNTED, Reason.RECOVERED, numerator=1)
 
 
-def _rework(deployment: Deployment, frequency: Verdict) -> Verdict:
-    if frequency.part != Part.COUNTED:
-        return frequency
-    if deployment.kind in (Kind.ROLLBACK, Kind.HOTFIX):
+def rework(kind: Kind, status: Status) -> Verdict:
+    """Return the verdict on whether a success is a response to a failure."""
+    counted = frequency(kind, status)
+    if counted.part != Part.COUNTED:
+        return counted
+    if kind in (Kind.ROLLBACK, Kind.HOTFIX):
         return Verdict(Part.COUNTED, Reason.REWORK, 1, 1)
     return Verdict(Part.COUNTED, Reason.PLANNED, 0, 1)

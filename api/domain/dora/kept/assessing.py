@@ -1,0 +1,174 @@
+"""Assesses a page of the deployments of a window, from the kept rows about them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, and_, select, tuple_
+
+from api.domain.deployments.model import Status
+from api.domain.dora.kept import scopes
+from api.domain.dora.loading.rows import COLUMNS, deployment
+from api.domain.dora.loading.stretches import Scope
+from api.domain.dora.rules.assessments import Assessment, Failure, assess
+from api.domain.dora.rules.failures import Attribution, Recovery
+from api.domain.dora.rules.first_deliveries import FirstDelivery
+from api.domain.dora.rules.periods import Window
+from api.domain.dora.rules.reasons import BY_CODE
+from api.domain.dora.rules.records import Change, Deployment, Incident
+from api.domain.dora.rules.verdicts import Lead
+from api.domain.incidents import causes
+from api.tables import changes, deployments, failures, first_deliveries, incidents, lead_times
+
+After = Sequence[datetime | UUID] | None
+UNFINISHED = (Status.PENDING, Status.RUNNING)
+OF_CHANGES = select(
+    lead_times.c.deployment_id,
+    lead_times.c.seconds,
+    changes.c.commit,
+    changes.c.version,
+    changes.c.committed_at,
+).join_from(lead_times, changes, changes.c.id == lead_times.c.change_id)
+
+
+def assessments(
+    connection: Connection, scope: Scope, window: Window, limit: int, after: After
+) -> list[Assessment]:
+    """Assess up to `limit` deployments of a window after a position, newest first.
+
+    They are those that finished in it, those that started in it and have not finished, and those
+    that failed before it and recovered in it; each is at its end, or at its start until it has one.
+    """
+    rows = [
+        deployment(row, scope)
+        for statement, time in _parts(scope, window)
+        for row in connection.execute(_cut(statement, time, limit, after))
+    ]
+    rows.sort(key=lambda row: (row.moment, row.id), reverse=True)
+    page = rows[:limit]
+    ids = [row.id for row in page]
+    failed = _failures(connection, page)
+    attributed = _attributions(connection, scope, ids)
+    in_window = [row.id for row in page if row.moment in window]
+    delivered = _deliveries(connection, scope, in_window)
+    leads = _leads(connection, scope, in_window)
+    nothing = FirstDelivery((), earlier_changes=0, new_version=False, changes_known=False)
+    return [
+        assess(
+            row,
+            attributed[row.id],
+            failed.get(row.id),
+            delivered.get(row.id, nothing) if row.delivered and row.moment in window else None,
+            leads[row.id],
+            window,
+        )
+        for row in page
+    ]
+
+
+def _parts(scope: Scope, window: Window) -> Iterator[tuple[Select[Any], Any]]:
+    """Yield SELECTs of what is assessed, each with the time that it is sorted by."""
+    table = deployments.c
+    listed = select(*COLUMNS).where(scope.includes(deployments))
+    for time, conditions in (
+        (table.finished_at, ()),
+        (table.started_at, (table.status.in_(UNFINISHED),)),
+    ):
+        yield listed.where(time >= window.since, time < window.until, *conditions), time
+    recovered = and_(
+        failures.c.reason.is_not(None),
+        failures.c.finished_at < window.since,
+        failures.c.recovered_at >= window.since,
+        failures.c.recovered_at < window.until,
+    )
+    joined = select(*COLUMNS).join_from(failures, deployments, table.id == failures.c.deployment_id)
+    yield joined.where(scope.includes(failures), recovered), table.finished_at
+
+
+def _cut(statement: Select[Any], time: Any, limit: int, after: After) -> Select[Any]:
+    order = (time, deployments.c.id)
+    if after is not None:
+        statement = statement.where(tuple_(*order) < tuple(after))
+    return statement.order_by(*(column.desc() for column in order)).limit(limit)
+
+
+def _failures(connection: Connection, page: Sequence[Deployment]) -> dict[UUID, Failure]:
+    by_id = {row.id: row for row in page}
+    found = connection.execute(select(failures).where(failures.c.deployment_id.in_(by_id)))
+    return {
+        row.deployment_id: Failure(
+            by_id[row.deployment_id],
+            BY_CODE.get(row.reason),
+            row.rolled_back_by,
+            row.recovered_at and Recovery(row.recovered_at, row.recovery_seconds, row.recovered_by),
+        )
+        for row in found
+    }
+
+
+def _attributions(
+    connection: Connection, scope: Scope, ids: Collection[UUID]
+) -> dict[UUID, list[Attribution]]:
+    """Return the incidents of some deployments, in the order in which they were detected."""
+    table = incidents.c
+    stated = select(incidents, table.deployment_id.label("cause")).where(
+        table.deployment_id.in_(ids)
+    )
+    probable = (
+        select(incidents, deployments.c.id.label("cause"))
+        .join_from(
+            deployments,
+            incidents,
+            and_(
+                table.service_id == deployments.c.service_id,
+                table.environment_id == deployments.c.environment_id,
+                table.detected_at >= deployments.c.finished_at,
+            ),
+        )
+        .where(
+            deployments.c.id.in_(ids),
+            table.deployment_id.is_(None),
+            deployments.c.id == causes.inferred().scalar_subquery(),
+        )
+    )
+    found: dict[UUID, list[Attribution]] = defaultdict(list)
+    for statement in (stated, probable):
+        for row in connection.execute(statement):
+            incident = Incident(
+                row.id, scope.place(row), row.detected_at, row.resolved_at, row.deployment_id
+            )
+            found[row.cause].append(Attribution(incident, stated=statement is stated))
+    for listed in found.values():
+        listed.sort(key=lambda each: (each.incident.detected_at, each.incident.id))
+    return found
+
+
+def _deliveries(
+    connection: Connection, scope: Scope, ids: Collection[UUID]
+) -> dict[UUID, FirstDelivery]:
+    statement = select(first_deliveries).where(
+        first_deliveries.c.scope_id == scopes.of(scope.environments),
+        first_deliveries.c.deployment_id.in_(ids),
+    )
+    return {
+        row.deployment_id: FirstDelivery(
+            (), row.earlier_changes, row.new_version, row.changes_known
+        )
+        for row in connection.execute(statement)
+    }
+
+
+def _leads(connection: Connection, scope: Scope, ids: Collection[UUID]) -> dict[UUID, list[Lead]]:
+    statement = OF_CHANGES.where(
+        lead_times.c.scope_id == scopes.of(scope.environments),
+        lead_times.c.deployment_id.in_(ids),
+    )
+    found: dict[UUID, list[Lead]] = defaultdict(list)
+    for row in connection.execute(statement):
+        change = Change(row.commit, row.version, row.committed_at)
+        found[row.deployment_id].append(Lead(change, row.seconds))
+    return found

@@ -1,0 +1,143 @@
+"""Keeps which deployments failed, which were rolled back, and when each failure ended.
+
+A deployment that failed depends on nothing before it. So what changes can concern deployments until
+then, back to the last success before it; and of those before that success, the failures that had
+not ended by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, func, insert, or_, select
+
+from api.domain.cells import Cell
+from api.domain.dora.kept.changed import Span, merged
+from api.domain.dora.loading import rows, stretches
+from api.domain.dora.loading.stretches import Scope, Stretch
+from api.domain.dora.rules.assessments import Failure, failures_in
+from api.domain.dora.rules.periods import EARLIEST, Window
+from api.tables import deployments, failures, services
+
+# How many deployments are looked at at once; each takes 2 KiB.
+CHUNK = 5_000
+# Longer spans are not looked at together with shorter ones, whose cells would be read for as long.
+LONG = timedelta(days=30)
+INSTANT = timedelta(microseconds=1)
+
+
+@dataclass
+class _Cluster:
+    """Cells with a span that covers what changes in them can concern."""
+
+    cells: set[Cell]
+    span: Span
+
+
+def refresh(connection: Connection, changed: Mapping[Cell, Sequence[Span]]) -> None:
+    """Compute anew the failures of cells that changes in some spans can concern."""
+    noted = [Stretch(*cell, *span) for cell, spans in changed.items() for span in merged(spans)]
+    concerned = sorted(_concerned(connection, noted), key=lambda found: found[1])
+    short = [found for found in concerned if found[1].until - found[1].since <= LONG]
+    rest = [found for found in concerned if found[1].until - found[1].since > LONG]
+    for cluster in (*_clusters(short), *_clusters(rest)):
+        scope = _scope(connection, cluster.cells)
+        for window in _windows(connection, scope, cluster.span):
+            _compute(connection, scope, window)
+
+
+def _clusters(found: Iterable[tuple[Cell, Span]]) -> list[_Cluster]:
+    """Join the cells whose spans overlap, which are sorted."""
+    clusters: list[_Cluster] = []
+    for cell, span in found:
+        if clusters and span.since <= (last := clusters[-1]).span.until:
+            last.cells.add(cell)
+            last.span = Span(last.span.since, max(last.span.until, span.until))
+        else:
+            clusters.append(_Cluster({cell}, span))
+    return clusters
+
+
+def _scope(connection: Connection, cells: Iterable[Cell]) -> Scope:
+    """Return the services and environments of some cells, named by their ids."""
+    found = {cell.service_id for cell in cells}
+    one = next(iter(found)) if len(found) == 1 else None
+    every = [one] if one else connection.execute(select(services.c.id)).scalars()
+    return Scope(
+        services={identifier: str(identifier) for identifier in every},
+        environments={cell.environment_id: str(cell.environment_id) for cell in cells},
+        one_service=one,
+    )
+
+
+def _concerned(connection: Connection, noted: Sequence[Stretch]) -> Iterator[tuple[Cell, Span]]:
+    """Yield the span of the deployments that each of some changes can concern."""
+    for stretch in stretches.tables(noted):
+        cell = (stretch.c.service_id, stretch.c.environment_id)
+        earlier = deployments.alias()
+        before = earlier.c.finished_at < stretch.c.since
+        last = stretches.success(earlier, cell, before, newest=True)
+        going_on = (
+            select(func.min(failures.c.finished_at))
+            .where(
+                stretches.same_cell(failures, stretch),
+                failures.c.finished_at < stretch.c.since,
+                failures.c.reason.is_not(None),
+                or_(
+                    failures.c.recovered_at.is_(None),
+                    failures.c.recovered_at >= stretch.c.since,
+                ),
+            )
+            .correlate(stretch)
+            .scalar_subquery()
+        )
+        statement = select(*stretch.c, last.label("last"), going_on.label("going_on"))
+        for row in connection.execute(statement):
+            since = min(row.last or EARLIEST, row.going_on or row.since)
+            yield Cell(row.service_id, row.environment_id), Span(since, row.until)
+
+
+def _windows(connection: Connection, scope: Scope, span: Span) -> Iterator[Window]:
+    """Yield a span in windows of not too many deployments."""
+    end = span.until + INSTANT
+    since = span.since
+    following = (
+        select(deployments.c.finished_at)
+        .where(scope.includes(deployments), deployments.c.finished_at < end)
+        .order_by(deployments.c.finished_at)
+        .offset(CHUNK)
+        .limit(1)
+    )
+    while since < end:
+        later = deployments.c.finished_at > since
+        until = connection.execute(following.where(later)).scalar() or end
+        yield Window(since, until)
+        since = until
+
+
+def _compute(connection: Connection, scope: Scope, window: Window) -> None:
+    ended = failures.c.finished_at
+    within = (ended >= window.since, ended < window.until)
+    connection.execute(delete(failures).where(scope.includes(failures), *within))
+    found = [_row(failure) for failure in failures_in(rows.load(connection, scope, window), window)]
+    if found:
+        connection.execute(insert(failures), found)
+
+
+def _row(failure: Failure) -> dict[str, Any]:
+    deployment, recovery = failure.deployment, failure.recovery
+    return {
+        "deployment_id": deployment.id,
+        "service_id": UUID(deployment.place.service),
+        "environment_id": UUID(deployment.place.environment),
+        "finished_at": deployment.moment,
+        "reason": failure.reason,
+        "rolled_back_by": failure.rolled_back_by,
+        "recovered_at": recovery and recovery.at,
+        "recovery_seconds": recovery and recovery.seconds,
+        "recovered_by": recovery and recovery.by_deployment,
+    }
