@@ -15,7 +15,6 @@ from sqlalchemy import text
 
 from api.database import Database
 from api.domain.kit.cursor import encode
-from api.domain.matrix import selected
 from tests.api.conftest import Record, json_of, problem
 
 URL = "/api/v1/matrix"
@@ -406,16 +405,3 @@ def test_no_query_is_compiled(database: Database) -> None:
     with database.read() as connection:
         if connection.dialect.name == "postgresql":
             assert connection.execute(text("SHOW jit")).scalar_one() == "off"
-
-
-def test_since_when_a_release_runs_is_found_by_the_index_for_it(database: Database) -> None:
-    """However often it was synchronised again. The index and the query state the same condition."""
-    with database.snapshot() as connection:
-        explain = "EXPLAIN QUERY PLAN "
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SET LOCAL enable_seqscan = off"))
-            explain = "EXPLAIN "
-        asked = str(selected(None).compile(connection, compile_kwargs={"literal_binds": True}))
-        plan = connection.exec_driver_sql(explain + asked.replace("%", "%%")).all()
-
-    assert " ".join(line for *_, line in plan).count("ix_deployments_releases") == 2

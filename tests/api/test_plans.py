@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from api.domain.matrix import selected
 from bench import plans
 from bench.ledger import Ledger, open_ledger
 from bench.questions import LISTS
@@ -61,6 +62,17 @@ def test_no_report_reads_a_whole_table(large: Ledger) -> None:
             found[case] = steps
 
     assert found == {}
+
+
+def test_since_when_a_release_runs_is_found_by_the_index_for_it(large: Ledger) -> None:
+    """However often it was synchronised again. The index and the query state the same condition."""
+    with large.engine.connect() as connection:
+        postgresql = connection.dialect.name == "postgresql"
+        asked = str(selected(None).compile(connection, compile_kwargs={"literal_binds": True}))
+        explain = "EXPLAIN " if postgresql else "EXPLAIN QUERY PLAN "
+        plan = connection.exec_driver_sql(explain + asked.replace("%", "%%")).all()
+
+    assert " ".join(line for *_, line in plan).count("ix_deployments_releases") == 2
 
 
 @pytest.mark.parametrize(
