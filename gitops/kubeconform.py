@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitops import programs
+from gitops.cache import digest, program_digest
 
 VERSION = "{{.NormalizedKubernetesVersion}}"
 # A message holds every fault of an object, each after the place where it is.
@@ -53,6 +55,37 @@ def validate(files: Sequence[Path], version: str, locations: Sequence[str]) -> l
     if done.returncode and not any(verdict.faults for verdict in verdicts):
         raise programs.failure(done, "kubeconform")
     return verdicts
+
+
+def state(version: str, locations: Sequence[str]) -> str | None:
+    """Return what a verdict depends on beside the object; None if schemas are not on disk."""
+    parts = [program_digest(programs.find("kubeconform")), version]
+    for location in locations:
+        start, variable, _ = location.replace(VERSION, f"v{version}").partition("{{")
+        if not variable or not Path(start).is_absolute():
+            return None
+        parts.append(location)
+        for folder, folders, names in os.walk(Path(f"{start}_").parent):
+            folders.sort()
+            for name in sorted(names):
+                file = Path(folder, name)
+                stat = file.stat()
+                parts.append(f"{file} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}")
+    return digest(*parts)
+
+
+def written(verdicts: list[Verdict]) -> str:
+    """Return verdicts as a text."""
+    return json.dumps([(verdict.kind, verdict.name, verdict.faults) for verdict in verdicts])
+
+
+def read(text: str | None) -> list[Verdict] | None:
+    """Return the verdicts of a text that was written here; None if it is another one."""
+    try:
+        found = json.loads(text or "")
+        return [Verdict("", kind, name, tuple(faults)) for kind, name, faults in found]
+    except (ValueError, TypeError):
+        return None
 
 
 def split(message: str) -> Iterator[str]:

@@ -14,21 +14,32 @@ from types import TracebackType
 from typing import Any
 
 from gitops import programs
+from gitops.cache import Cache, program_digest
 from gitops.errors import GitopsError
+from gitops.renderings import Renderings
 
 
 @dataclass(frozen=True)
 class Job:
-    """A folder to render, with files that are read instead of those on disk."""
+    """A folder to render, with files that are read instead of those on disk.
+
+    The answer has the objects, unless it is to have the digest only, and YAML if that is asked for.
+    """
 
     folder: Path
     files: Mapping[Path, str] = field(default_factory=dict)
     digest: bool = False
+    yaml: bool = False
+
+    @property
+    def want(self) -> list[str]:
+        """What the renderer is to answer beside the digest."""
+        return ["objects"] * (not self.digest) + ["yaml"] * self.yaml
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a folder renders to: YAML and objects, or only their digest, or kustomize's error."""
+    """What a folder renders to: what the job asks for, or kustomize's error."""
 
     yaml: str = ""
     objects: tuple[dict[str, Any], ...] = ()
@@ -37,18 +48,39 @@ class Answer:
 
 
 class Renderer(AbstractContextManager["Renderer"]):
-    """The renderer's process; it starts with the first job and ends with the context."""
+    """The renderer's process; it starts with the first job and ends with the context.
 
-    def __init__(self) -> None:
+    With a cache, what earlier runs have rendered from the same files is not rendered again.
+    """
+
+    def __init__(self, cache: Cache | None = None) -> None:
+        self._cache = cache
+        self._renderings: Renderings | None = None
         self._process: subprocess.Popen[str] | None = None
         # Kustomize warns of the same again with each rendering.
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - until exit
 
     def render(self, jobs: Iterable[Job]) -> list[Answer]:
         """Render in parallel; the answers are in the order of the jobs."""
-        asked = list(jobs)
-        if not asked:
-            return []
+        every = list(jobs)
+        found: list[Answer | None] = [self._known(job) for job in every]
+        asked = [job for job, answer in zip(every, found, strict=True) if answer is None]
+        made = iter(self._render(asked) if asked else [])
+        return [answer or next(made) for answer in found]
+
+    def _known(self, job: Job) -> Answer | None:
+        if self._cache is None or job.yaml:
+            return None
+        if self._renderings is None:
+            version = program_digest(programs.find("renderer"))
+            self._renderings = Renderings(self._cache, version)
+        kept = self._renderings.get(job)
+        if kept is None:
+            return None
+        its_digest, objects = kept
+        return Answer("", tuple(json.loads(objects)) if objects else (), its_digest)
+
+    def _render(self, asked: list[Job]) -> list[Answer]:
         process = self._start()
         writing = threading.Thread(target=self._write, args=(process, asked), daemon=True)
         writing.start()
@@ -61,12 +93,15 @@ class Renderer(AbstractContextManager["Renderer"]):
                 reason = self._errors.read().strip().rpartition("\n")[2]
                 raise GitopsError(f"the renderer ended before it had answered: {reason}")
             answer = json.loads(line)
-            answers[answer["id"]] = Answer(
+            number: int = answer["id"]
+            result = answers[number] = Answer(
                 answer.get("yaml", ""),
                 tuple(answer.get("objects") or ()),
                 answer.get("digest", ""),
                 answer.get("error", ""),
             )
+            if self._renderings and answer.get("seen") and not asked[number].yaml:
+                self._renderings.put(asked[number], result, answer["seen"])
         writing.join()
         return [answer for answer in answers if answer is not None]
 
@@ -82,8 +117,7 @@ class Renderer(AbstractContextManager["Renderer"]):
             )
         return self._process
 
-    @staticmethod
-    def _write(process: subprocess.Popen[str], jobs: list[Job]) -> None:
+    def _write(self, process: subprocess.Popen[str], jobs: list[Job]) -> None:
         assert process.stdin  # noqa: S101 - a pipe was asked for
         try:
             for number, job in enumerate(jobs):
@@ -91,8 +125,7 @@ class Renderer(AbstractContextManager["Renderer"]):
                     "id": number,
                     "path": str(job.folder),
                     "files": {str(path): text for path, text in job.files.items()},
-                    "digest": job.digest,
-                    "objects": not job.digest,
+                    "want": job.want + ["seen"] * (self._cache is not None),
                 }
                 process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
@@ -105,7 +138,9 @@ class Renderer(AbstractContextManager["Renderer"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the process."""
+        """End the process, and keep what it has rendered."""
+        if self._renderings is not None:
+            self._renderings.save()
         if self._process is not None:
             self._process.kill()
             self._process.communicate()

@@ -74,7 +74,7 @@ $(PEER): tools/peer.txt .python-version $(UV)
 .tools/k3d:         PACKAGE := github.com/k3d-io/k3d/v5
 .tools/k3d: tools/k3d/go.mod tools/k3d/go.sum
 .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer: tools/go.mod tools/go.sum
-.tools/renderer: tools/renderer/main.go
+.tools/renderer: $(wildcard tools/renderer/*.go)
 .tools/cosign .tools/gitleaks .tools/helm .tools/k3d .tools/oras .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
 	@$(call NEEDED,go,$(@F) is built from $<)
 	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from $<)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gitops import optional
+from gitops.cache import Cache
 from gitops.config import Config
 from gitops.findings import Finding, Severity
 from gitops.images import split
@@ -20,7 +21,7 @@ class Rendered:
     """An overlay that renders: its objects, and the sources they come from."""
 
     overlay: Overlay
-    yaml: str
+    digest: str
     objects: tuple[Object, ...]
     sources: Sources
 
@@ -63,6 +64,7 @@ class Context:
     base: str | None = None  # the git revision to compare with
     locations: tuple[str, ...] = ()  # of schemas, as kubeconform takes them
     kubernetes: tuple[str, ...] = ()
+    cache: Cache | None = None  # of what earlier runs have found
     validated: tuple[str, ...] = ()  # the Kubernetes versions that the schemas were of
     skipped: dict[str, str] = field(default_factory=dict)  # rule: why it was not checked
     failures: list[str] = field(default_factory=list)  # of the checks themselves
@@ -118,7 +120,7 @@ class Context:
         return [
             Rendered(
                 overlay,
-                answer.yaml,
+                answer.digest,
                 tuple(Object(data) for data in answer.objects),
                 Sources(self.repository, overlay),
             )

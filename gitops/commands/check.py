@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gitops import baseline, optional
+from gitops.cache import Cache
 from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
 from gitops.config import Config
@@ -66,6 +67,9 @@ def explained(command: click.Context, _option: click.Parameter, rule: str | None
     help="`sarif` is for code scanning, `github` for annotations in a workflow, `markdown` for the"
     " summary of a job, `junit` for test reports.",
 )
+@click.option(
+    "--no-cache", is_flag=True, help="Do not use what earlier runs found (.cache/gitops)."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--write",
@@ -105,6 +109,7 @@ def check(
     notes: bool,
     fail_on: str,
     how: str,
+    no_cache: bool,
     as_json: bool,
     targets: tuple[tuple[str, Path], ...],
     known: Path | None,
@@ -150,10 +155,13 @@ def check(
     repository = Repository.read(path)
     if not repository.overlays and not repository.faults and not repository.kustomizations:
         raise GitopsError(f"{path}: no overlay: no folder below it has a kustomization.yaml")
-    with Renderer() as renderer:
+    top = top_of(repository.root)
+    cache = None if no_cache else Cache.of(top)
+    with Renderer(cache) as renderer:
         context = Context(
             repository, Config.read(repository.root), renderer, base, locations, kubernetes
         )
+        context.cache = cache
         asked = [rule for rule in rules or CHECKS if rule not in skip]
         if missed := unchecked(context):
             context.skipped["components"] = missed

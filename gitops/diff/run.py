@@ -53,4 +53,4 @@ def at_revision(folder: Path, copy: Path, base: str) -> Repository:
 def without(answer: Answer, copy: Path) -> Answer:
     """Return an answer without the folder of the copy in its error."""
     error = answer.error.replace(f"{copy}/", "").replace(str(copy), ".")
-    return Answer(answer.yaml, answer.objects, answer.digest, error)
+    return Answer("", answer.objects, answer.digest, error)

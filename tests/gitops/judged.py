@@ -29,7 +29,7 @@ def context(root: Path, overlays: dict[str, str], external: tuple[str, ...] = ()
         top = Kustomization(file, MappingNode("tag:yaml.org,2002:map", []))
         overlay = Overlay(name, top, (top,))
         objects = tuple(Object(each) for each in yaml.safe_load_all(text) if each)
-        rendered.append(Rendered(overlay, text, objects, Sources(repository, overlay)))
+        rendered.append(Rendered(overlay, name, objects, Sources(repository, overlay)))
     found.__dict__["rendered"] = found.__dict__["applied"] = rendered
     return found
 

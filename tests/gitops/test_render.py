@@ -24,7 +24,7 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_renderer_renders_the_bytes_of_the_pinned_kustomize(renderer: Renderer) -> None:
-    answers = renderer.render(Job(folder) for folder in OVERLAYS)
+    answers = renderer.render(Job(folder, yaml=True) for folder in OVERLAYS)
     assert len(answers) == 11
     for folder, answer in zip(OVERLAYS, answers, strict=True):
         assert answer.yaml == build(folder).stdout
@@ -43,7 +43,9 @@ def test_a_file_can_be_replaced_without_being_written(renderer: Renderer) -> Non
     folder = FIXTURES / "layered" / "overlays" / "dev"
     file = folder / "kustomization.yaml"
     text = file.read_text().replace("DEBUG=yes", "DEBUG=no")
-    before, after, again = renderer.render([Job(folder), Job(folder, {file: text}), Job(folder)])
+    before, after, again = renderer.render(
+        [Job(folder, yaml=True), Job(folder, {file: text}, yaml=True), Job(folder, yaml=True)]
+    )
     assert 'DEBUG: "yes"' in before.yaml
     assert 'DEBUG: "no"' in after.yaml
     assert before == again
@@ -53,7 +55,9 @@ def test_two_digests_are_the_same_if_the_renderings_are(renderer: Renderer) -> N
     answers = renderer.render(Job(folder, digest=True) for folder in OVERLAYS * 2)
     digests = [each.digest for each in answers]
     assert digests[: len(OVERLAYS)] == digests[len(OVERLAYS) :]
-    assert len(set(digests)) == len({each.yaml for each in renderer.render(map(Job, OVERLAYS))})
+    assert len(set(digests)) == len(
+        {each.yaml for each in renderer.render(Job(it, yaml=True) for it in OVERLAYS)}
+    )
     assert not any(each.yaml for each in answers)
 
 
@@ -82,7 +86,9 @@ def test_a_file_read_and_written_again_renders_to_the_same(root: Path, renderer:
             for file in each.folder.glob("*.yaml")
             if file.name in NAMES or file in set(each.included()) or "sizes" in file.name
         }
-        before, after = renderer.render([Job(overlay.folder), Job(overlay.folder, files)])
+        before, after = renderer.render(
+            [Job(overlay.folder, yaml=True), Job(overlay.folder, files, yaml=True)]
+        )
         assert len(files) >= 2
         assert before == after
 

@@ -3,13 +3,13 @@
 // Each line of standard input is a job, each line of standard output its answer, in whatever order
 // they are done:
 //
-//	{"id": 1, "path": "/repository/overlay", "files": {"/repository/base/patch.yaml": "..."}}
-//	{"id": 1, "yaml": "..."}
+//	{"id": 1, "path": "/repository/overlay", "files": {"/repository/base/patch.yaml": "..."}, "want": ["yaml"]}
+//	{"id": 1, "digest": "...", "yaml": "..."}
 //
-// `files` are read instead of those on disk: absolute paths without symbolic links. With
-// "objects": true, the answer has the rendered objects as JSON and their digest too; with
-// "digest": true, it has only the digest: two renderings with the same digest are the same. What kustomize refuses
-// is {"id": 1, "error": "..."}.
+// `files` are read instead of those on disk: absolute paths without symbolic links. "want" names
+// what the answer has: "yaml", "objects" (as JSON), and "seen" (what the rendering has depended on, see
+// seen.go). It always has a "digest": two renderings with the same digest are the same. What
+// kustomize refuses is {"id": 1, "error": "..."}.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"sigs.k8s.io/kustomize/api/konfig"
@@ -33,11 +34,10 @@ import (
 )
 
 type job struct {
-	ID      int               `json:"id"`
-	Path    string            `json:"path"`
-	Files   map[string]string `json:"files"`
-	Objects bool              `json:"objects"`
-	Digest  bool              `json:"digest"`
+	ID    int               `json:"id"`
+	Path  string            `json:"path"`
+	Files map[string]string `json:"files"`
+	Want  []string          `json:"want"`
 }
 
 type answer struct {
@@ -45,20 +45,8 @@ type answer struct {
 	YAML    string            `json:"yaml,omitempty"`
 	Objects []json.RawMessage `json:"objects,omitempty"`
 	Digest  string            `json:"digest,omitempty"`
+	Seen    map[string]string `json:"seen,omitempty"`
 	Error   string            `json:"error,omitempty"`
-}
-
-// The disk, with some files replaced.
-type replaced struct {
-	filesys.FileSystem
-	files map[string]string
-}
-
-func (r replaced) ReadFile(path string) ([]byte, error) {
-	if text, found := r.files[path]; found {
-		return []byte(text), nil
-	}
-	return r.FileSystem.ReadFile(path)
 }
 
 // A kustomization may bring a schema of its own, which kustomize keeps for the whole process: such
@@ -84,7 +72,7 @@ func render(each job) (result answer) {
 			result.Error = fmt.Sprintf("kustomize panicked: %v", reason)
 		}
 	}()
-	fs := replaced{filesys.MakeFsOnDisk(), each.Files}
+	fs := watched{filesys.MakeFsOnDisk(), each.Files, map[string]string{}}
 	if bringsSchema(fs, each.Path) {
 		schema.Lock()
 		defer schema.Unlock()
@@ -102,14 +90,17 @@ func render(each job) (result answer) {
 		result.Error = err.Error()
 		return result
 	}
-	if err := describe(objects, each, &result); err != nil {
+	if err := describe(objects, each.Want, &result); err != nil {
 		result.Error = err.Error()
+	}
+	if slices.Contains(each.Want, "seen") && fs.isComplete() {
+		result.Seen = fs.seen
 	}
 	return result
 }
 
 // describe fills in what a job asks to know of its objects.
-func describe(objects resmap.ResMap, each job, result *answer) error {
+func describe(objects resmap.ResMap, want []string, result *answer) error {
 	sum := sha256.New()
 	// Of JSON, not YAML: that is made from it, and costs as much again.
 	for _, object := range objects.Resources() {
@@ -117,13 +108,13 @@ func describe(objects resmap.ResMap, each job, result *answer) error {
 		if err != nil {
 			return err
 		}
-		if each.Objects {
+		if slices.Contains(want, "objects") {
 			result.Objects = append(result.Objects, text)
 		}
 		sum.Write(text)
 	}
 	result.Digest = hex.EncodeToString(sum.Sum(nil))
-	if each.Digest {
+	if !slices.Contains(want, "yaml") {
 		return nil
 	}
 	text, err := objects.AsYaml()
@@ -132,9 +123,9 @@ func describe(objects resmap.ResMap, each job, result *answer) error {
 }
 
 func main() {
-	// Short-lived: memory is cheaper than collecting it, up to a gigabyte.
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(1 << 30)
+	// Short-lived: memory is cheaper than collecting it, up to a third of a gigabyte.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(1 << 30 / 3)
 
 	jobs := make(chan job)
 	answers := make(chan answer)

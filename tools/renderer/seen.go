@@ -1,0 +1,138 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+// The disk, with some files replaced. It keeps what a rendering has seen of the disk: as long as all
+// of that is the same, so is the rendering. A key is one letter and a path: `f` is the digest of a
+// file, empty if it cannot be read, and `p` where a path leads without symbolic links, empty if it
+// leads nowhere.
+type watched struct {
+	filesys.FileSystem
+	files map[string]string
+	seen  map[string]string
+}
+
+// What cannot be told from the files that were seen: here, the listing of a folder.
+const unknown = "?"
+
+func (w watched) ReadFile(path string) ([]byte, error) {
+	if text, found := w.files[path]; found {
+		w.note(path, []byte(text))
+		return []byte(text), nil
+	}
+	text, err := w.FileSystem.ReadFile(path)
+	if err != nil {
+		w.seen["f"+path] = ""
+		return text, err
+	}
+	sum := sha256.Sum256(text)
+	w.seen["f"+path] = hex.EncodeToString(sum[:])
+	w.note(path, text)
+	return text, nil
+}
+
+func (w watched) CleanedAbs(path string) (filesys.ConfirmedDir, string, error) {
+	folder, file, err := w.FileSystem.CleanedAbs(path)
+	// A relative path is one of the folder that this process was started in.
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if err != nil {
+		w.seen["p"+path] = ""
+	} else {
+		w.seen["p"+path] = folder.Join(file)
+	}
+	return folder, file, err
+}
+
+func (w watched) Exists(path string) bool {
+	_, _, _ = w.CleanedAbs(path)
+	return w.FileSystem.Exists(path)
+}
+
+func (w watched) IsDir(path string) bool {
+	_, _, _ = w.CleanedAbs(path)
+	return w.FileSystem.IsDir(path)
+}
+
+func (w watched) ReadDir(path string) ([]string, error) {
+	w.seen[unknown] = path
+	return w.FileSystem.ReadDir(path)
+}
+
+func (w watched) Glob(pattern string) ([]string, error) {
+	w.seen[unknown] = pattern
+	return w.FileSystem.Glob(pattern)
+}
+
+func (w watched) Open(path string) (filesys.File, error) {
+	w.seen[unknown] = path
+	return w.FileSystem.Open(path)
+}
+
+func (w watched) Walk(path string, walk filepath.WalkFunc) error {
+	w.seen[unknown] = path
+	return w.FileSystem.Walk(path, walk)
+}
+
+// An entry of a kustomization that is fetched.
+var remote = regexp.MustCompile(`(?m)(^[\s-]*|[\[,]\s*|path:\s*)["']?https?://`)
+
+// note keeps that a kustomization depends on more than files: on what is fetched, or on variables of
+// the environment, which a file of variables takes by naming them without a value.
+func (w watched) note(path string, text []byte) {
+	if !slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(path)) {
+		return
+	}
+	if remote.Match(text) {
+		w.seen[unknown] = path
+	}
+	if !strings.Contains(string(text), "env") {
+		return
+	}
+	type generator struct {
+		Env  string   `json:"env"`
+		Envs []string `json:"envs"`
+	}
+	var found struct {
+		ConfigMaps []generator `json:"configMapGenerator"`
+		Secrets    []generator `json:"secretGenerator"`
+	}
+	if yaml.Unmarshal(text, &found) != nil {
+		w.seen[unknown] = path
+	}
+	for _, each := range append(found.ConfigMaps, found.Secrets...) {
+		for _, name := range append(each.Envs, each.Env) {
+			variables, _ := w.FileSystem.ReadFile(filepath.Join(filepath.Dir(path), name))
+			for line := range strings.Lines(string(variables)) {
+				line = strings.TrimSpace(line)
+				if line != "" && !strings.HasPrefix(line, "#") && !strings.Contains(line, "=") {
+					w.seen[unknown] = path
+				}
+			}
+		}
+	}
+}
+
+// isComplete tells whether the rendering depends on nothing but what was seen.
+func (w watched) isComplete() bool {
+	fetched := filepath.Join(os.TempDir(), "kustomize-") // where kustomize clones to
+	for key := range w.seen {
+		if key == unknown || strings.HasPrefix(key[1:], fetched) {
+			return false
+		}
+	}
+	return true
+}
