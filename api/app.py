@@ -105,6 +105,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     checked = settings.load(overrides)
     app = Application("api", title="Slipway", version=VERSION, docs_path=None)
     app.config["MAX_CONTENT_LENGTH"] = strict.MAX_BODY_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = strict.MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the order of the models
     app.extensions["settings"] = checked
     app.extensions["event_rules"] = event_rules(checked)

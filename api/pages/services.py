@@ -29,6 +29,8 @@ from api.pages.timeline import Scale, timeline
 # The newest deployments of a service that its page shows, and its incidents.
 DEPLOYMENTS = 300
 INCIDENTS = 200
+# As many environments fit into a timeline, those that came and went included.
+LANES = 12
 FIGURES_SPAN = timedelta(days=30)
 # What the timeline may show, in days.
 SPANS = {30: "30 days", 90: "90 days", 365: "a year"}
@@ -66,14 +68,16 @@ def show_service(name: ByName, query: ServiceForm) -> str:
     used = {row["environment"] for row in rows}
     columns = [environment for environment in environments if environment in used]
     complete = len(rows) < DEPLOYMENTS
-    here = {name: [row for row in rows if row["environment"] == name] for name in environments}
-    ran = {name: list(stays(here[name], running, removed_at)) for name in environments}
+    lanes = _lanes(places, running)
+    here = {name: [row for row in rows if row["environment"] == name] for name in lanes}
+    ran = {name: list(stays(here[name], running, removed_at)) for name in lanes}
     return render_template(
         "service.html",
         service=service,
         query=query,
         spans=SPANS,
-        timeline=timeline(_scale(query, rows, complete), environments, rows, ran, incidents),
+        timeline=timeline(_scale(query, rows, complete), lanes, rows, ran, incidents),
+        folded=len(used - set(lanes)),
         queue=steps,
         columns=columns,
         versions=history(rows, columns, running, removed_at),
@@ -95,6 +99,16 @@ def _deployments(
             found = store.find(connection, cell["deployment_id"])
             rows += [found] if found else []
     return rows
+
+
+def _lanes(places: Rows, running: set[str]) -> list[str]:
+    """Return the environments of the timeline: if there are many, without those that are gone."""
+    many = len(places) > LANES
+    return [
+        row["name"]
+        for row in places
+        if not (many and row["transient"] and row["name"] not in running)
+    ]
 
 
 def _removed_at(connection: Connection, rows: Rows, running: set[str]) -> dict[str, datetime]:

@@ -263,6 +263,27 @@ def test_a_batch_of_cloudevents_is_tried_one_by_one(admin: Browser) -> None:
     assert "#/specversion is missing" in tried("", {"id": "1"})
 
 
+def test_an_event_may_be_as_long_as_the_api_takes_it(admin: Browser) -> None:
+    body = json.dumps({**github("success"), "long": '"' * 400_000})
+    shown = admin.get("/admin/rules")
+    assert 'enctype="multipart/form-data"' in shown.text  # encoded it would be three times as long
+
+    def tried(body: str) -> TestResponse:
+        fields = {"csrf": csrf(shown), "source": "github", "body": body}
+        fields["headers"] = "X-GitHub-Event: deployment_status"
+        parts = [
+            f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        sent = "".join([*parts, "--x--\r\n"]).encode()
+        kind = "multipart/form-data; boundary=x"
+        return admin.post("/admin/rules/dry-run", data=sent, content_type=kind)
+
+    told = tried(body)
+    assert (told.status_code, "projected" in told.text) == (200, True)
+    assert tried(body + " " * 700_000).status_code == 413
+
+
 @pytest.mark.parametrize(
     ("pasted", "status", "fault"),
     [

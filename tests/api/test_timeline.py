@@ -186,6 +186,26 @@ def test_a_preview_ends_when_it_was_removed(client: FlaskClient) -> None:
     assert "removed 2026-03-01 12:00 to 2026-03-04 12:00" in told
 
 
+def test_of_many_environments_those_that_came_and_went_are_folded(
+    sqlite_client: FlaskClient,
+) -> None:
+    for number in range(14):
+        record(sqlite_client, "1.0", f"preview-{number}", finished_at=ago(days=2))
+    record(sqlite_client, "1.0", "prod", finished_at=ago(days=2))
+    show = browser_of(sqlite_client)
+    structured = {"Content-Type": "application/cloudevents+json"}
+    for number in range(3):
+        gone: dict[str, Any] = {"subject": f"preview-{number}", "id": str(number)}
+        event = cdevent("environment.deleted", timestamp=ago(days=1), **gone)
+        sent = sqlite_client.post("/api/v1/cloudevents", json=event, headers=structured)
+        assert sent.status_code == 202
+
+    page = show("/services/checkout").text
+
+    assert "Without 3 environments that came and went." in page
+    assert picture(page).count("<g ") == 12
+
+
 def test_what_waits_says_which_changes_it_brings(client: FlaskClient) -> None:
     show = browser_of(client)
     deliver(client, "1.0.0", "1.1.0", "1.2.0")
