@@ -51,27 +51,46 @@ def make_token(client: FlaskClient, *scopes: str) -> str:
     return str(json_of(client.post("/api/v1/tokens", json=body))["token"])
 
 
-def test_no_page_is_left_open_by_mistake(browser: Browser) -> None:
-    pages = [
-        rule
-        for rule in browser.application.url_map.iter_rules()
-        if rule.endpoint.startswith("pages.") and "GET" in (rule.methods or ())
-    ]
-    closed = set()
-    for rule in pages:
-        values = {"name": "web", "deployment_id": UUID(int=1), "fingerprint": "x"}
-        values = {**values, "filename": "pages.css", "incident_id": UUID(int=1)}
-        values = {**values, "service": "web", "environment": "prod", "operation_id": "getIndex"}
-        values |= dict.fromkeys(("token_id", "subscription_id", "event_id"), UUID(int=1))
-        url = browser.application.url_map.bind("").build(
-            rule.endpoint, values, append_unknown=False
+NOBODY = UUID(int=1)
+PARTS: dict[str, object] = {
+    **dict.fromkeys(("deployment_id", "incident_id", "event_id"), NOBODY),
+    **dict.fromkeys(("token_id", "subscription_id", "delivery_id"), NOBODY),
+    "fingerprint": "x",
+    "filename": "pages.css",
+    "operation_id": "getIndex",
+    "name": "web",
+    "service": "web",
+    "environment": "prod",
+}
+
+
+def pages_by(method: str, app: Flask) -> dict[str, str]:
+    """Return the URL of each page that takes a method, by its endpoint."""
+    return {
+        rule.endpoint: app.url_map.bind("").build(
+            rule.endpoint, PARTS, method, append_unknown=False
         )
-        if browser.get(url).status_code == 303:
-            closed.add(rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("pages.") and method in (rule.methods or ())
+    }
+
+
+def test_no_page_is_left_open_by_mistake(browser: Browser) -> None:
+    pages = pages_by("GET", browser.application)
+    closed = {name for name, url in pages.items() if browser.get(url).status_code == 303}
 
     described = {"pages.show_operations", "pages.show_operation"}  # as /openapi.json is
     opened = {"pages.sign_in", "pages.serve_asset"} | described
-    assert {rule.endpoint for rule in pages} - closed == opened
+    assert pages.keys() - closed == opened
+
+
+def test_every_form_is_checked_against_forgery(browser: Browser) -> None:
+    browser.sign_in(ADMIN_TOKEN)
+    forms = pages_by("POST", browser.application)
+    assert len(forms) > 10
+    for name, url in forms.items():
+        refused = browser.post(url, data={"csrf": "guess"})
+        assert (refused.status_code, "open the page again" in refused.text) == (403, True), name
 
 
 def test_who_signs_in_reads_and_comes_back_to_what_was_asked_for(
