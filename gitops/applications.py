@@ -1,9 +1,10 @@
-"""The folders that Argo CD's and Flux's objects in a repository apply."""
+"""The folders that Argo CD's and Flux's objects in a repository apply, and its scripts."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from yaml.nodes import Node
@@ -18,18 +19,53 @@ KINDS = {
     "Kustomization": b"kustomize.toolkit.fluxcd.io/",
 }
 
+SCRIPT = re.compile(
+    r"(?i)(?:GNU)?Makefile|Jenkinsfile|Taskfile\.ya?ml|\.gitlab-ci\.yml|.*\.(?:mk|sh|bash)"
+)
+# `kustomize build FOLDER`, by whatever path or variable, and `kubectl apply -k FOLDER`.
+BUILD = re.compile(
+    r"(?:kustomize[\"')}]*\s+build|\b(?:apply|create|diff|delete|replace)\b[^\n|;&]*?\s(?:-k|--kustomize))"
+    r"[\s=](?P<words>[^\n|;&>]*)",
+    re.IGNORECASE,
+)
 
-def applied(root: Path) -> set[Path]:
-    """Return the folders that are applied by an object in a file below a folder.
 
-    Their paths begin where the clone does: at this folder, or at one above it.
+def applied(root: Path, kinds: Iterable[str] = KINDS) -> set[Path]:
+    """Return the folders that are applied by an object of some kinds in a file below a folder.
+
+    Their paths begin where the clone does, at this folder or at one above it, or where an artifact
+    does that is made of a part of it: at one above the file.
     """
-    tops = (root, *root.parents)
-    found: set[Path] = set()
+    found = {*scripted(root)} if kinds is KINDS else set[Path]()
     for file in files(root):
-        for path in paths(file):
+        tops = (*file.parents,)
+        for path in paths(file, kinds):
             found |= {(top / path).resolve() for top in tops if (top / path).is_dir()}
     return found
+
+
+def scripted(root: Path) -> Iterator[Path]:
+    """Yield the folders that a Makefile, a script or a workflow builds or applies."""
+    for file, text in scripts(root):
+        for match in BUILD.finditer(text):
+            for word in match["words"].split():
+                for top in (root, file.parent):
+                    if not word.startswith("-") and (folder := (top / word).resolve()).is_dir():
+                        yield folder
+
+
+def scripts(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the Makefiles, scripts and workflows below a folder, with their texts."""
+    workflows = root / ".github" / "workflows"
+    every = sorted(workflows.iterdir()) if workflows.is_dir() else []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        every += [Path(folder) / name for name in sorted(names) if SCRIPT.fullmatch(name)]
+    for file in every:
+        try:
+            yield file, file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
 
 
 def files(root: Path) -> Iterator[Path]:
@@ -39,17 +75,17 @@ def files(root: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in names if name.endswith((".yaml", ".yml")))
 
 
-def paths(file: Path) -> Iterator[str]:
+def paths(file: Path, kinds: Iterable[str]) -> Iterator[str]:
     """Yield the paths that the objects of a file apply."""
     try:
         text = file.read_bytes()
-        documents = nodes.read(file) if any(mark in text for mark in KINDS.values()) else []
+        documents = nodes.read(file) if any(KINDS[kind] in text for kind in kinds) else []
     except (GitopsError, OSError):
         return  # what cannot be read is told if a kustomization names it
     for document in documents:
         kind = nodes.text(nodes.get(document, "kind"))
         version = nodes.text(nodes.get(document, "apiVersion"))
-        if kind in KINDS and version.startswith(KINDS[kind].decode()):
+        if kind in kinds and version.startswith(KINDS[kind].decode()):
             yield from named(document)
 
 

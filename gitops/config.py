@@ -11,6 +11,8 @@ accepted:    # findings that are intended
   - {rule: inert, file: base/configmap.yaml, what: DATABASE_HOST, reason: ...}
 optional:    # components that no overlay includes, checked as a part of these overlays
   - {what: "components/*", only: [prod], reason: ...}
+build:       # what `kustomize build` is given for these overlays
+  - {what: "overlays/*", options: --enable-helm --load-restrictor LoadRestrictionsNone}
 pins:                      # with this section, images need a digest
   tag-is-enough: [dev]     # but not in these overlays
 schemas:
@@ -43,6 +45,7 @@ ENTRIES = {
     "external": ({"what", "reason"}, {"only"}),
     "accepted": ({"rule", "what", "reason"}, {"file"}),
     "optional": ({"what", "only", "reason"}, set[str]()),
+    "build": ({"what", "options"}, {"reason"}),
 }
 TEXTS = {"promotion": {"soak", "cosign-key", "cosign-identity", "cosign-issuer"}}
 LISTS = {"environments"}
@@ -56,8 +59,9 @@ class Entry:
     """A declaration, and whether a check has needed it."""
 
     what: str
-    reason: str
-    line: int
+    reason: str = ""
+    line: int = 1
+    options: str = ""
     only: tuple[str, ...] = ()
     rule: str = ""
     file: str = ""
@@ -77,6 +81,7 @@ class Config:
     external: list[Entry] = field(default_factory=list)
     accepted: list[Entry] = field(default_factory=list)
     optional: list[Entry] = field(default_factory=list)
+    build: list[Entry] = field(default_factory=list)
     environments: tuple[str, ...] = ()
     needs_digests: bool = False
     tag_is_enough: tuple[str, ...] = TAG_IS_ENOUGH

@@ -21,6 +21,8 @@ DESCRIPTIONS = {
     "external": "What exists in the cluster without these manifests.",
     "accepted": "Findings that are intended.",
     "optional": "Components that no overlay includes, and with which overlays they are checked.",
+    "build": "What `kustomize build` is given for an overlay.",
+    "options": "Options as `kustomize build` takes them.",
     "pins": "With this section, images need a digest.",
     "schemas": "How the objects are validated by kubeconform.",
     "promotion": "What a release must have before it is promoted.",

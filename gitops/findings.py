@@ -13,6 +13,7 @@ RULES = {
     "render": "an overlay that kustomize refuses to render",
     "patch": "an operation of a JSON patch with a member missing or unknown",
     "deprecated": "a field of a kustomization that kustomize warns of",
+    "api": "an API version that Kubernetes serves no longer, or discourages",
     "inert": "an override that changes nothing in any overlay",
     "parity": "an object or key that only some overlays have, without a declared reason",
     "pin": "an image without the tag or digest that its overlay needs",
@@ -20,6 +21,8 @@ RULES = {
     "conflict": "objects that do not go together, or a name twice where one counts",
     "immutable": "a change that the cluster refuses on an object that exists",
     "schema": "an object that is not valid for a Kubernetes version",
+    "unused": "a file or a component that no kustomization names",
+    "namespace": "an overlay in the namespace of another environment, or in none",
     "configuration": "an exception that is no longer needed, or lacks its reason",
 }
 

@@ -16,6 +16,7 @@ from gitops.cache import digest, program_digest
 VERSION = "{{.NormalizedKubernetesVersion}}"
 # A message holds every fault of an object, each after the place where it is.
 FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
+UNKNOWN = "could not find schema for"
 EMPTY = ""  # the status of a document of comments only
 
 
@@ -24,16 +25,22 @@ class Verdict:
     """What kubeconform says of one object; without faults it is valid."""
 
     file: str
+    version: str  # apiVersion
     kind: str
     name: str
     faults: tuple[str, ...]
+    is_known: bool = True  # whether there is a schema of its kind
 
     @classmethod
     def of(cls, resource: dict[str, Any]) -> Verdict:
         """Return the verdict of an entry of kubeconform's output."""
         is_valid = resource["status"] == "statusValid"
-        faults = () if is_valid else tuple(split(resource["msg"] or resource["status"]))
-        return cls(resource["filename"], resource["kind"], resource["name"], faults)
+        message = resource["msg"] or resource["status"]
+        return cls(
+            *(resource["filename"], resource["version"], resource["kind"], resource["name"]),
+            () if is_valid else tuple(split(message)),
+            is_known=UNKNOWN not in message,
+        )
 
 
 def validate(files: Sequence[Path], version: str, locations: Sequence[str]) -> list[Verdict]:
@@ -76,14 +83,18 @@ def state(version: str, locations: Sequence[str]) -> str | None:
 
 def written(verdicts: list[Verdict]) -> str:
     """Return verdicts as a text."""
-    return json.dumps([(verdict.kind, verdict.name, verdict.faults) for verdict in verdicts])
+    fields = ("version", "kind", "name", "faults", "is_known")
+    return json.dumps([[getattr(verdict, field) for field in fields] for verdict in verdicts])
 
 
 def read(text: str | None) -> list[Verdict] | None:
     """Return the verdicts of a text that was written here; None if it is another one."""
     try:
         found = json.loads(text or "")
-        return [Verdict("", kind, name, tuple(faults)) for kind, name, faults in found]
+        return [
+            Verdict("", version, kind, name, tuple(faults), is_known)
+            for version, kind, name, faults, is_known in found
+        ]
     except (ValueError, TypeError):
         return None
 

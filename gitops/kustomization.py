@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,11 @@ from gitops import nodes
 from gitops.errors import GitopsError
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-# Whatever a file begins with it: a remote base, which is not looked into.
-REMOTE = ("http://", "https://", "ssh://", "git@", "git::", "github.com/", "gitlab.com/")
+# What is fetched, and not looked into: https://kubectl.docs.kubernetes.io/references/kustomize/
+REMOTE = re.compile(
+    r"^(?:https?|ssh|git|file|oci)://|^git::|^[\w.-]+@[\w.-]+[:/]|[?&](?:ref|version|timeout)="
+    r"|^(?:github\.com|gitlab\.com|bitbucket\.org)[:/]|^gh:|\.git(?://|$)|^[\w-]+\.[\w.-]+/.+//"
+)
 # What names files of YAML: in an entry itself, or as its `path`.
 FILES = (
     *("patches", "patchesJson6902", "patchesStrategicMerge", "replacements", "configurations"),
@@ -56,28 +60,38 @@ class Kustomization:
     def included(self) -> Iterator[Path]:
         """Yield the paths that it includes, in order, without remote ones."""
         for entry in self.entries():
-            if not entry.startswith(REMOTE):
+            if not is_remote(self.folder, entry):
                 yield (self.folder / entry).resolve()
 
     def files(self) -> Iterator[Path]:
         """Yield the files of YAML that it names: resources, patches, transformers and so on."""
-        found = [*self.included()]
+        local = (name for name in self.names() if not is_remote(self.folder, name))
+        found = [(self.folder / name).resolve() for name in local]
+        yield from dict.fromkeys(path for path in found if path.is_file())
+
+    def names(self) -> Iterator[str]:
+        """Yield what it includes and the files that it names, remote ones too."""
+        yield from self.entries()
         for entry in self._listed(*FILES):
             name = nodes.text(entry) or nodes.text(nodes.get(entry, "path"))
             if name and "\n" not in name:
-                found.append((self.folder / name).resolve())
-        yield from dict.fromkeys(path for path in found if path.is_file())
+                yield name
 
     @property
     def is_remote(self) -> bool:
         """Whether it includes something remote, which each rendering fetches."""
-        return any(entry.startswith(REMOTE) for entry in self.entries())
+        return any(is_remote(self.folder, name) for name in self.names())
 
     def _listed(self, *keys: str) -> Iterator[Node]:
         for key in keys:
             node = nodes.get(self.node, key)
             if isinstance(node, SequenceNode):
                 yield from node.value
+
+
+def is_remote(folder: Path, entry: str) -> bool:
+    """Tell whether an entry of a kustomization in a folder names something to fetch."""
+    return bool(REMOTE.search(entry)) and "\n" not in entry and not (folder / entry).exists()
 
 
 def refused(documents: list[Node]) -> str:

@@ -1,4 +1,4 @@
-"""Rendered objects, and where in the sources they come from."""
+"""Rendered objects."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from yaml.nodes import Node
-
-from gitops import nodes, pods
-from gitops.kustomization import NAMES
+from gitops import pods
 from gitops.labels import matches
-from gitops.repository import Overlay, Repository
 
 # Kustomize ends a generated name with ten characters of this alphabet.
 HASH = re.compile(r"-[bcdfghkmt2456789]{10}$")
@@ -120,67 +115,6 @@ def dig(value: Any, *path: str, default: Any = None) -> Any:
     return default if value is None else value
 
 
-class Sources:
-    """Finds the line of the sources that an overlay's object, or a value of it, comes from."""
-
-    def __init__(self, repository: Repository, overlay: Overlay) -> None:
-        self._repository = repository
-        self._overlay = overlay
-
-    @cached_property
-    def _documents(self) -> list[tuple[Path, Node]]:
-        """Every document of the tree: kustomizations, resources and patches."""
-        found: list[tuple[Path, Node]] = []
-        for each in self._overlay.tree:
-            found.append((each.file, each.node))
-            for path in each.files():
-                if path.name not in NAMES:
-                    found += [(path, node) for node in self._repository.documents(path)]
-        return found
-
-    def find(self, thing: Object, value: object = None) -> tuple[Path, int]:
-        """Return the file and line of an object, or of the first scalar in it with this value."""
-        own = [each for each in self._documents if is_of(each[1], thing)]
-        others = [each for each in self._documents if each not in own]
-        wanted = {str(value), without_hash(str(value))}
-        for file, document in (*own, *others) if value is not None else ():
-            for scalar in (*nodes.scalars(document), *nodes.keys(document)):
-                # A literal of a generator is KEY=value.
-                if wanted & {scalar.value, scalar.value.partition("=")[0]}:
-                    return file, nodes.line(scalar)
-        for file, document in own:
-            return file, nodes.line(document)
-        return self._overlay.top.file, 1
-
-    def generator(self, key: str, name: str) -> tuple[Path, int]:
-        """Return the file and line of an entry of the kustomizations, by its name."""
-        for each in self._overlay.tree:
-            for _, entry in nodes.items(nodes.get(each.node, key)):
-                if nodes.text(nodes.get(entry, "name")) == name:
-                    return each.file, nodes.line(entry)
-        return self._overlay.top.file, 1
-
-
-def is_of(document: Node, thing: Object) -> bool:
-    """Tell whether a document describes an object; a prefix or suffix of the name may be added."""
-    name = nodes.text(nodes.get(document, "metadata", "name"))
-    return (
-        bool(name)
-        and nodes.text(nodes.get(document, "kind")) == thing.kind
-        and (name in thing.plain_name or thing.kind == "Namespace")
-    )
-
-
 def select(among: Iterable[Object], selector: dict[str, Any]) -> list[Object]:
     """Return the workloads whose pods a selector selects."""
     return [each for each in among if each.makes(selector)]
-
-
-def parts(repository: Repository, overlay: Overlay) -> Iterator[Node]:
-    """Yield the documents of the resources that an overlay is made of, and its generators."""
-    for each in overlay.tree:
-        for path in each.included():
-            if path.is_file():
-                yield from repository.documents(path)
-        for key in ("configMapGenerator", "secretGenerator", "generators", "helmCharts"):
-            yield from (node for _, node in nodes.items(nodes.get(each.node, key)))

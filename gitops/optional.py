@@ -48,13 +48,14 @@ def variants(repository: Repository, config: Config) -> Iterator[Overlay]:
 def including(repository: Repository, overlay: Overlay, component: Kustomization) -> Overlay:
     """Return an overlay with one more component."""
     added = [part for part in repository.tree(component) if part not in overlay.tree]
-    return replace(
+    found = replace(
         overlay,
         name=f"{overlay.name} with {repository.relative(component.folder)}",
         tree=(*overlay.tree, *added),
         files={overlay.top.file: nodes.write([extended(overlay.top, component)])},
         component=component,
     )
+    return repository.prepare(found)
 
 
 def extended(top: Kustomization, component: Kustomization) -> MappingNode:

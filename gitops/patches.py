@@ -10,6 +10,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import nodes, settings
 from gitops.errors import GitopsError
+from gitops.findings import Severity
 from gitops.kustomization import Kustomization
 from gitops.nodes import Path_
 from gitops.overrides import IDENTITY, Files, FileSource, Override, entry
@@ -211,4 +212,5 @@ def overrides(repository: Repository, kustomization: Kustomization) -> Iterator[
     """Yield the overrides in the patches of a kustomization."""
     for patch in patches(repository, kustomization):
         parts = list(leaves(patch))
-        yield from parts or [replace(patch.whole)]
+        # One that says nothing is not a mistake of its target.
+        yield from parts or [replace(patch.whole, severity=Severity.NOTE)]

@@ -16,7 +16,11 @@ from typing import Any
 from gitops import programs
 from gitops.cache import Cache, program_digest
 from gitops.errors import GitopsError
+from gitops.options import PLAIN, Options
 from gitops.renderings import Renderings
+from gitops.repository import Overlay
+
+Files = Mapping[Path, str]
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,30 @@ class Job:
     """
 
     folder: Path
-    files: Mapping[Path, str] = field(default_factory=dict)
+    files: Files = field(default_factory=dict)
     digest: bool = False
     yaml: bool = False
+    options: Options = PLAIN
 
     @property
     def want(self) -> list[str]:
         """What the renderer is to answer beside the digest."""
         return ["objects"] * (not self.digest) + ["yaml"] * self.yaml
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its answer is kept: helm and plugins read what nobody sees."""
+        return not self.yaml and self.options == PLAIN
+
+    @classmethod
+    def of(cls, overlay: Overlay, files: Files | None = None, *, digest: bool = False) -> Job:
+        """Return the job that renders an overlay, perhaps with other files than its own."""
+        return cls(
+            overlay.folder,
+            overlay.files if files is None else files,
+            digest,
+            options=overlay.options,
+        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +89,7 @@ class Renderer(AbstractContextManager["Renderer"]):
         return [answer or next(made) for answer in found]
 
     def _known(self, job: Job) -> Answer | None:
-        if self._cache is None or job.yaml:
+        if self._cache is None or not job.is_kept:
             return None
         if self._renderings is None:
             version = program_digest(programs.find("renderer"))
@@ -100,7 +120,7 @@ class Renderer(AbstractContextManager["Renderer"]):
                 answer.get("digest", ""),
                 answer.get("error", ""),
             )
-            if self._renderings and answer.get("seen") and not asked[number].yaml:
+            if self._renderings and answer.get("seen") and asked[number].is_kept:
                 self._renderings.put(asked[number], result, answer["seen"])
         writing.join()
         return [answer for answer in answers if answer is not None]
@@ -126,6 +146,10 @@ class Renderer(AbstractContextManager["Renderer"]):
                     "path": str(job.folder),
                     "files": {str(path): text for path, text in job.files.items()},
                     "want": job.want + ["seen"] * (self._cache is not None),
+                    "unrestricted": job.options.unrestricted,
+                    "helm": (programs.locate("helm") or "") if job.options.helm else "",
+                    "kubeVersion": job.options.kube_version,
+                    "plugins": job.options.plugins,
                 }
                 process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()

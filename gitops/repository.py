@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,12 +18,15 @@ from yaml.nodes import MappingNode, Node
 from gitops import applications, nodes
 from gitops.errors import GitopsError, UnreadableError
 from gitops.kustomization import NAMES, Kustomization, refused
+from gitops.options import PLAIN, Options
 
 # A folder of such a name is applied, even if another one extends it.
 ENVIRONMENTS = {
     *("dev", "development", "test", "testing", "qa", "uat", "int", "integration", "sandbox"),
     *("stage", "staging", "preprod", "canary", "prod", "production", "live"),
 }
+# Folders of what is not the repository's own to apply.
+FOREIGN = {"node_modules", "testdata", "vendor"}
 
 
 @dataclass(frozen=True, order=True)
@@ -36,6 +39,18 @@ class Fault:
     is_cycle: bool = False  # of includes, and not in the file alone
 
 
+@dataclass(frozen=True)
+class Aside:
+    """An entry that cannot be rendered here, so that the rest is checked without it."""
+
+    file: Path
+    line: int
+    what: str  # with the reason; a name of what is made before the build
+    is_made: bool = False  # before the build
+    makes: bool = True  # objects, or changes of them, that are not known
+    opens: str = ""  # the generator whose keys are not known
+
+
 @dataclass(frozen=True, eq=False)
 class Overlay:
     """What is applied to one environment."""
@@ -43,10 +58,12 @@ class Overlay:
     name: str
     top: Kustomization
     tree: tuple[Kustomization, ...]
-    # Of one that is rendered to check a component that no overlay includes (gitops.optional): what
-    # is read instead of the disk, and that component.
+    # What is read instead of the disk, so that it can be rendered (gitops.aside), and the component
+    # of one that is rendered to check a component that no overlay includes (gitops.optional).
     files: Mapping[Path, str] = field(default_factory=dict)
     component: Kustomization | None = None
+    options: Options = PLAIN
+    aside: tuple[Aside, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -70,6 +87,7 @@ class Repository:
     root: Path
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     faults: dict[Path, Fault] = field(default_factory=dict)  # of the files that were read
+    prepare: Callable[[Overlay], Overlay] = field(default=lambda overlay: overlay)
     _files: dict[Path, list[Node]] = field(default_factory=dict)
     _texts: dict[Kustomization, str] = field(default_factory=dict)
 
@@ -88,7 +106,9 @@ class Repository:
         """Read every kustomization; there may be none, and a bad one is among the faults."""
         found = cls(root.resolve())
         for folder, folders, files in os.walk(found.root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = sorted(
+                name for name in folders if not name.startswith(".") and name not in FOREIGN
+            )
             if any(name in files for name in NAMES):
                 found.load(Path(folder))
         return found
@@ -155,7 +175,13 @@ class Repository:
 
     def overlay(self, top: Kustomization) -> Overlay:
         """Return a kustomization as what is rendered."""
-        return Overlay(self.relative(top.folder), top, tuple(self.tree(top)))
+        return self.prepare(Overlay(self.relative(top.folder), top, tuple(self.tree(top))))
+
+    @property
+    def top(self) -> Path:
+        """The folder of the clone that it is in, or its own."""
+        folders = (self.root, *self.root.parents)
+        return next((each for each in folders if (each / ".git").exists()), self.root)
 
     def tree(self, top: Kustomization) -> Iterator[Kustomization]:
         """Yield a kustomization and everything that it includes, at any depth, once."""

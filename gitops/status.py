@@ -9,10 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from gitops import programs
+from gitops.aside import Preparation
+from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.images import split
 from gitops.ledger import Ledger
 from gitops.objects import WORKLOADS, Object, dig
+from gitops.options import Settings
 from gitops.pins import Pin, Release, pins
 from gitops.promotion import history
 from gitops.render import Job, Renderer
@@ -80,7 +83,7 @@ def rows(
 ) -> Iterator[Row]:
     """Yield a row for each pin of an overlay."""
     cells = ledger.get("matrix")["cells"] if ledger else []
-    objects = rendered(repository.overlays) if context else {}
+    objects = rendered(repository) if context else {}
     for overlay in repository.overlays:
         for pin in pins(repository, overlay).values():
             place = (pin.service, overlay.environment)
@@ -96,11 +99,12 @@ def rows(
             )
 
 
-def rendered(overlays: Iterable[Overlay]) -> dict[Overlay, list[Object]]:
+def rendered(repository: Repository) -> dict[Overlay, list[Object]]:
     """Return the objects of each overlay. Raises GitopsError if one does not render."""
-    every = list(overlays)
+    settings = Settings(repository.root, Config.read(repository.root).build)
+    prepare, every = Preparation(repository, settings), repository.overlays
     with Renderer() as renderer:
-        answers = renderer.render(Job(each.folder) for each in every)
+        answers = renderer.render(Job.of(prepare(each)) for each in every)
     for overlay, answer in zip(every, answers, strict=True):
         if answer.error:
             raise GitopsError(f"{overlay.name} does not render: {answer.error}")

@@ -14,15 +14,22 @@ NOTE = "what names objects that a chart or another repository may make"
 
 def may_make(world: World, namespace: str) -> bool:
     """Tell whether a chart, or another repository, may make objects in a namespace."""
+    if partial := world.partial:
+        tell(world, partial)
+        return True
     for each in world.all:
         target = fills(each)
         if target is not None and (not namespace or target in ("", namespace)):
-            overlay = world.rendered.overlay.name
-            told = world.context.skipped.setdefault("dangling", f"{NOTE}: in {overlay}")
-            if overlay not in told.partition(": in ")[2].split(", "):
-                world.context.skipped["dangling"] = f"{told}, {overlay}"
+            tell(world, world.rendered.overlay.name)
             return True
     return False
+
+
+def tell(world: World, overlay: str) -> None:
+    """Note, once, that nobody can tell what there is in an overlay."""
+    told = world.context.skipped.setdefault("dangling", f"{NOTE}: in {overlay}")
+    if overlay not in told.partition(": in ")[2].split(", "):
+        world.context.skipped["dangling"] = f"{told}, {overlay}"
 
 
 def fills(thing: Object) -> str | None:

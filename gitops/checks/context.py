@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +12,16 @@ from gitops.cache import Cache
 from gitops.config import Config
 from gitops.findings import Finding, Severity
 from gitops.images import split
-from gitops.objects import Object, Sources
+from gitops.objects import Object
+from gitops.places import Sources
 from gitops.render import Answer, Job, Renderer
 from gitops.repository import Overlay, Repository
+
+# What kustomize says of a patch, a generator or a replacement whose object is not there.
+MISSES = re.compile(
+    r"no matches for Id|failed to find unique target|does not exist; cannot merge|"
+    r"nothing selected by"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +104,7 @@ class Context:
         known = {each.top for each in self.asked}
         pending = self.asked
         while pending:
-            answers = self.renderer.render(Job(each.folder, each.files) for each in pending)
+            answers = self.renderer.render(map(Job.of, pending))
             found |= zip(pending, answers, strict=True)
             broken = [e for e in pending if found[e].error and e.component is None]
             known |= {part for each, it in found.items() if not it.error for part in each.tree}
@@ -108,6 +116,15 @@ class Context:
             ]
             known |= bases.keys()
         return found
+
+    @cached_property
+    def unknown(self) -> list[Overlay]:
+        """The overlays that do not render only because they change what is set aside."""
+        return [
+            overlay
+            for overlay, answer in self.answers.items()
+            if MISSES.search(answer.error) and any(why.makes for why in overlay.aside)
+        ]
 
     @cached_property
     def applied(self) -> list[Rendered]:

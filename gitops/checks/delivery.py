@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from gitops.checks.unknown import is_open
@@ -87,12 +86,7 @@ def pointed(world: World, thing: Object, path: str) -> Iterator[Finding]:
 def is_folder(world: World, path: str) -> bool:
     """Tell whether a path, from the top of the clone, is a folder of this repository."""
     relative = path.removeprefix("./").strip("/")
-    return bool(relative) and (top(world.context.root) / relative).is_dir()
-
-
-def top(folder: Path) -> Path:
-    """Return the top of the clone that a folder is in; the folder itself if it is in none."""
-    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
+    return bool(relative) and (world.context.repository.top / relative).is_dir()
 
 
 def external_secret(world: World, thing: Object) -> Iterator[Finding]:

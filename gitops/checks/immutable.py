@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from gitops.aside import prepared
 from gitops.checks.context import Context
+from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity
 from gitops.objects import Object
@@ -66,12 +68,16 @@ def check(context: Context) -> Iterator[Finding]:
 
 def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
     """Yield the immutable fields that differ between the overlays and a copy of the repository."""
-    then = {each: copy / each.overlay.folder.relative_to(top) for each in context.applied}
+    root = copy / context.root.relative_to(top)
+    old_repository = prepared(root, Config.read(root))
+    then = {
+        each: old_repository.load(copy / each.overlay.folder.relative_to(top))
+        for each in context.applied
+    }
     # An overlay that is new has nothing in any cluster yet.
-    there = [each for each in context.applied if then[each].is_dir()]
-    for rendered, answer in zip(
-        there, context.renderer.render(Job(then[each]) for each in there), strict=True
-    ):
+    there = [(each, old_repository.overlay(its)) for each, its in then.items() if its]
+    answers = context.renderer.render(Job.of(old) for _, old in there)
+    for (rendered, _), answer in zip(there, answers, strict=True):
         before = {identity(each): each for each in map(Object, answer.objects)}
         new = [each for each in rendered.objects if identity(each) not in before]
         for each in rendered.objects:

@@ -89,7 +89,7 @@ def collect(context: Context) -> Users:
     full = {rendered.overlay for rendered in context.rendered if rendered.objects}
     applied = {rendered.overlay for rendered in context.applied} & full
     # Each rendering would fetch it again.
-    remote = {overlay for overlay in full if any(part.is_remote for part in overlay.tree)}
+    remote = {overlay for overlay in full if is_fetched(overlay)}
     if remote & applied:
         names = ", ".join(sorted(overlay.name for overlay in remote & applied))
         context.skipped["inert"] = f"in {names}, which include what must be fetched"
@@ -100,8 +100,30 @@ def collect(context: Context) -> Users:
         users = [overlay for overlay in applied if kustomization in overlay.tree]
         users = users or [overlay for overlay in variants if kustomization in overlay.tree]
         users.sort(key=lambda overlay: overlay.name)
-        for override in overrides(context.repository, kustomization) if users else ():
-            found[override] = users
+        every = [*overrides(context.repository, kustomization)] if users else []
+        if every:
+            users = [it for it in users if not is_partial(context, it, kustomization)]
+        found |= dict.fromkeys(every if users else (), users)
+    return found
+
+
+def is_fetched(overlay: Overlay) -> bool:
+    """Tell whether an overlay includes something remote that is not set aside."""
+    left = {why.file for why in overlay.aside}
+    return any(part.is_remote and part.file not in left for part in overlay.tree)
+
+
+def is_partial(context: Context, overlay: Overlay, kustomization: Kustomization) -> bool:
+    """Tell whether a kustomization changes objects that are not rendered here."""
+    below = {part.file for part in context.repository.tree(kustomization)}
+    found = any(
+        why.makes and (kustomization.is_component or why.file in below) for why in overlay.aside
+    )
+    if found:
+        told = context.skipped.get("inert", "what changes something that is set aside: in ")
+        name = context.repository.relative(kustomization.folder)
+        if name not in told.partition(": in ")[2].split(", "):
+            context.skipped["inert"] = told + (name if told.endswith(" in ") else f", {name}")
     return found
 
 
@@ -152,7 +174,7 @@ def dropped_digests(tries: Tries, among: Users) -> Iterator[Finding]:
         if any("sha256:" in context.repository.text(part) for part in overlay.tree)
     ]
     answers = context.renderer.render(
-        Job(overlay.folder, override.taken_away(overlay.files)) for override, overlay in pairs
+        Job.of(overlay, override.taken_away(overlay.files)) for override, overlay in pairs
     )
     for (override, overlay), answer in zip(pairs, answers, strict=True):
         lost = images(answer) - images(context.answers[overlay])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gitops.checks.world import World, is_same
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.labels import words
 from gitops.objects import Object, select
 
@@ -26,13 +26,24 @@ def selected(world: World, thing: Object, selector: Selector) -> list[Object]:
 
 
 def nothing(
-    world: World, thing: Object, where: str, selector: Selector, namespace: str | None = None
+    world: World,
+    thing: Object,
+    where: str,
+    selector: Selector,
+    namespace: str | None = None,
+    severity: Severity = Severity.WARNING,
 ) -> Iterator[Finding]:
-    """Yield a finding for a selector that selects nothing, unless nobody can tell."""
+    """Yield a finding for a selector that selects nothing, unless nobody can tell.
+
+    It is an error if the selector is misspelt: what has an effect on some pods only does no harm
+    where there are none.
+    """
     there = thing.namespace if namespace is None else namespace
     if not world.has_pods(selector, there):
         message = f"{where} selects nothing: {words(selector)}"
-        yield world.finding(thing, message, odd(world, selector))
+        misspelt = world.is_almost_a_pod(selector.get("matchLabels") or {})
+        how = Severity.ERROR if misspelt else severity
+        yield world.finding(thing, message, odd(world, selector), how)
 
 
 def odd(world: World, selector: Selector) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from gitops import nodes
 from gitops.checks.context import Context, Rendered
 from gitops.checks.unknown import is_open
 from gitops.config import Config
@@ -52,12 +53,12 @@ def wrong(image: str, *, strict: bool) -> str:
 def finding(rendered: Rendered, thing: Object, image: str, message: str) -> Finding:
     """Return a finding at the entry of `images` that sets the image, or where it is named."""
     name = split(image)[0]
-    for each in rendered.overlay.tree:
-        for entry in each.data.get("images") or []:
-            if name in (entry.get("name"), entry.get("newName")):
-                file, line = rendered.sources.generator("images", str(entry["name"]))
-                names = (rendered.overlay.name,)
-                return Finding(file, line, "pin", message, names, HINT, Severity.WARNING)
+    # The outermost entry is the one that counts.
+    for each in rendered.sources.around(thing):
+        for _, entry in nodes.items(nodes.get(each.node, "images")):
+            if name in [nodes.text(nodes.get(entry, key)) for key in ("name", "newName")]:
+                names, line = (rendered.overlay.name,), nodes.line(entry)
+                return Finding(each.file, line, "pin", message, names, HINT, Severity.WARNING)
     found = [value for value in (image, name) if rendered.sources.find(thing, value)[1] > 1]
     value = (found or [image])[0]
     return rendered.finding("pin", message, thing, value, HINT, Severity.WARNING)

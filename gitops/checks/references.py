@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from gitops.checks import backends, delivery, hashes, scaling, services
 from gitops.checks.context import Context
 from gitops.checks.scope import Scope
-from gitops.checks.unknown import is_open
+from gitops.checks.unknown import is_misspelt, is_open
 from gitops.checks.world import World, shaped
-from gitops.findings import Finding
-from gitops.objects import Object, dig
+from gitops.findings import Finding, Severity
+from gitops.objects import WORKLOADS, Object, dig
 
 # What a volume or `envFrom` takes: its key, the kind, and the field with the name.
 VOLUMES = (
@@ -67,7 +68,8 @@ def mounts(
     """Yield each mount of a volume that the pod has not, unless a controller adds volumes."""
     for mount in container.get("volumeMounts") or []:
         name = mount.get("name")
-        if name not in volumes and thing.is_whole and not is_open(name):
+        certain = thing.kind in (*WORKLOADS, "Rollout") and name not in volumes
+        if certain and not is_open(name):
             where = f"container {container.get('name')}"
             yield world.finding(thing, f"{where}: there is no volume {name}", name)
 
@@ -135,6 +137,15 @@ def its_key(
 ) -> Iterator[Finding]:
     """Yield a finding if a rendered object lacks a key."""
     found = world.find(kind, str(name), thing.namespace)
+    if (
+        found
+        and found not in world.rendered.objects
+        and len(world.scope.by_name[kind, str(name)]) > 1
+    ):
+        return  # which of them it is with is not known
+    opened = [why.opens for why in world.rendered.overlay.aside if why.opens]
+    if found and any(each in found.plain_name for each in opened):
+        return  # some of its keys are in a file that is made before the build
     if found and not is_open(key) and not is_filled(found) and key not in found.keys:
         yield world.finding(thing, f"{where}: {kind} {found.plain_name} has no key {key}", key)
 
@@ -150,7 +161,11 @@ def is_filled(thing: Object) -> bool:
 def stateful(world: World, thing: Object) -> Iterator[Finding]:
     """Yield a finding if the Service of a StatefulSet does not exist."""
     name = thing.get("spec", "serviceName")
-    yield from world.reference(thing, "Service", name, "serviceName")
+    for found in world.reference(thing, "Service", name, "serviceName"):
+        services = [each.name for each in world.all if each.kind == "Service"]
+        # Without it, its pods run, and have no names of their own.
+        severity = Severity.ERROR if is_misspelt(str(name), services) else Severity.WARNING
+        yield replace(found, severity=severity)
 
 
 def binding(world: World, thing: Object) -> Iterator[Finding]:

@@ -11,14 +11,15 @@ from yaml.nodes import MappingNode, Node
 from gitops import nodes
 from gitops.checks.context import Context
 from gitops.cycles import cycles
-from gitops.findings import Finding, Severity
+from gitops.findings import Finding, Severity, place
 from gitops.kustomization import NAMES, Kustomization
-from gitops.objects import parts
+from gitops.places import parts
 from gitops.refusals import line_of, reason
 from gitops.repository import Fault, Overlay
 
 # What fills a template in runs before kustomize, and is not part of the repository.
 TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL)
+UNKNOWN = "not rendered, because it changes something that is set aside"
 EMPTY = "renders to nothing: a controller that prunes would delete everything"
 
 
@@ -40,12 +41,17 @@ def check(context: Context) -> Iterator[Finding]:
             known = [fault for fault in faults if explains(context, fault, culprit)]
             for fault in known:
                 users[fault].add(overlay.name)
-            if not known:
+            if not known and overlay in context.unknown:
+                where = refusal(context, culprit, overlay)
+                file = place(where.file, context.root)
+                context.skipped[f"{file}:{where.line}"] = f"{overlay.name}: {UNKNOWN}"
+            elif not known:
                 yield refusal(context, culprit, overlay)
     for fault, names in users.items():
         yield told(fault, tuple(sorted(names)))
     yield from twice(context)
     yield from nothing(context)
+    yield from set_aside(context)
 
 
 def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Finding:
@@ -157,7 +163,7 @@ def duplicates(node: Node) -> Iterator[tuple[str, int]]:
 def nothing(context: Context) -> Iterator[Finding]:
     """Yield each overlay that renders to no object, although its files have some."""
     for rendered in context.applied:
-        if not rendered.objects:
+        if not rendered.objects and not any(why.makes for why in rendered.overlay.aside):
             overlay = rendered.overlay
             file, line, names = overlay.top.file, 1, (overlay.name,)
             if any(parts(context.repository, overlay)):
@@ -165,3 +171,15 @@ def nothing(context: Context) -> Iterator[Finding]:
             else:
                 message = "renders to nothing: what it includes is still empty"
                 yield Finding(file, line, "render", message, names, "", Severity.NOTE)
+
+
+def set_aside(context: Context) -> Iterator[Finding]:
+    """Yield each file that is made before the build, and note what else is set aside."""
+    for overlay in context.answers:
+        for why in overlay.aside:
+            if why.is_made:
+                message = f"{why.what} is made before the build: it is not known here"
+                names = (overlay.name,)
+                yield Finding(why.file, why.line, "file", message, names, "", Severity.NOTE)
+            else:
+                context.skipped[f"{place(why.file, context.root)}:{why.line}"] = why.what

@@ -13,6 +13,7 @@ from gitops.checks import (
     deprecated,
     immutable,
     inert,
+    namespaces,
     operations,
     parity,
     pins,
@@ -20,6 +21,8 @@ from gitops.checks import (
     render,
     schema,
     selectors,
+    served,
+    unused,
 )
 from gitops.checks.context import Context
 from gitops.errors import GitopsError
@@ -32,6 +35,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "render": (render.check,),
     "patch": (operations.check,),
     "deprecated": (deprecated.check,),
+    "api": (served.check,),
     "dangling": (references.check, selectors.check),
     "conflict": (conflicts.check,),
     "pin": (pins.check,),
@@ -39,6 +43,8 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "immutable": (immutable.check,),
     "inert": (inert.check,),
     "schema": (schema.check,),
+    "unused": (unused.check,),
+    "namespace": (namespaces.check,),
 }
 
 
@@ -107,7 +113,7 @@ def stale(context: Context, rules: set[str], ignores: Ignores) -> Iterator[Findi
     config = context.config
     entries = config.parity if "parity" in rules else []
     entries = entries + (config.external if "dangling" in rules else [])
-    entries += config.optional
+    entries += config.optional + config.build
     entries += [e for e in config.accepted if e.rule in rules and e.rule not in context.skipped]
     yield from ignores.unused(rules - context.skipped.keys())
     for each in entries:

@@ -19,6 +19,8 @@ from gitops.repository import ENVIRONMENTS
 
 # Names of environments, wherever they are in a path.
 MARKS = ENVIRONMENTS | {"devel", "local", "preview"}
+# Names of layers, in which the overlays of one application differ without being alternatives.
+LAYERS = {"base", "bases", "common", "component", "components", "overlay", "overlays", "upstream"}
 # Of more overlays with one object, only neighbours are compared: they are copies of one another.
 MANY = 30
 
@@ -27,6 +29,7 @@ class Scope:
     """The objects of a repository by name, and the overlays that each overlay can see."""
 
     def __init__(self, context: Context) -> None:
+        self._context = context
         self._applied = context.applied
         self._seen: dict[tuple[Rendered, Rendered], bool] = {}
 
@@ -45,21 +48,31 @@ class Scope:
             if each.overlay.top is not rendered.overlay.top and self.are_together(rendered, each):
                 yield each
 
+    def alternatives(self, rendered: Rendered) -> list[Rendered]:
+        """Return the overlays that may be in the place of one."""
+        return [other for one, other in self._alternatives if one is rendered]
+
+    def unknown(self, rendered: Rendered) -> Iterator[str]:
+        """Yield the names of such overlays whose objects are not known at all."""
+        for overlay in self._context.unknown:
+            if not is_apart(self._marks(rendered.overlay.name), self._marks(overlay.name)):
+                yield overlay.name
+
     def are_together(self, one: Rendered, other: Rendered) -> bool:
         """Tell whether a cluster may have two overlays, none of which replaces the other."""
         if (one, other) not in self._seen:
-            theirs = self._marks(one), self._marks(other)
-            apart = all(theirs) and theirs[0].isdisjoint(theirs[1])
+            apart = is_apart(self._marks(one.overlay.name), self._marks(other.overlay.name))
             self._seen[one, other] = not apart and (one, other) not in self._alternatives
         return self._seen[one, other]
 
-    def _marks(self, rendered: Rendered) -> set[str]:
-        return parts(rendered) & (self._environments | MARKS)
+    def _marks(self, name: str) -> set[str]:
+        return {*PurePath(name).parts} & (self._environments | MARKS)
 
     @cached_property
     def _environments(self) -> set[str]:
         """The parts of paths in which alternatives differ."""
-        return {part for one, other in self._alternatives for part in parts(one) ^ parts(other)}
+        found = {part for one, other in self._alternatives for part in parts(one) ^ parts(other)}
+        return found - LAYERS
 
     @cached_property
     def _alternatives(self) -> set[tuple[Rendered, Rendered]]:
@@ -76,6 +89,11 @@ class Scope:
             if 2 * count >= min(len(one.objects), len(other.objects))
         }
         return found | {(other, one) for one, other in found}
+
+
+def is_apart(marks: set[str], others: set[str]) -> bool:
+    """Tell whether two paths name different environments."""
+    return bool(marks) and bool(others) and marks.isdisjoint(others)
 
 
 def parts(rendered: Rendered) -> set[str]:

@@ -9,13 +9,14 @@ from gitops.checks import policies
 from gitops.checks.context import Context
 from gitops.checks.matching import nothing, odd, selected
 from gitops.checks.scope import Scope
-from gitops.checks.unknown import is_open
+from gitops.checks.unknown import is_misspelt, is_open
 from gitops.checks.world import World, ports, shaped
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.labels import matches, words
 from gitops.objects import Object, dig
 
 JOBS = ("Job", "CronJob")
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 OWNERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
@@ -40,11 +41,15 @@ def workload(world: World, thing: Object) -> Iterator[Finding]:
             wanted = each.get("labelSelector")
             if wanted and not thing.makes(wanted):
                 yield from nothing(world, thing, "topologySpreadConstraints", wanted)
+        # Without such a pod, this one is never scheduled.
+        attracted = dig(spec, "affinity", "podAffinity", REQUIRED, default=[])
         for each in affinity_terms(spec):
             wanted = each.get("labelSelector")
             others = each.get("namespaces") or each.get("namespaceSelector") is not None
             if wanted and not others and not selected(world, thing, wanted):
-                yield from nothing(world, thing, "affinity", wanted)
+                where, needed = "affinity", each in attracted
+                severity = Severity.ERROR if needed else Severity.WARNING
+                yield from nothing(world, thing, where, wanted, severity=severity)
 
 
 def own(world: World, thing: Object) -> Iterator[Finding]:
@@ -61,7 +66,7 @@ def affinity_terms(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the terms of a pod's affinity and anti-affinity to other pods."""
     for kind in ("podAffinity", "podAntiAffinity"):
         found = dig(spec, "affinity", kind, default={})
-        yield from found.get("requiredDuringSchedulingIgnoredDuringExecution") or []
+        yield from found.get(REQUIRED) or []
         for each in found.get("preferredDuringSchedulingIgnoredDuringExecution") or []:
             yield each.get("podAffinityTerm") or {}
 
@@ -74,7 +79,7 @@ def service(world: World, thing: Object) -> Iterator[Finding]:
     selector = {"matchLabels": wanted}
     found = selected(world, thing, selector)
     if not found:
-        yield from nothing(world, thing, "selector", selector)
+        yield from nothing(world, thing, "selector", selector, severity=Severity.ERROR)
     # The pods of a Job serve nothing: it is chosen by a label that it shares with what does.
     serving = [each for each in found if each.kind not in JOBS] or found
     if serving and all(each.is_whole for each in serving):
@@ -117,7 +122,11 @@ def service_monitor(world: World, thing: Object) -> Iterator[Finding]:
     found = any(matches(selector, each.labels) for each in services)
     if selector and not (elsewhere or found or world.has_pods(selector, thing.namespace)):
         message = f"selector selects no Service: {words(selector)}"
-        yield world.finding(thing, message, odd(world, selector))
+        values = [value for each in services for value in each.labels.values()]
+        wanted = (selector.get("matchLabels") or {}).values()
+        misspelt = any(is_misspelt(str(value), map(str, values)) for value in wanted)
+        severity = Severity.ERROR if misspelt else Severity.WARNING
+        yield world.finding(thing, message, odd(world, selector), severity)
 
 
 def pod_monitor(world: World, thing: Object) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gitops.checks.backends import reached
 from gitops.checks.unknown import is_open
-from gitops.checks.world import World, ports
+from gitops.checks.world import World, is_same, ports
 from gitops.findings import Finding
 from gitops.labels import matches
 from gitops.objects import Object, dig, select
@@ -63,13 +63,18 @@ def rollout(world: World, thing: Object) -> Iterator[Finding]:
 def service_monitor(world: World, thing: Object) -> Iterator[Finding]:
     """Yield a finding for each port that none of a ServiceMonitor's Services has."""
     selector = thing.get("spec", "selector", default={})
-    services = [each for each in world.all if each.kind == "Service"]
+    elsewhere = thing.get("spec", "namespaceSelector", default={})
+    if not selector or elsewhere.get("any"):
+        return
+    names = elsewhere.get("matchNames") or [thing.namespace]
+    near = [each for each in world.all if any(is_same(each.namespace, name) for name in names)]
+    services = [each for each in near if each.kind == "Service"]
     chosen = [each for each in services if matches(selector, each.labels)]
     numbered = [port for each in chosen for port in each.get("spec", "ports", default=[])]
-    names = {port.get("name") for port in numbered}
+    named = {port.get("name") for port in numbered}
     for each in thing.get("spec", "endpoints", default=[]):
         port = each.get("port")
-        if port and chosen and port not in names and not is_open(port):
+        if port and chosen and port not in named and not is_open(port):
             yield world.finding(thing, f"endpoints: no Service has a port {port}", port)
 
 

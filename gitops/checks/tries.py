@@ -62,7 +62,7 @@ class Tries:
 
     def digests(self, asked: Iterable[tuple[Overlay, Files]]) -> list[str]:
         """Return the digest of each rendering, or its error."""
-        jobs = [Job(overlay.folder, files, digest=True) for overlay, files in asked]
+        jobs = [Job.of(overlay, files, digest=True) for overlay, files in asked]
         return [answer.error or answer.digest for answer in self.context.renderer.render(jobs)]
 
     def change(self, questions: list[Question]) -> list[bool]:
@@ -120,7 +120,7 @@ class Tries:
             }
             if less:
                 made[overlay] = {**files, **less}
-        jobs = [Job(overlay.folder, files, digest=True) for overlay, files in made.items()]
+        jobs = [Job.of(overlay, files, digest=True) for overlay, files in made.items()]
         for overlay, answer in zip(made, self.context.renderer.render(jobs), strict=True):
             if not answer.error:
                 self._smaller[overlay] = made[overlay]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from gitops.checks import charts, cluster, operators
+from gitops.checks import charts, cluster, operators, roles
 from gitops.checks.context import Context, Rendered
 from gitops.checks.scope import Scope
 from gitops.checks.unknown import is_misspelt, is_open
@@ -39,6 +39,14 @@ class World:
         """Its objects, and those of the overlays that a cluster may have together with it."""
         others = self.scope.others(self.rendered)
         return [*self.rendered.objects, *(each for other in others for each in other.objects)]
+
+    @cached_property
+    def partial(self) -> str:
+        """The name of an overlay, of these, that has more objects than are rendered here."""
+        for each in (self.rendered, *self.scope.others(self.rendered)):
+            if any(why.makes for why in each.overlay.aside):
+                return each.overlay.name
+        return next(self.scope.unknown(self.rendered), "")
 
     @cached_property
     def made(self) -> set[tuple[str, str, str]]:
@@ -78,7 +86,7 @@ class World:
             return True
         if any((kind, name) == each[:2] and is_same(each[2], namespace) for each in self.made):
             return True
-        known = [each.name for each in self.all if each.kind == kind]
+        known = [each.plain_name for each in self.all if each.kind == kind]
         if is_misspelt(name, known):
             return False
         return (
@@ -86,6 +94,7 @@ class World:
             or namespace not in self.namespaces
             or charts.may_make(self, namespace)
             or any(self.may_make(each, name, namespace) for each in self.all)
+            or any(roles.may_make(each, kind, name, namespace) for each in self.all)
         )
 
     def is_external(self, what: str) -> bool:
@@ -121,7 +130,7 @@ class World:
             return True
         if any(operates(each, labels) for each in self.all):
             return True
-        return not self._is_almost_a_pod(labels) and charts.may_make(self, namespace)
+        return not self.is_almost_a_pod(labels) and charts.may_make(self, namespace)
 
     def may_make(self, thing: Object, name: str, namespace: str) -> bool:
         """Tell whether a controller that is not known may make a name from a custom resource."""
@@ -132,9 +141,16 @@ class World:
             and is_same(thing.namespace, namespace)
         )
 
-    def _is_almost_a_pod(self, labels: dict[str, Any]) -> bool:
-        values = [value for each in self.all for value in each.pod_labels.values()]
-        return any(is_misspelt(str(value), map(str, values)) for value in labels.values())
+    def is_almost_a_pod(self, labels: dict[str, Any]) -> bool:
+        """Tell whether a label is misspelt: one letter away from one that pods have."""
+        pods = [each.pod_labels for each in self.all]
+        keys = {key for each in pods for key in each}
+        values = {str(value) for each in pods for value in each.values()}
+        return any(
+            text not in known and is_misspelt(text, known)
+            for key, value in labels.items()
+            for text, known in ((key, keys), (str(value), values))
+        )
 
     def _is_claimed(self, name: str, namespace: str) -> bool:
         for each in self.all:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gitops import baseline, optional
+from gitops.aside import prepared
 from gitops.cache import Cache
 from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
@@ -19,9 +20,9 @@ from gitops.findings import RULES, Finding, Severity, counted
 from gitops.formats.report import Report
 from gitops.formats.text import text
 from gitops.formats.write import FORMATS, Target, write
+from gitops.options import Options
 from gitops.output import Output
 from gitops.render import Renderer
-from gitops.repository import Repository
 
 RULE = click.Choice(list(CHECKS))
 
@@ -50,6 +51,13 @@ def explained(command: click.Context, _option: click.Parameter, rule: str | None
 @click.option(
     "--kubernetes", metavar="VERSION", multiple=True, help="Validate for this (repeatable)."
 )
+@click.option(
+    "--build-options",
+    metavar="OPTIONS",
+    default="",
+    help="Render with these of `kustomize build`, beside those that the repository declares.",
+)
+@click.option("--network", is_flag=True, help="Fetch remote bases and charts.")
 @click.option("--notes", is_flag=True, help="Show what is true and does no harm, too.")
 @click.option(
     "--fail-on",
@@ -106,6 +114,8 @@ def check(
     base: str | None,
     locations: tuple[str, ...],
     kubernetes: tuple[str, ...],
+    build_options: str,
+    network: bool,
     notes: bool,
     fail_on: str,
     how: str,
@@ -127,12 +137,15 @@ def check(
     render      an overlay that kustomize refuses to render
     patch       an operation of a JSON patch with a member missing or unknown
     deprecated  a field of a kustomization that kustomize warns of
+    api         an API version that Kubernetes serves no longer, or discourages
     inert       an override (patch, image, label, literal, ...) that changes nothing in any overlay
     parity      an object or key that only some overlays have, without a declared reason
     pin         an image without the tag or digest that its overlay needs
     dangling    a reference or selector that leads nowhere
     conflict    objects that do not go together, or a name twice where one counts
     immutable   a change since --base REF that the cluster refuses on an object that exists
+    unused      a file or a component that no kustomization names
+    namespace   an overlay in the namespace of another environment, or in none
     schema      an object that is not valid for a Kubernetes version
 
     PATH/gitops.yaml declares what is meant, each with its reason; so does a comment at the line,
@@ -152,15 +165,13 @@ def check(
     how = "json" if as_json else how
     output = Output(as_json=how != "text")
     start = time.monotonic()
-    repository = Repository.read(path)
+    config = Config.read(path.resolve())
+    repository = prepared(path, config, Options.of(build_options), network=network)
     if not repository.overlays and not repository.faults and not repository.kustomizations:
         raise GitopsError(f"{path}: no overlay: no folder below it has a kustomization.yaml")
-    top = top_of(repository.root)
-    cache = None if no_cache else Cache.of(top)
+    cache = None if no_cache else Cache.of(repository.top)
     with Renderer(cache) as renderer:
-        context = Context(
-            repository, Config.read(repository.root), renderer, base, locations, kubernetes
-        )
+        context = Context(repository, config, renderer, base, locations, kubernetes)
         context.cache = cache
         asked = [rule for rule in rules or CHECKS if rule not in skip]
         if missed := unchecked(context):
@@ -205,7 +216,7 @@ def reported(
         found=found,
         path=path,
         root=context.root,
-        top=top_of(context.root),
+        top=context.repository.top,
         rules=tuple(rules),
         overlays=tuple(each.name for each in context.repository.overlays),
         variants=tuple(each.name for each in context.variants),
@@ -216,11 +227,6 @@ def reported(
         skipped=context.skipped,
         failures=context.failures,
     )
-
-
-def top_of(root: Path) -> Path:
-    """Return the folder of the clone that a folder is in, or itself."""
-    return next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
 
 
 def unchecked(context: Context) -> str:

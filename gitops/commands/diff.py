@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from gitops.aside import prepared
+from gitops.config import Config
 from gitops.diff.lines import document, headline, of_object, sides_in_brief
 from gitops.diff.markdown import Report, comment
 from gitops.diff.objects import OverlayDiff
 from gitops.diff.run import compared
 from gitops.diff.summary import is_production, production, summary
 from gitops.output import Output, bold, faint, green, red
-from gitops.repository import Repository
 from gitops.revision import Clone
 
 
@@ -59,7 +60,7 @@ def diff(
     output = Output(as_json=style == "json")
     clone = Clone.of(path)
     base = base or clone.default()
-    repository = Repository.read(path)
+    repository = prepared(path, Config.read(path.resolve()))
     output.progress(f"rendering {len(repository.overlays)} overlays twice")
     found = compared(repository, clone, base)
     # What matters most comes first, and is the last to be cut.

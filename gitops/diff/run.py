@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gitops.aside import prepared
+from gitops.config import Config
 from gitops.diff.objects import OverlayDiff
 from gitops.errors import GitopsError
 from gitops.render import Answer, Job, Renderer
-from gitops.repository import Repository
+from gitops.repository import Overlay, Repository
 from gitops.revision import Clone
 
 
@@ -18,8 +20,8 @@ def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDif
         names = [each.name for each in (*repository.overlays, *before.overlays)]
         if not names:
             raise GitopsError(f"{repository.root}: no overlay, neither now nor at {base}")
-        now, then = folders(repository, names), folders(before, names)
-        answers = renderer.render(map(Job, [*now.values(), *then.values()]))
+        now, then = overlays(repository, names), overlays(before, names)
+        answers = renderer.render(map(Job.of, [*now.values(), *then.values()]))
         new = dict(zip(now, answers[: len(now)], strict=True))
         old = dict(zip(then, answers[len(now) :], strict=True))
         # Kustomize names files by their paths: those of the copy mean nothing to anyone.
@@ -28,24 +30,24 @@ def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDif
     return [each for each in found if each]
 
 
-def folders(repository: Repository, names: list[str]) -> dict[str, Path]:
-    """Return the folders of these names that can be rendered.
+def overlays(repository: Repository, names: list[str]) -> dict[str, Overlay]:
+    """Return the overlays of these names that can be rendered.
 
     One that is an overlay on one side only is rendered on both: that another folder includes it
     now, or no longer does, changes nothing of what it renders to.
     """
     found = {
-        repository.relative(folder): folder
+        repository.relative(folder): each
         for folder, each in repository.kustomizations.items()
         if not each.is_component
     }
-    return {name: found[name] for name in names if name in found}
+    return {name: repository.overlay(found[name]) for name in names if name in found}
 
 
 def at_revision(folder: Path, copy: Path, base: str) -> Repository:
     """Read a repository of a revision. Raises GitopsError if a kustomization is not YAML."""
     try:
-        return Repository.read(folder)
+        return prepared(folder, Config.read(folder))
     except GitopsError as error:
         raise GitopsError(f"--base {base}: {error.message.replace(f'{copy}/', '')}") from None
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from api import logs
+from gitops.aside import prepared
 from gitops.checks.context import Context
 from gitops.checks.run import CHECKS, run
 from gitops.config import Config
 from gitops.findings import Finding
+from gitops.options import Options
 from gitops.render import Renderer
-from gitops.repository import Repository
 from tests import sqlite
 from tests.gitops.ledger import TOKEN, Served, served
 
 FIXTURES = Path(__file__).parent / "fixtures"
-Check = Callable[..., list[Finding]]
 
 
 @pytest.fixture(scope="session")
@@ -64,17 +64,30 @@ def copy(tmp_path: Path) -> Callable[[str], Path]:
     return make
 
 
-@pytest.fixture
-def check(renderer: Renderer) -> Check:
-    """Check a repository, by some rules or by all."""
+class Check:
+    """Checks a repository, by some rules or by all."""
 
-    def make(
-        root: Path, *rules: str, base: str | None = None, locations: tuple[str, ...] = ()
+    context: Context  # of the last one
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    def __call__(
+        self,
+        root: Path,
+        *rules: str,
+        base: str | None = None,
+        locations: tuple[str, ...] = (),
+        options: str = "",
     ) -> list[Finding]:
-        repository = Repository.read(root)
-        context = Context(repository, Config.read(repository.root), renderer, base, locations)
-        found = run(context, rules or tuple(CHECKS))
-        assert context.failures == []
+        config = Config.read(root.resolve())
+        repository = prepared(root, config, Options.of(options))
+        self.context = Context(repository, config, self._renderer, base, locations)
+        found = run(self.context, rules or tuple(CHECKS))
+        assert self.context.failures == []
         return found
 
-    return make
+
+@pytest.fixture
+def check(renderer: Renderer) -> Check:
+    return Check(renderer)

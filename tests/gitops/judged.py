@@ -12,7 +12,8 @@ from gitops.checks import references, selectors
 from gitops.checks.context import Context, Rendered
 from gitops.config import Config, Entry
 from gitops.kustomization import Kustomization
-from gitops.objects import Object, Sources
+from gitops.objects import Object
+from gitops.places import Sources
 from gitops.render import Renderer
 from gitops.repository import Overlay, Repository
 

@@ -48,6 +48,10 @@ def test_everything_that_is_wrong_is_found_and_nothing_else(
         f"{each.message} [{', '.join(each.overlays)}]"
         for each in check(tmp_path, *case.get("rules", RULES))
     ]
+    if "skipped" in case:
+        skipped = check.context.skipped
+        assert skipped.keys() == case["skipped"].keys()
+        assert all(is_told(why, skipped[what]) for what, why in case["skipped"].items()), skipped
     wanted = case.get("found") or []
     missing = [w for w in wanted if not any(is_told(w, each) for each in found)]
     extra = [each for each in found if not any(is_told(w, each) for w in wanted)]

@@ -10,6 +10,10 @@
 // what the answer has: "yaml", "objects" (as JSON), and "seen" (what the rendering has depended on, see
 // seen.go). It always has a "digest": two renderings with the same digest are the same. What
 // kustomize refuses is {"id": 1, "error": "..."}.
+//
+// "unrestricted", "helm" (the command), "kubeVersion" and "plugins" are kustomize build's options
+// --load-restrictor LoadRestrictionsNone, --enable-helm with --helm-command, --helm-kube-version,
+// and --enable-alpha-plugins with --enable-exec.
 package main
 
 import (
@@ -28,6 +32,7 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/yaml"
@@ -38,6 +43,28 @@ type job struct {
 	Path  string            `json:"path"`
 	Files map[string]string `json:"files"`
 	Want  []string          `json:"want"`
+
+	Unrestricted bool   `json:"unrestricted"`
+	Helm         string `json:"helm"`
+	KubeVersion  string `json:"kubeVersion"`
+	Plugins      bool   `json:"plugins"`
+}
+
+// options returns those of `kustomize build` with the flags of a job.
+func (each job) options() *krusty.Options {
+	options := krusty.MakeDefaultOptions()
+	options.Reorder = krusty.ReorderOptionUnspecified
+	if each.Unrestricted {
+		options.LoadRestrictions = types.LoadRestrictionsNone
+	}
+	if each.Plugins {
+		options.PluginConfig = types.EnabledPluginConfig(types.BploUseStaticallyLinked)
+		options.PluginConfig.FnpLoadingOptions.EnableExec = true
+	}
+	options.PluginConfig.HelmConfig = types.HelmConfig{
+		Enabled: each.Helm != "", Command: each.Helm, KubeVersion: each.KubeVersion,
+	}
+	return options
 }
 
 type answer struct {
@@ -82,10 +109,7 @@ func render(each job) (result answer) {
 		schema.RLock()
 		defer schema.RUnlock()
 	}
-	// The options of `kustomize build` without flags.
-	options := krusty.MakeDefaultOptions()
-	options.Reorder = krusty.ReorderOptionUnspecified
-	objects, err := krusty.MakeKustomizer(options).Run(fs, each.Path)
+	objects, err := krusty.MakeKustomizer(each.options()).Run(fs, each.Path)
 	if err != nil {
 		result.Error = err.Error()
 		return result

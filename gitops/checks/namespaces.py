@@ -1,0 +1,91 @@
+"""An overlay in the namespace of another environment, or in none where its like have one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gitops import applications, nodes
+from gitops.checks.context import Context, Rendered
+from gitops.checks.scope import Scope
+from gitops.checks.unknown import is_open
+from gitops.findings import Finding, Severity
+from gitops.objects import Object
+
+# The words for one environment; only those that are hardly used for anything else.
+WORDS = (
+    {"dev", "development"},
+    {"qa"},
+    {"uat"},
+    {"stage", "staging", "stg"},
+    {"preprod"},
+    {"prod", "production", "prd"},
+)
+# Kinds that are known to have a namespace.
+NAMESPACED = {
+    *("ConfigMap", "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "Pod", "Role"),
+    *("NetworkPolicy", "PersistentVolumeClaim", "PodDisruptionBudget", "RoleBinding", "Secret"),
+    *("HorizontalPodAutoscaler", "Service", "ServiceAccount", "StatefulSet"),
+}
+HINT = "set `namespace`"
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Yield each overlay with objects in another environment's namespace, or in none."""
+    scope = Scope(context)
+    applied = applications.applied(context.root)
+    for rendered in context.applied:
+        yield from elsewhere(rendered)
+        if rendered.overlay.folder not in applied:  # who applies it may choose the namespace
+            yield from nowhere(rendered, scope.alternatives(rendered))
+
+
+def elsewhere(rendered: Rendered) -> Iterator[Finding]:
+    """Yield each namespace that names another environment than the path of the overlay."""
+    own = environments(rendered.overlay.name)
+    seen: set[str] = set()
+    for each in rendered.objects:
+        name = each.namespace
+        theirs = environments(name)
+        if own and theirs and theirs.isdisjoint(own) and name not in seen and not is_open(name):
+            seen.add(name)
+            message = f"{each.title} is in the namespace {name}, of another environment"
+            yield located(rendered, each, message)
+
+
+def nowhere(rendered: Rendered, others: list[Rendered]) -> Iterator[Finding]:
+    """Yield a finding for an overlay without a namespace, if all its alternatives have one."""
+    if not environments(rendered.overlay.name):
+        return
+    others = [other for other in others if environments(other.overlay.name)]
+    own = namespaced(rendered)
+    lacks = bool(own) and not any(each.namespace for each in own)
+    if lacks and others and all(each.namespace for it in others for each in namespaced(it)):
+        names = ", ".join(other.overlay.name for other in others[:3])
+        message = f"its objects have no namespace, and those of {names} have one"
+        yield located(rendered, own[0], message)
+
+
+def namespaced(rendered: Rendered) -> list[Object]:
+    """Return the objects of an overlay that are known to need a namespace."""
+    return [each for each in rendered.objects if each.kind in NAMESPACED]
+
+
+def located(rendered: Rendered, thing: Object, message: str) -> Finding:
+    """Return a finding at the namespace of the outermost kustomization, or at the object."""
+    top = rendered.overlay.top
+    node = nodes.get(top.node, "namespace")
+    if node is not None and nodes.text(node) == thing.namespace:
+        file, line = top.file, nodes.line(node)
+    elif thing.namespace:
+        file, line = rendered.sources.find(thing, thing.namespace)
+    else:
+        file, line = top.file, 1
+    names = (rendered.overlay.name,)
+    return Finding(file, line, "namespace", message, names, HINT, Severity.WARNING)
+
+
+def environments(text: str) -> set[int]:
+    """Return which environments a path or a name speaks of."""
+    words = {*re.split(r"[^a-z]+", text.lower())}
+    return {number for number, each in enumerate(WORDS) if not each.isdisjoint(words)}

@@ -1,0 +1,90 @@
+"""Files with objects that no kustomization names, and components that none includes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from yaml.nodes import MappingNode
+
+from gitops import applications, nodes, optional
+from gitops.aside import PLUGINS
+from gitops.checks.context import Context
+from gitops.checks.render import is_template
+from gitops.errors import GitopsError
+from gitops.findings import Finding, Severity
+from gitops.kustomization import NAMES, Kustomization
+from gitops.made import WORD
+from gitops.repository import Repository
+
+# A file or folder in a comment: an entry that is left out on purpose.
+COMMENT = re.compile(r"^\s*#[\s-]*(?:path:\s*)?(\S+)", re.MULTILINE)
+HINT = "name it in a kustomization, or delete it"
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Yield each file that is below a kustomization and named by none, and unused components."""
+    repository = context.repository
+    every = repository.kustomizations.values()
+    named = {path for part in every for path in mentioned(repository, part)}
+    scripts = "\n".join(text for _, text in applications.scripts(repository.root))
+    for file in dict.fromkeys(file for part in every for file in beside(repository, part)):
+        if file not in named and file.name not in scripts:
+            yield from forgotten(file)
+    declared = {variant.component for variant in context.variants}
+    for component in optional.unused(repository):
+        if component not in declared and component.folder not in named:
+            message = "no overlay includes this component"
+            yield Finding(component.file, 1, "unused", message, (), HINT, Severity.NOTE)
+
+
+def mentioned(repository: Repository, part: Kustomization) -> Iterator[Path]:
+    """Yield the paths that a kustomization names anywhere, and the files of its plugins."""
+    documents = [part.node]
+    for key in PLUGINS:
+        for _, entry in nodes.items(nodes.get(part.node, key)):
+            file = (part.folder / nodes.text(entry)) if "\n" not in nodes.text(entry) else None
+            if file is not None and file.is_file():
+                documents += [
+                    e for e in repository.documents(file.resolve()) if isinstance(e, MappingNode)
+                ]
+    for document in documents:
+        for scalar in nodes.scalars(document):
+            if scalar.value and "\n" not in scalar.value:
+                yield (part.folder / scalar.value.rpartition("=")[2]).resolve()
+    for name in COMMENT.findall(part.file.read_text("utf-8", "replace")):
+        yield (part.folder / name).resolve()  # left out on purpose
+
+
+def beside(repository: Repository, part: Kustomization) -> Iterator[Path]:
+    """Yield the files of YAML in the folder of a kustomization, and below it up to the next."""
+    for folder, folders, names in os.walk(part.folder):
+        here = Path(folder)
+        inner = here != part.folder and (
+            here in repository.kustomizations
+            or "Chart.yaml" in names
+            or not here.is_relative_to(repository.root)
+        )
+        if inner:
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.endswith((".yaml", ".yml")) and name not in NAMES and not WORD.search(name):
+                yield here / name
+
+
+def forgotten(file: Path) -> Iterator[Finding]:
+    """Yield the finding about a file, if it has objects of Kubernetes and nothing else."""
+    try:
+        documents = [] if is_template(file) else nodes.read(file)
+    except GitopsError:
+        return
+    paths = (("apiVersion",), ("kind",), ("metadata", "name"))
+    objects = [[nodes.text(nodes.get(each, *path)) for path in paths] for each in documents]
+    if objects and all(all(each) for each in objects):
+        _, kind, name = objects[0]
+        message = f"no kustomization names this file, with {kind} {name}"
+        yield Finding(file, 1, "unused", message, (), HINT, Severity.WARNING)

@@ -1,0 +1,50 @@
+"""Files that are not in a repository because they are made before it is built.
+
+`.gitignore` names such a file, or beside its place is what it is made from: an example, a template
+or the same file encrypted.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from gitops import programs
+
+WORDS = (
+    *("example", "sample", "template", "tpl", "tmpl", "dist", "gotmpl", "j2", "in"),
+    *("enc", "encrypted", "sops", "age", "gpg", "asc"),
+)
+# One of these words in a name, with what parts it from the rest.
+WORD = re.compile(rf"[._-](?:{'|'.join(WORDS)})(?=[._-]|$)|^(?:{'|'.join(WORDS)})[._-]")
+
+
+def made(top: Path, paths: Iterable[Path]) -> set[Path]:
+    """Return those of some paths below a folder that nothing is at until they are made."""
+    absent = {path for path in paths if not path.exists()}
+    found = {path for path in absent if has_source(path)}
+    return found | ignored(top, absent - found)
+
+
+def has_source(path: Path) -> bool:
+    """Tell whether a file that this one is made from is beside it."""
+    if not path.parent.is_dir():
+        return False
+    names = [each.name for each in path.parent.iterdir()]
+    return any(WORD.sub("", name, count=1) == path.name for name in names if name != path.name)
+
+
+def ignored(top: Path, paths: set[Path]) -> set[Path]:
+    """Return the paths that a `.gitignore` of a folder names; the folder need not be a clone."""
+    below = {str(path.relative_to(top)): path for path in paths if path.is_relative_to(top)}
+    if not below:
+        return set()
+    with tempfile.TemporaryDirectory(prefix="gitops-") as folder:
+        # A repository of its own: the same is ignored, whoever looks.
+        programs.run(["git", "init", "--quiet", folder], missing="https://git-scm.com")
+        argv = ["git", f"--git-dir={folder}/.git", f"--work-tree={top}", "-c", "core.quotePath=no"]
+        argv += ["-c", "core.excludesFile=", "check-ignore", "-z", "--stdin"]
+        done = programs.run(argv, stdin="\0".join(below), cwd=top)
+    return {below[name] for name in done.stdout.split("\0") if name in below}

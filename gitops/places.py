@@ -1,0 +1,124 @@
+"""Where in the sources of an overlay its objects, and their values, come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from yaml.nodes import Node
+
+from gitops import nodes
+from gitops.kustomization import NAMES, Kustomization
+from gitops.objects import Object, without_hash
+from gitops.repository import Overlay, Repository
+
+
+class Sources:
+    """Finds the line of the sources that an overlay's object, or a value of it, comes from."""
+
+    def __init__(self, repository: Repository, overlay: Overlay) -> None:
+        self._repository = repository
+        self._overlay = overlay
+
+    @cached_property
+    def _documents(self) -> list[tuple[Path, Node]]:
+        """Every document of the tree: kustomizations, resources and patches."""
+        found: list[tuple[Path, Node]] = []
+        for each in self._overlay.tree:
+            found.append((each.file, each.node))
+            for path in each.files():
+                if path.name not in NAMES:
+                    found += [(path, node) for node in self._repository.documents(path)]
+        return found
+
+    @cached_property
+    def text(self) -> str:
+        """The text of all its sources, comments included."""
+        folders = {each.folder for each in self._overlay.tree}
+        files = {path for folder in folders for path in folder.iterdir() if path.is_file()}
+        files |= {path for path, _ in self._documents}
+        return "\n".join(path.read_text("utf-8", "replace") for path in sorted(files))
+
+    def find(self, thing: Object, value: object = None) -> tuple[Path, int]:
+        """Return the file and line of an object, or of the first scalar in it with this value."""
+        own = self._own(thing)
+        around = {part.file for part in self.around(thing)}
+        others = [each for each in self._documents if each not in own]
+        others.sort(key=lambda each: each[0] not in around)
+        wanted = {str(value), without_hash(str(value))}
+        for file, document in (*own, *others) if value is not None else ():
+            for scalar in (*nodes.scalars(document), *nodes.keys(document)):
+                # A literal of a generator is KEY=value.
+                if wanted & {scalar.value, scalar.value.partition("=")[0]}:
+                    return file, nodes.line(scalar)
+        for file, document in own:
+            return file, nodes.line(document)
+        return self._overlay.top.file, 1
+
+    def around(self, thing: Object) -> list[Kustomization]:
+        """Return the kustomizations that change an object, the last to do so first.
+
+        All of the overlay's, if no file has the object.
+        """
+        files = {file for file, _ in self._own(thing)}
+        every = [*dict.fromkeys(self._last_first(self._overlay.top, set()))]
+        every += [part for part in self._overlay.tree if part not in every]
+        return [part for part in every if files & self._below.get(part, set())] or every
+
+    def _last_first(
+        self, part: Kustomization, visited: set[Kustomization]
+    ) -> Iterator[Kustomization]:
+        """Yield a kustomization, its components, and what it includes, as the last one changes."""
+        if part not in visited:
+            visited.add(part)
+            yield part
+            below = [*self._repository.includes(part)]
+            components = [each for each in below if each.is_component]
+            for each in (*reversed(components), *(e for e in below if not e.is_component)):
+                yield from self._last_first(each, visited)
+
+    @cached_property
+    def _below(self) -> dict[Kustomization, set[Path]]:
+        """The files that each kustomization can change; a component changes its includer's."""
+        own = {part: {*part.files()} for part in self._overlay.tree}
+        found: dict[Kustomization, set[Path]] = {}
+        for part in self._overlay.tree:
+            tree = [*self._repository.tree(part)]
+            files = {path for below in tree for path in own.get(below, ())}
+            for below in tree:
+                if below is part or below.is_component:
+                    found[below] = found.get(below, set()) | files
+        return found
+
+    def _own(self, thing: Object) -> list[tuple[Path, Node]]:
+        """Return the documents that describe an object: of its name, or most of it."""
+        found = [each for each in self._documents if is_of(each[1], thing)]
+        named = [each for each in found if name_of(each[1]) in thing.plain_name]
+        longest = max((len(name_of(document)) for _, document in named), default=0)
+        return [each for each in named if len(name_of(each[1])) == longest] or found
+
+
+def name_of(document: Node) -> str:
+    """Return the name of the object that a document describes."""
+    return nodes.text(nodes.get(document, "metadata", "name"))
+
+
+def is_of(document: Node, thing: Object) -> bool:
+    """Tell whether a document describes an object; a prefix or suffix of the name may be added."""
+    name = name_of(document)
+    return (
+        bool(name)
+        and nodes.text(nodes.get(document, "kind")) == thing.kind
+        and (name in thing.plain_name or thing.kind == "Namespace")
+    )
+
+
+def parts(repository: Repository, overlay: Overlay) -> Iterator[Node]:
+    """Yield the documents of the resources that an overlay is made of, and its generators."""
+    for each in overlay.tree:
+        for path in each.included():
+            if path.is_file():
+                yield from repository.documents(path)
+        for key in ("configMapGenerator", "secretGenerator", "generators", "helmCharts"):
+            yield from (node for _, node in nodes.items(nodes.get(each.node, key)))
