@@ -28,8 +28,8 @@ def fingerprints(findings: list[Finding], root: Path) -> list[str]:
     """Return a name for each finding: its rule, file and message; repetitions are numbered."""
     seen: Counter[str] = Counter()
     names = []
-    for each in findings:
-        parts = each.rule, place(each.file, root), MOVING.sub("", each.message)
+    for finding in findings:
+        parts = finding.rule, place(finding.file, root), MOVING.sub("", finding.message)
         name = sha256("\n".join(parts).encode()).hexdigest()[:16]
         seen[name] += 1
         names.append(f"{name}:{seen[name]}")
@@ -42,11 +42,15 @@ def write(file: Path, findings: list[Finding], root: Path) -> None:
     Raises GitopsError if the file cannot be written.
     """
     entries = [
-        {"fingerprint": name, "rule": each.rule, "file": place(each.file, root), "message": said}
-        for each, name in zip(findings, fingerprints(findings, root), strict=True)
-        for said in [each.message]
+        {
+            "fingerprint": name,
+            "rule": finding.rule,
+            "file": place(finding.file, root),
+            "message": finding.message,
+        }
+        for finding, name in zip(findings, fingerprints(findings, root), strict=True)
     ]
-    lines = ",\n".join(f"    {json.dumps(each, ensure_ascii=False)}" for each in entries)
+    lines = ",\n".join(f"    {json.dumps(entry, ensure_ascii=False)}" for entry in entries)
     text = f'{{\n  "version": {VERSION},\n  "findings": [\n{lines}\n  ]\n}}\n'
     try:
         file.write_text(text, encoding="utf-8")
@@ -59,7 +63,7 @@ def read(file: Path) -> dict[str, str]:
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if found["version"] == VERSION:
-            return {each["fingerprint"]: each["rule"] for each in found["findings"]}
+            return {entry["fingerprint"]: entry["rule"] for entry in found["findings"]}
     except FileNotFoundError:
         raise GitopsError(f"{file}: there is no baseline yet: add --write-baseline") from None
     except OSError as error:
@@ -72,7 +76,7 @@ def read(file: Path) -> dict[str, str]:
 def new(findings: list[Finding], root: Path, known: Container[str]) -> list[Finding]:
     """Return the findings that are not in a baseline."""
     names = fingerprints(findings, root)
-    return [each for each, name in zip(findings, names, strict=True) if name not in known]
+    return [finding for finding, name in zip(findings, names, strict=True) if name not in known]
 
 
 def mended(findings: list[Finding], root: Path, known: dict[str, str], rules: set[str]) -> int:

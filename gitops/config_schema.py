@@ -76,7 +76,7 @@ def value(key: str) -> dict[str, Any]:
 
 def mapping(properties: dict[str, Any], needed: list[str] | None = None) -> dict[str, Any]:
     """Return the schema of a mapping that has no other keys."""
-    shown = {key: described(key, each) for key, each in properties.items()}
+    shown = {key: described(key, shape) for key, shape in properties.items()}
     required = {"required": needed} if needed else {}
     return {"type": "object", "properties": shown, **required, "additionalProperties": False}
 

@@ -48,26 +48,28 @@ class Ignores:
         """Tell whether a comment accepts a finding."""
         if finding.file not in self._by_file:
             self._by_file[finding.file] = [*read(finding.file)]
-        found = [each for each in self._by_file[finding.file] if each.accepts(finding)]
-        for each in found:
-            each.used = True
+        found = [comment for comment in self._by_file[finding.file] if comment.accepts(finding)]
+        for comment in found:
+            comment.used = True
         return bool(found)
 
     def faulty(self) -> Iterator[Finding]:
         """Yield the comments that lack something."""
-        for each in self._each():
-            if each.fault:
-                yield Finding(each.file, each.line, "configuration", each.fault)
+        for comment in self._comments():
+            if comment.fault:
+                yield Finding(comment.file, comment.line, "configuration", comment.fault)
 
     def unused(self, rules: set[str]) -> Iterator[Finding]:
         """Yield the comments about some rules that no finding has needed."""
-        for each in self._each():
-            if each.rule in rules and not each.used and not each.fault:
-                message = f"`# gitops: ignore {each.rule}`: no longer needed here"
+        for comment in self._comments():
+            if comment.rule in rules and not comment.used and not comment.fault:
+                message = f"`# gitops: ignore {comment.rule}`: no longer needed here"
                 severity, hint = Severity.WARNING, "remove it"
-                yield Finding(each.file, each.line, "configuration", message, (), hint, severity)
+                yield Finding(
+                    comment.file, comment.line, "configuration", message, (), hint, severity
+                )
 
-    def _each(self) -> Iterator[Ignore]:
+    def _comments(self) -> Iterator[Ignore]:
         for comments in self._by_file.values():
             yield from comments
 

@@ -17,8 +17,8 @@ def document(report: Report) -> dict[str, Any]:
         "components": [*report.variants],
         "kubernetes": [*report.kubernetes],
         "findings": [
-            {**each.document(report.root), "fingerprint": name}
-            for each, name in zip(report.found, names, strict=True)
+            {**finding.document(report.root), "fingerprint": name}
+            for finding, name in zip(report.found, names, strict=True)
         ],
         "notes_hidden": report.notes_hidden,
         "baseline_hidden": report.known,

@@ -15,13 +15,13 @@ def workflow_commands(report: Report) -> str:
     The worst come first: GitHub shows ten of a kind for a step.
     """
     severities = list(Severity)
-    found = sorted(report.found, key=lambda each: severities.index(each.severity))
+    found = sorted(report.found, key=lambda finding: severities.index(finding.severity))
     lines = [
-        f"::{COMMANDS[each.severity]} file={escaped(report.of_clone(each.file), ',:')},"
-        f"line={each.line},title={each.rule}::{escaped(each.text)}"
-        for each in found
+        f"::{COMMANDS[finding.severity]} file={escaped(report.of_clone(finding.file), ',:')},"
+        f"line={finding.line},title={finding.rule}::{escaped(finding.text)}"
+        for finding in found
     ]
-    return "\n".join([*lines, *(f"::error::{escaped(each)}" for each in report.failures)])
+    return "\n".join([*lines, *(f"::error::{escaped(reason)}" for reason in report.failures)])
 
 
 def escaped(text: str, more: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from gitops.findings import RULES, Severity
+from gitops.findings import RULES, Finding, Severity
 from gitops.formats.report import Report
 
 # What XML 1.0 has no way to write.
@@ -18,24 +18,10 @@ def junit(report: Report) -> str:
     Notes are told in a test that passes: they do no harm.
     """
     suites = Element("testsuites", name="gitops check")
-    for rule in (each for each in RULES if each in {*report.rules, *rules_of(report)}):
-        suite = SubElement(suites, "testsuite", name=rule)
-        for each in (each for each in report.found if each.rule == rule):
-            where = f"{report.of_clone(each.file)}:{each.line}"
-            case = case_of(suite, where, rule)
-            told = xml(f"{where}: {each.severity}: {each.text}\n{each.hint}".rstrip())
-            if each.severity is Severity.NOTE:
-                SubElement(case, "system-out").text = told
-            else:
-                failure = SubElement(case, "failure", type=each.severity, message=xml(each.text))
-                failure.text = told
-        if not len(suite):
-            case = case_of(suite, RULES[rule], rule)
-            if rule in report.skipped:
-                SubElement(case, "skipped", message=xml(report.skipped[rule]))
-        suite.set("tests", str(len(suite)))
-        suite.set("failures", str(len(suite.findall("*/failure"))))
-        suite.set("skipped", str(len(suite.findall("*/skipped"))))
+    told = {*report.rules, *(finding.rule for finding in report.found)}
+    for rule in RULES:
+        if rule in told:
+            add_suite(suites, report, rule)
     for reason in report.failures:
         suite = SubElement(suites, "testsuite", name="gitops check", tests="1", errors="1")
         SubElement(case_of(suite, "the check itself", "check"), "error", message=xml(reason))
@@ -43,9 +29,30 @@ def junit(report: Report) -> str:
     return tostring(suites, encoding="unicode", xml_declaration=True)
 
 
-def rules_of(report: Report) -> set[str]:
-    """Return the rules of the findings: some are not asked for, and always told."""
-    return {each.rule for each in report.found}
+def add_suite(suites: Element, report: Report, rule: str) -> None:
+    """Add the suite of a rule."""
+    suite = SubElement(suites, "testsuite", name=rule)
+    for finding in report.found:
+        if finding.rule == rule:
+            add_case(suite, finding, f"{report.of_clone(finding.file)}:{finding.line}")
+    if not len(suite):
+        case = case_of(suite, RULES[rule], rule)
+        if rule in report.skipped:
+            SubElement(case, "skipped", message=xml(report.skipped[rule]))
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(len(suite.findall("*/failure"))))
+    suite.set("skipped", str(len(suite.findall("*/skipped"))))
+
+
+def add_case(suite: Element, finding: Finding, where: str) -> None:
+    """Add the test that a finding fails, or is told in."""
+    case = case_of(suite, where, finding.rule)
+    text = xml(f"{where}: {finding.severity}: {finding.text}\n{finding.hint}".rstrip())
+    if finding.severity is Severity.NOTE:
+        SubElement(case, "system-out").text = text
+    else:
+        message = xml(finding.text)
+        SubElement(case, "failure", type=finding.severity, message=message).text = text
 
 
 def case_of(suite: Element, name: str, rule: str) -> Element:

@@ -17,12 +17,12 @@ def markdown(report: Report) -> str:
     """Return the findings by file; those that would make it too long for a comment are counted."""
     mark = "❌" if report.failures else worst(report)
     lines = [f"### {mark} gitops check: {report.counts} in {report.checked}", ""]
-    lines += [f"**The check itself failed**: {code(each)}" for each in report.failures]
+    lines += [f"**The check itself failed**: {code(reason)}" for reason in report.failures]
     left, cut = LIMIT - RESERVE, 0
-    for file, findings in groupby(worst_first(report.found), key=lambda each: each.file):
+    for file, findings in groupby(worst_first(report.found), key=lambda finding: finding.file):
         block = [f"**{code(report.of_clone(file))}**", ""]
-        for each in findings:
-            line = entry(each)
+        for finding in findings:
+            line = entry(finding)
             left -= len(line) + 1
             cut += left < 0
             block += [line] if left >= 0 else []
@@ -35,7 +35,7 @@ def markdown(report: Report) -> str:
 
 def worst(report: Report) -> str:
     """Return the mark of the worst finding."""
-    found = [each.severity for each in report.found]
+    found = [finding.severity for finding in report.found]
     return next((MARKS[severity] for severity in Severity if severity in found), "✅")
 
 
@@ -52,7 +52,7 @@ def entry(finding: Finding) -> str:
 
 def aside(report: Report) -> Iterator[str]:
     """Yield what is not shown, and what was not checked."""
-    for each in report.hidden:
-        yield f"- {each}"
+    for line in report.hidden:
+        yield f"- {line}"
     for rule, reason in report.skipped.items():
         yield f"- not checked: {rule}: {reason}"

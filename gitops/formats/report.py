@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,11 +54,9 @@ class Report:
     @property
     def counts(self) -> str:
         """How much was found of each severity, in words."""
-        numbers = {
-            severity: sum(each.severity is severity for each in self.found) for severity in Severity
-        }
-        said = ", ".join(counted(number, noun) for noun, number in numbers.items() if number)
-        return said or "0 findings"
+        numbers = Counter(finding.severity for finding in self.found)
+        said = [counted(numbers[severity], severity) for severity in Severity if numbers[severity]]
+        return ", ".join(said) or "0 findings"
 
     @property
     def hidden(self) -> list[str]:

@@ -19,7 +19,7 @@ def sarif(report: Report) -> dict[str, Any]:
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
     names = fingerprints(report.found, report.root)
-    failures = [{"level": "error", "message": {"text": each}} for each in report.failures]
+    failures = [{"level": "error", "message": {"text": reason}} for reason in report.failures]
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",

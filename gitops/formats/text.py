@@ -25,15 +25,16 @@ def listed(report: Report, *, verbose: bool) -> Iterator[str]:
     hints: set[str] = set()
     for file, findings in groupby(worst_first(report.found), key=lambda finding: finding.file):
         where = report.typed(file)
-        for each in findings:
-            severity = COLOURS[each.severity](each.severity)
-            message = f"{each.message}{overlays(each, verbose=verbose)}"
-            yield f"{bold(f'{where}:{each.line}')}: {severity}: {message} {faint(f'({each.rule})')}"
+        for finding in findings:
+            severity = COLOURS[finding.severity](finding.severity)
+            message = f"{finding.message}{overlays(finding, verbose=verbose)}"
+            at, rule = bold(f"{where}:{finding.line}"), faint(f"({finding.rule})")
+            yield f"{at}: {severity}: {message} {rule}"
             if verbose:
-                yield from quoted(file, each.line)
-            if each.hint and (verbose or each.hint not in hints):
-                yield faint(f"    {each.hint}")
-                hints.add(each.hint)
+                yield from quoted(file, finding.line)
+            if finding.hint and (verbose or finding.hint not in hints):
+                yield faint(f"    {finding.hint}")
+                hints.add(finding.hint)
         yield ""
     for rule, reason in report.skipped.items():
         yield faint(f"not checked: {rule}: {reason}")
@@ -64,5 +65,5 @@ def summary(report: Report) -> Iterator[str]:
     said = f"{report.counts} in {report.checked}, {report.seconds:.1f} s"
     yield red(said) if report.found else green(said)
     yield from map(faint, report.hidden)
-    if rules := sorted({each.rule for each in report.found}):
+    if rules := sorted({finding.rule for finding in report.found}):
         yield faint(f"--explain RULE tells why, and how to mend it: {', '.join(rules)}")
