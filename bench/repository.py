@@ -1,6 +1,6 @@
 """Generate a Kustomize repository of many overlays, for the benchmarks of `gitops check`.
 
-Ten applications of four objects each in the base (Deployment, Service, ConfigMap,
+Applications of four objects each are in the base (Deployment, Service, ConfigMap,
 HorizontalPodAutoscaler); every overlay sets its namespace, a label, and for each application an
 image by digest, the minimum of replicas and a key of the configuration.
 """
@@ -13,14 +13,12 @@ from typing import Any
 
 import yaml
 
-APPS = 10
-OBJECTS = 4 * APPS
-OVERLAYS = 30
+OBJECTS = 4  # of an application
 
 
-def generate(root: Path, overlays: int = OVERLAYS) -> list[Path]:
+def generate(root: Path, overlays: int, number_of_apps: int) -> list[Path]:
     """Write the repository to a folder, and return the folders of its overlays."""
-    apps = [f"app-{number:02}" for number in range(APPS)]
+    apps = [f"app-{number:02}" for number in range(number_of_apps)]
     for app in apps:
         for name, content in base(app).items():
             write(root / "base" / app / name, content)

@@ -75,13 +75,18 @@ class Sources:
     def by_key(self) -> dict[str, list[Setting]]:
         """What it sets."""
         found: dict[str, list[Setting]] = defaultdict(list)
-        for setting in (*self._own(), *self._patched(), *self._resources()):
+        for setting in (
+            *(*self._own(), *self._generated()),
+            *(*self._patched(), *self._resources()),
+        ):
             found[setting.key].append(setting)
         return found
 
     def _own(self) -> Iterator[Setting]:
         node = self.kustomization.node
-        yield from settings.below("", node, EVERYWHERE)
+        for key, value in nodes.items(node):
+            if key != "replicas":
+                yield from settings.below(str(key), value, EVERYWHERE)
         for _, entry in nodes.items(nodes.get(node, "replicas")):
             yield settings.replicas(entry)
         for replacement in self.replacements:
@@ -89,6 +94,9 @@ class Sources:
         for path in self._files("configurations"):
             for document in self.repository.documents(path):
                 yield from settings.configured(document)
+
+    def _generated(self) -> Iterator[Setting]:
+        node = self.kustomization.node
         for key in GENERATED:
             for _, generator in nodes.items(nodes.get(node, key)):
                 name = nodes.text(nodes.get(generator, "name"))

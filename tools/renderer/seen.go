@@ -11,7 +11,6 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/yaml"
 )
 
 // The disk, with some files replaced. It keeps what a rendering has seen of the disk: as long as all
@@ -90,39 +89,11 @@ func (w watched) Walk(path string, walk filepath.WalkFunc) error {
 // An entry of a kustomization that is fetched.
 var remote = regexp.MustCompile(`(?m)(^[\s-]*|[\[,]\s*|path:\s*)["']?https?://`)
 
-// note keeps that a kustomization depends on more than files: on what is fetched, or on variables of
-// the environment, which a file of variables takes by naming them without a value.
+// note keeps that a kustomization depends on more than files: on what is fetched.
 func (w watched) note(path string, text []byte) {
-	if !slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(path)) {
-		return
-	}
-	if remote.Match(text) {
+	isKustomization := slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(path))
+	if isKustomization && remote.Match(text) {
 		w.seen[unknown] = path
-	}
-	if !strings.Contains(string(text), "env") {
-		return
-	}
-	type generator struct {
-		Env  string   `json:"env"`
-		Envs []string `json:"envs"`
-	}
-	var found struct {
-		ConfigMaps []generator `json:"configMapGenerator"`
-		Secrets    []generator `json:"secretGenerator"`
-	}
-	if yaml.Unmarshal(text, &found) != nil {
-		w.seen[unknown] = path
-	}
-	for _, each := range append(found.ConfigMaps, found.Secrets...) {
-		for _, name := range append(each.Envs, each.Env) {
-			variables, _ := w.FileSystem.ReadFile(filepath.Join(filepath.Dir(path), name))
-			for line := range strings.Lines(string(variables)) {
-				line = strings.TrimSpace(line)
-				if line != "" && !strings.HasPrefix(line, "#") && !strings.Contains(line, "=") {
-					w.seen[unknown] = path
-				}
-			}
-		}
 	}
 }
 
