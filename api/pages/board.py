@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from api.domain.deployments.model import Status
@@ -23,6 +23,7 @@ class Mark(StrEnum):
     UNKNOWN = "unknown"
     DEPLOYING = "deploying"
     FAILED = "failed"
+    INCIDENT = "incident"
     CHANGED = "changed"
 
 
@@ -36,7 +37,7 @@ class Sort(StrEnum):
 
 
 # What needs attention most comes first.
-URGENCY = (Mark.FAILED, Mark.DRIFTED, Mark.DEPLOYING, Mark.PENDING)
+URGENCY = (Mark.INCIDENT, Mark.FAILED, Mark.DRIFTED, Mark.DEPLOYING, Mark.PENDING)
 
 
 class Filters(Protocol):
@@ -48,8 +49,10 @@ class Filters(Protocol):
     state: Mark | None
 
 
-@dataclass(frozen=True)
-class Cell:
+Place = tuple[str, str]
+
+
+class Cell(NamedTuple):
     """A service in an environment; what does not apply is None."""
 
     environment: str
@@ -63,6 +66,8 @@ class Cell:
     failed: tuple[str, UUID] | None
     # The release at the time it is compared with, if that is another one.
     other: str | None
+    # The one that is open.
+    incident: Mapping[str, Any] | None
 
     @property
     def marks(self) -> set[Mark]:
@@ -70,6 +75,7 @@ class Cell:
         beside = {
             Mark.DEPLOYING: self.deploying,
             Mark.FAILED: self.failed,
+            Mark.INCIDENT: self.incident,
             Mark.CHANGED: self.other,
         }
         return {Mark(self.state)} | {mark for mark, given in beside.items() if given}
@@ -101,27 +107,34 @@ def rows(
     cells: Sequence[Mapping[str, Any]],
     services: Mapping[str, Mapping[str, Any]],
     compared: Sequence[Mapping[str, Any]] | None,
+    broken: Mapping[Place, Mapping[str, Any]],
     *,
     earlier: bool,
 ) -> list[Row]:
     """Return the rows of these cells of the domain, by service.
 
-    `compared` are those at another time, `earlier` or now; None compares nothing.
+    `compared` are those at another time, `earlier` or now; None compares nothing. `broken` are the
+    open incidents by their places.
     """
     others = None if compared is None else {_place(cell): cell["version"] for cell in compared}
     found: dict[str, dict[str, Cell]] = {}
     for cell in cells:
         known = found.setdefault(cell["service"], {})
-        known[cell["environment"]] = _cell(cell, others, "nothing" if earlier else "gone")
+        incident = broken.get(_place(cell))
+        absent = "nothing" if earlier else "gone"
+        known[cell["environment"]] = _cell(cell, others, absent, incident)
     return [Row(name, services[name]["owner"], found[name]) for name in found]
 
 
-def _place(cell: Mapping[str, Any]) -> tuple[str, str]:
+def _place(cell: Mapping[str, Any]) -> Place:
     return cell["service"], cell["environment"]
 
 
 def _cell(
-    cell: Mapping[str, Any], others: Mapping[tuple[str, str], str | None] | None, absent: str
+    cell: Mapping[str, Any],
+    others: Mapping[Place, str | None] | None,
+    absent: str,
+    incident: Mapping[str, Any] | None,
 ) -> Cell:
     last = (cell["last_version"], cell["last_id"])
     is_other = cell["last_id"] != cell["deployment_id"]
@@ -144,6 +157,7 @@ def _cell(
         deploying=last if cell["deploying"] else None,
         failed=last if failed else None,
         other=other,
+        incident=incident,
     )
 
 
@@ -157,8 +171,8 @@ def narrowed(found: Iterable[Row], filters: Filters) -> list[Row]:
         cells = {
             name: cell for name, cell in row.cells.items() if filters.environment in (None, name)
         }
-        marks = {mark for cell in cells.values() for mark in cell.marks}
-        if cells and (filters.state is None or filters.state in marks):
+        wanted = filters.state
+        if cells and (wanted is None or any(wanted in cell.marks for cell in cells.values())):
             kept.append(Row(row.service, row.owner, cells))
     return kept
 

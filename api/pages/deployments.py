@@ -68,8 +68,8 @@ class CorrectionForm(Form):
 
 
 @bp.app_template_global("deployment_url")
-def deployment_url(deployment_id: UUID) -> str:
-    """Return the URL of a deployment's page; faster than `url_for` for a thousand cells."""
+def deployment_url(deployment_id: UUID | Literal[""]) -> str:
+    """Return the URL of a deployment's page, or what precedes its id; faster than `url_for`."""
     if "deployment_url" not in g:
         g.deployment_url = url_for("pages.show_deployment", deployment_id=ANY).removesuffix(
             str(ANY)

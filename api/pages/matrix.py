@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated, Any
 
 from flask import render_template, request, url_for
@@ -11,18 +12,23 @@ from pydantic import Field
 from api.database import database
 from api.domain import catalog, matrix
 from api.domain.deployments import store
+from api.domain.incidents.store import LISTINGS
 from api.domain.kit.times import this_minute
 from api.domain.promotions import queue
 from api.http import auth
 from api.pages import board
 from api.pages.blueprint import bp
-from api.pages.board import Mark, Sort
+from api.pages.board import Mark, Row, Sort
 from api.pages.forms import Form, FormTime
+from api.pages.overview import Overview, overview
 from api.pages.words import AGO, clock
 
 # The most rows of a page, and the most that a step of the queue lists.
 ROWS = 200
 WAITING = 20
+# The most open incidents that are looked at.
+INCIDENTS = 500
+DAY = timedelta(days=1)
 
 
 class MatrixForm(Form):
@@ -49,7 +55,9 @@ def show_matrix(query: MatrixForm) -> str:
         services = catalog.by_name(connection)
         shown = matrix.cells(connection, query.at)
         other = _compared(query, connection)
-        rows = board.rows(shown, services, other, earlier=query.since is not None)
+        incidents = [] if query.at else LISTINGS[True].rows(connection, {}, INCIDENTS)
+        broken = {(row["service"], row["environment"]): row for row in reversed(incidents)}
+        rows = board.rows(shown, services, other, broken, earlier=query.since is not None)
         found = board.sorted_by(query.sort, board.narrowed(rows, query))
         names = {row.service for row in found}
         mine = [] if query.at else [cell for cell in shown if cell["service"] in names]
@@ -59,6 +67,10 @@ def show_matrix(query: MatrixForm) -> str:
         "matrix.html",
         query=query,
         empty=empty,
+        overview=None if query.at else _overview(query, found, incidents),
+        yesterday=_url(_others("environment") | {"since": _ago(DAY), "state": Mark.CHANGED}),
+        marked={mark: _url(_others() | {"state": mark}) for mark in Mark},
+        until=query.at or this_minute(),
         columns=board.columns(environments, found),
         rows=found[query.start : query.start + ROWS],
         number=len(found),
@@ -85,13 +97,33 @@ def _page(start: int) -> str:
     return _url({**request.args, "start": str(max(0, start))})
 
 
+def _overview(query: MatrixForm, found: list[Row], incidents: list[dict[str, Any]]) -> Overview:
+    """Return what is shown amounts to; an incident may be where nothing runs."""
+    names = {row.service for row in found}
+    is_narrowed = query.service or query.owner or query.state
+    mine = [
+        incident
+        for incident in incidents
+        if query.environment in (None, incident["environment"])
+        and (not is_narrowed or incident["service"] in names)
+    ]
+    return overview(found, mine, this_minute() - DAY)
+
+
 def _instants(name: str) -> Iterator[tuple[str, str]]:
     """Yield what a link says and its URL: the same filters, and another time."""
-    others = {
-        key: value for key, value in request.args.items() if key not in ("at", "since", "start")
-    }
     for words, ago in AGO.items():
-        yield words, _url({**others, name: clock(this_minute() - ago)})
+        yield words, _url({**_others(), name: _ago(ago)})
+
+
+def _others(*names: str) -> dict[str, str]:
+    """Return the filters that are left when another time, or one of these, is asked for."""
+    replaced = ("at", "since", "start", *names)
+    return {name: value for name, value in request.args.items() if name not in replaced}
+
+
+def _ago(span: timedelta) -> str:
+    return clock(this_minute() - span)
 
 
 def _url(arguments: dict[str, Any]) -> str:

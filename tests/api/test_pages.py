@@ -190,7 +190,50 @@ def test_what_waits_says_since_when_what_blocks_it_and_the_command(client: Flask
     assert "make promote FROM=dev TO=staging" in waiting(show("/"))
     assert "web" not in waiting(show("/", service="checkout"))
     client.post("/api/v1/incidents", json=incident)
-    assert "blocked: staging: Payments are &lt;b&gt;refused" in waiting(show("/"))
+    blocked = "blocked by an open incident , staging: Payments are &lt;b&gt;refused"
+    assert blocked in waiting(show("/"))
+
+
+def overview(page: TestResponse) -> str:
+    found = re.search(r'<ul class="overview".*?</ul>', page.text, re.S)
+    return text_of(found[0]) if found else ""
+
+
+def test_the_front_page_begins_with_what_is_broken_what_waits_and_what_is_new(
+    client: FlaskClient,
+) -> None:
+    show = browser_of(client)
+    record(client, "1.0", "prod", finished_at=ago(days=9.5))
+    sound = "Nothing is broken: no open incident, no failed deployment, no drift."
+    assert overview(show("/")) == f"{sound} Nothing is new since yesterday."
+
+    record(client, "1.1", "staging", finished_at=ago(hours=20))
+    record(client, "1.1", "prod", status="failed", finished_at=ago(hours=2))
+    record(client, "7", "prod", service="web", finished_at=ago(hours=1.5))
+    for number, service in enumerate(("checkout", "search", "web", "web", "web")):
+        broken = {"service": service, "environment": "prod", "title": f"Fault {number}"}
+        told = {**broken, "detected_at": ago(minutes=9 - number)}
+        assert client.post("/api/v1/incidents", json=told).status_code == 201
+
+    assert overview(show("/")) == (
+        "open incident: Fault 4 , web in prod open incident: Fault 3 , web in prod open incident:"
+        " Fault 2 , web in prod 2 more open incidents 1 failed 1 waiting for prod"
+        " New since yesterday: 1 in staging 1 in prod"
+    )
+    # What is asked for, also where nothing has ever run; the past has none.
+    assert "2 more open incidents" in overview(show("/", environment="prod"))
+    assert overview(show("/", service="checkout", state="failed")) == (
+        "open incident: Fault 0 , checkout in prod 1 failed 1 waiting for prod"
+        " New since yesterday: 1 in staging"
+    )
+    assert "Fault" not in overview(show("/", environment="staging"))
+    assert overview(show("/", at=ago(days=3))) == ""
+    # In the cell, too, which is found by it.
+    assert cells(show("/", state="incident", environment="prod")) == [
+        *("Service", "prod", "checkout"),
+        "1.0 unknown Fault 0 failed: 1.1 9 d · api",
+        *("web", "7 unknown Fault 4 1 h · api"),
+    ]
 
 
 def test_two_hundred_services_in_six_environments_fit_on_a_page(
