@@ -20,6 +20,15 @@ browser-test: $(READY) $(BROWSER) ## Test the pages in Chromium, on PostgreSQL (
 	@REQUIRE_POSTGRES=1 AXE=.tools/browser/node_modules/axe-core PYTHONPATH=.tools/browser/python \
 		$(BIN)/pytest -o addopts= -p no:cacheprovider -rs tests/browser $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(READY) $(BROWSER) ## Take the pictures of the README in docs/pictures/ (ARGS='--every-page FOLDER' looks at every page)
+	@$(call NEEDED,chromium,on Debian: apt-get install chromium)
+	@PYTHONPATH=.tools/browser/python $(PYTHON) -m tests.browser.screenshots $(ARGS)
+
+.PHONY: dashboard
+dashboard: $(READY) ## Write the Grafana dashboard docs/grafana.json from tools/dashboard.py
+	@$(PYTHON) -m tools.dashboard
+
 .PHONY: bench
 bench: $(READY) ## Measure the API on ledgers of 10 thousand and 1 million deployments (about 15 minutes; ARGS=--help)
 	@$(PYTHON) -m bench.ledger $(ARGS)

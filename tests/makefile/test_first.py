@@ -66,6 +66,7 @@ RUN = (
     ("diff BASE=HEAD", "nothing differs"),
     ("validate", "against Kubernetes"),
     ("chart", "wrote"),
+    ("dashboard", "wrote docs/grafana.json"),
     ("format", ""),
     ("doctor", "renderer"),
     ("init OWNER=acme HOST=slipway.acme.org", "acme"),
@@ -100,6 +101,7 @@ FETCHES = "it fetches what no test may"
 NOT_RUN = {
     **dict.fromkeys(("test", "lint", "scan", "renovate", "browser-test"), LONG),
     **dict.fromkeys(("bench", "flood", "fuzz", "mutants", "examples"), "it takes minutes"),
+    "screenshots": "it takes a browser",
     **dict.fromkeys(("image", "push", "save", "index", "sbom", "rehearse"), DOCKER),
     "package-image": DOCKER,
     **dict.fromkeys(("cluster-down", "controllers", "deploy", "diagnose", "e2e", "probe"), CLUSTER),
