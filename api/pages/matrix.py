@@ -71,6 +71,7 @@ def show_matrix(query: MatrixForm) -> str:
         yesterday=_url(_others("environment") | {"since": _ago(DAY), "state": Mark.CHANGED}),
         marked={mark: _url(_others() | {"state": mark}) for mark in Mark},
         until=query.at or this_minute(),
+        day_ago=(query.at or this_minute()) - DAY,
         columns=board.columns(environments, found),
         rows=found[query.start : query.start + ROWS],
         number=len(found),
