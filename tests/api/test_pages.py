@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -675,3 +676,10 @@ def test_pages_that_are_watched_say_so(sqlite_client: FlaskClient, show: Show) -
         assert '<main id="main" data-live>' in show(path).text
     for path in ("/sign-in", "/nothing"):
         assert '<main id="main">' in show(path).text
+
+
+def test_every_age_is_where_the_script_does_not_take_it_for_a_change() -> None:
+    for template in Path(live.__file__).parent.glob("templates/*.html"):
+        text = re.sub(r"\{%.*?%\}", "", template.read_text(encoding="utf-8"))
+        for tag in re.findall(r"(<[^<>]+>)[^<>]*\{\{[^}]*\| age", text):
+            assert tag.startswith("<small") or 'class="age"' in tag, f"{template.name}: {tag}"

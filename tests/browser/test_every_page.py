@@ -11,7 +11,25 @@ from tests.api.test_pages import deliver, record
 from tests.browser.conftest import Open
 from tests.browser.test_journeys import ago, sign_in
 
-WIDTHS = (320, 768, 1440)
+# The second is a window of 1280 px at a zoom of 200 %.
+WIDTHS = (320, 640, 768, 1440)
+PAPER = 794  # the width of A4
+# What can be reached by the keyboard, and is seen.
+REACHABLE = """() => [...document.querySelectorAll(
+  "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
+)].filter((one) => one.checkVisibility()).length"""
+PAINTED = """() => new Promise((done) => {
+  const seen = { paint: 0, shift: 0 };
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      seen.paint = entry.startTime - performance.getEntriesByType("navigation")[0].responseEnd;
+    }
+  }).observe({ type: "largest-contentful-paint", buffered: true });
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) seen.shift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(seen), 200);
+})"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -43,6 +61,8 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
         f"/incidents/{incident}",
         "/insights",
         f"/insights/explanation?{point}",
+        "/docs",
+        "/docs/recordDeployment",
         "/sign-in",
         "/admin",
         f"/admin/tokens/{token}",
@@ -60,3 +80,65 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
         if faults:
             found[path] = faults
     assert found == {}
+
+
+@pytest.fixture
+def history(client: FlaskClient) -> None:
+    deliver(client, "1.0.0", "1.1.0")
+    for environment in ("dev", "staging", "prod"):
+        record(client, "1.0.0", environment, finished_at=ago(days=2))
+    record(client, "1.1.0", "dev", finished_at=ago(days=1))
+
+
+@pytest.mark.usefixtures("history")
+def test_what_is_printed_has_all_that_is_said_and_no_controls(look: Open) -> None:
+    page = look("/", color_scheme="dark", viewport={"width": PAPER, "height": 1123})
+    page.emulate_media(media="print")
+    for path in ("/", "/services/checkout", "/environments/prod", "/insights", "/docs/getMatrix"):
+        page.goto(path)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= PAPER, path
+        for control in page.locator("nav, .filters, .times, .try, .command button").all():
+            assert not control.is_visible(), path
+        for table in page.locator(".scroll").all():
+            assert table.evaluate("(one) => getComputedStyle(one).overflow") == "visible", path
+        ground = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(255, 255, 255)", path
+
+
+@pytest.mark.usefixtures("history")
+def test_the_keyboard_alone_reaches_everything(look: Open) -> None:
+    page = look("/")
+    for path in ("/", "/docs/recordDeployment"):
+        page.goto(path)
+        page.keyboard.press("Tab")
+        skip = page.get_by_role("link", name="Skip to the content")
+        assert skip.evaluate("(link) => link === document.activeElement")
+        assert skip.bounding_box()["x"] >= 0  # type: ignore[index]  # it is seen when it has focus
+        stops = page.evaluate(REACHABLE)
+        for _ in range(stops - 1):
+            page.keyboard.press("Tab")
+            outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+            assert outline == "solid", page.evaluate("() => document.activeElement.outerHTML")
+        page.keyboard.press("Tab")  # beyond the last one
+        assert page.evaluate("() => document.activeElement === document.body"), path
+
+
+@pytest.mark.usefixtures("history")
+def test_a_page_is_there_soon_and_stays_where_it_is(look: Open) -> None:
+    page = look("/")
+    for path in ("/", "/services/checkout", "/insights"):
+        page.goto(path)
+        seen = page.evaluate(PAINTED)
+        assert 0 < seen["paint"] <= 2500, path  # ms after the answer has come
+        assert seen["shift"] <= 0.02, path
+
+
+def test_what_the_policy_forbids_is_noticed(look: Open) -> None:
+    page = look("/sign-in")
+    page.evaluate("() => document.body.setAttribute('style', 'color: red')")
+    page.evaluate("() => fetch('https://elsewhere.example/').catch(() => null)")
+    faults: list[str] = look.faults  # type: ignore[attr-defined]
+
+    assert any("style-src" in fault or "inline style" in fault for fault in faults)
+    assert any("connect-src" in fault for fault in faults)
+    faults.clear()

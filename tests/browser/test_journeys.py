@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
-from api.domain.kit.times import this_minute
+from api.domain.kit import times
 from tests.api.conftest import ADMIN_TOKEN, json_of
 from tests.api.events.payloads import argocd
 from tests.api.test_pages import declare, deliver, record
@@ -144,6 +144,41 @@ def test_the_timeline_leads_to_what_it_shows(look: Open, history: dict[str, str]
     expect(page.locator("h1")).to_have_text("Payments are refused")
 
 
+@pytest.mark.usefixtures("history")
+def test_a_stranger_finds_four_answers_on_the_first_screen(look: Open) -> None:
+    page = look("/", viewport={"width": 1200, "height": 860})
+    glance = page.get_by_role("list", name="At a glance")
+    queue = page.get_by_role("region", name="Waiting to be promoted")
+    runs = page.locator("tr", has_text="checkout").locator("td[data-in=prod]")
+    for answer, words in (
+        (runs, "1.1.0"),
+        (glance, "open incident: Payments are refused, checkout in prod"),
+        (glance, "1 failed"),
+        (queue, "prod: Payments are refused"),
+        (glance, "New since yesterday: 1 in staging 1 in prod"),
+        (runs.locator(".new"), "h · api"),
+    ):
+        expect(answer).to_contain_text(words)
+        expect(answer).to_be_in_viewport()
+    glance.get_by_role("link", name="1 in prod").click()
+    expect(page.locator(".changed")).to_have_text(["was 1.0.0"])
+
+
+@pytest.mark.parametrize("options", [{}, NOSCRIPT], ids=["script", "no script"])
+def test_a_developer_tries_the_api_by_keyboard(
+    client: FlaskClient, look: Open, options: dict[str, Any]
+) -> None:
+    page = look("/", **options)
+    page.get_by_role("link", name="API", exact=True).press("Enter")
+    page.get_by_role("link", name="Record a deployment").press("Enter")
+    page.get_by_label("Body").fill('{"service": "web", "environment": "dev", "version": "7"}')
+    page.get_by_label("Token").fill(ADMIN_TOKEN)
+    page.get_by_label("Token").press("Enter")
+    expect(page.get_by_role("heading", name="Answer: 201 CREATED")).to_be_in_viewport()
+    expect(page.get_by_role("region", name="Body of the answer")).to_contain_text('"version": "7"')
+    assert len(json_of(client.get("/api/v1/deployments"))["items"]) == 1
+
+
 def poll(page: Page) -> None:
     """Let time pass until the page asks for itself."""
     with page.expect_request(page.url):
@@ -160,13 +195,16 @@ def test_a_page_keeps_itself_up_to_date_and_leaves_people_alone(
     page.get_by_label("Service").fill("check")
     link = page.get_by_role("rowheader", name="checkout").get_by_role("link")
     link.focus()
-    an_hour_later = this_minute() + timedelta(hours=1)
-    monkeypatch.setattr("api.pages.matrix.this_minute", lambda: an_hour_later)
-    before = page.get_by_role("link", name="yesterday").first.get_attribute("href") or ""
     poll(page)
-    # Links to an instant lead to another one, which is no news.
-    expect(page.get_by_role("link", name="yesterday").first).not_to_have_attribute("href", before)
     expect(page.locator("[data-updated]")).to_have_count(0)
+    # Ages grow, and links to an instant lead to another one, which is no news.
+    with monkeypatch.context() as later:
+        later.setattr(times, "now", lambda: datetime.now(UTC) + timedelta(minutes=2))
+        yesterday = page.get_by_text("Changed since:").get_by_role("link", name="yesterday")
+        before = str(yesterday.get_attribute("href"))
+        poll(page)
+        expect(yesterday).not_to_have_attribute("href", before)
+        expect(page.locator("[data-updated]")).to_have_count(0)
 
     record(client, "1.3.0", "staging", finished_at=ago(minutes=5))
     poll(page)

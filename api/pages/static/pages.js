@@ -8,7 +8,7 @@ const TIMEOUT_MS = 8_000;
 const OWN = "data-own"; // what this script has added
 const UPDATED = "data-updated";
 const KEPT = new Set([UPDATED, "open"]); // attributes that are not the server's
-const AGES = "small, time, .quiet, .times"; // these change by themselves
+const AGES = "small, time, .quiet, .age, .times, .recent"; // these change by themselves
 
 function addCopyButtons() {
   if (!navigator.clipboard) return;
