@@ -22,6 +22,8 @@ from api.domain.dora.rules.reasons import BY_CODE
 from api.domain.dora.rules.records import Change, Deployment, Incident
 from api.domain.dora.rules.verdicts import Lead
 from api.domain.incidents import causes
+from api.domain.incidents.model import INFERENCE_WINDOW
+from api.domain.kit.sql import Earlier
 from api.tables import changes, deployments, failures, first_deliveries, incidents, lead_times
 
 After = Sequence[datetime | UUID] | None
@@ -60,7 +62,7 @@ def assessments(
     return [
         assess(
             row,
-            attributed[row.id],
+            attributed.get(row.id, []),
             failed.get(row.id),
             delivered.get(row.id, nothing) if row.delivered and row.moment in window else None,
             leads[row.id],
@@ -118,8 +120,9 @@ def _attributions(
     stated = select(incidents, table.deployment_id.label("cause")).where(
         table.deployment_id.in_(ids)
     )
+    # The cause is selected, and not a condition, or PostgreSQL looks it up for every incident.
     probable = (
-        select(incidents, deployments.c.id.label("cause"))
+        select(incidents, causes.inferred().scalar_subquery().label("cause"))
         .join_from(
             deployments,
             incidents,
@@ -127,24 +130,24 @@ def _attributions(
                 table.service_id == deployments.c.service_id,
                 table.environment_id == deployments.c.environment_id,
                 table.detected_at >= deployments.c.finished_at,
+                Earlier(table.detected_at, INFERENCE_WINDOW) <= deployments.c.finished_at,
             ),
         )
-        .where(
-            deployments.c.id.in_(ids),
-            table.deployment_id.is_(None),
-            deployments.c.id == causes.inferred().scalar_subquery(),
-        )
+        .where(deployments.c.id.in_(ids), table.deployment_id.is_(None))
     )
-    found: dict[UUID, list[Attribution]] = defaultdict(list)
+    found: dict[UUID, dict[UUID, Attribution]] = defaultdict(dict)
     for statement in (stated, probable):
         for row in connection.execute(statement):
             incident = Incident(
                 row.id, scope.place(row), row.detected_at, row.resolved_at, row.deployment_id
             )
-            found[row.cause].append(Attribution(incident, stated=statement is stated))
-    for listed in found.values():
-        listed.sort(key=lambda each: (each.incident.detected_at, each.incident.id))
-    return found
+            found[row.cause][row.id] = Attribution(incident, stated=statement is stated)
+    return {
+        cause: sorted(
+            of_it.values(), key=lambda each: (each.incident.detected_at, each.incident.id)
+        )
+        for cause, of_it in found.items()
+    }
 
 
 def _deliveries(
