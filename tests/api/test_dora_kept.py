@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, delete, select, text, update
 
 from api.database import Database
 from api.domain import catalog, deletions
@@ -37,6 +42,8 @@ from api.tables import (
     lead_times,
     services,
 )
+from tests.api.conftest import Record, json_of
+from tests.api.ledger import Ledger
 from tests.api.test_dora_oracle import numbers, oracle_of
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -223,6 +230,22 @@ def told(database: Database, seed: int) -> Iterator[Connection]:
         connection.rollback()
 
 
+def computed_anew(connection: Connection) -> None:
+    """Compute all kept rows from nothing."""
+    for table in KEPT:
+        connection.execute(delete(table))
+    refreshing.forget(connection)
+    refreshing.refresh(connection)
+
+
+def check(connection: Connection) -> None:
+    """Compare the metrics with a second computation of them."""
+    asked = {"from": BEGIN, "to": BEGIN + timedelta(days=DAYS + 5), "interval": "week"}
+    oracle = oracle_of(connection)
+    for period in report.measure(connection, Query.model_validate(asked)).overall.periods:
+        assert numbers(period) == oracle.figures(period.since, period.until)
+
+
 @settings(phases=[Phase.generate])
 @given(seeds)
 def test_kept_rows_are_those_that_a_computation_of_everything_makes(
@@ -230,10 +253,7 @@ def test_kept_rows_are_those_that_a_computation_of_everything_makes(
 ) -> None:
     with told(database, seed) as connection:
         found = kept(connection)
-        for table in KEPT:
-            connection.execute(delete(table))
-        refreshing.forget(connection)
-        refreshing.refresh(connection)
+        computed_anew(connection)
 
         assert found == kept(connection)
 
@@ -241,8 +261,176 @@ def test_kept_rows_are_those_that_a_computation_of_everything_makes(
 @settings(phases=[Phase.generate])
 @given(seeds)
 def test_the_metrics_of_kept_rows_are_those_of_the_document(database: Database, seed: int) -> None:
-    asked = {"from": BEGIN, "to": BEGIN + timedelta(days=DAYS + 5), "interval": "week"}
     with told(database, seed) as connection:
-        oracle = oracle_of(connection)
-        for period in report.measure(connection, Query.model_validate(asked)).overall.periods:
-            assert numbers(period) == oracle.figures(period.since, period.until)
+        check(connection)
+
+
+Step = Callable[[Ledger], object]
+
+
+def ran(version: str, hours: float, **more: Any) -> Step:
+    """Return what reports a deployment that ended so many hours after the beginning."""
+    end = BEGIN + timedelta(hours=hours)
+    told = {"service": "a", "environment": "prod", "version": version, "status": "succeeded"}
+    return lambda ledger: ledger.deploy({**told, "started_at": end, "finished_at": end} | more)
+
+
+def broke(hours: float, *, resolved: float | None = None, cause: str | None = None) -> Step:
+    """Return what reports an incident, caused by the deployment of a version if told."""
+
+    def step(ledger: Ledger) -> None:
+        found = select(deployments.c.id).where(deployments.c.version == cause)
+        identifier = None if cause is None else ledger.connection.execute(found).scalar_one()
+        end = None if resolved is None else BEGIN + timedelta(hours=resolved)
+        ledger.incident("a", "prod", BEGIN + timedelta(hours=hours), end, identifier)
+
+    return step
+
+
+def committed(version: str, hours: float) -> Step:
+    """Return what reports a change of a version."""
+    return lambda ledger: ledger.commit("a", [(version, BEGIN + timedelta(hours=hours))])
+
+
+def declared(name: str, tier: Tier) -> Step:
+    """Return what describes an environment."""
+    described = EnvironmentDescription(tier=tier)
+    return lambda ledger: catalog.describe_environment(ledger.connection, name, described)
+
+
+def written(statement: str) -> Step:
+    """Return what executes a statement, as an older version may."""
+    return lambda ledger: ledger.connection.execute(text(statement))
+
+
+# What happened before the rows were brought up to date, and what is told afterwards.
+CASES: dict[str, tuple[list[Step], Step]] = {
+    "a success ends a failure of long ago": (
+        [ran("1", 1), ran("2", 30), broke(150, cause="1"), ran("3", 120)],
+        ran("4", 200),
+    ),
+    "a late success ends it earlier": ([ran("1", 1, status="failed"), ran("3", 9)], ran("2", 5)),
+    "a success is deleted": (
+        [ran("1", 1, status="failed"), ran("2", 5), ran("3", 9)],
+        written("DELETE FROM deployments WHERE version = '2'"),
+    ),
+    "a rollback leaves the one before": ([ran("1", 1), ran("2", 2)], ran("1", 30)),
+    "a late success is what was left": ([ran("1", 1), ran("2", 2), ran("1", 9)], ran("3", 5)),
+    "an incident is put down to the last": ([ran("1", 1), ran("2", 2)], broke(40)),
+    "a late deployment takes an incident over": ([ran("1", 1), broke(40)], ran("2", 30)),
+    "an incident of long ago is put down": ([ran("1", 1), ran("2", 90)], broke(99, cause="1")),
+    "an incident is resolved": (
+        [ran("1", 1), broke(5)],
+        written("UPDATE incidents SET resolved_at = '2026-03-02 07:00:00.000000'"),
+    ),
+    "a change is told of late": ([ran("1.0.0", 1), ran("1.1.0", 9)], committed("1.1.0", 5)),
+    "a change of an older version is told of late": (
+        [ran("1.0.0", 1), ran("1.2.0", 9), committed("1.2.0", 5)],
+        committed("1.1.0", 3),
+    ),
+    "a change orders the versions by their commits": (
+        [ran("1.0.0", 1), ran("1.2.0", 9), committed("1.2.0", 0.5), committed("1.1.0", 8)],
+        committed("blue", 3),
+    ),
+    "a change moves a version in that order": (
+        [ran("red", 5), ran("blue", 9), committed("red", 3), committed("blue", 2)],
+        committed("blue", 4),
+    ),
+    "a late success delivers what another one did": (
+        [ran("1.0.0", 1), ran("1.2.0", 9), committed("1.1.0", 0.5), committed("1.2.0", 0.5)],
+        ran("1.1.0", 5),
+    ),
+    "an environment comes to production": (
+        [ran("1.0.0", 1, environment="eu"), committed("1.0.0", 0.5), ran("1.0.0", 9)],
+        declared("eu", Tier.PRODUCTION),
+    ),
+    "an environment leaves production": (
+        [ran("1.0.0", 1, environment="live"), committed("1.0.0", 0.5), ran("1.0.0", 9)],
+        declared("live", Tier.STAGING),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_told_afterwards_counts(database: Database, case: str) -> None:
+    before, afterwards = CASES[case]
+    with database.engine.connect() as connection:
+        connection.execution_options(writes=True)
+        ledger = Ledger(connection)
+        for step in before:
+            step(ledger)
+        refreshing.refresh(connection)
+        stale = kept(connection)
+        afterwards(ledger)
+        refreshing.refresh(connection)
+
+        found = kept(connection)
+        check(connection)
+        computed_anew(connection)
+        assert found == kept(connection)
+        assert found != stale
+        connection.rollback()
+
+
+URL = "/api/v1/metrics/dora?environment=prod"
+
+
+def failure_rate(client: FlaskClient) -> Any:
+    """Return the numerator and the denominator of the change failure rate."""
+    rate = json_of(client.get(URL))["overall"]["periods"][0]["change_failure_rate"]
+    return rate["numerator"], rate["denominator"]
+
+
+def test_what_is_written_past_the_service_counts_in_the_next_answer(
+    client: FlaskClient, database: Database, record: Record
+) -> None:
+    """As by a pod of the version before, during a rollout."""
+    known = record(environment="prod", status="succeeded")
+    assert failure_rate(client) == (0, 1)
+
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE deployments SET status = 'failed'"))
+    assert failure_rate(client) == (1, 1)
+    with database.engine.begin() as connection:
+        connection.execute(delete(deployments).where(deployments.c.id == UUID(known["id"])))
+    assert failure_rate(client) == (0, 0)
+
+
+def test_what_was_brought_up_to_date_is_not_computed_again(
+    client: FlaskClient, database: Database, record: Record
+) -> None:
+    record(environment="prod", status="failed")
+    first = failure_rate(client)
+    with database.engine.begin() as connection:
+        connection.execute(delete(failures))
+
+    assert (first, failure_rate(client)) == ((1, 1), (0, 1))
+
+
+def test_a_command_computes_all_of_it_anew(
+    client: FlaskClient, app: Flask, database: Database, record: Record
+) -> None:
+    record(environment="prod", status="failed")
+    before = failure_rate(client)
+    with database.engine.begin() as connection:
+        connection.execute(update(failures).values(deployment_id=UUID(int=1)))
+        connection.execute(delete(first_deliveries))
+
+    done = app.test_cli_runner().invoke(args=["ledger", "recompute"])
+
+    assert (done.exit_code, failure_rate(client)) == (0, before)
+    with database.read() as connection:
+        assert len(connection.execute(select(failures)).all()) == 1
+
+
+def test_two_who_find_the_same_changes_get_the_same_answer(
+    client: FlaskClient, database: Database, record: Record
+) -> None:
+    record(environment="prod", status="failed")
+    with ThreadPoolExecutor(1) as pool:
+        with database.up_to_date(refreshing.outdated, refreshing.refresh):
+            # Waits for this transaction, which has taken what it finds.
+            other = pool.submit(failure_rate, client)
+            wait([other], timeout=0.2)
+            assert not other.done()
+        assert other.result(timeout=10) == (1, 1)
