@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+MATRIX = "/api/v1/matrix"
 PENDING = "/api/v1/promotions/pending?from=staging&to=prod"
 WINDOW = "from=2026-08-01T00:00:00Z&to=2026-11-01T00:00:00Z"
 # Lists: their query plans must not scan a whole table, for the first page or for the next.
@@ -51,7 +52,7 @@ LISTS = [
     "/api/v1/deliveries?limit=20",
     "/api/v1/deliveries?state=dead",
     f"/api/v1/deliveries?{WINDOW}",
-    "/api/v1/matrix",
+    MATRIX,
     "/api/v1/matrix?at=2025-11-01T00:00:00Z",
     "/api/v1/matrix?limit=50",
     "/api/v1/matrix?service=service-00",

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, insert
@@ -28,8 +28,6 @@ from api.tables import (
 
 BEGIN = datetime(2024, 11, 1, tzinfo=UTC)
 END = datetime(2026, 11, 1, tzinfo=UTC)
-SERVICES = [f"service-{number:02}" for number in range(40)]
-ENVIRONMENTS = ["dev", "staging", "prod"]
 # Values, and the share of each in a thousand.
 STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.RUNNING], [920, 55, 24, 1]
 KINDS = [Kind.ROLLOUT, Kind.ROLLBACK, Kind.HOTFIX, Kind.RESYNC], [900, 40, 20, 40]
@@ -48,11 +46,22 @@ BATCH = 5_000
 Row = dict[str, Any]
 
 
-def fill(connection: Connection, count: int) -> None:
+class Cells(NamedTuple):
+    """How many services there are, and in which environments."""
+
+    services: int
+    environments: tuple[str, ...]
+
+
+CELLS = Cells(40, ("dev", "staging", "prod"))
+
+
+def fill(connection: Connection, count: int, cells: Cells = CELLS) -> None:
     """Write `count` deployments over two years, always the same ones for a count."""
     chance = random.Random(count)  # noqa: S311 (the same history each time)
-    service_ids = list(catalog.service_ids(connection, SERVICES, BEGIN).values())
-    environment_ids = list(catalog.environment_ids(connection, ENVIRONMENTS, BEGIN).values())
+    names = [f"service-{number:02}" for number in range(cells.services)]
+    service_ids = list(catalog.service_ids(connection, names, BEGIN).values())
+    environment_ids = list(catalog.environment_ids(connection, cells.environments, BEGIN).values())
     broken: list[Row] = []
     rows = _deployments(chance, count, service_ids, environment_ids)
     _write(connection, deployments, _keep_some(rows, broken))

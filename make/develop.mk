@@ -30,8 +30,8 @@ dashboard: $(READY) ## Write the Grafana dashboard docs/grafana.json from tools/
 	@$(PYTHON) -m tools.dashboard
 
 .PHONY: bench
-bench: $(READY) ## Measure the API on ledgers of 10 thousand and 1 million deployments (about 15 minutes; ARGS=--help)
-	@$(PYTHON) -m bench.ledger $(ARGS)
+bench: $(READY) $(PEER) ## Measure the service beside FastAPI and BASE=, and write docs/benchmarks.md (about 15 minutes; ARGS=--quick, ARGS=--help)
+	@$(PYTHON) -m bench $(if $(BASE),--base $(BASE)) $(ARGS)
 
 .PHONY: flood
 flood: $(READY) ## Send 20,000 events while the database crashes, and check that none is lost (about 5 minutes; ARGS=--help)

@@ -28,12 +28,12 @@ def large(
     """Return a ledger whose planner believes that it has a million deployments."""
     folder = tmp_path_factory.mktemp("large")
     if request.param == "sqlite":
-        yield filled(open_ledger("SQLite", {"DATA_DIR": folder}, folder))
+        yield filled(open_ledger("SQLite", ROWS, {"DATA_DIR": folder}, folder))
         return
     # Not one that is lent again: what its planner believes would stay.
     lender: Lender = request.getfixturevalue("postgresql_lender")
     place = lender.server.new_database(lender.template)
-    ledger = open_ledger("PostgreSQL", place, folder)
+    ledger = open_ledger("PostgreSQL", ROWS, place, folder)
     yield filled(ledger)
     ledger.engine.dispose()
     lender.server.drop(str(place["DATABASE_NAME"]))
@@ -41,7 +41,7 @@ def large(
 
 def filled(ledger: Ledger) -> Ledger:
     """Fill a ledger, and let its planner believe that it is large."""
-    ledger.fill(ROWS)
+    ledger.fill()
     plans.pretend(ledger.engine, TIMES)
     return ledger
 
@@ -54,8 +54,8 @@ def test_no_report_reads_a_whole_table(large: Ledger) -> None:
     found: dict[str, set[str]] = {}
     for case, (before, send, _) in CASES.items():
         with plans.executed(large.engine) as statements:
-            for each in [*before, send]:
-                assert each(large.client).status_code < 300, case
+            for request in [*before, send]:
+                assert request(large.client).status_code < 300, case
         with large.engine.connect() as connection:
             steps = plans.scans(connection, statements)
         if steps:
