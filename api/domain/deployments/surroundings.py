@@ -7,23 +7,29 @@ the length of the history nor on how often a tag was deployed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
     Integer,
+    ScalarSelect,
     Select,
     String,
+    Text,
     Uuid,
     and_,
+    cast,
+    exists,
+    func,
+    literal_column,
     or_,
     select,
-    true,
     tuple_,
 )
 
@@ -83,7 +89,7 @@ class Surroundings(NamedTuple):
 
 
 PLACES = Records(
-    "places",
+    "p",
     {
         "number": Integer(),
         "id": Uuid(),
@@ -121,21 +127,27 @@ def of_each(connection: Connection, places: Sequence[Place]) -> list[Surrounding
 
 
 def _surroundings(row: Sequence[Any]) -> Surroundings:
-    size, first = len(Attempt._fields), 1 + len(FLAGS)
-    past = {
-        Attempt._make(row[start : start + size])
-        for start in range(first, len(row), size)
-        if row[start] is not None
-    }
+    first = 1 + len(FLAGS)
     told, near_events, followed, in_outage = map(bool, row[1:first])
+    # Often the same one meets several conditions.
+    past = {_attempt(packed) for packed in set(row[first:]) - {None}}
     return Surroundings(told, near_events, followed, in_outage, past)
+
+
+def _attempt(packed: str) -> Attempt:
+    identifier, started_at, *others = from_json(packed)
+    at = datetime.fromisoformat(started_at)
+    return Attempt(UUID(identifier), at.replace(tzinfo=at.tzinfo or UTC), *others)
 
 
 @cache
 def _statement(dialect: str) -> Select[Any]:
-    """Return the SELECT of the facts about each place: its number, the flags, and its past."""
+    """Return the SELECT of the facts about each place: its number, the flags, and its past.
+
+    An attempt is packed into one value: a column costs more than what is in it.
+    """
     places = PLACES.table(dialect)
-    place, others = places.c, deployments.alias()
+    place, others = places.c, deployments.alias("o")
     succeeded = others.c.status == Status.SUCCEEDED
     conditions = [others.c.status.in_(ATTEMPTED), succeeded]
     # One look for each spelling: an index is in the order of starts for one version only.
@@ -154,26 +166,19 @@ def _statement(dialect: str) -> Select[Any]:
             others.c.config_revision == place.config_revision,
         )
         conditions += [same_application, and_(same_application, same_configuration)]
-    joined: FromClause = places
-    past: list[Any] = []
-    for condition in conditions:
-        newest = _newest_before(place, others, condition)
-        if dialect == "postgresql":
-            past.append(newest.lateral())
-            joined = joined.outerjoin(past[-1], true())
-        else:
-            past.append(deployments.alias())
-            found = newest.with_only_columns(others.c.id).scalar_subquery()
-            joined = joined.outerjoin(past[-1], past[-1].c.id == found)
-    columns = [each.c[name] for each in past for name in Attempt._fields]
-    return select(place.number, *_flags(place), *columns).select_from(joined)
+    array = func.json_build_array if dialect == "postgresql" else func.json_array
+    packed = cast(array(*(others.c[name] for name in Attempt._fields)), Text)
+    past = (_newest_before(place, others, packed, condition) for condition in conditions)
+    return select(place.number, *_flags(place), *past)
 
 
-def _newest_before(place: Any, others: FromClause, condition: ColumnElement[bool]) -> Select[Any]:
-    """Return the SELECT of the last deployment of a cell before a place that meets a condition."""
+def _newest_before(
+    place: Any, others: FromClause, packed: ColumnElement[str], condition: ColumnElement[bool]
+) -> ScalarSelect[str]:
+    """Return the last deployment of a cell before a place that meets a condition."""
     order = (others.c.started_at, others.c.id)
     return (
-        select(*(others.c[name] for name in Attempt._fields))
+        select(packed)
         .where(
             others.c.service_id == place.service_id,
             others.c.environment_id == place.environment_id,
@@ -181,35 +186,36 @@ def _newest_before(place: Any, others: FromClause, condition: ColumnElement[bool
             condition,
         )
         .order_by(*(each.desc() for each in order))
-        .limit(1)
+        .limit(literal_column("1"))
         .correlate(place.number.table)
+        .scalar_subquery()
     )
 
 
 def _flags(place: Any) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions whose results are the FLAGS."""
-    later = deployments.alias()
-    told = select(evidence.c.id).where(
+    later = deployments.alias("l")
+    told = exists().where(
         evidence.c.source == place.source, evidence.c.external_id == place.external_id
     )
-    near_events = select(evidence.c.id).where(
+    near_events = exists().where(
         evidence.c.service_id == place.service_id,
         evidence.c.environment_id == place.environment_id,
         evidence.c.started_at >= Earlier(place.started_at, LONGEST + WINDOW),
         evidence.c.event_id.is_not(None),
     )
-    followed = select(later.c.id).where(
+    followed = exists().where(
         later.c.service_id == place.service_id,
         later.c.environment_id == place.environment_id,
         tuple_(later.c.started_at, later.c.id) > tuple_(place.started_at, place.id),
     )
-    in_outage = select(incidents.c.id).where(
+    in_outage = exists().where(
         incidents.c.service_id == place.service_id,
         incidents.c.environment_id == place.environment_id,
         incidents.c.detected_at <= place.started_at,
         or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at > place.started_at),
     )
-    return told.exists(), near_events.exists(), followed.exists(), in_outage.exists()
+    return told, near_events, followed, in_outage
 
 
 def _agree(one: str | None, other: str | None) -> bool:

@@ -6,8 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import CTE, JSON, Dialect, Text, bindparam, cast, column, func, select, type_coerce
+from sqlalchemy import (
+    JSON,
+    Dialect,
+    FromClause,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.types import TypeEngine
+
+Processor = Callable[[Any], Any]
 
 
 class Records:
@@ -16,14 +29,15 @@ class Records:
     def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
         self.name = name
         self.columns = columns
+        self._known: dict[str, dict[str, Processor]] = {}
 
-    def table(self, dialect: str) -> CTE:
+    def table(self, dialect: str) -> FromClause:
         """Return the records as what a statement of the dialect of that name selects from."""
         given = bindparam(self.name, type_=Text)
         if dialect == "postgresql":
             columns = [column(name, type_) for name, type_ in self.columns.items()]
             found = func.json_to_recordset(cast(given, JSON)).table_valued(*columns)
-            return select(found.render_derived("given", with_types=True)).cte(self.name)
+            return found.render_derived(self.name, with_types=True)
         record = func.json_each(given).table_valued("value").c.value
         return select(
             *(
@@ -34,11 +48,7 @@ class Records:
 
     def packed(self, dialect: Dialect, records: Iterable[Mapping[str, Any]]) -> str:
         """Return the value of the parameter."""
-        convert = {
-            name: processor
-            for name, type_ in self.columns.items()
-            if (processor := _processor(type_, dialect)) is not None
-        }
+        convert = self._processors(dialect)
         rows = [
             {
                 name: convert[name](record[name]) if name in convert else record[name]
@@ -48,8 +58,18 @@ class Records:
         ]
         return to_json(rows).decode()
 
+    def _processors(self, dialect: Dialect) -> dict[str, Processor]:
+        """Return what converts the values of each column that the database stores otherwise."""
+        if dialect.name not in self._known:
+            self._known[dialect.name] = {
+                name: processor
+                for name, type_ in self.columns.items()
+                if (processor := _processor(type_, dialect)) is not None
+            }
+        return self._known[dialect.name]
 
-def _processor(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+
+def _processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
     """Return what makes of a value what the database stores, if it is not the value itself."""
     if dialect.name == "postgresql" and isinstance(type_, JSON):  # a part of the whole
         return None
