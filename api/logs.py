@@ -84,8 +84,6 @@ def configuration(settings: Settings) -> dict[str, Any]:
             # api.access has the id of the request and works under any server.
             "gunicorn.access": {"handlers": [], "propagate": False},
             "alembic": {"level": "WARNING"},
-            # The access log already shows the status 429.
-            "flask-limiter": {"level": "WARNING"},
         },
     }
 

@@ -10,10 +10,47 @@ from typing import NoReturn
 
 from apiflask import abort
 from flask import Flask, Response, request
-from flask_limiter import ApplicationLimit, Limiter, RequestLimit
-from limits import parse_many
+from limits import RateLimitItem, parse_many
+from limits.strategies import FixedWindowRateLimiter
 
-from api.http import windows
+from api.http.windows import WindowStorage
+
+
+class RateLimit:
+    """A limit of the requests with the same key; `key` is asked about the current request."""
+
+    def __init__(self, rate: str, key: Callable[[], str]) -> None:
+        self.key = key
+        self._limits = parse_many(rate)
+        self._storage = WindowStorage()
+        self._windows = FixedWindowRateLimiter(self._storage)
+
+    def check(self, *, counts: bool) -> None:
+        """Abort with 429 if there were too many requests; `counts`: this is one of them."""
+        key = self.key()
+        allows = self._windows.hit if counts else self._windows.test
+        for limit in self._limits:
+            if not allows(limit, key):
+                self._refuse(limit, key)
+
+    def count(self, requests: int = 1) -> None:
+        """Count the current request as this many."""
+        key = self.key()
+        for limit in self._limits:
+            self._windows.hit(limit, key, cost=requests)
+
+    def reset(self) -> None:
+        """Forget all requests."""
+        self._storage.reset()
+
+    def _refuse(self, limit: RateLimitItem, key: str) -> NoReturn:
+        ends, _ = self._windows.get_window_stats(limit, key)
+        seconds = max(1, math.ceil(ends - time.time()))
+        abort(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"The limit is {limit}; try again in {seconds} s.",
+            headers={"Retry-After": str(seconds)},
+        )
 
 
 def init_app(
@@ -23,23 +60,34 @@ def init_app(
     key: Callable[[], str],
     exempt_when: Callable[[], bool],
     counts_when: Callable[[Response], bool] | None = None,
-) -> Limiter:
+) -> RateLimit:
     """Limit the rate of all requests with the same key; those beyond it are answered with 429.
 
     The check runs among the before-request functions, in the order of registration. `counts_when`
-    decides by the response whether a request counts; without it, all requests count.
+    decides by the response whether a request counts; without it, all requests count. Nobody is
+    refused a file or an unknown path, which cost nothing.
     """
-    limit = ApplicationLimit(rate, key, deduct_when=counts_when, on_breach=_refuse)
-    limiter = Limiter(key, app=app, application_limits=[limit], storage_uri=f"{windows.SCHEME}://")
-    # Asked before any limits are looked up, unlike the condition of a limit.
-    limiter.request_filter(exempt_when)
-    return limiter
+    limit = RateLimit(rate, key)
 
+    def exempt() -> bool:
+        endpoint = request.endpoint
+        return endpoint is None or endpoint.endswith("static") or exempt_when()
 
-def count_more(limiter: Limiter, requests: int) -> None:
-    """Count the current request as this many more, which the next ones may find to be too many."""
-    for counted in limiter.current_limits:
-        limiter.limiter.hit(counted.limit, *counted.request_args, cost=requests)
+    @app.before_request
+    def check() -> None:
+        if not exempt():
+            limit.check(counts=counts_when is None)
+
+    if counts_when is not None:
+
+        @app.after_request
+        def count(response: Response) -> Response:
+            if counts_when(response) and not exempt():
+                limit.count()
+            return response
+
+    app.extensions.setdefault("limiter", set()).add(limit)
+    return limit
 
 
 def address() -> str:
@@ -51,12 +99,3 @@ def a_minute(rate: str) -> int:
     """Return how many requests a minute a rate allows for long, and at least one."""
     allowed = [limit.amount * 60 // limit.get_expiry() for limit in parse_many(rate)]
     return max(1, min(allowed))
-
-
-def _refuse(breached: RequestLimit) -> NoReturn:
-    seconds = max(1, math.ceil(breached.window.reset_time - time.time()))
-    abort(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        f"The limit is {breached.limit}; try again in {seconds} s.",
-        headers={"Retry-After": str(seconds)},
-    )

@@ -96,7 +96,7 @@ def count_reports(number: int) -> None:
     """Let the reports of a list count as the requests whose work they are."""
     limiter = state().limiter
     if limiter is not None and (more := (number - 1) // REPORTS_A_REQUEST) > 0:
-        rate_limits.count_more(limiter, more)
+        limiter.count(more)
 
 
 def _offers_no_secret() -> bool:

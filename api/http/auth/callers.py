@@ -8,7 +8,6 @@ from uuid import UUID
 
 import structlog
 from flask import current_app, g, request
-from flask_limiter import Limiter
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,6 +15,7 @@ from api.database import database
 from api.domain import tokens
 from api.domain.kit.times import now
 from api.domain.tokens import ADMIN, Caller
+from api.http.rate_limits import RateLimit
 from api.outages import UnavailableError, first_line
 from api.settings import Settings
 
@@ -35,7 +35,7 @@ class AuthState:
     settings: Settings
     failures: Counter
     # Counts requests; none before the application is complete.
-    limiter: Limiter | None = None
+    limiter: RateLimit | None = None
     # When the last use of each token, by id, was last stored.
     last_stored: dict[str, datetime] = field(default_factory=dict)
 
