@@ -30,7 +30,7 @@ DOCUMENTS = [
 ]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_target_a_document_names_exists(document: Path) -> None:
     text = document.read_text()
     # In code only: "make the Secret" is no target.
@@ -41,7 +41,7 @@ def test_every_target_a_document_names_exists(document: Path) -> None:
     assert named <= TARGETS
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text())
 
