@@ -144,7 +144,9 @@ def main() -> None:
         try:
             for size in SIZES:
                 name = f"{size.services:,} x {size.environments}"
-                ledger = open_ledger(name, server.new_database(), Path(folder))
+                rows = size.services * size.environments * DEPLOYMENTS
+                place = server.new_database()
+                ledger = open_ledger("PostgreSQL", rows, place, Path(folder))
                 database: Database = ledger.client.application.extensions["database"]
                 with database.engine.connect() as connection, writing(connection):
                     fill(connection, size)
