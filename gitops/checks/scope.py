@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import PurePath
 
+from gitops.checks import operators
 from gitops.checks.context import Context, Rendered
 from gitops.objects import Object
 from gitops.repository import ENVIRONMENTS
@@ -32,6 +33,13 @@ class Scope:
         self._context = context
         self._applied = context.applied
         self._seen: dict[tuple[Rendered, Rendered], bool] = {}
+        self._made: dict[Object, set[tuple[str, str, str]]] = {}
+
+    def made(self, thing: Object) -> set[tuple[str, str, str]]:
+        """Return what controllers make of an object, which many overlays may see."""
+        if thing not in self._made:
+            self._made[thing] = {(*what, thing.namespace) for what in operators.made(thing)}
+        return self._made[thing]
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], list[tuple[Rendered, Object]]]:

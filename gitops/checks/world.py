@@ -51,7 +51,7 @@ class World:
     @cached_property
     def made(self) -> set[tuple[str, str, str]]:
         """What controllers make of these objects, by kind, name and namespace."""
-        return {(*what, each.namespace) for each in self.all for what in operators.made(each)}
+        return {made for each in self.all for made in self.scope.made(each)}
 
     @cached_property
     def namespaces(self) -> set[str]:
