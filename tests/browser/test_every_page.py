@@ -113,7 +113,7 @@ def test_the_keyboard_alone_reaches_everything(look: Open) -> None:
         page.keyboard.press("Tab")
         skip = page.get_by_role("link", name="Skip to the content")
         assert skip.evaluate("(link) => link === document.activeElement")
-        assert skip.bounding_box()["x"] >= 0  # type: ignore[index]  # it is seen when it has focus
+        assert skip.bounding_box()["x"] >= 0  # it is seen when it has focus
         stops = page.evaluate(REACHABLE)
         for _ in range(stops - 1):
             page.keyboard.press("Tab")
