@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from limits.storage import Storage
 
-SCHEME = "windows"
 SWEEP_EVERY_S = 60
 
 
@@ -27,7 +26,7 @@ class FixedWindow(NamedTuple):
 class WindowStorage(Storage):
     """Counts requests under one lock, and removes expired windows along the way."""
 
-    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 (so the library declares it)
+    STORAGE_SCHEME = ["windows"]  # noqa: RUF012 (so the library declares it)
 
     def __init__(self, uri: str | None = None, **options: Any) -> None:
         super().__init__(uri, **options)
