@@ -20,13 +20,15 @@ from api.domain.dora.kept.changed import Span, merged
 from api.domain.dora.loading import rows, stretches
 from api.domain.dora.loading.stretches import Scope, Stretch
 from api.domain.dora.rules.assessments import Failure, failures_in
-from api.domain.dora.rules.periods import EARLIEST, Window
+from api.domain.dora.rules.periods import Window
 from api.tables import deployments, failures, services
 
 # How many deployments are looked at at once; each takes 2 KiB.
 CHUNK = 5_000
 # Longer spans are not looked at together with shorter ones, whose cells would be read for as long.
 LONG = timedelta(days=30)
+# Up to so many cells with long spans are looked at one by one.
+FEW = 50
 INSTANT = timedelta(microseconds=1)
 
 
@@ -44,7 +46,8 @@ def refresh(connection: Connection, changed: Mapping[Cell, Sequence[Span]]) -> N
     concerned = sorted(_concerned(connection, noted), key=lambda found: found[1])
     short = [found for found in concerned if found[1].until - found[1].since <= LONG]
     rest = [found for found in concerned if found[1].until - found[1].since > LONG]
-    for cluster in (*_clusters(short), *_clusters(rest)):
+    alone = [_Cluster({cell}, span) for cell, span in rest]
+    for cluster in (*_clusters(short), *(_clusters(rest) if len(rest) > FEW else alone)):
         scope = _scope(connection, cluster.cells)
         for window in _windows(connection, scope, cluster.span):
             _compute(connection, scope, window)
@@ -95,9 +98,18 @@ def _concerned(connection: Connection, noted: Sequence[Stretch]) -> Iterator[tup
             .correlate(stretch)
             .scalar_subquery()
         )
-        statement = select(*stretch.c, last.label("last"), going_on.label("going_on"))
-        for row in connection.execute(statement):
-            since = min(row.last or EARLIEST, row.going_on or row.since)
+        beginning = deployments.alias()
+        first = (
+            select(beginning.c.started_at)
+            .where(stretches.same_cell(beginning, stretch))
+            .order_by(beginning.c.started_at, beginning.c.id)
+            .limit(1)
+            .correlate(stretch)
+            .scalar_subquery()
+        )
+        found = (func.coalesce(last, first).label("last"), going_on.label("going_on"))
+        for row in connection.execute(select(*stretch.c, *found)):
+            since = min(filter(None, (row.since, row.last, row.going_on)))
             yield Cell(row.service_id, row.environment_id), Span(since, row.until)
 
 

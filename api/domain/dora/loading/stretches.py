@@ -188,6 +188,8 @@ def success(
 
 def _first_unresolved(connection: Connection, window: Window) -> dict[tuple[UUID, UUID], datetime]:
     """Return when each cell's first deployment finished whose stated incident was still open."""
+    if window.since == EARLIEST:  # nothing is before that
+        return {}
     table = deployments.c
     # For all services: with a condition on one, SQLite would first read its whole history.
     statement = (
