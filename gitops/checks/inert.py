@@ -50,14 +50,12 @@ def check(context: Context) -> Iterator[Finding]:
         if all(part in seen for part in parts):
             yield finding(override, overlays, "changes nothing", Severity.NOTE)
         elif not any(part in seen for part in parts):
-            why = overwriters(tries, every, {part: dead[part] for part in parts})
-            how = next(iter(why.values()), "matches nothing")
-            yield finding(override, overlays, how, Severity.ERROR)
-    overwritten = overwriters(tries, every, lost)
+            by = overwriters(tries, every, {part: dead[part] for part in parts})
+            other = next(iter(by.values()), None)
+            yield finding(override, overlays, *without_effect_by(context, override, other))
+    by = overwriters(tries, every, lost)
     for override, overlays in lost.items():
-        yield finding(
-            override, overlays, overwritten.get(override, "matches nothing"), Severity.ERROR
-        )
+        yield finding(override, overlays, *without_effect_by(context, override, by.get(override)))
     yield from dropped_digests(tries, every)
 
 
@@ -66,6 +64,21 @@ def of(dead: Users, whole: Override | None) -> list[Override]:
     return [
         override for override in dead if override.part_of is not None and override.part_of is whole
     ]
+
+
+def without_effect_by(
+    context: Context, override: Override, other: Override | None
+) -> tuple[str, Severity]:
+    """Return why an override has no effect, and how much that matters.
+
+    `other` is what overwrites it, which may set the same value; without one it matches nothing.
+    """
+    if other is None:
+        return "matches nothing", Severity.ERROR
+    place = f"{other.what} ({context.repository.relative(other.file)}:{other.line})"
+    if override.gives and (other.what, other.gives) == (override.what, override.gives):
+        return f"is repeated by {place}", Severity.NOTE
+    return f"is overwritten by {place}", Severity.ERROR
 
 
 def finding(override: Override, overlays: list[Overlay], how: str, severity: Severity) -> Finding:

@@ -1,4 +1,4 @@
-"""By what an override is overwritten: without that, a sentinel in its place is seen."""
+"""Which override overwrites another one: without it, a sentinel in the place of that is seen."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from gitops.repository import Overlay
 SUSPECTS = 20  # that are tried as what overwrites an override
 
 
-def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, str]:
-    """Return by what each override is overwritten: without that, its sentinel is seen."""
+def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, Override]:
+    """Return which override overwrites each of the dead ones."""
     asked: list[tuple[Override, Override]] = []
     questions: list[tuple[Overlay, Files]] = []
     for override, overlays in dead.items():
@@ -29,11 +29,10 @@ def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, str]:
                 (overlay, without_all(marked, taken)),
             ]
     digests = tries.digests(questions)
-    found: dict[Override, str] = {}
+    found: dict[Override, Override] = {}
     for (override, other), plain, marked_ in zip(asked, digests[::2], digests[1::2], strict=True):
         if plain != marked_:
-            file = tries.context.repository.relative(other.file)
-            found.setdefault(override, f"is overwritten by {other.what} ({file}:{other.line})")
+            found.setdefault(override, other)
     return found
 
 
