@@ -275,6 +275,14 @@ def ran(version: str, hours: float, **more: Any) -> Step:
     return lambda ledger: ledger.deploy({**told, "started_at": end, "finished_at": end} | more)
 
 
+def moved(version: str, hours: float) -> Step:
+    """Return what gives a deployment another end, as its sender may correct it."""
+    end = BEGIN + timedelta(hours=hours)
+    one = deployments.c.version == version
+    changed = update(deployments).where(one).values(started_at=end, finished_at=end)
+    return lambda ledger: ledger.connection.execute(changed)
+
+
 def broke(hours: float, *, resolved: float | None = None, cause: str | None = None) -> Step:
     """Return what reports an incident, caused by the deployment of a version if told."""
 
@@ -339,6 +347,14 @@ CASES: dict[str, tuple[list[Step], Step]] = {
     "a late success delivers what another one did": (
         [ran("1.0.0", 1), ran("1.2.0", 9), committed("1.1.0", 0.5), committed("1.2.0", 0.5)],
         ran("1.1.0", 5),
+    ),
+    "a failure moves to a time long before": (
+        [ran("0", -5000), ran("1", 1, status="failed"), ran("2", 5)],
+        moved("1", -2000),
+    ),
+    "a failure and a first delivery move to another service": (
+        [ran("9", 2, service="0"), ran("1", 1, status="failed"), ran("1.1", 1)],
+        written("UPDATE deployments SET service_id = (SELECT id FROM services WHERE name = '0')"),
     ),
     "an environment comes to production": (
         [ran("1.0.0", 1, environment="eu"), committed("1.0.0", 0.5), ran("1.0.0", 9)],

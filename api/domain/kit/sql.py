@@ -86,6 +86,21 @@ def _insert_new(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert
     return statement.execution_options(preserve_rowcount=True)
 
 
+def upsert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that takes the place of rows with the same primary key."""
+    return _upsert(connection.dialect.name, table)
+
+
+@cache
+def _upsert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    statement = insert_into(dialect, table)
+    keys = set(table.primary_key)
+    given = {
+        column.name: statement.excluded[column.name] for column in table.c if column not in keys
+    }
+    return statement.on_conflict_do_update(index_elements=[*table.primary_key], set_=given)
+
+
 def inserted(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
     """Insert a row unless it exists; return whether it was inserted."""
     return connection.execute(insert_new(connection, table), row).rowcount == 1

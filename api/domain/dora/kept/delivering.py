@@ -12,13 +12,14 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, delete, insert, select
+from sqlalchemy import Connection, and_, delete, select
 
 from api.domain.changes.store import known_versions_of
 from api.domain.dora.kept import scopes, since
 from api.domain.dora.kept.changed import Changed
 from api.domain.dora.kept.successes import Part, first_successes, parts, successes
 from api.domain.dora.rules.first_deliveries import FirstDelivery, Success, deliveries_of
+from api.domain.kit.sql import upsert
 from api.tables import changes, first_deliveries, lead_times
 
 # How many versions are in one statement, and how many rows are inserted at once.
@@ -46,13 +47,13 @@ def _compute(connection: Connection, part: Part) -> None:
         )
         connection.execute(delete(table).where(later))
     found = list(_deliveries(connection, part))
-    _insert(connection, first_deliveries, (_row(part, *each) for each in found))
+    _write(connection, first_deliveries, (_row(part, *each) for each in found))
     delivered = {
         (service_id, version): success
         for service_id, success, delivery in found
         for version in delivery.versions
     }
-    _insert(connection, lead_times, _leads(connection, part, delivered))
+    _write(connection, lead_times, _leads(connection, part, delivered))
 
 
 def _deliveries(
@@ -109,6 +110,7 @@ def _lead(part: Part, success: Success, change: Any) -> dict[str, Any]:
     }
 
 
-def _insert(connection: Connection, table: Any, rows: Iterable[dict[str, Any]]) -> None:
+def _write(connection: Connection, table: Any, rows: Iterable[dict[str, Any]]) -> None:
     for batch in batched(rows, BATCH):
-        connection.execute(insert(table), list(batch))
+        # A row of the service that a deployment had before may come in a later part.
+        connection.execute(upsert(connection, table), list(batch))

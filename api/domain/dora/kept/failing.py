@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import Connection, delete, func, or_, select
 
 from api.domain.cells import Cell
 from api.domain.dora.kept.changed import Span, merged
@@ -21,6 +21,7 @@ from api.domain.dora.loading import rows, stretches
 from api.domain.dora.loading.stretches import Scope, Stretch
 from api.domain.dora.rules.assessments import Failure, failures_in
 from api.domain.dora.rules.periods import Window
+from api.domain.kit.sql import upsert
 from api.tables import deployments, failures, services
 
 # How many deployments are looked at at once; each takes 2 KiB.
@@ -137,7 +138,8 @@ def _compute(connection: Connection, scope: Scope, window: Window) -> None:
     connection.execute(delete(failures).where(scope.includes(failures), *within))
     found = [_row(failure) for failure in failures_in(rows.load(connection, scope, window), window)]
     if found:
-        connection.execute(insert(failures), found)
+        # A row of the time or place that a deployment had before may come later.
+        connection.execute(upsert(connection, failures), found)
 
 
 def _row(failure: Failure) -> dict[str, Any]:
