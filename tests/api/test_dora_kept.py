@@ -48,6 +48,7 @@ from tests.api.test_dora_oracle import numbers, oracle_of
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 12
+LATER = 50
 VERSIONS = ["1.0.0", "v1.0.0", "1.1.0", "1.1.1-rc.1", "1.1.1", "1.2.0", "2.0.0", "blue", "7f3a91c"]
 ENVIRONMENTS = ["prod", "live", "dev"]
 KEPT = (failures, first_deliveries, lead_times)
@@ -55,8 +56,9 @@ Act = Callable[[Connection, random.Random], None]
 
 
 def moment(chance: random.Random) -> datetime:
-    """Return a time, often one at which other things happen, too."""
-    return BEGIN + timedelta(hours=6 * chance.randrange(DAYS * 4), minutes=chance.choice([0, 0, 9]))
+    """Return a time, often one at which other things happen, too, and seldom months away."""
+    day = BEGIN + timedelta(days=chance.choice([*[0] * 8, -40, LATER]))
+    return day + timedelta(hours=6 * chance.randrange(DAYS * 4), minutes=chance.choice([0, 0, 9]))
 
 
 def any_of(connection: Connection, chance: random.Random, table: Table) -> Any:
@@ -240,7 +242,7 @@ def computed_anew(connection: Connection) -> None:
 
 def check(connection: Connection) -> None:
     """Compare the metrics with a second computation of them."""
-    asked = {"from": BEGIN, "to": BEGIN + timedelta(days=DAYS + 5), "interval": "week"}
+    asked = {"from": BEGIN, "to": BEGIN + timedelta(days=LATER + DAYS), "interval": "week"}
     oracle = oracle_of(connection)
     for period in report.measure(connection, Query.model_validate(asked)).overall.periods:
         assert numbers(period) == oracle.figures(period.since, period.until)
@@ -316,6 +318,21 @@ CASES: dict[str, tuple[list[Step], Step]] = {
     "a success ends a failure of long ago": (
         [ran("1", 1), ran("2", 30), broke(150, cause="1"), ran("3", 120)],
         ran("4", 200),
+    ),
+    "a failure was months ago": (
+        [ran("0", -5000), ran("1", 1, status="failed"), ran("2", 5)],
+        written(
+            "UPDATE deployments SET started_at = '2025-12-01 00:00:00.000000',"
+            " finished_at = '2025-12-01 00:00:00.000000' WHERE version = '1'"
+        ),
+    ),
+    "a failure of long ago was in another place": (
+        [ran("0", -5000), ran("3", 9, environment="live"), ran("1", 1, status="failed")],
+        written(
+            "UPDATE deployments SET started_at = '2025-12-01 00:00:00.000000',"
+            " finished_at = '2025-12-01 00:00:00.000000', environment_id ="
+            " (SELECT id FROM environments WHERE name = 'live') WHERE version = '1'"
+        ),
     ),
     "a late success ends it earlier": ([ran("1", 1, status="failed"), ran("3", 9)], ran("2", 5)),
     "a success is deleted": (
