@@ -11,7 +11,10 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from api.database import Database
+from api.tables import evidence
 from tests.api.conftest import json_of, problem
 
 URL = "/api/v1/deployments"
@@ -167,6 +170,16 @@ def test_what_a_person_changed_stays_when_further_reports_come(
     same = ("id", "created_at", "started_at", *change)
     assert {name: reported[name] for name in same} == {name: changed[name] for name in same}
     assert reported["image_digest"] == STORY[3]["image_digest"]
+
+
+def test_who_changes_nothing_says_nothing_that_is_kept(
+    client: FlaskClient, database: Database
+) -> None:
+    first = json_of(client.post(URL, json={**ONE, **STORY[0]}))
+
+    assert json_of(client.patch(f"{URL}/{first['id']}", json={})) == first
+    with database.read() as connection:
+        assert not connection.execute(select(evidence)).all()
 
 
 def test_sources_have_ids_of_their_own(client: FlaskClient) -> None:

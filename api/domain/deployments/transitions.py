@@ -41,6 +41,8 @@ def change(connection: Connection, deployment_id: UUID, changed: DeploymentChang
     Raises ConflictError for a status that cannot follow the one it has, and for an end that does
     not fit.
     """
+    if not changed.model_fields_set:  # nobody says anything that could be kept
+        return
     row = _row(connection, deployment_id)
     assert row is not None  # noqa: S101 (it is held)
     values = changed.model_dump(exclude_unset=True)
