@@ -63,7 +63,7 @@ def try_operation(operation_id: str) -> Response:
     """Send the request that the form describes, for the person or with a token; return both."""
     operation = found_or_404(_operations().get(operation_id), "operation", operation_id)
     filled = request.form.to_dict()
-    token = filled.pop("token", "").strip()
+    token = "".join(filled.pop("token", "").split())  # it may have been wrapped where it was copied
     wanted = operations.call(operation, filled)
     answer = inner_requests.send(wanted.method, wanted.target, wanted.headers, wanted.body, token)
     response = make_response(_page(operation, filled, _told(answer)))

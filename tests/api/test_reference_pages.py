@@ -75,6 +75,25 @@ def test_a_person_tries_a_request_with_the_rights_of_the_session(
     assert send(browser, "listTokens")[0] == "403 FORBIDDEN"  # the token was not kept
 
 
+def test_a_key_is_of_the_person_who_signed_in(sqlite_client: FlaskClient) -> None:
+    filled = {"body": json.dumps(NEW), "header.Idempotency-Key": "1"}
+    made = []
+    for _ in range(2):
+        browser = Browser(sqlite_client.application)
+        browser.sign_in(make_token(sqlite_client, "write"))
+        again = [send(browser, "recordDeployment", **filled) for _ in range(2)]
+        assert again[0] == again[1]
+        made.append(again[0][1]["id"])
+
+    assert made[0] != made[1]
+
+
+def test_a_token_that_was_wrapped_where_it_was_copied_is_one(browser: Browser) -> None:
+    wrapped = f" {ADMIN_TOKEN[:9]}\r\n{ADMIN_TOKEN[9:]}\n"
+
+    assert send(browser, "listDeployments", token=wrapped)[0] == "200 OK"
+
+
 def test_a_revoked_token_is_worth_nothing_there_and_guesses_are_limited(
     sqlite_lender: sqlite.Lender, tmp_path: Path
 ) -> None:

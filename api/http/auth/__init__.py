@@ -51,6 +51,7 @@ __all__ = [
     "count_reports",
     "init_app",
     "is_public",
+    "lent",
     "open_to_all",
     "page",
     "requests_a_minute",
