@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -18,6 +19,8 @@ VARIABLE = "$("
 ANY = "*"  # as a key: what a file of variables has
 # A name or a kind of a target that stands for no other: kustomize takes them for expressions.
 PLAIN = re.compile(r"[A-Za-z0-9-]+")
+# Its name is set by `namespace`, so an object of any name may be the rendered one.
+RENAMED = "Namespace"
 STEP = re.compile(r"(?:\\.|\[[^\]]*\]|[^.])+")
 ITEM = re.compile(r"-|[0-9]+|\*|\[[^=]*=.*\]")  # of a list, in a path
 QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
@@ -25,6 +28,9 @@ QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 COMPOSED = ("namespace", "namePrefix", "nameSuffix", "images", "replicas")
 GENERATED = {"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}
 DECIMAL = re.compile(r"0|[1-9][0-9]*")
+# Numbers as YAML 1.1 and 1.2 have them, and Go's parser of both.
+NUMBER = re.compile(r"[-+]?\.?[0-9][0-9A-Fa-fox_.+-]*")
+TRUE, FALSE = {"true", "yes", "on", "y"}, {"false", "no", "off", "n"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Scope:
 
     def has(self, kind: str, name: str) -> bool:
         """Tell whether a rendered object may be in it: kustomize only adds to a name."""
-        return self.kind in ("", kind) and self.name in name
+        return self.kind in ("", kind) and (self.name in name or kind == RENAMED)
 
     @classmethod
     def of_document(cls, document: Node) -> Scope:
@@ -84,7 +90,7 @@ def texts(node: Node | None) -> frozenset[str]:
     """Return the texts that a scalar may be rendered as: as it is written, and by its value."""
     if not isinstance(node, ScalarNode) or nodes.is_null(node) or VARIABLE in node.value:
         return frozenset()
-    found = {str(node.value)}
+    found = {text(str(node.value))}
     if node.tag != "tag:yaml.org,2002:str" and not DECIMAL.fullmatch(node.value):
         with suppress(GitopsError, ValueError):  # it is written as a number, and is none
             found.add(text(nodes.plain(node)))
@@ -92,8 +98,21 @@ def texts(node: Node | None) -> frozenset[str]:
 
 
 def text(value: object) -> str:
-    """Return a rendered scalar as a text."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return a scalar as a text that is the same for all ways to write a number or a truth value.
+
+    That a text and a number are the same then does no harm: both count as sources.
+    """
+    said = str(value)
+    if said.lower() in TRUE | FALSE:
+        return str(said.lower() in TRUE).lower()
+    if DECIMAL.fullmatch(said) or not NUMBER.fullmatch(said):
+        return said
+    plain = said.replace("_", "")
+    for read in (float, partial(int, base=0), partial(int, base=8)):
+        with suppress(ValueError, OverflowError):
+            number = read(plain)
+            return str(int(number)) if number == int(number) else repr(number)
+    return said
 
 
 def replicas(entry: Node) -> Setting:
@@ -110,7 +129,7 @@ def generated(generator: str, name: str, source: str, entry: str) -> Setting:
         value = value[1:-1] if QUOTED.fullmatch(value) else value
         if generator == "secretGenerator":
             value = b64encode(value.encode()).decode()
-        return Setting(key, frozenset({value}), scope)
+        return Setting(key, frozenset({text(value)}), scope)
     if source == "files":
         return Setting(key if value else Path(entry).name, frozenset(), scope)
     return Setting(ANY, frozenset(), scope)

@@ -23,7 +23,7 @@ from gitops.kustomization import Kustomization
 from gitops.objects import Object
 from gitops.overrides import FileSource, Override
 from gitops.repository import Overlay
-from gitops.settings import ANY, Scope, Setting
+from gitops.settings import ANY, GENERATED, Scope, Setting
 
 # What kustomize itself sets.
 DEFAULTS = {("type", "Secret")}
@@ -47,7 +47,10 @@ class Certainty:
             return False
         has_images = any("images" in part.data for part in overlay.tree)
         if isinstance(override.source, FileSource) and override.subject == "image":
-            return is_image_certain(self.context, override, rendered)
+            composed = (it for each in sources for it in each.by_key.get("image", ()))
+            return all(it.texts for it in composed) and is_image_certain(
+                self.context, override, rendered
+            )
         return any(
             self._is_alone(setting, rendered, sources)
             for setting in override.gives
@@ -69,8 +72,10 @@ class Certainty:
 
     def _is_scalar(self, source: Node | None, rendered: Rendered) -> bool:
         path = settings.steps(nodes.text(nodes.get(source, "fieldPath")))
-        if path[:1] in ([], ["data"], ["metadata"]) and len(path) <= len(("metadata", "name")):
-            return source is None or path[-1:] not in (["labels"], ["annotations"], ["data"])
+        if path in ([], ["metadata", "name"], ["metadata", "namespace"]):
+            return True
+        if nodes.text(nodes.get(source, "kind")) in GENERATED.values() and path[:1] == ["data"]:
+            return len(path) > 1
         scope, key = Scope.of_target(source), settings.last(path)
         found = [
             self._values_of(thing).get(key, {MAPPING})
@@ -109,7 +114,7 @@ class Certainty:
         """
         if given.key == "namespace":
             # Other fields of this name follow what they refer to.
-            return thing.namespace if thing.namespace in given.texts else None
+            return next(iter({settings.text(thing.namespace)} & given.texts), None)
         every = self._values_of(thing).get(given.key)
         if every is None or (given.key, thing.kind) in DEFAULTS:
             return None
@@ -148,7 +153,7 @@ def is_image_certain(context: Context, override: Override, rendered: Rendered) -
     same = [entry for entry in others if nodes.text(nodes.get(entry, key)) == value]
     part = ("newTag", "digest").index(key) + 1
     return (
-        not any(named(entry) & names for entry in same)
+        not any(is_for(entry, names) for entry in same)
         and not any(":@"[part - 1] + value in text for text in texts)
         and any(split(it)[0] in names and split(it)[part] == value for it in rendered.images)
     )
@@ -157,6 +162,15 @@ def is_image_certain(context: Context, override: Override, rendered: Rendered) -
 def named(entry: Node | None) -> set[str]:
     """Return the names in an entry of `images`."""
     return {nodes.text(nodes.get(entry, key)) for key in ("name", "newName")} - {""}
+
+
+def is_for(entry: Node, names: set[str]) -> bool:
+    """Tell whether an entry of `images` may be for an image: its name is an expression."""
+    try:
+        pattern = re.compile(nodes.text(nodes.get(entry, "name")))
+    except re.error:  # Go has others
+        return True
+    return bool(named(entry) & names) or any(pattern.fullmatch(name) for name in names)
 
 
 def values(data: dict[str, Any]) -> dict[str, set[str]]:

@@ -23,6 +23,8 @@ COMPOSES = (
 )
 MOVES = ("copy", "move")
 RENAMES = ("allowNameChange", "allowKindChange")
+# The paths of what decides which object a source is for.
+IDENTITY = {("metadata",), ("metadata", "name"), ("kind",)}
 
 
 @dataclass(eq=False)
@@ -45,14 +47,44 @@ class Sources:
         entries = [entry for _, entry in nodes.items(nodes.get(self.kustomization.node, "patches"))]
         if any(nodes.get(entry, "options", name) for entry in entries for name in RENAMES):
             return True
-        operations = (
-            operation
-            for patch in self.patches
-            for document in patch.documents
-            if isinstance(document, SequenceNode)
-            for operation in document.value
+        return (
+            self._has_unreadable
+            or self._renames
+            or any(
+                nodes.text(nodes.get(operation, "op")) in MOVES for operation in self._operations()
+            )
         )
-        return any(nodes.text(nodes.get(each, "op")) in MOVES for each in operations)
+
+    @property
+    def _has_unreadable(self) -> bool:
+        """Whether it has what kustomize may be able to read, and is not read here."""
+        if not all(patch.documents for patch in self.patches):
+            return True
+        return any(
+            not self.repository.documents(path) and path in self.repository.faults
+            for path in self._files_of_objects()
+        )
+
+    @property
+    def _renames(self) -> bool:
+        """Whether an object may get a name or a kind that a source of it does not have."""
+        paths = [
+            tuple(filter(None, nodes.text(nodes.get(operation, "path")).split("/")))
+            for operation in self._operations()
+        ]
+        for replacement in self.replacements:
+            for _, target in nodes.items(nodes.get(replacement, "targets")):
+                fields = [field for _, field in nodes.items(nodes.get(target, "fieldPaths"))]
+                paths += [tuple(settings.steps(nodes.text(field))) for field in fields]
+                paths += [("metadata", "name")] * (not fields)  # kustomize's default
+        return any(path in IDENTITY for path in paths)
+
+    def _operations(self) -> Iterator[Node]:
+        """Yield the operations of its JSON patches."""
+        for patch in self.patches:
+            for document in patch.documents:
+                if isinstance(document, SequenceNode):
+                    yield from document.value
 
     @cached_property
     def replacements(self) -> list[Node]:
@@ -116,10 +148,14 @@ class Sources:
                     yield from settings.below("", document, patch.scope(document))
 
     def _resources(self) -> Iterator[Setting]:
+        for path in self._files_of_objects():
+            for document in self.repository.documents(path):
+                yield from settings.below("", document, Scope.of_document(document))
+
+    def _files_of_objects(self) -> Iterator[Path]:
         for path in self.kustomization.included():
             if path.is_file() and path.name not in NAMES and not definitions.are_all(text(path)):
-                for document in self.repository.documents(path):
-                    yield from settings.below("", document, Scope.of_document(document))
+                yield path
 
 
 def text(file: Path) -> str:

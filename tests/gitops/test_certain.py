@@ -25,7 +25,7 @@ configMapGenerator: [{name: settings, literals: ["A='x'", B=1]}]
     "base/shop.yaml": """\
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: shop, labels: {on: "true"}}
+metadata: {name: shop, labels: {lit: "true"}}
 spec:
   replicas: 0x2
   selector: {matchLabels: {app: shop}}
@@ -50,15 +50,105 @@ images:
   - {name: registry.example.com/shop, newName: mirror.example.com/shop}
   - {name: mirror.example.com/shop, newTag: "1.0"}
 """,
-    "what a label is written as": "labels: [{pairs: {on: 'true'}}]",
+    "what a label is written as": "labels: [{pairs: {lit: 'true'}}]",
     "what a replacement has written": """\
 replacements:
-  - source: {kind: Deployment, fieldPath: metadata.labels.on}
+  - source: {kind: Deployment, fieldPath: metadata.labels.lit}
     targets: [{select: {kind: Deployment}, fieldPaths: [spec.template.spec.priorityClassName]}]
 patches:
-  - patch: '[{op: add, path: /spec/template/spec/priorityClassName, value: "true"}]'
+  - patch: '[{"op": "add", "path": "/spec/template/spec/priorityClassName", "value": "true"}]'
     target: {kind: Deployment}
 """,
+}
+
+# The same with files of their own, beside this base.
+BESIDE = {
+    "a namespace that gets another name": {
+        "prod/kustomization.yaml": """\
+resources: [../base, namespace.yaml]
+namespace: till
+patches:
+  - target: {kind: Namespace}
+    patch: '[{"op": "add", "path": "/metadata/labels/a", "value": "b"}]'
+""",
+        "prod/namespace.yaml": """\
+{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {a: b}}}
+""",
+    },
+    "an object that a patch renames": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+patches:
+  - target: {kind: Deployment}
+    patch: '[{"op": "replace", "path": "/metadata/name", "value": "till"}]'
+""",
+        "prod/kustomization.yaml": """\
+resources: [../middle]
+patches:
+  - target: {kind: Deployment}
+    patch: '[{"op": "add", "path": "/spec/replicas", "value": 2}]'
+""",
+    },
+    "an object that a replacement renames": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+replacements:
+  - sourceValue: till
+    targets: [{select: {kind: Deployment}, fieldPaths: [metadata.name]}]
+""",
+        "prod/kustomization.yaml": """\
+resources: [../middle]
+patches:
+  - target: {kind: Deployment}
+    patch: '[{"op": "add", "path": "/spec/replicas", "value": 2}]'
+""",
+    },
+    "numbers in other words": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+patches:
+  - target: {kind: Deployment}
+    patch: |-
+      - {op: add, path: /spec/a, value: 1e3}
+      - {op: add, path: /spec/b, value: 2.0}
+      - {op: add, path: /spec/c, value: 0o17}
+      - {op: add, path: /spec/d, value: 1_000}
+      - {op: add, path: /spec/e, value: yes}
+""",
+        "prod/kustomization.yaml": """\
+resources: [../middle]
+patches:
+  - target: {kind: Deployment}
+    patch: |-
+      - {op: add, path: /spec/a, value: 1000}
+      - {op: add, path: /spec/b, value: 2}
+      - {op: add, path: /spec/c, value: 15}
+      - {op: add, path: /spec/d, value: 1000}
+      - {op: add, path: /spec/e, value: yes}
+""",
+    },
+    "an image that replacements compose": {
+        "prod/kustomization.yaml": """\
+resources: [../base]
+images: [{name: registry.example.com/shop, newName: mirror.example.com/shop}]
+replacements:
+  - sourceValue: mirror.example.com
+    targets:
+      - select: {kind: Deployment}
+        fieldPaths: ["spec.template.spec.containers.[name=app].image"]
+        options: {delimiter: /, index: 0}
+""",
+    },
+    "an image that an expression names": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+images: [{name: ".*/shop", newTag: "2.0"}]
+""",
+        "prod/kustomization.yaml": """\
+resources: [../middle]
+images: [{name: registry.example.com/shop, newTag: "2.0"}]
+""",
+    },
 }
 
 
@@ -77,6 +167,7 @@ def asked(root: Path, renderer: Renderer) -> tuple[Tries, list[Question], list[O
 
 def wrong(root: Path, renderer: Renderer) -> list[str]:
     tries, questions, _ = asked(root, renderer)
+    assert not [it.error for it in tries.context.answers.values() if it.error]
     changed = tries.change(questions)
     return [it.override.what for it, is_so in zip(questions, changed, strict=True) if not is_so]
 
@@ -104,6 +195,23 @@ def test_a_value_that_is_there_in_other_words_is_not_certain(
     text: str, tmp_path: Path, renderer: Renderer
 ) -> None:
     written(tmp_path, {**BASE, "prod/kustomization.yaml": f"resources: [../base]\n{text}\n"})
+    assert wrong(tmp_path, renderer) == []
+
+
+@pytest.mark.parametrize("files", BESIDE.values(), ids=BESIDE.keys())
+def test_a_value_that_has_another_source_is_not_certain(
+    files: dict[str, str], tmp_path: Path, renderer: Renderer
+) -> None:
+    written(tmp_path, {**BASE, **files})
+    assert wrong(tmp_path, renderer) == []
+
+
+def test_a_value_may_be_in_a_file_that_only_kustomize_reads(
+    tmp_path: Path, renderer: Renderer
+) -> None:
+    kustomization = "resources: [shop.yaml]\nreplicas: [{name: shop, count: 0x2}]\n"
+    written(tmp_path, {**BASE, "base/kustomization.yaml": kustomization})
+    (tmp_path / "base/shop.yaml").write_text(BASE["base/shop.yaml"], encoding="utf-16")
     assert wrong(tmp_path, renderer) == []
 
 
