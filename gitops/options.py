@@ -46,10 +46,13 @@ class Options:
     def of(cls, text: str, *, strict: bool = True) -> Options:
         """Return the options that a text gives as `kustomize build` takes them.
 
-        Raises GitopsError for one that it does not have, if `strict`.
+        Raises GitopsError for one that it does not have, if `strict`, and for an open quotation.
         """
         found = cls()
-        words = iter(shlex.split(re.sub(r"(--[\w-]+)=", r"\1 ", text)))
+        try:
+            words = iter(shlex.split(re.sub(r"(--[\w-]+)=", r"\1 ", text)))
+        except ValueError as error:
+            raise GitopsError(f"{text!r} has no options of `kustomize build`: {error}") from None
         for word in words:
             # Until version 4, the options had underscores.
             name = word.replace("_", "-") if word.startswith("--") else word

@@ -70,11 +70,13 @@ class Answer:
 class Renderer(AbstractContextManager["Renderer"]):
     """The renderer's process; it starts with the first job and ends with the context.
 
-    With a cache, what earlier runs have rendered from the same files is not rendered again.
+    With a cache, what earlier runs have rendered from the same files is not rendered again. Nothing
+    is fetched unless the network is asked for; then nothing is kept, as what is fetched may change.
     """
 
-    def __init__(self, cache: Cache | None = None) -> None:
-        self._cache = cache
+    def __init__(self, cache: Cache | None = None, *, network: bool = False) -> None:
+        self._cache = None if network else cache
+        self._network = network
         self._renderings: Renderings | None = None
         self._process: subprocess.Popen[str] | None = None
         # Kustomize warns of the same again with each rendering.
@@ -128,7 +130,7 @@ class Renderer(AbstractContextManager["Renderer"]):
     def _start(self) -> subprocess.Popen[str]:
         if self._process is None:
             self._process = subprocess.Popen(
-                [programs.find("renderer")],
+                [programs.find("renderer"), *["--network"] * self._network],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

@@ -170,7 +170,7 @@ def check(
     if not repository.overlays and not repository.faults and not repository.kustomizations:
         raise GitopsError(f"{path}: no overlay: no folder below it has a kustomization.yaml")
     cache = None if no_cache else Cache.of(repository.top)
-    with Renderer(cache) as renderer:
+    with Renderer(cache, network=network) as renderer:
         context = Context(repository, config, renderer, base, locations, kubernetes)
         context.cache = cache
         asked = [rule for rule in rules or CHECKS if rule not in skip]

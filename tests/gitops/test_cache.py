@@ -127,15 +127,10 @@ def test_a_link_that_leads_elsewhere_is_seen(root: Path) -> None:
     assert rendered(root) == fresh(root) != before
 
 
-def test_what_may_be_fetched_is_not_kept(root: Path, started: list[int]) -> None:
-    kustomization = root / "base/kustomization.yaml"
-    text = kustomization.read_text()
-    for entries in (
-        "# https://example.invalid/a",
-        'buildMetadata: [ "https://example.invalid/a" ]',
-    ):
-        kustomization.write_text(f"{text}{entries}\n")
-        assert rendered(root) == rendered(root)
+def test_nothing_is_kept_with_the_network(root: Path, started: list[int]) -> None:
+    for network in (True, True):
+        with Renderer(Cache.of(root), network=network) as renderer:
+            assert renderer.render([Job(root / "prod")]) == rendered(root)
     assert started == [1, 1, 1]
 
 

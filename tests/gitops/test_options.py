@@ -46,6 +46,8 @@ def test_an_option_that_kustomize_does_not_have_is_refused() -> None:
     with pytest.raises(GitopsError, match="no option --enable-helmm"):
         Options.of("--enable-helmm")
     assert Options.of("--enable-helmm", strict=False) == Options()
+    with pytest.raises(GitopsError, match="No closing quotation"):
+        Options.of("--enable-helm '")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@
 //
 // "unrestricted", "helm" (the command), "kubeVersion" and "plugins" are kustomize build's options
 // --load-restrictor LoadRestrictionsNone, --enable-helm with --helm-command, --helm-kube-version,
-// and --enable-alpha-plugins with --enable-exec.
+// and --enable-alpha-plugins with --enable-exec. Nothing is fetched without the argument --network.
 package main
 
 import (
@@ -150,6 +150,9 @@ func main() {
 	// Short-lived: memory is cheaper than collecting it, up to a third of a gigabyte.
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(1 << 30 / 3)
+	if !slices.Contains(os.Args, "--network") {
+		refuseNetwork()
+	}
 
 	jobs := make(chan job)
 	answers := make(chan answer)

@@ -3,13 +3,8 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strings"
 
-	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
@@ -28,7 +23,6 @@ const unknown = "?"
 
 func (w watched) ReadFile(path string) ([]byte, error) {
 	if text, found := w.files[path]; found {
-		w.note(path, []byte(text))
 		return []byte(text), nil
 	}
 	text, err := w.FileSystem.ReadFile(path)
@@ -38,7 +32,6 @@ func (w watched) ReadFile(path string) ([]byte, error) {
 	}
 	sum := sha256.Sum256(text)
 	w.seen["f"+path] = hex.EncodeToString(sum[:])
-	w.note(path, text)
 	return text, nil
 }
 
@@ -86,24 +79,8 @@ func (w watched) Walk(path string, walk filepath.WalkFunc) error {
 	return w.FileSystem.Walk(path, walk)
 }
 
-// An entry of a kustomization that is fetched.
-var remote = regexp.MustCompile(`(?m)(^[\s-]*|[\[,]\s*|path:\s*)["']?https?://`)
-
-// note keeps that a kustomization depends on more than files: on what is fetched.
-func (w watched) note(path string, text []byte) {
-	isKustomization := slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(path))
-	if isKustomization && remote.Match(text) {
-		w.seen[unknown] = path
-	}
-}
-
 // isComplete tells whether the rendering depends on nothing but what was seen.
 func (w watched) isComplete() bool {
-	fetched := filepath.Join(os.TempDir(), "kustomize-") // where kustomize clones to
-	for key := range w.seen {
-		if key == unknown || strings.HasPrefix(key[1:], fetched) {
-			return false
-		}
-	}
-	return true
+	_, found := w.seen[unknown]
+	return !found
 }
