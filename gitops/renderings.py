@@ -15,6 +15,7 @@ from gitops.cache import Cache, digest
 if TYPE_CHECKING:
     from gitops.render import Answer, Job
 
+FORMAT = "2"  # of an entry: one of another version is not read
 Seen = dict[str, str]  # as the renderer tells it: what it has read, and what that was
 
 
@@ -33,6 +34,7 @@ class Shelf:
 
     seen: list[Seen] = field(default_factory=list)
     kept: dict[str, Kept] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)  # in this run
     has_changed: bool = False
 
     @classmethod
@@ -51,11 +53,18 @@ class Shelf:
         return found
 
     def text(self) -> str:
-        """Return it as an entry of the cache."""
+        """Return what was asked in this run as an entry of the cache: others may never be again."""
         lines = [
-            f"{key}\t{one.seen}\t{one.digest}\t{one.objects}" for key, one in self.kept.items()
+            f"{key}\t{one.seen}\t{one.digest}\t{one.objects}"
+            for key, one in self.kept.items()
+            if key in self.asked
         ]
         return "\n".join([json.dumps(self.seen), *lines])
+
+    def get(self, key: str) -> Kept | None:
+        """Return a rendering, or None if it is not known."""
+        self.asked.add(key)
+        return self.kept.get(key)
 
     def add(self, key: str, seen: Seen, its_digest: str, objects: str) -> None:
         """Keep a rendering."""
@@ -78,11 +87,13 @@ class Renderings:
 
     def get(self, job: Job) -> tuple[str, str] | None:
         """Return the digest and the objects, as JSON, of a rendering; None if it is not known."""
-        kept = self._shelf(job.folder).kept.get(name(job))
+        kept = self._shelf(job.folder).get(name(job))
         return (kept.digest, kept.objects) if kept else None
 
     def put(self, job: Job, answer: Answer, seen: Seen) -> None:
-        """Keep a rendering until it is saved."""
+        """Keep a rendering until it is saved; a copy of another revision is never seen again."""
+        if not job.folder.is_relative_to(self.cache.top):
+            return
         objects = "" if job.digest else json.dumps(answer.objects, separators=(",", ":"))
         self._shelf(job.folder).add(name(job), seen, answer.digest, objects)
 
@@ -105,7 +116,7 @@ class Renderings:
         return self._shelves[folder]
 
     def _entry(self, folder: Path) -> str:
-        return f"rendered-{digest(self.version, str(folder))}"
+        return f"rendered-{digest(FORMAT, self.version, str(folder))}"
 
     def _is_valid(self, seen: Seen) -> bool:
         for key, value in seen.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,14 +160,62 @@ def test_a_cache_that_cannot_be_written_is_none(root: Path) -> None:
     assert rendered(root) == rendered(root) == fresh(root)
 
 
+def test_a_cache_that_can_only_be_read_is_one(
+    root: Path, started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError("read-only file system")
+
+    before = rendered(root)
+    monkeypatch.setattr(os, "utime", refused)
+    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    assert rendered(root) == before
+    assert rendered(root, Job(root / "base"))[0].objects
+    assert started == [1, 1]
+
+
 def test_the_entries_that_were_used_last_are_left(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
-    for number, name in enumerate("abc"):
+    names = [f"schema-{letter * 64}" for letter in "abc"]
+    for number, name in enumerate(names):
         cache.put(name, "x" * 100)
         os.utime(cache.folder / name, (number, number))
-    assert cache.get("a")
+    (cache.folder / "notes.txt").write_text("x" * 100)
+    assert cache.get(names[0])
     cache.prune(250)
-    assert [cache.get(name) is not None for name in "abc"] == [True, False, True]
+    assert [cache.get(name) is not None for name in names] == [True, False, True]
+    assert {each.name for each in cache.folder.iterdir()} >= {".gitignore", "notes.txt"}
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    cache.put("schema-", "\udc80")
+    assert [each.name for each in cache.folder.iterdir()] == [".gitignore"]
+
+
+def test_a_folder_that_a_repository_brings_is_not_used(root: Path, tmp_path: Path) -> None:
+    rendered(root)
+    for argv in (["init", "-q"], ["add", "-f", ".cache"]):
+        assert not programs.run(["git", *argv], cwd=root).returncode
+    assert Cache.of(root) is None
+    shutil.move(root / ".cache", tmp_path / "elsewhere")
+    assert Cache.of(root) == Cache(root / ".cache/gitops")
+    (root / ".cache").symlink_to(tmp_path / "elsewhere")
+    assert Cache.of(root) is None
+
+
+def test_what_is_not_asked_again_is_forgotten(root: Path) -> None:
+    for number in range(9):
+        (root / "base/shop.yaml").write_text(SHOP)
+        rendered(root, Job(root / "prod", {root / "base/shop.yaml": f"{SHOP}# {number}\n"}))
+    (entry,) = (root / ".cache/gitops").glob("rendered-*")
+    assert len(entry.read_text().splitlines()) == len(["what was seen", "the last rendering"])
+
+
+def test_a_copy_of_another_revision_is_not_kept(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "copy")
+    rendered(root, Job(tmp_path / "copy/prod"))
+    assert not (root / ".cache").exists()
 
 
 def test_a_schema_that_was_edited_judges_again(
