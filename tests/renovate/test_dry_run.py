@@ -93,7 +93,7 @@ def test_every_file_that_names_a_version_is_read(found: Report) -> None:
     assert found.packages("github-actions").keys() == tracked(".github/*/*.yaml") | tracked(
         ".github/actions/*/action.yaml"
     )
-    assert found.packages("dockerfile").keys() == {"Dockerfile"}
+    assert found.packages("dockerfile").keys() == {"Dockerfile", "tools/package/Dockerfile"}
     assert found.packages("npm") == {
         f"tools/{name}/package.json": [f"tools/{name}/package-lock.json"]
         for name in ("browser", "renovate")
