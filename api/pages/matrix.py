@@ -20,7 +20,7 @@ from api.pages import board
 from api.pages.blueprint import bp
 from api.pages.board import Mark, Row, Sort
 from api.pages.forms import Form, FormTime
-from api.pages.overview import Overview, overview
+from api.pages.overview import NAMED, Overview, overview
 from api.pages.words import AGO, clock
 
 # The most rows of a page, and the most that a step of the queue lists.
@@ -68,6 +68,7 @@ def show_matrix(query: MatrixForm) -> str:
         query=query,
         empty=empty,
         overview=None if query.at else _overview(query, found, incidents),
+        most_named=NAMED,
         yesterday=_url(_others("environment") | {"since": _ago(DAY), "state": Mark.CHANGED}),
         marked={mark: _url(_others() | {"state": mark}) for mark in Mark},
         until=query.at or this_minute(),

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.domain.matrix import SyncState
 from api.pages.board import Mark, Row
 
-# Incidents that are named; more are counted.
+# So many of a kind are named; more are counted.
 NAMED = 3
+ORDER = (Mark.FAILED, Mark.DRIFTED, Mark.DEPLOYING)
+
+
+class Named(NamedTuple):
+    """A release of a service; the version of what was removed is None."""
+
+    service: str
+    version: str | None
+    environment: str
 
 
 @dataclass(frozen=True)
@@ -21,38 +30,36 @@ class Overview:
 
     incidents: Sequence[Mapping[str, Any]]
     more_incidents: int
-    # The cells of which the last attempt failed, and so on; those of which there is none are left
-    # out.
-    counts: Mapping[Mark, int]
-    # The releases since a time, by environment.
-    recent: Mapping[str, int]
+    # The releases of which the last attempt failed, and so on; kinds without any are left out.
+    marked: Mapping[Mark, Sequence[Named]]
+    # Those since a time, by environment.
+    recent: Mapping[str, Sequence[Named]]
 
     @property
     def is_sound(self) -> bool:
         """Return whether nothing is broken."""
-        return not self.incidents and not {Mark.FAILED, Mark.DRIFTED} & self.counts.keys()
+        return not self.incidents and not {Mark.FAILED, Mark.DRIFTED} & self.marked.keys()
 
 
 def overview(
     found: Iterable[Row], incidents: Sequence[Mapping[str, Any]], since: datetime
 ) -> Overview:
     """Return what these rows amount to, with these open incidents."""
-    counts: Counter[Mark] = Counter()
-    recent: Counter[str] = Counter()
+    marked: dict[Mark, list[Named]] = defaultdict(list)
+    recent: dict[str, list[Named]] = defaultdict(list)
     for row in found:
         for name, cell in row.cells.items():
             if cell.failed:
-                counts[Mark.FAILED] += 1
+                marked[Mark.FAILED].append(Named(row.service, cell.failed[0], name))
             if cell.deploying:
-                counts[Mark.DEPLOYING] += 1
+                marked[Mark.DEPLOYING].append(Named(row.service, cell.deploying[0], name))
             elif cell.state == SyncState.DRIFTED:
-                counts[Mark.DRIFTED] += 1
+                marked[Mark.DRIFTED].append(Named(row.service, cell.version, name))
             if cell.since and cell.since >= since:
-                recent[name] += 1
-    order = [mark for mark in (Mark.FAILED, Mark.DRIFTED, Mark.DEPLOYING) if counts[mark]]
+                recent[name].append(Named(row.service, cell.version, name))
     return Overview(
         incidents=incidents[:NAMED],
         more_incidents=max(0, len(incidents) - NAMED),
-        counts={mark: counts[mark] for mark in order},
-        recent=recent,
+        marked={mark: marked[mark] for mark in ORDER if mark in marked},
+        recent=dict(recent),
     )

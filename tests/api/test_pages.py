@@ -186,7 +186,7 @@ def test_what_waits_says_since_when_what_blocks_it_and_the_command(client: Flask
     def waiting(page: TestResponse) -> str:
         return text_of(page.text.partition("Waiting to be promoted")[2])
 
-    assert "checkout 1.1 for 1.0, waiting 3 d ready" in waiting(show("/"))
+    assert "checkout 1.1 in place of 1.0, waiting 3 d ready" in waiting(show("/"))
     assert "web 2.0 for the first time, waiting 2 d ready" in waiting(show("/"))
     assert "make promote FROM=dev TO=staging" in waiting(show("/"))
     assert "web" not in waiting(show("/", service="checkout"))
@@ -218,14 +218,15 @@ def test_the_front_page_begins_with_what_is_broken_what_waits_and_what_is_new(
 
     assert overview(show("/")) == (
         "open incident: Fault 4 , web in prod open incident: Fault 3 , web in prod open incident:"
-        " Fault 2 , web in prod 2 more open incidents 1 failed 1 waiting for prod"
-        " New since yesterday: 1 in staging 1 in prod"
+        " Fault 2 , web in prod 2 more open incidents 1 failed : checkout 1.1 in prod"
+        " 1 waiting for prod New since yesterday: 1 in staging : checkout 1.1"
+        " 1 in prod : web 7"
     )
     # What is asked for, also where nothing has ever run; the past has none.
     assert "2 more open incidents" in overview(show("/", environment="prod"))
     assert overview(show("/", service="checkout", state="failed")) == (
-        "open incident: Fault 0 , checkout in prod 1 failed 1 waiting for prod"
-        " New since yesterday: 1 in staging"
+        "open incident: Fault 0 , checkout in prod 1 failed : checkout 1.1 in prod"
+        " 1 waiting for prod New since yesterday: 1 in staging : checkout 1.1"
     )
     assert "Fault" not in overview(show("/", environment="staging"))
     assert overview(show("/", at=ago(days=3))) == ""

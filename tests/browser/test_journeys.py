@@ -48,7 +48,7 @@ def test_a_release_manager_finds_what_is_where_and_what_waits(
     expect(cell).to_contain_text("1.1.0")
     expect(cell).to_contain_text("failed: 1.2.0")
     queue = page.get_by_role("region", name="Waiting to be promoted")
-    expect(queue).to_contain_text("1.2.0 for 1.1.0")
+    expect(queue).to_contain_text("1.2.0 in place of 1.1.0")
     expect(queue).to_contain_text("Payments are refused")
     expect(queue.locator(".command code").last).to_have_text("make promote FROM=staging TO=prod")
 
@@ -153,9 +153,9 @@ def test_a_stranger_finds_four_answers_on_the_first_screen(look: Open) -> None:
     for answer, words in (
         (runs, "1.1.0"),
         (glance, "open incident: Payments are refused, checkout in prod"),
-        (glance, "1 failed"),
         (queue, "prod: Payments are refused"),
-        (glance, "New since yesterday: 1 in staging 1 in prod"),
+        (glance, "1 failed: checkout"),
+        (glance, "1 in prod: checkout 1.1.0"),
         (runs.locator(".new"), "h · api"),
     ):
         expect(answer).to_contain_text(words)
