@@ -124,6 +124,13 @@ class Database:
             yield connection
             connection.commit()
 
+    def bring_up_to_date(
+        self, outdated: Callable[[Connection], bool], refresh: Callable[[Connection], object]
+    ) -> None:
+        """Refresh derived rows if they are outdated, before anybody waits for it."""
+        with self.up_to_date(outdated, refresh):
+            pass
+
     def state(self) -> str | None:
         """Return a text that is another one once anything has been written; None if in doubt.
 

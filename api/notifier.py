@@ -1,4 +1,4 @@
-"""The notifier: sends the signed webhooks in the outbox, one at a time.
+"""The notifier: sends the signed webhooks in the outbox, one at a time, and tidies up.
 
 It runs as a separate process, so that the pods that serve requests need no egress from the cluster
 and none of their threads waits for a receiver. Several notifiers may run at once.
@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import Connection
 
 from api.database import Database
+from api.domain.dora.kept import refreshing
 from api.domain.kit.times import now
 from api.domain.notifications import addresses, deliveries
 from api.domain.notifications.deliveries import DeliveryState, Leased
@@ -36,7 +37,7 @@ ANSWER_S = 10.0
 SLOW_S = 1.0
 GONE = 410
 IDLE_S = 1.0
-FORGET_EVERY_S = 3600.0
+TIDY_EVERY_S = 3600.0
 
 log = structlog.get_logger()
 
@@ -47,7 +48,7 @@ class Notifier:
     def __init__(self, database: Database, private_hosts: Collection[str]) -> None:
         self._database = database
         self._private_hosts = private_hosts
-        self._forgot_at = float("-inf")
+        self._tidied_at = float("-inf")
         # The subscriptions whose receivers were slow the last time.
         self._slow: set[UUID] = set()
         self.registry = CollectorRegistry()
@@ -70,12 +71,30 @@ class Notifier:
         """Send due deliveries until `stopped` is set; if the database is down, retry."""
         while not stopped.is_set():
             try:
+                self.tidy_up()
                 busy = self.deliver_one()
             except UnavailableError as error:
                 log.warning("database unavailable", error=str(error))
                 busy = False
             if not busy:
                 stopped.wait(IDLE_S)
+
+    def tidy_up(self) -> None:
+        """Do once an hour what nobody waits for, so that less waits for those who ask.
+
+        Deliveries that were sent long ago are deleted, and what the metrics are made of is brought
+        up to date: notes of what was written would pile up where nobody looks at metrics.
+        """
+        if time.monotonic() - self._tidied_at < TIDY_EVERY_S:
+            return
+        self._database.transact(deliveries.forget)
+        try:
+            self._database.bring_up_to_date(refreshing.outdated, refreshing.refresh)
+        except UnavailableError:
+            raise
+        except Exception:  # no fault of theirs may keep deliveries from being sent
+            log.exception("the metrics were not brought up to date")
+        self._tidied_at = time.monotonic()
 
     def deliver_one(self) -> bool:
         """Send the delivery that has been due longest; return False if none is due.
@@ -104,11 +123,7 @@ class Notifier:
     def _lease(self, connection: Connection) -> tuple[Leased | None, datetime | None]:
         """Lease a delivery; return it and when the oldest that waits was created."""
         leased = deliveries.lease(connection, last=self._slow)
-        oldest = deliveries.oldest_waiting(connection)
-        if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
-            deliveries.forget(connection)
-            self._forgot_at = time.monotonic()
-        return leased, oldest
+        return leased, deliveries.oldest_waiting(connection)
 
     def _attempt(self, leased: Leased) -> tuple[str | None, bool]:
         """Send once; return the failure, if any, and whether retrying is pointless."""

@@ -27,7 +27,7 @@ notifications = AppGroup("notifications", help="Send webhooks to subscribers.")
 )
 @with_appcontext
 def deliver(once: bool, metrics_port: int | None) -> None:
-    """Send due webhooks, signed, until stopped.
+    """Send due webhooks, signed, until stopped; tidy up once an hour.
 
     Failed ones are retried with growing delays and given up after three days: GET
     /api/v1/deliveries?state=dead lists those. Several processes may run at once.
@@ -39,6 +39,7 @@ def deliver(once: bool, metrics_port: int | None) -> None:
             start_http_server(metrics_port, registry=notifier.registry)
     if once:
         with failing("not everything was sent"):
+            notifier.tidy_up()
             while notifier.deliver_one():
                 pass
         return

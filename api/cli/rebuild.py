@@ -24,6 +24,6 @@ def rebuild() -> None:
     rules = current_app.extensions["event_rules"]
     with failing("the ledger was not rebuilt"):
         outcomes = database().transact(lambda connection: inbox.rebuild(connection, rules))
-        database().transact(refreshing.refresh)
+        database().bring_up_to_date(refreshing.outdated, refreshing.refresh)
     counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
     click.echo(f"events projected again: {counts or 'none'}")

@@ -20,5 +20,5 @@ def recompute() -> None:
     """
     with failing("nothing was computed anew"):
         database().transact(refreshing.forget)
-        database().transact(refreshing.refresh)
+        database().bring_up_to_date(refreshing.outdated, refreshing.refresh)
     click.echo("what the metrics are made of was computed anew")

@@ -77,7 +77,7 @@ def import_ledger(file: BinaryIO, check: bool) -> None:
             written = True
             with _progress("writing", size) as bar:
                 counts = importing.write(lines, database().transact, bar)
-            database().transact(refreshing.refresh)
+            database().bring_up_to_date(refreshing.outdated, refreshing.refresh)
         except InvalidLinesError as error:
             for fault in error.faults:
                 _explain(fault)

@@ -197,6 +197,25 @@ def test_a_pooled_connection_that_can_no_longer_write_is_replaced(
     assert client.post(URL, json=DEPLOYMENT).status_code == 201
 
 
+def test_metrics_of_what_cannot_be_computed_are_refused_with_the_reason(
+    new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any]
+) -> None:
+    app, name = new_app(**postgresql), postgresql["DATABASE_NAME"]
+    client, database = app.test_client(), app.extensions["database"]
+    metrics = f"/api/v1/metrics/dora?environment={DEPLOYMENT['environment']}"
+    client.post(URL, json=DEPLOYMENT)
+    with postgresql_server.connect() as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        database.renew()
+        refused = client.get(metrics)
+        connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        assert "accepts no writes to compute it anew" in str(problem(refused, 503)["detail"])
+        assert client.get(metrics).status_code == 200
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        database.renew()
+        assert client.get(metrics).status_code == 200  # nothing has to be computed
+
+
 @pytest.mark.parametrize("method", ["PUT", "GET"])
 def test_a_migration_beside_a_running_ledger_is_not_noticed(
     new_app: NewApp, postgresql: dict[str, Any], method: str

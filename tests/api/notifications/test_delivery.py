@@ -32,7 +32,7 @@ from api.domain.notifications import addresses
 from api.domain.notifications import deliveries as domain
 from api.notifier import Notifier, signed
 from api.outages import Outage, UnavailableError
-from api.tables import deliveries, subscriptions
+from api.tables import changed_facts, deliveries, subscriptions
 from tests.api.conftest import Record, json_of, problem
 from tests.api.notifications.conftest import INSIDE, Receiver, told
 
@@ -440,9 +440,32 @@ def test_what_was_sent_a_week_ago_is_forgotten(
     record()
     drain(notifier)
     make_due(database, due_at=now() - timedelta(days=8))
-    Notifier(database, {INSIDE}).deliver_one()
+    Notifier(database, {INSIDE}).tidy_up()
 
     assert told(client) == []
+
+
+def test_notes_of_what_was_written_do_not_pile_up(
+    notifier: Notifier, database: Database, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError
+
+    def notes() -> int:
+        with database.read() as connection:
+            return len(connection.execute(select(changed_facts)).all())
+
+    record(status="failed")
+    with monkeypatch.context() as patched:
+        patched.setattr("api.domain.dora.kept.refreshing.refresh", broken)
+        Notifier(database, {INSIDE}).tidy_up()  # nothing is kept from being sent
+    before = notes()
+    notifier.tidy_up()
+    after = notes()
+    record(status="failed")
+    notifier.tidy_up()  # it is not an hour later
+
+    assert (before > 0, after, notes() > 0) == (True, 0, True)
 
 
 @pytest.mark.usefixtures("client", "secret")
