@@ -334,6 +334,14 @@ CASES: dict[str, tuple[list[Step], Step]] = {
             " (SELECT id FROM environments WHERE name = 'live') WHERE version = '1'"
         ),
     ),
+    "a success of long ago was of another service": (
+        [ran("0", -5000), ran("3", 9, service="b"), ran("1", 1), committed("1", 0.5)],
+        written(
+            "UPDATE deployments SET started_at = '2025-12-01 00:00:00.000000',"
+            " finished_at = '2025-12-01 00:00:00.000000', service_id ="
+            " (SELECT id FROM services WHERE name = 'b') WHERE version = '1'"
+        ),
+    ),
     "a late success ends it earlier": ([ran("1", 1, status="failed"), ran("3", 9)], ran("2", 5)),
     "a success is deleted": (
         [ran("1", 1, status="failed"), ran("2", 5), ran("3", 9)],
@@ -457,8 +465,9 @@ def test_a_command_computes_all_of_it_anew(
 
 
 def test_two_who_find_the_same_changes_get_the_same_answer(
-    client: FlaskClient, database: Database, record: Record
+    client: FlaskClient, database: Database, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("api.database.ATTEMPTS", 1)  # neither has to begin again
     record(environment="prod", status="failed")
     with ThreadPoolExecutor(1) as pool:
         with database.up_to_date(refreshing.outdated, refreshing.refresh):

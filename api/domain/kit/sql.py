@@ -55,12 +55,15 @@ def lock_name(connection: Connection, name: str) -> None:
 
 
 def lock_table(
-    connection: Connection, table: Table, mode: Literal["SHARE ROW EXCLUSIVE", "EXCLUSIVE"]
+    connection: Connection,
+    table: Table,
+    mode: Literal["SHARE UPDATE EXCLUSIVE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE"],
 ) -> None:
     """Lock a table until the transaction ends; its rows can still be read.
 
-    Nobody changes a row meanwhile or, if EXCLUSIVE, refers to one. In contrast to a row's lock,
-    others cannot overtake it forever.
+    Nobody changes a row meanwhile or, if EXCLUSIVE, refers to one; with SHARE UPDATE EXCLUSIVE only
+    those wait who lock it so. In contrast to a row's lock, others cannot overtake it forever, and
+    who waits for it has no snapshot yet.
     """
     if connection.dialect.name == "postgresql":  # SQLite has a single writer
         connection.execute(text(f"LOCK TABLE {table.name} IN {mode} MODE"))

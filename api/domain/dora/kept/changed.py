@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, FromClause, Select, delete, func, insert, select
 
 from api.domain.cells import Cell
-from api.domain.kit.sql import BeginningOf
+from api.domain.kit.sql import BeginningOf, lock_table
 from api.tables import changed_facts, deployments
 
 SOME = select(changed_facts.c.id).limit(1)
@@ -54,8 +54,9 @@ def anything(connection: Connection) -> bool:
 def take(connection: Connection) -> Changed:
     """Return what has changed, and forget it.
 
-    Who takes it at the same time waits, and finds nothing, or cannot be serialized.
+    Who takes it at the same time waits, and finds what was written meanwhile.
     """
+    lock_table(connection, changed_facts, "SHARE UPDATE EXCLUSIVE")
     changed = Changed()
     if connection.dialect.name == "postgresql":
         taken = delete(changed_facts).returning(*changed_facts.c).cte("taken")
