@@ -87,14 +87,12 @@ class Notifier:
         """
         if time.monotonic() - self._tidied_at < TIDY_EVERY_S:
             return
-        self._database.transact(deliveries.forget)
-        try:
-            self._database.bring_up_to_date(refreshing.outdated, refreshing.refresh)
-        except UnavailableError:
-            raise
-        except Exception:  # no fault of theirs may keep deliveries from being sent
-            log.exception("the metrics were not brought up to date")
         self._tidied_at = time.monotonic()
+        try:
+            self._database.transact(deliveries.forget)
+            self._database.bring_up_to_date(refreshing.outdated, refreshing.refresh)
+        except Exception:  # no fault of it may keep deliveries from being sent
+            log.exception("not tidied up")
 
     def deliver_one(self) -> bool:
         """Send the delivery that has been due longest; return False if none is due.
