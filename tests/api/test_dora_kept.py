@@ -319,27 +319,12 @@ CASES: dict[str, tuple[list[Step], Step]] = {
         [ran("1", 1), ran("2", 30), broke(150, cause="1"), ran("3", 120)],
         ran("4", 200),
     ),
-    "a failure was months ago": (
-        [ran("0", -5000), ran("1", 1, status="failed"), ran("2", 5)],
-        written(
-            "UPDATE deployments SET started_at = '2025-12-01 00:00:00.000000',"
-            " finished_at = '2025-12-01 00:00:00.000000' WHERE version = '1'"
-        ),
-    ),
     "a failure of long ago was in another place": (
         [ran("0", -5000), ran("3", 9, environment="live"), ran("1", 1, status="failed")],
         written(
             "UPDATE deployments SET started_at = '2025-12-01 00:00:00.000000',"
             " finished_at = '2025-12-01 00:00:00.000000', environment_id ="
             " (SELECT id FROM environments WHERE name = 'live') WHERE version = '1'"
-        ),
-    ),
-    "a success of long ago was of another service": (
-        [ran("0", -5000), ran("3", 9, service="b"), ran("1", 1), committed("1", 0.5)],
-        written(
-            "UPDATE deployments SET started_at = '2025-12-01 00:00:00.000000',"
-            " finished_at = '2025-12-01 00:00:00.000000', service_id ="
-            " (SELECT id FROM services WHERE name = 'b') WHERE version = '1'"
         ),
     ),
     "a late success ends it earlier": ([ran("1", 1, status="failed"), ran("3", 9)], ran("2", 5)),
