@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from api.domain import recording
+from api.outages import Outage, UnavailableError
 from tests.api.conftest import ADMIN_TOKEN, NewApp, bearer, json_of, problem
 
 MATRIX = "/api/v1/matrix"
@@ -113,3 +116,24 @@ def test_a_list_counts_as_one_request_for_every_twenty_of_its_reports(
     ]
 
     assert statuses == [201, 201, 429]
+
+
+def test_a_list_counts_once_however_often_it_is_tried(
+    new_app: NewApp, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = new_app(**settings).test_client()
+    report = {"service": "checkout", "environment": "dev", "version": "1.0"}
+    conflicts = [UnavailableError(Outage.CONFLICT, "others write")]
+    record = recording.report_deployments
+
+    def try_to_record(*told: Any) -> Any:
+        if conflicts:
+            raise conflicts.pop()
+        return record(*told)
+
+    monkeypatch.setattr(recording, "report_deployments", try_to_record)
+    statuses = [
+        client.post("/api/v1/deployments", json=[report] * number).status_code for number in (21, 1)
+    ]
+
+    assert statuses == [201, 201]

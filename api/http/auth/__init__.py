@@ -10,7 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from apiflask import APIFlask
-from flask import Response, request
+from flask import Response, g, request
 
 from api.http import rate_limits, sessions
 from api.http.auth import bearer, signatures, signing_in
@@ -94,8 +94,12 @@ def requests_a_minute() -> int:
 
 
 def count_reports(number: int) -> None:
-    """Let the reports of a list count as the requests whose work they are."""
-    limiter = state().limiter
+    """Let the reports of a list count as the requests whose work they are.
+
+    They count once, however often a conflict makes the ledger try to record them.
+    """
+    limiter = None if "reports_counted" in g else state().limiter
+    g.reports_counted = True
     if limiter is not None and (more := (number - 1) // REPORTS_A_REQUEST) > 0:
         limiter.count(more)
 
