@@ -71,8 +71,8 @@ class Notifier:
         """Send due deliveries until `stopped` is set; if the database is down, retry."""
         while not stopped.is_set():
             try:
-                self.tidy_up()
                 busy = self.deliver_one()
+                self.tidy_up()
             except UnavailableError as error:
                 log.warning("database unavailable", error=str(error))
                 busy = False

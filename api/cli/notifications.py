@@ -39,9 +39,9 @@ def deliver(once: bool, metrics_port: int | None) -> None:
             start_http_server(metrics_port, registry=notifier.registry)
     if once:
         with failing("not everything was sent"):
-            notifier.tidy_up()
             while notifier.deliver_one():
                 pass
+            notifier.tidy_up()
         return
     stopped = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
