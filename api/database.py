@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import Connection, Engine, text
@@ -115,12 +116,14 @@ class Database:
         It only reads unless they are outdated; then it refreshes them first.
         """
         with self._connect() as connection:
+            options: dict[str, Any] = {}
             if connection.dialect.name == "postgresql":  # on SQLite, every transaction is one
-                connection.execution_options(isolation_level="REPEATABLE READ")
+                options["isolation_level"] = "REPEATABLE READ"
+            connection.execution_options(**options)
             if outdated(connection):
                 connection.rollback()
-                connection.execution_options(writes=True)
-                self.retrying(lambda: _do_first(connection, refresh))
+                options["writes"] = True
+                self.retrying(lambda: _do_first(connection, options, refresh))
             yield connection
             connection.commit()
 
@@ -206,8 +209,12 @@ def _written(file: Path) -> str | None:
     return str([(times.st_mtime_ns, times.st_size, times.st_ino) for times in written])
 
 
-def _do_first(connection: Connection, work: Callable[[Connection], object]) -> None:
+def _do_first(
+    connection: Connection, options: Mapping[str, Any], work: Callable[[Connection], object]
+) -> None:
     """Begin a transaction with some work; one that fails is rolled back."""
+    # Of the session of the server, which is another one if an outage has ended the one before.
+    connection.execution_options(**options)
     try:
         work(connection)
     except BaseException:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 from psycopg import errors
+from sqlalchemy import Connection, text
 
 from api.app import create_app
 from api.database import ATTEMPTS, RETRIED, Database
@@ -195,6 +196,24 @@ def test_a_pooled_connection_that_can_no_longer_write_is_replaced(
 
     problem(client.post(URL, json=DEPLOYMENT), 503)
     assert client.post(URL, json=DEPLOYMENT).status_code == 201
+
+
+def test_rows_are_brought_up_to_date_in_one_snapshot_after_an_outage_too(
+    new_app: NewApp, postgresql: dict[str, Any]
+) -> None:
+    levels = []
+
+    def refresh(connection: Connection) -> None:
+        levels.append(connection.execute(text("SHOW transaction_isolation")).scalar())
+        if len(levels) == 1:
+            connection.invalidate()
+            raise UnavailableError(Outage.MIGRATED, "a statement was prepared before it")
+
+    database: Database = new_app(**postgresql).extensions["database"]
+    with database.up_to_date(lambda _: True, refresh):
+        pass
+
+    assert levels == ["repeatable read"] * 2
 
 
 def test_metrics_of_what_cannot_be_computed_are_refused_with_the_reason(
