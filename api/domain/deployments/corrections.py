@@ -22,7 +22,10 @@ def note(
     A deployment that nobody gave an external id cannot be reported again: its row is all there is.
     """
     known = nearby.statements_of(connection, deployment_id)
-    lead = next((each for each in known if each.external_id and not each.correction), None)
+    lead = next(
+        (statement for statement in known if statement.external_id and not statement.correction),
+        None,
+    )
     if lead is None:
         return
     said = {name: values[name] for name in ("actor", "links") if name in given}
@@ -44,5 +47,5 @@ def note(
         created_at=now(),
         stored=False,
     )
-    new = [each for each in (*known, correction) if not each.stored]
-    connection.execute(insert(evidence), [each.row(deployment_id) for each in new])
+    new = [statement for statement in (*known, correction) if not statement.stored]
+    connection.execute(insert(evidence), [statement.row(deployment_id) for statement in new])

@@ -46,7 +46,7 @@ class Neighbourhood:
     """Some witnesses of one cell, and which of them describe the same rollouts."""
 
     def __init__(self, found: Sequence[Witness]) -> None:
-        self.witnesses = {each.key: each for each in found}
+        self.witnesses = {witness.key: witness for witness in found}
         self.neighbours: dict[Key, set[Key]] = {key: set() for key in self.witnesses}
         pairs = sorted(_pairs(found))
         for pair in pairs:
@@ -77,7 +77,7 @@ class Neighbourhood:
 
     def beside(self, groups: Iterable[Collection[Witness]]) -> list[Witness]:
         """Return the witnesses of some groups, and their neighbours."""
-        keys = {each.key for group in groups for each in group}
+        keys = {witness.key for group in groups for witness in group}
         keys |= {near for key in keys for near in self.neighbours[key]}
         return [self.witnesses[key] for key in keys]
 
@@ -89,24 +89,26 @@ def changed(groups: Sequence[list[Witness]]) -> list[list[Witness]]:
         group
         for group, here in zip(groups, homes, strict=True)
         if len(here) != 1
-        or any(each.deployment_id is None for one in group for each in one.statements)
+        or any(
+            statement.deployment_id is None for witness in group for statement in witness.statements
+        )
         or sum(not here.isdisjoint(other) for other in homes) > 1
     ]
 
 
 def _homes(group: Iterable[Witness]) -> set[UUID]:
     return {
-        each.deployment_id
+        statement.deployment_id
         for witness in group
-        for each in witness.statements
-        if each.deployment_id is not None
+        for statement in witness.statements
+        if statement.deployment_id is not None
     }
 
 
 def _pairs(found: Iterable[Witness]) -> Iterator[Pair]:
     """Yield the pairs of witnesses that fit."""
-    by_start = sorted(found, key=lambda each: each.started_at)
-    names = {each.key: _Names.of(each.statements) for each in by_start}
+    by_start = sorted(found, key=lambda witness: witness.started_at)
+    names = {witness.key: _Names.of(witness.statements) for witness in by_start}
     for number, one in enumerate(by_start):
         until = min(one.ended_at + WINDOW, one.started_at + LONGEST)
         for other in by_start[number + 1 :]:
@@ -138,14 +140,14 @@ def _closest(pairs: Sequence[Pair]) -> list[Pair]:
 
 def _groups(found: Iterable[Witness], pairs: Iterable[Pair]) -> list[list[Witness]]:
     """Return the witnesses, those of one rollout together; the closest pairs go first."""
-    group_of = {each.key: [each] for each in found}
+    group_of = {witness.key: [witness] for witness in found}
     for pair in pairs:
         here, there = group_of[pair.one], group_of[pair.other]
         if here is there or not _sources(here).isdisjoint(_sources(there)):
             continue
         here += there
-        for each in there:
-            group_of[each.key] = here
+        for witness in there:
+            group_of[witness.key] = here
     return list({id(group): group for group in group_of.values()}.values())
 
 
@@ -163,7 +165,7 @@ class _Names(NamedTuple):
         A part of digits only is a time or a number, not an abbreviated commit.
         """
         stated = _said(statements, "version")
-        parts = {part for each in stated for part in SEPARATOR.split(each) if not part.isdigit()}
+        parts = {part for text in stated for part in SEPARATOR.split(text) if not part.isdigit()}
         return cls(
             set(map(canonical, stated)),
             _said(statements, "image_digest"),
@@ -184,8 +186,8 @@ class _Names(NamedTuple):
 
 
 def _said(statements: Iterable[Statement], name: str) -> set[str]:
-    return {each.said[name] for each in statements if each.said.get(name)}
+    return {statement.said[name] for statement in statements if statement.said.get(name)}
 
 
 def _sources(group: Iterable[Witness]) -> set[str]:
-    return {each.key[0] for each in group}
+    return {witness.key[0] for witness in group}

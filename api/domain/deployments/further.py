@@ -72,4 +72,7 @@ def report_all(
 
 
 def _stored(statements: Sequence[Statement]) -> Stored:
-    return Stored(min(each.id for each in statements), min(each.started_at for each in statements))
+    return Stored(
+        min(statement.id for statement in statements),
+        min(statement.started_at for statement in statements),
+    )

@@ -44,13 +44,13 @@ EVERYTHING = select(*COLUMNS, *deployments.c).select_from(
 def statements_of(connection: Connection, deployment_id: UUID) -> list[Statement]:
     """Return the statements about a deployment in the order in which they were received."""
     found = _read(connection, deployments.c.id == deployment_id)
-    return sorted(found, key=lambda each: each.id)
+    return sorted(found, key=lambda statement: statement.id)
 
 
 def evidence_of(connection: Connection, deployment_id: UUID) -> list[Statement]:
     """Return the statements about a deployment; none if no event is among them."""
     found = statements_of(connection, deployment_id)
-    return found if any(each.event_id is not None for each in found) else []
+    return found if any(statement.event_id is not None for statement in found) else []
 
 
 def of_event(connection: Connection, event_id: UUID) -> list[Statement]:
@@ -65,7 +65,7 @@ def of_witness(connection: Connection, statement: Statement) -> list[Statement]:
         return []
     homes = union(*_homes(statement.source, statement.external_id))
     found = _read(connection, deployments.c.id.in_(homes))
-    return [each for each in found if each.key == statement.key]
+    return [other for other in found if other.key == statement.key]
 
 
 def of_witnesses(
@@ -80,9 +80,9 @@ def of_witnesses(
             for home in HOMES
         )
     )
-    for each in _read(connection, deployments.c.id.in_(homes)):
-        if each.key in by_key:
-            by_key[each.key].append(each)
+    for statement in _read(connection, deployments.c.id.in_(homes)):
+        if statement.key in by_key:
+            by_key[statement.key].append(statement)
     return by_key
 
 
@@ -116,7 +116,7 @@ class Vicinity:
 
     def of_witness(self, key: correlation.Key) -> list[Statement]:
         """Return the statements of a witness that are known already."""
-        return [each for each in self._found.values() if each.key == key]
+        return [statement for statement in self._found.values() if statement.key == key]
 
     def rollouts(
         self, seed: Sequence[Statement], beside: Iterable[Statement] = ()
@@ -125,24 +125,24 @@ class Vicinity:
 
         Each is the list of its witnesses. Of statements `beside`, only what changes is returned.
         """
-        keys = {each.key for each in seed}
-        near = {each.key for each in beside}
+        keys = {statement.key for statement in seed}
+        near = {statement.key for statement in beside}
         while True:
-            here = {each.id: each for each in seed}
+            here = {statement.id: statement for statement in seed}
             known = correlation.Neighbourhood(witnesses([*(self._found | here).values()]))
             reached = known.reached(keys | near)
             # Who is closest to whom is certain only if all that is near both is known.
             if self._covers(_span(known.beside(reached))):
-                own = [group for group in reached if any(each.key in keys for each in group)]
+                own = [group for group in reached if any(witness.key in keys for witness in group)]
                 others = [group for group in correlation.changed(reached) if group not in own]
                 return own + others
 
     def neighbours(self, seed: Sequence[Statement]) -> list[Statement]:
         """Return the statements of witnesses that may tell of the same rollouts as these."""
-        keys = {each.key for each in seed}
+        keys = {statement.key for statement in seed}
         known = correlation.Neighbourhood(witnesses(self._found.values()))
-        near = {key for each in keys for key in known.neighbours.get(each, ())} - keys
-        return [each for key in near for each in known.witnesses[key].statements]
+        near = {other for key in keys for other in known.neighbours.get(key, ())} - keys
+        return [statement for key in near for statement in known.witnesses[key].statements]
 
     def _covers(self, span: Span) -> bool:
         """Return whether a span has been read; read it if not."""
@@ -156,7 +156,7 @@ class Vicinity:
         # Wider than needed, so that a second look is rarely necessary.
         self._span = span[0] - WINDOW, span[1] + WINDOW
         found = _near(self._connection, self._seed, *self._span)
-        self._found = {each.id: each for each in found}
+        self._found = {statement.id: statement for statement in found}
 
 
 Span = tuple[datetime, datetime]
@@ -164,17 +164,21 @@ Span = tuple[datetime, datetime]
 
 def _span(statements: Iterable[Statement | Witness]) -> Span:
     here = list(statements)
-    start = min(each.started_at for each in here) - WINDOW
-    return start, max(each.ended_at for each in here) + WINDOW
+    start = min(statement.started_at for statement in here) - WINDOW
+    return start, max(statement.ended_at for statement in here) + WINDOW
 
 
 def _near(
     connection: Connection, here: Sequence[Statement], start: datetime, end: datetime
 ) -> list[Statement]:
     """Return the statements about the deployments near in time, and about those already known."""
-    named = {(each.source, each.external_id) for each in here if each.external_id is not None}
-    known = {each.deployment_id for each in here} - {None}
-    of_event = any(each.event_id is not None for each in here)
+    named = {
+        (statement.source, statement.external_id)
+        for statement in here
+        if statement.external_id is not None
+    }
+    known = {statement.deployment_id for statement in here} - {None}
+    of_event = any(statement.event_id is not None for statement in here)
     values: dict[str, Any] = {
         "service_id": here[0].service_id,
         "environment_id": here[0].environment_id,
@@ -218,7 +222,7 @@ def _around(named: int, known: bool, of_event: bool) -> Select[Any]:
             event.c.started_at >= earliest,
             event.c.event_id.is_not(None),
         )
-        in_span = [each.where(events_near.exists()) for each in in_span]
+        in_span = [part.where(events_near.exists()) for part in in_span]
     by_name = [
         home
         for number in range(named)

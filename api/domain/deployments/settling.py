@@ -42,11 +42,11 @@ def record(
         for (report, sequence), cell in zip(reports, held, strict=True)
     ]
     homes: Homes = {}
-    for cell, each in zip(held, statements, strict=True):
-        added, since = _add(connection, each)
+    for cell, statement in zip(held, statements, strict=True):
+        added, since = _add(connection, statement)
         homes |= added
         kinds.review(connection, cell, since)
-    return [homes[each.id] for each in statements]
+    return [homes[statement.id] for statement in statements]
 
 
 def report(
@@ -68,9 +68,9 @@ def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
     Returns the deployment of each statement for which it may have changed.
     """
     homes: Homes = {}
-    for each in nearby.near_events(connection, reported):
+    for statement in nearby.near_events(connection, reported):
         # One that goes with no other stays as it was reported.
-        rollouts = nearby.Vicinity(connection, [each]).rollouts((), [each])
+        rollouts = nearby.Vicinity(connection, [statement]).rollouts((), [statement])
         homes |= _settle_and_review(connection, rollouts)
     return homes
 
@@ -98,7 +98,7 @@ def _add(
     known = vicinity.of_witness(new.key)
     kept = further(new, known, given)
     if kept is None:
-        (home,) = {each.deployment_id for each in known if each.deployment_id is not None}
+        (home,) = {other.deployment_id for other in known if other.deployment_id is not None}
         return {new.id: home}, new.started_at
     rollouts = vicinity.rollouts([kept])
     homes = settle(connection, rollouts)
@@ -122,18 +122,18 @@ def further(
     if not known or statement.event_id is not None:
         return statement
     kept = _further(statement, known, given)
-    return None if any(each.said == kept.said for each in known) else kept
+    return None if any(other.said == kept.said for other in known) else kept
 
 
 def _check(statement: Statement, known: Sequence[Statement]) -> None:
     """Refuse a statement about another cell, and a report that contradicts its source."""
     name = f"The deployment {statement.external_id} of {statement.source} is known"
     for field in Cell._fields:
-        if any(getattr(each, field) != getattr(statement, field) for each in known):
+        if any(getattr(other, field) != getattr(statement, field) for other in known):
             detail = f"{name} in another service or environment."
             raise ConflictError(detail, field.removesuffix("_id"))
     for field in IDENTITY if statement.event_id is None else ():
-        values = {value for each in (*known, statement) if (value := each.said.get(field))}
+        values = {value for other in (*known, statement) if (value := other.said.get(field))}
         if len(set(map(canonical, values)) if field == "version" else values) > 1:
             raise ConflictError(f"{name} with another {field}.", field)
 
@@ -155,7 +155,7 @@ def _further(statement: Statement, known: Sequence[Statement], given: Collection
         started_at = min(witness.started_at, ended_at)
     said = statement.said | end | {"started_at": started_at.isoformat()}
     return statement._replace(
-        id=following(each.id for each in known),
+        id=following(other.id for other in known),
         said=said,
         started_at=started_at,
         ended_at=ended_at if said["finished_at"] else started_at,
@@ -163,21 +163,25 @@ def _further(statement: Statement, known: Sequence[Statement], given: Collection
 
 
 def _earliest(rollouts: Iterable[Iterable[Witness]]) -> datetime:
-    return min(each.started_at for rollout in rollouts for each in rollout)
+    return min(witness.started_at for rollout in rollouts for witness in rollout)
 
 
 def settle(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Homes:
     """Write the deployments of some rollouts; return the deployment of each statement."""
-    around = [each for rollout in rollouts for witness in rollout for each in witness.statements]
-    kept = {min(each.id for each in rollout): rollout for rollout in rollouts}
+    around = [
+        statement for rollout in rollouts for witness in rollout for statement in witness.statements
+    ]
+    kept = {min(witness.id for witness in rollout): rollout for rollout in rollouts}
     homes = {
         statement.id: identifier
         for identifier, group in kept.items()
         for witness in group
         for statement in witness.statements
     }
-    before = {each.deployment_id for each in around if each.deployment_id is not None}
-    if any(each.deployment_id not in (None, homes[each.id]) for each in around):
+    before = {
+        statement.deployment_id for statement in around if statement.deployment_id is not None
+    }
+    if any(statement.deployment_id not in (None, homes[statement.id]) for statement in around):
         # One may take over the external id of another.
         connection.execute(
             update(deployments).where(deployments.c.id.in_(before)).values(external_id=None)
@@ -230,13 +234,13 @@ def _cell(rollout: Sequence[Witness]) -> Cell:
 
 
 def _keep(connection: Connection, around: Sequence[Statement], homes: Homes) -> None:
-    new = [each.row(homes[each.id]) for each in around if not each.stored]
+    new = [statement.row(homes[statement.id]) for statement in around if not statement.stored]
     if new:
         connection.execute(insert(evidence), new)
-    for each in around:
-        if each.stored and each.deployment_id != homes[each.id]:
-            moved = update(evidence).where(evidence.c.id == each.id)
-            connection.execute(moved.values(deployment_id=homes[each.id]))
+    for statement in around:
+        if statement.stored and statement.deployment_id != homes[statement.id]:
+            moved = update(evidence).where(evidence.c.id == statement.id)
+            connection.execute(moved.values(deployment_id=homes[statement.id]))
 
 
 def _forget(
@@ -244,7 +248,9 @@ def _forget(
 ) -> None:
     """Delete deployments that became part of others; their incidents move along."""
     for identifier in gone:
-        heir = next(homes[each.id] for each in around if each.deployment_id == identifier)
+        heir = next(
+            homes[statement.id] for statement in around if statement.deployment_id == identifier
+        )
         connection.execute(
             update(incidents)
             .where(incidents.c.deployment_id == identifier)

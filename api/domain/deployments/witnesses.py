@@ -46,12 +46,14 @@ class Witness:
         # The newest first; the order in which they were received does not matter.
         self.statements = sorted(statements, key=_newest, reverse=True)
         self.key = self.statements[0].key
-        self.id = min(each.id for each in self.statements)
-        self.of_event = any(each.event_id is not None for each in self.statements)
-        self.started_at = min(each.started_at for each in self.statements)
+        self.id = min(statement.id for statement in self.statements)
+        self.of_event = any(statement.event_id is not None for statement in self.statements)
+        self.started_at = min(statement.started_at for statement in self.statements)
         # The ids of those that came too late to decide its status.
         self.late = _late(self.statements)
-        self.ended_at = max(each.ended_at for each in self.statements if each.id not in self.late)
+        self.ended_at = max(
+            statement.ended_at for statement in self.statements if statement.id not in self.late
+        )
 
     @property
     def rank(self) -> tuple[int, tuple[str, str]]:
@@ -62,8 +64,10 @@ class Witness:
     @cached_property
     def decisive(self) -> Statement:
         """Return the statement that decides the status."""
-        plain = (each for each in self.statements if not each.correction)
-        return max((each for each in plain if each.id not in self.late), key=_decisive)
+        plain = (statement for statement in self.statements if not statement.correction)
+        return max(
+            (statement for statement in plain if statement.id not in self.late), key=_decisive
+        )
 
     @cached_property
     def stated(self) -> dict[str, Any]:
@@ -71,25 +75,26 @@ class Witness:
 
         For the actor and the kind, the first report that has one decides.
         """
-        plain = [each for each in self.statements if not each.correction]
-        stated = {name: _first(each.said.get(name) for each in plain) for name in STATED}
-        by_age = sorted(plain, key=lambda each: each.id)
-        reports = [each for each in by_age if each.event_id is None]
+        plain = [statement for statement in self.statements if not statement.correction]
+        stated = {name: _first(statement.said.get(name) for statement in plain) for name in STATED}
+        by_age = sorted(plain, key=lambda statement: statement.id)
+        reports = [statement for statement in by_age if statement.event_id is None]
         stated |= {
-            name: _first(each.said.get(name) for each in [*reports, *plain]) for name in FIRST
+            name: _first(statement.said.get(name) for statement in [*reports, *plain])
+            for name in FIRST
         }
         return stated | {
             "status": self.decisive.said["status"],
             "finished_at": self.decisive.said["finished_at"],
-            "links": [link for each in plain for link in each.said["links"]],
+            "links": [link for statement in plain for link in statement.said["links"]],
         }
 
 
 def witnesses(statements: Iterable[Statement]) -> list[Witness]:
     """Return the witnesses of some statements, in the order of their keys."""
     by_key: dict[tuple[str, str], list[Statement]] = {}
-    for each in statements:
-        by_key.setdefault(each.key, []).append(each)
+    for statement in statements:
+        by_key.setdefault(statement.key, []).append(statement)
     return [Witness(by_key[key]) for key in sorted(by_key)]
 
 
@@ -100,20 +105,24 @@ def settled(group: Sequence[Witness]) -> dict[str, Any]:
     is the one reached last, and the worse of two final ones at the same time. The start is the
     earliest, and every link is kept. A value that a person has corrected stays.
     """
-    ordered = sorted(group, key=lambda each: each.rank)
-    stated = {name: _first(each.stated[name] for each in ordered) for name in STATED}
+    ordered = sorted(group, key=lambda witness: witness.rank)
+    stated = {name: _first(witness.stated[name] for witness in ordered) for name in STATED}
     decisive = max(_deciding(ordered), key=_reached).stated
     values = stated | {
         "status": decisive["status"],
         "finished_at": _instant(decisive["finished_at"]),
-        "started_at": min(each.started_at for each in ordered),
-        "links": united([link for each in ordered for link in each.stated["links"]]),
+        "started_at": min(witness.started_at for witness in ordered),
+        "links": united([link for witness in ordered for link in witness.stated["links"]]),
         "source": ordered[0].key[0],
         "external_id": ordered[0].statements[0].external_id,
-        "created_at": min(each.created_at for one in ordered for each in one.statements),
+        "created_at": min(
+            statement.created_at for witness in ordered for statement in witness.statements
+        ),
     }
-    corrections = [each for one in ordered for each in one.statements if each.correction]
-    for correction in sorted(corrections, key=lambda each: each.id):
+    corrections = [
+        statement for witness in ordered for statement in witness.statements if statement.correction
+    ]
+    for correction in sorted(corrections, key=lambda statement: statement.id):
         said = dict(correction.said)
         if "status" in said:
             reached = Status(said.pop("status")), _instant(said.pop("finished_at"))
@@ -135,30 +144,38 @@ def conflicts(group: Sequence[Witness]) -> list[str]:
 
 
 def _distinct(name: str, group: Iterable[Witness]) -> set[Any]:
-    values = {each.stated[name] for each in group} - {None}
+    values = {witness.stated[name] for witness in group} - {None}
     return set(map(canonical, values)) if name == "version" else values
 
 
 def _deciding(group: Sequence[Witness]) -> Sequence[Witness]:
     """Return the witnesses that decide the status: none cancelled what another saw succeed."""
-    if all(each.stated["status"] != Status.SUCCEEDED for each in group):
+    if all(witness.stated["status"] != Status.SUCCEEDED for witness in group):
         return group
-    return [each for each in group if not _cancels(each.decisive)]
+    return [witness for witness in group if not _cancels(witness.decisive)]
 
 
 def _late(statements: Sequence[Statement]) -> set[UUID]:
     """Return the ids of a witness's statements that came when its deployment was long settled."""
-    final = [each for each in statements if not each.correction and each.said["finished_at"]]
-    cancelled = [each for each in final if _cancels(each)]
-    run = [each for each in final if not _cancels(each)]
+    final = [
+        statement
+        for statement in statements
+        if not statement.correction and statement.said["finished_at"]
+    ]
+    cancelled = [statement for statement in final if _cancels(statement)]
+    run = [statement for statement in final if not _cancels(statement)]
     if not run:
         return set()
-    settled_at = min(each.ended_at for each in run)
+    settled_at = min(statement.ended_at for statement in run)
     watched = WATCHED.get(statements[0].source)
-    late = [each for each in run if watched and each.ended_at > settled_at + watched]
-    succeeded = any(each.said["status"] == Status.SUCCEEDED for each in run)
-    late += [each for each in cancelled if succeeded or each.ended_at > settled_at + CANCELLABLE]
-    return {each.id for each in late}
+    late = [statement for statement in run if watched and statement.ended_at > settled_at + watched]
+    succeeded = any(statement.said["status"] == Status.SUCCEEDED for statement in run)
+    late += [
+        statement
+        for statement in cancelled
+        if succeeded or statement.ended_at > settled_at + CANCELLABLE
+    ]
+    return {statement.id for statement in late}
 
 
 def _cancels(statement: Statement) -> bool:
