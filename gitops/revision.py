@@ -64,6 +64,19 @@ class Clone:
         """Tell whether a commit has a file at a path below the top of the clone."""
         return self._git("cat-file", "-e", f"{commit}:{path}").returncode == 0
 
+    def changed(self, revision: str) -> frozenset[Path]:
+        """Return the paths that differ from where this branch left a revision, on both sides.
+
+        What is not committed counts too, and of a renamed file both names.
+        Raises GitopsError for an unknown revision.
+        """
+        commit = self.commit(revision)
+        # In a shallow clone there may be no common commit.
+        start = self._git("merge-base", commit, "HEAD").stdout.strip() or commit
+        names = self.git("diff", "--name-only", "--no-renames", "-z", start, "--")
+        others = self.git("ls-files", "--others", "--exclude-standard", "--full-name", "-z")
+        return frozenset(self.top / name for name in f"{names}\0{others}".split("\0") if name)
+
     @contextmanager
     def unpacked(
         self, revision: str, *paths: str | Path, beside: Path | None = None

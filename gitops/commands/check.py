@@ -23,6 +23,7 @@ from gitops.formats.write import FORMATS, Target, write
 from gitops.options import Options
 from gitops.output import Output
 from gitops.render import Renderer
+from gitops.since import Change, changed
 
 RULE = click.Choice(list(CHECKS))
 
@@ -41,6 +42,11 @@ def explained(command: click.Context, _option: click.Parameter, rule: str | None
 @click.option("--only", "rules", type=RULE, multiple=True, help="Check this only (repeatable).")
 @click.option("--skip", type=RULE, multiple=True, help="Leave this out (repeatable).")
 @click.option("--base", metavar="REF", help="A git revision to compare immutable fields with.")
+@click.option(
+    "--since",
+    metavar="REF",
+    help="Tell only what is in overlays that a change since this git revision reaches.",
+)
 @click.option(
     "--schema-location",
     "locations",
@@ -112,6 +118,7 @@ def check(
     rules: tuple[str, ...],
     skip: tuple[str, ...],
     base: str | None,
+    since: str | None,
     locations: tuple[str, ...],
     kubernetes: tuple[str, ...],
     build_options: str,
@@ -156,6 +163,7 @@ def check(
     Examples:
         python -m gitops check k8s
         python -m gitops check k8s --base origin/main
+        python -m gitops check k8s --since origin/main
         python -m gitops check k8s --only inert --json
         python -m gitops check --format github --write sarif=gitops.sarif
         python -m gitops check ../other --schema-location default
@@ -169,6 +177,7 @@ def check(
     repository = prepared(path, config, Options.of(build_options), network=network)
     if not repository.overlays and not repository.faults and not repository.kustomizations:
         raise GitopsError(f"{path}: no overlay: no folder below it has a kustomization.yaml")
+    change = changed(repository, config, since)
     cache = None if no_cache else Cache.of(repository.top)
     with Renderer(cache, network=network) as renderer:
         context = Context(repository, config, renderer, base, locations, kubernetes)
@@ -178,6 +187,7 @@ def check(
             context.skipped["components"] = missed
         every = run(context, asked, output.progress)
     report = reported(context, every, path, asked, known if not rebase else None)
+    report = restricted(report, context, change)
     least = Severity.NOTE if notes or fail_on == Severity.NOTE else Severity.WARNING
     found = [each for each in report.found if each.severity.is_at_least(least)]
     report = replace(
@@ -227,6 +237,15 @@ def reported(
         skipped=context.skipped,
         failures=context.failures,
     )
+
+
+def restricted(report: Report, context: Context, change: Change | None) -> Report:
+    """Return a report of what a change reaches; of everything without one."""
+    if change is None:
+        return report
+    found = change.restricted(report.found, context.asked)
+    elsewhere = len(report.found) - len(found)
+    return replace(report, found=found, since=change.revision, elsewhere=elsewhere)
 
 
 def unchecked(context: Context) -> str:

@@ -20,6 +20,8 @@ def document(report: Report) -> dict[str, Any]:
             {**finding.document(report.root), "fingerprint": name}
             for finding, name in zip(report.found, names, strict=True)
         ],
+        "since": report.since,
+        "elsewhere_hidden": report.elsewhere,
         "notes_hidden": report.notes_hidden,
         "baseline_hidden": report.known,
         "baseline_mended": report.mended,

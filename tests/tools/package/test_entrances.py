@@ -67,6 +67,7 @@ def test_the_action_annotates_the_lines_and_writes_a_summary_and_a_sarif_file(
         ({"args": "--skip inert --only inert"}, 0),
         ({"path": "nowhere"}, 2),
         ({"baseline": "absent.json"}, 2),
+        ({"since": "absent"}, 2),
         ({"args": "--explain pin"}, 0),
     ],
 )
