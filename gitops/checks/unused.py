@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ HINT = "name it in a kustomization, or delete it"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield each file that is below a kustomization and named by none, and unused components."""
+    """Yield each file that is beside a kustomization and named by none, and unused components."""
     repository = context.repository
     every = repository.kustomizations.values()
     named = {path for part in every for path in mentioned(repository, part)}
@@ -59,21 +58,16 @@ def mentioned(repository: Repository, part: Kustomization) -> Iterator[Path]:
 
 
 def beside(repository: Repository, part: Kustomization) -> Iterator[Path]:
-    """Yield the files of YAML in the folder of a kustomization, and below it up to the next."""
-    for folder, folders, names in os.walk(part.folder):
-        here = Path(folder)
-        inner = here != part.folder and (
-            here in repository.kustomizations
-            or "Chart.yaml" in names
-            or not here.is_relative_to(repository.root)
-        )
-        if inner:
-            folders.clear()
-            continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.endswith((".yaml", ".yml")) and name not in NAMES and not WORD.search(name):
-                yield here / name
+    """Yield the files of YAML beside a kustomization, and beside the files that it names.
+
+    Those of other folders are applied as they are, or are of something else.
+    """
+    folders = {part.folder, *(file.parent for file in part.files())}
+    for folder in sorted(each for each in folders if each.is_relative_to(repository.root)):
+        for file in sorted(folder.iterdir()):
+            is_yaml = file.suffix in (".yaml", ".yml") and file.name not in NAMES
+            if is_yaml and not WORD.search(file.name):
+                yield file
 
 
 def forgotten(file: Path) -> Iterator[Finding]:
