@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -71,8 +72,8 @@ class Finding:
 
 
 def place(file: Path, root: Path) -> str:
-    """Return the path of a file, relative to `root` if it is below that."""
-    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    """Return the path of a file relative to `root`, wherever the machine has them both."""
+    return os.path.relpath(file, root)
 
 
 def merged(findings: list[Finding]) -> list[Finding]:

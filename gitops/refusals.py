@@ -28,8 +28,11 @@ LONGEST = 400
 COMMON = ("kind", "apiVersion", "group", "version", "op", "behavior")
 
 
-def reason(error: str, root: Path | None = None) -> str:
-    """Return kustomize's error in one line, with paths that are relative to a folder."""
+def reason(error: str, root: Path | None = None, top: Path | None = None) -> str:
+    """Return kustomize's error in one line, with paths relative to a folder.
+
+    `top` is the folder of the clone that this is in: the paths outside that are left as they are.
+    """
     text = WRAPPED.sub("", CONFIG.sub(r"\1: ", error))
     while match := TRIED.fullmatch(" ".join(text.split())):
         inner = match["file"]
@@ -39,6 +42,9 @@ def reason(error: str, root: Path | None = None) -> str:
     text = IDENTITY.sub(r"\1 \2", GENERATOR.sub("", text))
     if root is not None:
         text = text.replace(f"{root}/", "").replace(str(root), ".")
+        above = [each for each in root.parents if top and each.is_relative_to(top)]
+        for steps, folder in enumerate(above, 1):
+            text = text.replace(f"{folder}/", "../" * steps)
     return text if len(text) <= LONGEST else text[:LONGEST].rstrip() + " …"
 
 

@@ -56,7 +56,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Finding:
     """Return the finding about what kustomize says of a kustomization."""
-    message = reason(answer_of(context, culprit, overlay), context.root)
+    error, repository = answer_of(context, culprit, overlay), context.repository
+    message = reason(error, context.root, repository.top)
     file, line = line_of(context.repository, built_with(context, culprit), message)
     return Finding(file, line, "render", message, (overlay.name,))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ class Report:
 
     def typed(self, file: Path) -> str:
         """Return the path of a file as it can be opened from where the command was typed."""
-        return str(self.path / place(file, self.root))
+        return os.path.normpath(self.path / place(file, self.root))
 
     def of_clone(self, file: Path) -> str:
         """Return the path of a file relative to the clone."""

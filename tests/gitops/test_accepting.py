@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from gitops.errors import GitopsError
 from gitops.findings import Finding
 from gitops.ignores import read
 from tests.gitops.conftest import Check
+from tests.gitops.test_cases import written
 from tests.gitops.test_cli import call, called
 
 DEV = "overlays/dev/kustomization.yaml"
@@ -102,6 +104,33 @@ def test_with_a_baseline_only_what_is_new_is_told(broken: Path, tmp_path: Path) 
     changed(broken, "DEBUG=yes", "MODE=plain")
     code, report = called("check", broken, "--baseline", file)
     assert (code, {each["rule"] for each in report["findings"]}) == (1, {"configuration"})
+
+
+def test_a_baseline_is_the_same_wherever_the_clone_is(
+    copy: Callable[[str], Path], tmp_path: Path
+) -> None:
+    root, file = copy("layered"), tmp_path / "baseline.json"
+    (root / ".git").mkdir()
+    # What is above the folder that is checked: an override, and what kustomize says of a file.
+    written(
+        root,
+        {
+            "overlays/one/kustomization.yaml": "resources: [../../broken]\n",
+            "overlays/two/kustomization.yaml": "resources: [../../dead]\n",
+            "broken/kustomization.yaml": "resources: [absent.yaml]\n",
+            "dead/kustomization.yaml": "resources: [../base]\nimages: [{name: no, newTag: '1'}]\n",
+        },
+    )
+    call("check", root / "overlays", "--baseline", file, "--write-baseline")
+    found = json.loads(file.read_text())["findings"]
+    assert {each["file"] for each in found} >= {
+        "../broken/kustomization.yaml",
+        "../dead/kustomization.yaml",
+    }
+    assert str(tmp_path) not in file.read_text()
+    moved = shutil.move(root, tmp_path / "moved")
+    code, report = called("check", Path(moved) / "overlays", "--baseline", file)
+    assert (code, report["findings"], report["baseline_mended"]) == (0, [], 0)
 
 
 def test_what_is_mended_is_counted_where_it_was_looked_for(broken: Path, tmp_path: Path) -> None:
