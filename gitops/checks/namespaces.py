@@ -21,6 +21,7 @@ WORDS = (
     {"preprod"},
     {"prod", "production", "prd"},
 )
+WORD = re.compile(r"[a-z]+")
 # Kinds that are known to have a namespace.
 NAMESPACED = {
     *("ConfigMap", "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "Pod", "Role"),
@@ -41,16 +42,20 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def elsewhere(rendered: Rendered) -> Iterator[Finding]:
-    """Yield each namespace that names another environment than the path of the overlay."""
+    """Yield each namespace that names another environment than the path of the overlay.
+
+    An overlay may have objects in a namespace such as `dev-tools` beside its own; it is a mistake
+    if that is the only one, or the same as another but for the environment.
+    """
     own = environments(rendered.overlay.name)
-    seen: set[str] = set()
-    for each in rendered.objects:
-        name = each.namespace
-        theirs = environments(name)
-        if own and theirs and theirs.isdisjoint(own) and name not in seen and not is_open(name):
-            seen.add(name)
-            message = f"{each.title} is in the namespace {name}, of another environment"
-            yield located(rendered, each, message)
+    names = dict.fromkeys(each.namespace for each in rendered.objects if each.namespace)
+    for name in names:
+        theirs, others = environments(name), [other for other in names if other != name]
+        is_foreign = bool(own and theirs) and theirs.isdisjoint(own) and not is_open(name)
+        if is_foreign and (not others or neutral(name) in map(neutral, others)):
+            thing = next(each for each in rendered.objects if each.namespace == name)
+            message = f"{thing.title} is in the namespace {name}, of another environment"
+            yield located(rendered, thing, message)
 
 
 def nowhere(rendered: Rendered, others: list[Rendered]) -> Iterator[Finding]:
@@ -85,7 +90,12 @@ def located(rendered: Rendered, thing: Object, message: str) -> Finding:
     return Finding(file, line, "namespace", message, names, HINT, Severity.WARNING)
 
 
+def neutral(name: str) -> str:
+    """Return a name without the words for an environment."""
+    return WORD.sub(lambda found: "" if environments(found[0]) else found[0], name.lower())
+
+
 def environments(text: str) -> set[int]:
     """Return which environments a path or a name speaks of."""
-    words = {*re.split(r"[^a-z]+", text.lower())}
+    words = {*WORD.findall(text.lower())}
     return {number for number, each in enumerate(WORDS) if not each.isdisjoint(words)}
