@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
@@ -64,6 +64,12 @@ class Pin:
     def service(self) -> str:
         """The default name of the service in a ledger: the last part of the image's name."""
         return self.image.rpartition("/")[2]
+
+    def reread(self) -> Pin:
+        """Return it as its file is now: another image in it may have been changed since."""
+        text = read(self.file).removeprefix(BYTE_ORDER_MARK)
+        entry = find(nodes.compose(text, str(self.file)), self.image)
+        return replace(self, entry=entry or self.entry)
 
     def with_release(self, new: Release) -> str:
         """Return the text of the file with another release, and everything else unchanged.

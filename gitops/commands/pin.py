@@ -65,4 +65,4 @@ def pin(
     title = f"Release {chosen.service} {tag} to {environment}"
     path_in_clone = str(chosen.file.relative_to(clone.top))
     proposal = Proposal(title, chosen, new, path_in_clone, found)
-    finish(command, Output(as_json=as_json), proposal, dry_run)
+    finish(command, Output(as_json=as_json), [proposal], dry_run)

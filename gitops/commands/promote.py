@@ -40,7 +40,13 @@ BLOCKERS = (
 )
 @click.option("--from", "source", metavar="ENV", required=True, help="Where it runs now.")
 @click.option("--to", "target", metavar="ENV", required=True, help="Where it is to go.")
-@click.option("--image", metavar="NAME", help="Which image, where several are pinned.")
+@click.option(
+    "--image",
+    "images",
+    metavar="NAME",
+    multiple=True,
+    help="Which image, where several are pinned (repeatable: all of these, or none).",
+)
 @click.option("--service", metavar="NAME", help="The ledger's name for it, if not the image's.")
 @option
 @click.option("--without-ledger", is_flag=True, help="Do not ask whether it is healthy.")
@@ -62,7 +68,7 @@ def promote(
     path: Path,
     source: str,
     target: str,
-    image: str | None,
+    images: tuple[str, ...],
     service: str | None,
     url: str | None,
     without_ledger: bool,
@@ -76,7 +82,8 @@ def promote(
     Only the entry of `images` of the target changes; comments and order stay. It is refused, with
     every reason, unless the release is pinned by digest, has been deployed for long enough, with
     nothing in the ledger against it, and its signature verifies, if gitops.yaml asks for one. The
-    diff and the text for a pull request are printed; you commit.
+    diff and the text for a pull request are printed; you commit. Of several images, all are
+    promoted, or none if one of them is refused.
 
     Exit status: 0 promoted, or already the same; 1 refused; 2 the command could not run.
 
@@ -87,32 +94,43 @@ def promote(
     """  # noqa: D301 - \b is for click: what follows is not wrapped
     if not url and not without_ledger:
         raise GitopsError("no ledger to ask: use --ledger URL, or --without-ledger")
+    if service and len(images) > 1:
+        raise click.UsageError("--service is the name of one image: each has its own")
     output = Output(as_json=as_json)
     clone, repository = Clone.of(path), Repository.open(path)
     config = Config.read(repository.root)
-    here = pins.choose(repository, source, image)
-    there = pins.choose(repository, target, here.image, here.overlay)
-    found = Judgement()
-    for pin in (here, there):
-        found.demand_committed(clone, repository, pin.file)
-    if not (here.release.is_pinned or is_tag_promoted(here.release, config, there)):
-        found.reasons.append(f"{source} pins {here.release}: a digest is needed")
-    elif here.release != there.release:
-        if url and not without_ledger:
-            soaked = duration(soak or config.promotion.get("soak", DEFAULT_SOAK))
-            known = service or here.service
-            route = (here.overlay.environment, there.overlay.environment)
-            ask_ledger(found, connect(url), here, known, route, soaked, accepted)
-        else:
-            found.notes.append("its health was not checked: no ledger was asked")
-        reference = f"@{here.release.digest}" if here.release.digest else f":{here.release.tag}"
-        verify_signature(found, here.name + reference, config)
-        if found.commits and not found.changes:
-            found.changes = list(clone.between(*found.commits))
-            found.change_count = len(found.changes)
-    title = f"Promote {service or here.service} {here.release.tag} to {there.overlay.environment}"
-    path_in_clone = str(there.file.relative_to(clone.top))
-    finish(command, output, Proposal(title, there, here.release, path_in_clone, found), dry_run)
+    proposals = []
+    for image in dict.fromkeys(images) or (None,):
+        here = pins.choose(repository, source, image)
+        there = pins.choose(repository, target, here.image, here.overlay)
+        known = service or here.service
+        found = Judgement()
+        for pin in (here, there):
+            found.demand_committed(clone, repository, pin.file)
+        if not (here.release.is_pinned or is_tag_promoted(here.release, config, there)):
+            found.reasons.append(f"{source} pins {here.release}: a digest is needed")
+        elif here.release != there.release:
+            if url and not without_ledger:
+                soaked = duration(soak or config.promotion.get("soak", DEFAULT_SOAK))
+                route = (here.overlay.environment, there.overlay.environment)
+                ask_ledger(found, connect(url), here, known, route, soaked, accepted)
+            else:
+                found.notes.append("its health was not checked: no ledger was asked")
+            judge(found, clone, here, config)
+        title = f"Promote {known} {here.release.tag} to {there.overlay.environment}"
+        path_in_clone = str(there.file.relative_to(clone.top))
+        proposals.append(Proposal(title, there, here.release, path_in_clone, found))
+    finish(command, output, proposals, dry_run)
+
+
+def judge(found: Judgement, clone: Clone, pin: Pin, config: Config) -> None:
+    """Add whether a release is signed, and the changes that it brings."""
+    release = pin.release
+    reference = f"@{release.digest}" if release.digest else f":{release.tag}"
+    verify_signature(found, pin.name + reference, config)
+    if found.commits and not found.changes:
+        found.changes = list(clone.between(*found.commits))
+        found.change_count = len(found.changes)
 
 
 def is_tag_promoted(release: Release, config: Config, there: Pin) -> bool:
@@ -120,19 +138,32 @@ def is_tag_promoted(release: Release, config: Config, there: Pin) -> bool:
     return bool(release.tag and not release.digest) and is_tag_enough(config, there.overlay.name)
 
 
-def finish(command: click.Context, output: Output, proposal: Proposal, dry_run: bool) -> None:
-    """Write the change unless it is refused, and print all about it."""
-    same = proposal.release == proposal.pin.release
-    changed = not (proposal.judgement.reasons or dry_run or same)
-    output.document(proposal.document(changed=changed))
-    if proposal.judgement.reasons:
-        output.say(red(f"refused: {proposal.title}"))
-        for reason in proposal.judgement.reasons:
-            output.say(f"  - {reason}")
+def finish(
+    command: click.Context, output: Output, proposals: list[Proposal], dry_run: bool
+) -> None:
+    """Write the changes unless one of them is refused, and print all about them."""
+    is_refused = any(each.judgement.reasons for each in proposals)
+    writes = not (is_refused or dry_run)
+    documents = [each.document(changed=writes and not each.is_same) for each in proposals]
+    output.document(documents[0] if len(documents) == 1 else {"promotions": documents})
+    for each in proposals:
+        if each.judgement.reasons:
+            output.say(red(f"refused: {each.title}"))
+            for reason in each.judgement.reasons:
+                output.say(f"  - {reason}")
+        elif each.is_same:
+            output.say(f"{each.path} already has {each.release}")
+        else:
+            show(output, each)
+            if writes:
+                each.write()
+            output.say(f"{each.path} {'was changed: commit it' if writes else 'was not changed'}")
+    if is_refused:
         command.exit(1)
-    if same:
-        output.say(f"{proposal.path} already has {proposal.release}")
-        return
+
+
+def show(output: Output, proposal: Proposal) -> None:
+    """Print the diff, and the text for a pull request."""
     for line in proposal.diff().splitlines():
         output.say({"+": green, "-": red}.get(line[:1], faint)(line))
     output.say()
@@ -140,6 +171,3 @@ def finish(command: click.Context, output: Output, proposal: Proposal, dry_run: 
     output.say()
     output.say(proposal.body())
     output.say()
-    if changed:
-        proposal.write()
-    output.say(f"{proposal.path} {'was changed: commit it' if changed else 'was not changed'}")

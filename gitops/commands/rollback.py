@@ -87,4 +87,4 @@ def rollback(
     release = chosen.release if chosen else pin.release
     title = f"Roll {service or pin.service} in {environment} back to {release.tag or release}"
     path_in_clone = str(pin.file.relative_to(clone.top))
-    finish(command, output, Proposal(title, pin, release, path_in_clone, found), dry_run)
+    finish(command, output, [Proposal(title, pin, release, path_in_clone, found)], dry_run)

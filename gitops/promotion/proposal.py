@@ -23,19 +23,27 @@ class Proposal:
     path: str
     judgement: Judgement
 
+    @property
+    def is_same(self) -> bool:
+        """Whether the environment has the release already."""
+        return self.release == self.pin.release
+
+    def text(self) -> str:
+        """Return the text of the file with the release."""
+        return self.pin.reread().with_release(self.release)
+
     def diff(self) -> str:
         """Return the diff of the file."""
         old = read(self.pin.file).splitlines()
-        new = self.pin.with_release(self.release).splitlines()
+        new = self.text().splitlines()
         return "\n".join(
             unified_diff(old, new, f"a/{self.path}", f"b/{self.path}", n=2, lineterm="")
         )
 
     def write(self) -> None:
         """Write the file atomically."""
-        text = self.pin.with_release(self.release)
         beside = self.pin.file.with_name(f".{self.pin.file.name}.new")
-        beside.write_text(text, encoding="utf-8", newline="")
+        beside.write_text(self.text(), encoding="utf-8", newline="")
         beside.chmod(self.pin.file.stat().st_mode)
         beside.replace(self.pin.file)
 

@@ -343,6 +343,56 @@ def test_several_images_need_a_name(root: Path) -> None:
     assert "--image" in result.output
 
 
+SEVERAL = ("promote", "--from", "dev", "--to", "staging", "--without-ledger")
+BOTH = ("--image", "registry.example/shop", "--image", "registry.example/sidecar")
+
+
+def test_several_images_are_promoted_together(root: Path) -> None:
+    # The entry above the other one gets a line more.
+    file = release(root, "staging")
+    file.write_text(
+        TAG_ALONE.replace('"{tag}"', '"1"')
+        + '  - name: registry.example/sidecar\n    newTag: "6"\n'
+    )
+    for name, digest in (("dev", THREE), ("staging", ONE)):
+        text = (
+            release(root, name)
+            .read_text()
+            .replace('newTag: "7"', f'newTag: "7"\n    digest: {digest}')
+        )
+        release(root, name).write_text(text)
+    commit(root)
+
+    found = json.loads(run(root, *SEVERAL, *BOTH, "--json").output)
+
+    assert [each["changed"] for each in found["promotions"]] == [True, True]
+    dev, staging = (
+        {image: pin.release for image, pin in pins(repository, overlay).items()}
+        for repository in (Repository.open(root),)
+        for overlay in repository.overlays
+        if overlay.environment in ("dev", "staging")
+    )
+    assert dev == staging
+    assert len(dev) == 2
+
+
+def test_of_several_images_none_is_promoted_if_one_is_refused(root: Path) -> None:
+    before = texts(root)
+
+    result = run(root, *SEVERAL, *BOTH)
+
+    assert result.exit_code == 1
+    assert "refused: Promote sidecar 7 to staging" in result.output
+    assert "overlays/staging/release/kustomization.yaml was not changed" in result.output
+    assert texts(root) == before
+
+
+def test_several_images_are_no_one_service(root: Path) -> None:
+    result = run(root, *SEVERAL, *BOTH, "--service", "shop")
+    assert result.exit_code == 2
+    assert "--service" in result.output
+
+
 def test_a_target_without_a_digest_gets_one(root: Path) -> None:
     release(root, "staging").write_text(TAG_ALONE.format(tag="1.1.0").removesuffix("\n"))
     commit(root)
