@@ -87,8 +87,9 @@ class Certainty:
     def _is_alone(self, given: Setting, rendered: Rendered, sources: list[Sources]) -> bool:
         """Tell whether a setting is in a rendered object that no other one like it may be in."""
         witnesses = 0
+        passed = {definitions.KIND}.union(*(each.renamed for each in sources))
         for thing in rendered.objects:
-            if thing.kind == definitions.KIND or not given.scope.has(thing.kind, thing.name):
+            if thing.kind in passed or not given.scope.has(thing.kind, thing.name):
                 continue
             there = self._there(given, thing, rendered)
             if there is None:

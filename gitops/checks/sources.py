@@ -49,9 +49,10 @@ class Sources:
             return True
         return (
             self._has_unreadable
-            or self._renames
+            or "" in self.renamed
             or any(
-                nodes.text(nodes.get(operation, "op")) in MOVES for operation in self._operations()
+                nodes.text(nodes.get(operation, "op")) in MOVES
+                for _, _, operation in self._operations()
             )
         )
 
@@ -65,26 +66,36 @@ class Sources:
             for path in self._files_of_objects()
         )
 
-    @property
-    def _renames(self) -> bool:
-        """Whether an object may get a name or a kind that a source of it does not have."""
-        paths = [
-            tuple(filter(None, nodes.text(nodes.get(operation, "path")).split("/")))
-            for operation in self._operations()
-        ]
+    @cached_property
+    def renamed(self) -> set[str]:
+        """The kinds of the objects that may get a name which no source of them has.
+
+        It has an empty text if that may be any kind, or if a kind itself is changed.
+        """
+        found = set()
+        for patch, document, operation in self._operations():
+            path = tuple(filter(None, nodes.text(nodes.get(operation, "path")).split("/")))
+            if path in IDENTITY:
+                found.add(patch.scope(document).kind if path[-1] == "name" else "")
         for replacement in self.replacements:
             for _, target in nodes.items(nodes.get(replacement, "targets")):
+                kind = Scope.of_target(nodes.get(target, "select")).kind
                 fields = [field for _, field in nodes.items(nodes.get(target, "fieldPaths"))]
-                paths += [tuple(settings.steps(nodes.text(field))) for field in fields]
-                paths += [("metadata", "name")] * (not fields)  # kustomize's default
-        return any(path in IDENTITY for path in paths)
+                paths = [tuple(settings.steps(nodes.text(field))) for field in fields]
+                # Without fields, kustomize sets the name.
+                found |= {
+                    kind if path[-1] == "name" else ""
+                    for path in paths or [("metadata", "name")]
+                    if path in IDENTITY
+                }
+        return found
 
-    def _operations(self) -> Iterator[Node]:
-        """Yield the operations of its JSON patches."""
+    def _operations(self) -> Iterator[tuple[Patch, Node, Node]]:
+        """Yield the operations of its JSON patches, with the documents that they are in."""
         for patch in self.patches:
             for document in patch.documents:
                 if isinstance(document, SequenceNode):
-                    yield from document.value
+                    yield from ((patch, document, operation) for operation in document.value)
 
     @cached_property
     def replacements(self) -> list[Node]:
