@@ -16,6 +16,7 @@ from tests.ports import free_port
 from tools.command import ROOT, ToolError
 
 PEER = ROOT / ".tools/peer/bin/python"
+UV = ROOT / ".tools/uv/bin/uv"
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 300
 
@@ -46,11 +47,16 @@ class Contender:
         return [pid, *map(int, children)]
 
 
+def python(source: Path) -> str:
+    """Return the Python of the revision in a folder, which has the packages that it is made for."""
+    return str(source / ".venv/bin/python")
+
+
 @contextmanager
 def gunicorn(name: str, source: Path, place: dict[str, Any]) -> Iterator[Contender]:
     """Serve the revision in a folder on a database, as in production, until the end."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "api:application"]
+    command = [python(source), "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "api:application"]
     with _started(name, command, source, place, port, "/readyz") as contender:
         yield contender
 
@@ -68,11 +74,15 @@ def peer(place: dict[str, Any]) -> Iterator[Contender]:
 
 
 def extract(revision: str, folder: Path) -> Path:
-    """Write the service of another revision to a folder."""
-    archive = ["git", "archive", revision, "api", "gunicorn.conf.py"]
+    """Write the service of another revision to a folder, with its own packages."""
+    archive = ["git", "archive", revision, "api", "gunicorn.conf.py", "requirements.txt"]
     done = subprocess.run(archive, cwd=ROOT, check=True, capture_output=True)
     folder.mkdir()
     subprocess.run(["tar", "-x"], cwd=folder, check=True, input=done.stdout)
+    quiet = [str(UV), "--quiet"]
+    subprocess.run([*quiet, "venv", "--python", sys.executable, ".venv"], cwd=folder, check=True)
+    sync = [*quiet, "pip", "sync", "--require-hashes", "--compile-bytecode", "requirements.txt"]
+    subprocess.run([*sync, "--python", python(folder)], cwd=folder, check=True)
     return folder
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from bench.contenders import gunicorn
+from bench.contenders import gunicorn, python
 
 
 def importing(source: Path, rounds: int) -> dict[str, list[float]]:
@@ -19,9 +18,8 @@ def importing(source: Path, rounds: int) -> dict[str, list[float]]:
     for _ in range(1 + rounds):
         before, started = _children(), time.perf_counter()
         environment = os.environ | {"SLIPWAY_PUBLIC_READ": "true"}
-        subprocess.run(
-            [sys.executable, "-c", "import api"], cwd=source, check=True, env=environment
-        )
+        command = [python(source), "-c", "import api"]
+        subprocess.run(command, cwd=source, check=True, env=environment)
         seconds.append(round(time.perf_counter() - started, 3))
         cpu.append(round(_children() - before, 3))
     return {"seconds": seconds[1:], "cpu_s": cpu[1:]}
