@@ -114,8 +114,13 @@ def init_app(app: APIFlask) -> None:
 def found_or_404[Found](found: Found | None, kind: str, name: object) -> Found:
     """Return what was found of this name or id; abort with 404 if that is None."""
     if found is None:
-        abort(HTTPStatus.NOT_FOUND, f"There is no {kind} {name}.")
+        abort_unknown(kind, name)
     return found
+
+
+def abort_unknown(kind: str, name: object) -> NoReturn:
+    """Abort with 404, because there is nothing of this name or id."""
+    abort(HTTPStatus.NOT_FOUND, f"There is no {kind} {name}.")
 
 
 def abort_with_faults(error: ContradictionError) -> NoReturn:

@@ -27,7 +27,7 @@ from api.http.problems import found_or_404
 from api.http.turns import turn
 from api.pages import paging
 from api.pages.blueprint import bp
-from api.pages.forms import Form, FormTime, sent
+from api.pages.forms import Form, FormTime, choices, sent
 from api.pages.paging import Cursor
 from api.pages.plots import Metric
 from api.pages.verdicts import explanation
@@ -84,15 +84,13 @@ def show_deployments(query: DeploymentsForm) -> str:
     """Return the deployments, newest start first."""
     after = paging.position(query.cursor)
     with database().read() as connection:
-        places = [row["name"] for row in catalog.by_promotion_order(connection)]
-        names = sorted(catalog.by_name(connection))
+        names = choices(connection)
         found = store.LISTING.rows(connection, dict(query), DEPLOYMENTS + 1, after)
     items, older = paging.cut(found, DEPLOYMENTS, lambda row: pages.position(row, store.ORDER))
     return render_template(
         "deployments.html",
         query=query,
-        services=names,
-        environments=places,
+        **names,
         statuses=list(Status),
         deployments=items,
         older=older,

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from apiflask import abort
 from flask import current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
@@ -16,7 +15,7 @@ from api.domain.deployments import store as deployments
 from api.domain.events import inbox, store
 from api.domain.tokens import ADMIN
 from api.http import auth
-from api.http.problems import found_or_404
+from api.http.problems import abort_unknown, found_or_404
 from api.pages.blueprint import bp
 
 
@@ -48,5 +47,5 @@ def replay_event(event_id: UUID) -> ResponseReturnValue:
     """Project an event again, by the current rules."""
     with database().write() as connection:
         if not inbox.replay(connection, event_id, current_app.extensions["event_rules"]):
-            abort(HTTPStatus.NOT_FOUND, f"There is no event {event_id}.")
+            abort_unknown("event", event_id)
     return redirect(url_for("pages.show_event", event_id=event_id), HTTPStatus.SEE_OTHER)

@@ -10,7 +10,9 @@ from typing import Annotated, Any, get_origin
 from apiflask import abort
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from sqlalchemy import Connection
 
+from api.domain import catalog
 from api.domain.kit.times import parse_time
 from api.domain.kit.types import Name
 from api.http.problems import faults
@@ -31,6 +33,14 @@ class ByName(BaseModel):
     """The name in a path, which the database need not be asked about unless it is one."""
 
     name: Name
+
+
+def choices(connection: Connection) -> dict[str, list[str]]:
+    """Return the names of all services, and of all environments in the order of promotion."""
+    return {
+        "services": sorted(catalog.by_name(connection)),
+        "environments": [row["name"] for row in catalog.by_promotion_order(connection)],
+    }
 
 
 class Form(BaseModel):

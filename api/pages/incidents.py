@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from api.database import database
-from api.domain import catalog
 from api.domain.deployments import store as deployments
 from api.domain.incidents import reports, store
 from api.domain.incidents.model import IncidentChange
@@ -24,7 +23,7 @@ from api.http import auth
 from api.http.problems import InvalidBodyError, found_or_404
 from api.pages import paging
 from api.pages.blueprint import bp
-from api.pages.forms import Form, FormTime, sent
+from api.pages.forms import Form, FormTime, choices, sent
 from api.pages.paging import Cursor
 
 # The most open incidents that are listed, the resolved ones of a page, and the deployments before
@@ -61,8 +60,7 @@ def show_incidents(query: IncidentsForm) -> str:
     """Return the open incidents, then the resolved ones, newest first."""
     after = paging.position(query.cursor)
     with database().read() as connection:
-        places = [row["name"] for row in catalog.by_promotion_order(connection)]
-        names = sorted(catalog.by_name(connection))
+        names = choices(connection)
         is_open = LISTINGS[True].rows(connection, dict(query), OPEN + 1)
         ended = LISTINGS[False].rows(connection, dict(query), RESOLVED + 1, after)
         resolved, older = paging.cut(ended, RESOLVED, lambda row: pages.position(row, ORDER))
@@ -71,8 +69,7 @@ def show_incidents(query: IncidentsForm) -> str:
     return render_template(
         "incidents.html",
         query=query,
-        services=names,
-        environments=places,
+        **names,
         open=is_open[:OPEN],
         more=len(is_open) > OPEN,
         resolved=resolved,

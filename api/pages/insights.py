@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from flask import render_template, url_for
 from pydantic import Field
 
-from api.domain import catalog
 from api.domain.dora import report
 from api.domain.dora.query import Query
 from api.domain.dora.rules.explanations import Explanation
@@ -20,7 +19,7 @@ from api.http import auth
 from api.http.turns import turn
 from api.pages import paging
 from api.pages.blueprint import bp
-from api.pages.forms import Form, FormTime
+from api.pages.forms import Form, FormTime, choices
 from api.pages.paging import Cursor
 from api.pages.plots import Metric, plots
 from api.pages.words import timestamp
@@ -60,8 +59,7 @@ def show_insights(query: InsightsForm) -> str:
     begin = (this_minute() - timedelta(days=query.days)).replace(hour=0, minute=0)
     asked = Query.model_validate({**_scope(query), "from": begin, "interval": query.interval})
     with turn() as connection:
-        environments = [row["name"] for row in catalog.by_promotion_order(connection)]
-        services = sorted(catalog.by_name(connection))
+        names = choices(connection)
         metrics = report.measure(connection, asked, by_service=False)
 
     def explained(metric: Metric, since: datetime, until: datetime) -> str:
@@ -73,8 +71,7 @@ def show_insights(query: InsightsForm) -> str:
         query=query,
         plots=plots(metrics.overall.periods),
         metrics=metrics,
-        services=services,
-        environments=environments,
+        **names,
         spans=SPANS,
         intervals=[Interval.DAY, Interval.WEEK, Interval.MONTH],
         explained=explained,

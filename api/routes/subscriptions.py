@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from apiflask import APIBlueprint, abort
+from apiflask import APIBlueprint
 from flask import current_app, url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -14,7 +14,7 @@ from api.domain.kit.errors import InvalidValueError
 from api.domain.notifications import subscriptions as domain
 from api.domain.notifications.subscriptions import NewSubscription, Type
 from api.http import auth
-from api.http.problems import InvalidBodyError, found_or_404
+from api.http.problems import InvalidBodyError, abort_unknown, found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -107,5 +107,5 @@ def delete_subscription(subscription_id: UUID) -> tuple[str, int]:
     """Delete a subscription and its deliveries; nothing more is sent to it."""
     with database().write() as connection:
         if not domain.remove(connection, subscription_id):
-            abort(404, f"There is no subscription {subscription_id}.")
+            abort_unknown("subscription", subscription_id)
     return "", 204

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from apiflask import APIBlueprint, abort
+from apiflask import APIBlueprint
 from flask import url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -16,7 +16,7 @@ from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.types import Name
 from api.domain.tokens import NewToken, Scope
 from api.http import auth
-from api.http.problems import InvalidBodyError, found_or_404
+from api.http.problems import InvalidBodyError, abort_unknown, found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
 
@@ -106,5 +106,5 @@ def revoke_token(token_id: UUID) -> tuple[str, int]:
     """Revoke a token; revoking it twice is fine."""
     with database().write() as connection:
         if not domain.revoke(connection, token_id):
-            abort(404, f"There is no token {token_id}.")
+            abort_unknown("token", token_id)
     return "", 204

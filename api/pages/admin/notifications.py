@@ -17,7 +17,7 @@ from api.domain.notifications.deliveries import DeliveryState
 from api.domain.notifications.subscriptions import NewSubscription, Type
 from api.domain.tokens import ADMIN
 from api.http import auth
-from api.http.problems import InvalidBodyError, found_or_404
+from api.http.problems import InvalidBodyError, abort_unknown, found_or_404
 from api.pages import paging
 from api.pages.admin.secrets import shown_once
 from api.pages.blueprint import bp
@@ -91,7 +91,7 @@ def delete_subscription(subscription_id: UUID) -> ResponseReturnValue:
     """Delete a subscription with its deliveries."""
     with database().write() as connection:
         if not subscriptions.remove(connection, subscription_id):
-            abort(HTTPStatus.NOT_FOUND, f"There is no subscription {subscription_id}.")
+            abort_unknown("subscription", subscription_id)
     return redirect(url_for("pages.show_notifications"), HTTPStatus.SEE_OTHER)
 
 

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from apiflask import abort
 from flask import Response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import Field
@@ -20,7 +19,7 @@ from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.times import now
 from api.domain.tokens import ADMIN, INGEST, READ, WRITE, NewToken
 from api.http import auth
-from api.http.problems import InvalidBodyError, found_or_404
+from api.http.problems import InvalidBodyError, abort_unknown, found_or_404
 from api.pages import paging
 from api.pages.admin.secrets import shown_once
 from api.pages.blueprint import bp
@@ -105,5 +104,5 @@ def revoke_token(token_id: UUID) -> ResponseReturnValue:
     """Revoke a token."""
     with database().write() as connection:
         if not tokens.revoke(connection, token_id):
-            abort(HTTPStatus.NOT_FOUND, f"There is no token {token_id}.")
+            abort_unknown("token", token_id)
     return redirect(url_for("pages.show_tokens"), HTTPStatus.SEE_OTHER)
