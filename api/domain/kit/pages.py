@@ -97,8 +97,9 @@ class Listing:
         values |= given | {f"after_{number}": last for number, last in enumerate(after or ())}
         found = connection.execute(statement, {**values, "limit": limit})
         columns = tuple(found.keys())
-        # Much faster than the mappings of the rows, and a matrix has thousands.
-        return [dict(zip(columns, row, strict=True)) for row in found]
+        # Much faster than the mappings of the rows, or one row after the other, and a matrix has
+        # thousands.
+        return [dict(zip(columns, row, strict=True)) for row in found.all()]
 
     def _statement(self, names: Iterable[str], limited: bool, further: bool) -> Select[Any]:
         statement = self.selected.where(*(self.conditions[name] for name in names))
