@@ -38,7 +38,7 @@ def report_deployments(connection: Connection, batch: Sequence[NewDeployment]) -
     }
     # What was just written needs not be read.
     known |= store.find_all(connection, {report.id for report in recorded} - known.keys())
-    outbox.announce(connection, [known[report.id] for report in recorded])
+    outbox.announce(connection, known)
     return [Reported(known[report.id], report.created) for report in recorded]
 
 
@@ -50,4 +50,4 @@ def change_deployment(
     Raises ConflictError as `transitions.change` does.
     """
     transitions.change(connection, deployment_id, changed)
-    outbox.announce_ids(connection, [deployment_id])
+    outbox.announce(connection, {deployment_id: None})

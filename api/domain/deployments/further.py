@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -20,10 +20,13 @@ Key = tuple[str, str]
 
 
 class Stored(NamedTuple):
-    """The id of a deployment, and the time from which kinds must be decided again."""
+    """The deployment of a further report."""
 
     id: UUID
-    started_at: datetime
+    # The time from which kinds must be decided again; None if there is nothing to decide.
+    since: datetime | None
+    # Its row as it was written, if that is known.
+    row: dict[str, Any] | None = None
 
 
 def report_all(
@@ -53,7 +56,8 @@ def report_all(
         statement = stated[number]
         try:
             if cell in beside_events:
-                stored[number] = Stored(*settling.report(connection, new, cell, at))
+                identifier, report = settling.report(connection, new, cell, at)
+                stored[number] = Stored(identifier, report.since, report.row)
                 continue
             here = known[statement.key]
             kept = settling.further(statement, here, settling.times_of(new))

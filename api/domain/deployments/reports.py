@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import further, kinds, settling, surroundings
+from api.domain.deployments.further import Stored
 from api.domain.deployments.model import Kind, NewDeployment
 from api.domain.deployments.surroundings import Attempt, Place, Surroundings
 from api.domain.kit.records import Records
@@ -98,13 +99,17 @@ def store_all(
     recorded: list[Recorded] = []
     since: dict[Cell, datetime] = {}
     for number, (cell, row, here) in enumerate(zip(held, rows, around, strict=True)):
-        identifier, started_at = stored.get(number, (row["id"], row["started_at"]))
-        home = homes.get(identifier, identifier)
-        recorded.append(Recorded(home, number not in stored and home == identifier, row))
-        if number in stored or here.near_events or here.followed:
-            since[cell] = min(since.get(cell, started_at), started_at)
+        reviewed = row["started_at"] if here.near_events or here.followed else None
+        result = stored.get(number) or Stored(row["id"], reviewed, row)
+        home = homes.get(result.id, result.id)
+        recorded.append(Recorded(home, number not in stored and home == result.id, result.row))
+        if result.since is not None:
+            since[cell] = min(since.get(cell, result.since), result.since)
+    changed = set(since)
+    if len(batch) > 1:  # one of them may have changed what another one wrote
+        changed |= {held[number] for number in stored}
     return [
-        report._replace(row=None) if cell in since else report
+        report._replace(row=None) if cell in changed else report
         for report, cell in zip(recorded, held, strict=True)
     ], since
 

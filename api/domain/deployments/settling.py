@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, String, bindparam, delete, func, insert, update
+from sqlalchemy import Connection
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import kinds, nearby
-from api.domain.deployments.model import Kind, NewDeployment
+from api.domain.deployments import kinds, nearby, surroundings, writing
+from api.domain.deployments.model import NewDeployment
 from api.domain.deployments.statements import Statement, of_report
-from api.domain.deployments.witnesses import Witness, settled
+from api.domain.deployments.surroundings import Attempt, Place
+from api.domain.deployments.witnesses import Witness
+from api.domain.deployments.writing import Homes, Rollout, Row
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import following
 from api.domain.kit.versions import canonical
-from api.tables import deployments, evidence, incidents
 
 # Two reports of one deployment must agree on these, and on its service and environment.
 IDENTITY = ("version", "image_digest", "commit", "config_revision")
-# The id of the deployment that each statement is part of, by its own.
-Homes = dict[UUID, UUID]
+
+
+class Added(NamedTuple):
+    """What a statement has become part of."""
+
+    # The deployment of each statement that it may have changed.
+    homes: Homes
+    # The time from which kinds must be decided again; None if no other can have changed.
+    since: datetime | None = None
+    # The row of its deployment as it was written, unless kinds must be decided again.
+    row: Row | None = None
+
+
+class Recorded(NamedTuple):
+    """A deployment, and its row as it was written, unless it may have changed since."""
+
+    id: UUID
+    row: Row | None
 
 
 def record(
@@ -30,8 +48,8 @@ def record(
     reports: Sequence[tuple[NewDeployment, int | None]],
     at: datetime,
     event_id: UUID,
-) -> list[UUID]:
-    """Store what an event states of some deployments; return their ids.
+) -> list[Recorded]:
+    """Store what an event states of some deployments, and return these.
 
     Raises ConflictError for a deployment of another service or environment.
     """
@@ -42,24 +60,27 @@ def record(
         for (report, sequence), cell in zip(reports, held, strict=True)
     ]
     homes: Homes = {}
+    row: Row | None = None
     for cell, statement in zip(held, statements, strict=True):
-        added, since = _add(connection, statement)
-        homes |= added
-        kinds.review(connection, cell, since)
-    return [homes[statement.id] for statement in statements]
+        added = _add(connection, statement)
+        homes |= added.homes
+        row = added.row if len(statements) == 1 else None
+        if added.since is not None:
+            kinds.review(connection, cell, added.since)
+    return [Recorded(homes[statement.id], row) for statement in statements]
 
 
 def report(
     connection: Connection, new: NewDeployment, cell: Cell, at: datetime
-) -> tuple[UUID, datetime]:
+) -> tuple[UUID, Added]:
     """Store a further report of a deployment; its cell must be locked.
 
-    Returns the id of the deployment, and the time from which kinds must be decided again. Raises
-    ConflictError for a report that contradicts another one of its source.
+    Returns the id of the deployment, and what the report has changed. Raises ConflictError for one
+    that contradicts another one of its source.
     """
     statement = of_report(new.timed(at), cell, None, at)
-    homes, since = _add(connection, statement, times_of(new))
-    return homes[statement.id], since
+    added = _add(connection, statement, times_of(new))
+    return added.homes[statement.id], added
 
 
 def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
@@ -86,12 +107,9 @@ def regroup(
     return _settle_and_review(connection, rollouts)
 
 
-def _add(
-    connection: Connection, new: Statement, given: Collection[str] = ()
-) -> tuple[Homes, datetime]:
-    """Add a statement without deciding the kinds.
+def _add(connection: Connection, new: Statement, given: Collection[str] = ()) -> Added:
+    """Add a statement; the kinds of other deployments are not decided again.
 
-    Returns the deployment of each statement, and the time from which kinds must be decided.
     `given` has the names of the times that the report has; the others were filled in.
     """
     vicinity = nearby.Vicinity(connection, [new])
@@ -99,10 +117,30 @@ def _add(
     kept = further(new, known, given)
     if kept is None:
         (home,) = {other.deployment_id for other in known if other.deployment_id is not None}
-        return {new.id: home}, new.started_at
+        return Added({new.id: home})
     rollouts = vicinity.rollouts([kept])
-    homes = settle(connection, rollouts)
-    return homes | {new.id: homes[kept.id]}, _earliest(rollouts)
+    rows = writing.rows_of(rollouts)
+    decided = len(rows) == 1 and _decide(connection, *rows.values())
+    homes = writing.write(connection, rollouts, rows)
+    homes[new.id] = homes[kept.id]
+    if decided:
+        return Added(homes, None, rows[homes[kept.id]])
+    return Added(homes, _earliest(rollouts))
+
+
+def _decide(connection: Connection, row: Row) -> bool:
+    """Decide the kind of a deployment before it is written; return whether no other follows it.
+
+    One that began later before, or becomes part of it, still follows it.
+    """
+    place = Place(
+        Cell(row["service_id"], row["environment_id"]),
+        Attempt._make(row[name] for name in Attempt._fields),
+    )
+    (around,) = surroundings.of_each(connection, [place])
+    if not around.followed:
+        row["kind"] = row["stated_kind"] or kinds.decide_each([(place, around)])[row["id"]]
+    return not around.followed
 
 
 def times_of(report: NewDeployment) -> set[str]:
@@ -162,98 +200,20 @@ def _further(statement: Statement, known: Sequence[Statement], given: Collection
     )
 
 
-def _earliest(rollouts: Iterable[Iterable[Witness]]) -> datetime:
+def _earliest(rollouts: Iterable[Rollout]) -> datetime:
     return min(witness.started_at for rollout in rollouts for witness in rollout)
 
 
-def settle(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Homes:
+def settle(connection: Connection, rollouts: Sequence[Rollout]) -> Homes:
     """Write the deployments of some rollouts; return the deployment of each statement."""
-    around = [
-        statement for rollout in rollouts for witness in rollout for statement in witness.statements
-    ]
-    kept = {min(witness.id for witness in rollout): rollout for rollout in rollouts}
-    homes = {
-        statement.id: identifier
-        for identifier, group in kept.items()
-        for witness in group
-        for statement in witness.statements
-    }
-    before = {
-        statement.deployment_id for statement in around if statement.deployment_id is not None
-    }
-    if any(statement.deployment_id not in (None, homes[statement.id]) for statement in around):
-        # One may take over the external id of another.
-        connection.execute(
-            update(deployments).where(deployments.c.id.in_(before)).values(external_id=None)
-        )
-    _write(connection, kept, before)
-    _keep(connection, around, homes)
-    _forget(connection, before - kept.keys(), around, homes)
-    return homes
+    return writing.write(connection, rollouts, writing.rows_of(rollouts))
 
 
-def _settle_and_review(connection: Connection, rollouts: Sequence[Sequence[Witness]]) -> Homes:
+def _settle_and_review(connection: Connection, rollouts: Sequence[Rollout]) -> Homes:
     if not rollouts:
         return {}
     homes = settle(connection, rollouts)
-    kinds.review(connection, _cell(rollouts[0]), _earliest(rollouts))
+    statement = rollouts[0][0].statements[0]
+    cell = Cell(statement.service_id, statement.environment_id)
+    kinds.review(connection, cell, _earliest(rollouts))
     return homes
-
-
-def _write(
-    connection: Connection, rollouts: Mapping[UUID, Sequence[Witness]], known: Collection[UUID]
-) -> None:
-    """Write the deployments of some rollouts by their ids, those that are known in place."""
-    rows = {identifier: settled(rollout) for identifier, rollout in rollouts.items()}
-    changed = [
-        {"known": identifier, "stated": values["stated_kind"], **values}
-        for identifier, values in rows.items()
-        if identifier in known
-    ]
-    if changed:
-        kind = func.coalesce(bindparam("stated", type_=String), deployments.c.kind)
-        same = deployments.c.id == bindparam("known", type_=deployments.c.id.type)
-        connection.execute(update(deployments).where(same).values(kind=kind), changed)
-    new = [
-        {
-            "id": identifier,
-            **_cell(rollouts[identifier])._asdict(),
-            "kind": values["stated_kind"] or Kind.ROLLOUT,
-            **values,
-        }
-        for identifier, values in rows.items()
-        if identifier not in known
-    ]
-    if new:
-        connection.execute(insert(deployments), new)
-
-
-def _cell(rollout: Sequence[Witness]) -> Cell:
-    statement = rollout[0].statements[0]
-    return Cell(statement.service_id, statement.environment_id)
-
-
-def _keep(connection: Connection, around: Sequence[Statement], homes: Homes) -> None:
-    new = [statement.row(homes[statement.id]) for statement in around if not statement.stored]
-    if new:
-        connection.execute(insert(evidence), new)
-    for statement in around:
-        if statement.stored and statement.deployment_id != homes[statement.id]:
-            moved = update(evidence).where(evidence.c.id == statement.id)
-            connection.execute(moved.values(deployment_id=homes[statement.id]))
-
-
-def _forget(
-    connection: Connection, gone: Iterable[UUID], around: Sequence[Statement], homes: Homes
-) -> None:
-    """Delete deployments that became part of others; their incidents move along."""
-    for identifier in gone:
-        heir = next(
-            homes[statement.id] for statement in around if statement.deployment_id == identifier
-        )
-        connection.execute(
-            update(incidents)
-            .where(incidents.c.deployment_id == identifier)
-            .values(deployment_id=heir)
-        )
-        connection.execute(delete(deployments).where(deployments.c.id == identifier))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -11,7 +10,7 @@ from api.domain.events import inbox
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.inbox import StoredEvent
 from api.domain.events.interpret import interpret
-from api.domain.events.projection import Rules
+from api.domain.events.projection import Deployments, Rules
 from api.domain.notifications import outbox
 
 
@@ -31,9 +30,11 @@ def receive(
         return sorted(places), inbox.delivery_id(adapter, batch[index])
 
     stored: dict[int, StoredEvent] = {}
-    deployment_ids: list[UUID] = []
+    deployments: Deployments = {}
     for index in sorted(range(len(batch)), key=place):
         stored[index], found = inbox.record(connection, adapter, batch[index], rules)
-        deployment_ids += found
-    outbox.announce_ids(connection, list(dict.fromkeys(deployment_ids)))
+        deployments |= found
+    if len(batch) > 1:  # an event may have changed what one before it wrote
+        deployments = dict.fromkeys(deployments)
+    outbox.announce(connection, deployments)
     return [stored[index] for index in range(len(batch))]

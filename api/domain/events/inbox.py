@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from api.domain.events import projection, runs, store
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Outcome
-from api.domain.events.projection import Rules
+from api.domain.events.projection import Deployments, Rules
 from api.domain.events.redaction import redacted, text
 from api.domain.kit import sql
 from api.domain.kit.times import now
@@ -58,15 +58,15 @@ def receive(connection: Connection, adapter: Adapter, event: Received, rules: Ru
 
     One that was received before changes nothing.
     """
-    stored, deployment_ids = record(connection, adapter, event, rules)
-    outbox.announce_ids(connection, deployment_ids)
+    stored, deployments = record(connection, adapter, event, rules)
+    outbox.announce(connection, deployments)
     return stored
 
 
 def record(
     connection: Connection, adapter: Adapter, event: Received, rules: Rules
-) -> tuple[StoredEvent, Sequence[UUID]]:
-    """Store an event and project it; return the ids of the deployments to announce."""
+) -> tuple[StoredEvent, Deployments]:
+    """Store an event and project it; return the deployments to announce."""
     identifier = delivery_id(adapter, event)
     state = projection.locked_state(connection, adapter, event, rules)
     meaning = projection.meaning_of(connection, adapter, event, rules)
@@ -87,13 +87,13 @@ def record(
                 events.c.source == adapter.source, events.c.delivery_id == identifier
             )
         ).one()
-        return StoredEvent(id=known.id, outcome=Outcome(known.outcome), new=False), ()
-    outcome, deployment_ids = projection.project(connection, row["id"], row["received_at"], meaning)
+        return StoredEvent(id=known.id, outcome=Outcome(known.outcome), new=False), {}
+    outcome, deployments = projection.project(connection, row["id"], row["received_at"], meaning)
     if state is not None and (later := runs.later(connection, adapter.source, state)):
         projection.project_again(connection, later, rules)
-        deployment_ids = store.deployments_of(connection, row["id"])
+        deployments = dict.fromkeys(store.deployments_of(connection, row["id"]))
     stored = StoredEvent(id=row["id"], outcome=outcome, new=True)
-    return stored, deployment_ids if outcome is Outcome.PROJECTED else ()
+    return stored, deployments if outcome is Outcome.PROJECTED else {}
 
 
 def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:

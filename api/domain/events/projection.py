@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.domain import catalog, removals
 from api.domain.changes import reports as change_reports
 from api.domain.deployments import settling
+from api.domain.deployments.store import shown
 from api.domain.events import moves, retraction, runs, store
 from api.domain.events.adapter import Adapter, Received, State
 from api.domain.events.adapters import ADAPTERS
@@ -27,6 +28,8 @@ from api.domain.kit.errors import ConflictError
 from api.tables import events
 
 Rules = Mapping[str, SourceRules]
+# Deployments by their ids, as they are shown, unless that has to be read.
+Deployments = dict[UUID, dict[str, Any] | None]
 
 log = structlog.get_logger()
 
@@ -63,13 +66,13 @@ def _stored_meaning(connection: Connection, row: Row[Any], rules: Rules) -> Mean
 
 def project(
     connection: Connection, event_id: UUID, at: datetime, meaning: Meaning
-) -> tuple[Outcome, list[UUID]]:
-    """Write what a stored event means; return the outcome and the ids of its deployments.
+) -> tuple[Outcome, Deployments]:
+    """Write what a stored event means; return the outcome and its deployments.
 
     A failure is undone and recorded, and the event stays.
     """
     if meaning.outcome is not Outcome.PROJECTED:
-        return meaning.outcome, []
+        return meaning.outcome, {}
     try:
         with connection.begin_nested():
             left = without_deleted(connection, meaning, at)
@@ -87,14 +90,16 @@ def project(
         log.exception("an event was not projected", event_id=str(event_id))
         meaning = nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
     _record_outcome(connection, event_id, meaning)
-    return meaning.outcome, []
+    return meaning.outcome, {}
 
 
-def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> list[UUID]:
-    """Write what an event means; return the ids of its deployments. Raises ConflictError."""
-    deployment_ids: list[UUID] = []
+def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> Deployments:
+    """Write what an event means; return its deployments. Raises ConflictError."""
+    deployments: Deployments = {}
     if meaning.deployments:
-        deployment_ids = sorted(set(settling.record(connection, meaning.deployments, at, event_id)))
+        recorded = settling.record(connection, meaning.deployments, at, event_id)
+        for (identifier, row), (report, _) in zip(recorded, meaning.deployments, strict=True):
+            deployments[identifier] = row and shown(row, report.service, report.environment)
     for incident in meaning.incidents:
         incident_reports.record_event(connection, incident, at, event_id)
     if meaning.environments:
@@ -111,7 +116,7 @@ def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meanin
         change_reports.record_event(connection, change, at, event_id)
     for removal in meaning.removals:
         removals.record(connection, removal, at, event_id)
-    return deployment_ids
+    return deployments
 
 
 def project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) -> Counter[str]:

@@ -60,23 +60,20 @@ class Message(NamedTuple):
         return json.dumps(to_jsonable_python(body))
 
 
-def announce(connection: Connection, reported: Iterable[Deployment]) -> None:
-    """Store the notifications that these deployments, just reported, cause.
+def announce(connection: Connection, reported: Mapping[UUID, Deployment | None]) -> None:
+    """Store the notifications that deployments, just reported, cause; None are looked up.
 
     Called at most once in a transaction, after everything else.
     """
-    news = {each["id"]: each for each in reported if _is_news(each["finished_at"])}
-    if news and (subscribed := connection.execute(SUBSCRIBED).all()):
-        _announce(connection, subscribed, news.values())
-
-
-def announce_ids(connection: Connection, ids: Collection[UUID]) -> None:
-    """Store the notifications of deployments of which only the ids are known, as `announce`."""
-    if ids and (subscribed := connection.execute(SUBSCRIBED).all()):
-        found = find_all(connection, ids)
-        known = (found[each] for each in ids if each in found)
-        news = [each for each in known if _is_news(each["finished_at"])]
-        _announce(connection, subscribed, news)
+    new = {
+        identifier: known
+        for identifier, known in reported.items()
+        if known is None or _is_news(known)
+    }
+    if new and (subscribed := connection.execute(SUBSCRIBED).all()):
+        found = find_all(connection, {identifier for identifier, known in new.items() if not known})
+        known = (known or found.get(identifier) for identifier, known in new.items())
+        _announce(connection, subscribed, [each for each in known if each and _is_news(each)])
 
 
 def _announce(
@@ -93,7 +90,8 @@ def _announce(
     _store(connection, subscribed, messages)
 
 
-def _is_news(finished_at: datetime | None) -> bool:
+def _is_news(deployment: Deployment) -> bool:
+    finished_at: datetime | None = deployment["finished_at"]
     return finished_at is not None and finished_at > now() - NEWS
 
 
@@ -149,19 +147,24 @@ def _store(
     rows = [
         {
             "id": uuid7(),
-            "subscription_id": subscription.id,
+            "subscription_id": subscription_id,
             "type": message.type,
             "subject": message.subject,
             # The signature covers this text, so every attempt must send the same.
-            "body": message.body,
+            "body": body,
             "state": "waiting",
             "attempts": 0,
             "due_at": at,
             "created_at": at,
         }
         for message in messages
-        for subscription in subscribed
-        if message.type in subscription.types and subscription.created_at <= message.at
+        if (wanted := [each.id for each in subscribed if _wants(each, message)])
+        for body in [message.body]
+        for subscription_id in wanted
     ]
     if rows:
         connection.execute(insert_new(connection, deliveries), rows)
+
+
+def _wants(subscription: Row[Any], message: Message) -> bool:
+    return message.type in subscription.types and subscription.created_at <= message.at
