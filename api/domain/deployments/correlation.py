@@ -27,6 +27,7 @@ WINDOW = timedelta(minutes=15)
 # A deployment may wait for an approval; what began longer before another one is not looked at.
 LONGEST = timedelta(hours=24)
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
+SHORTEST = 7
 # What separates the parts of a tag such as `main-9fceb02-1700000000`.
 SEPARATOR = re.compile(r"[-_.+]")
 
@@ -108,7 +109,7 @@ def _homes(group: Iterable[Witness]) -> set[UUID]:
 def _pairs(found: Iterable[Witness]) -> Iterator[Pair]:
     """Yield the pairs of witnesses that fit."""
     by_start = sorted(found, key=lambda witness: witness.started_at)
-    names = {witness.key: _Names.of(witness.statements) for witness in by_start}
+    names = {witness.key: Names.of(witness.statements) for witness in by_start}
     for number, one in enumerate(by_start):
         until = min(one.ended_at + WINDOW, one.started_at + LONGEST)
         for other in by_start[number + 1 :]:
@@ -151,7 +152,7 @@ def _groups(found: Iterable[Witness], pairs: Iterable[Pair]) -> list[list[Witnes
     return list({id(group): group for group in group_of.values()}.values())
 
 
-class _Names(NamedTuple):
+class Names(NamedTuple):
     """What a witness calls that which was deployed."""
 
     versions: set[str]
@@ -159,7 +160,7 @@ class _Names(NamedTuple):
     commits: set[str]
 
     @classmethod
-    def of(cls, statements: Sequence[Statement]) -> _Names:
+    def of(cls, statements: Sequence[Statement]) -> Names:
         """Return the names; commits are also those that versions name: `9fceb02`, `sha-9fceb02`.
 
         A part of digits only is a time or a number, not an abbreviated commit.
@@ -172,7 +173,12 @@ class _Names(NamedTuple):
             _said(statements, "commit") | set(filter(COMMIT.fullmatch, parts | stated)),
         )
 
-    def alike(self, other: _Names) -> bool:
+    @property
+    def abbreviated(self) -> set[str]:
+        """Return how every commit begins that may be one of these."""
+        return {commit[:SHORTEST] for commit in self.commits}
+
+    def alike(self, other: Names) -> bool:
         """Return whether both may name the same."""
         return (
             not self.versions.isdisjoint(other.versions)

@@ -15,6 +15,7 @@ from api.domain.deployments import kinds, nearby, surroundings, writing
 from api.domain.deployments.model import NewDeployment
 from api.domain.deployments.statements import Statement, of_report
 from api.domain.deployments.surroundings import Attempt, Place
+from api.domain.deployments.vicinity import Vicinity
 from api.domain.deployments.witnesses import Witness
 from api.domain.deployments.writing import Homes, Rollout, Row
 from api.domain.kit.errors import ConflictError
@@ -91,7 +92,7 @@ def join(connection: Connection, reported: Iterable[UUID]) -> Homes:
     homes: Homes = {}
     for statement in nearby.near_events(connection, reported):
         # One that goes with no other stays as it was reported.
-        rollouts = nearby.Vicinity(connection, [statement]).rollouts((), [statement])
+        rollouts = Vicinity(connection, [statement]).rollouts((), [statement])
         homes |= _settle_and_review(connection, rollouts)
     return homes
 
@@ -103,7 +104,7 @@ def regroup(
 
     Statements `beside` may have become part of other deployments.
     """
-    rollouts = nearby.Vicinity(connection, [*seed, *beside]).rollouts(seed, beside)
+    rollouts = Vicinity(connection, [*seed, *beside]).rollouts(seed, beside)
     return _settle_and_review(connection, rollouts)
 
 
@@ -112,7 +113,7 @@ def _add(connection: Connection, new: Statement, given: Collection[str] = ()) ->
 
     `given` has the names of the times that the report has; the others were filled in.
     """
-    vicinity = nearby.Vicinity(connection, [new])
+    vicinity = Vicinity(connection, [new])
     known = vicinity.of_witness(new.key)
     kept = further(new, known, given)
     if kept is None:

@@ -15,6 +15,7 @@ from api.domain.changes import reports as change_reports
 from api.domain.deployments import kinds, nearby
 from api.domain.deployments.settling import regroup
 from api.domain.deployments.statements import Statement
+from api.domain.deployments.vicinity import Vicinity
 from api.domain.incidents import statements as incident_statements
 from api.domain.kit.times import now
 from api.tables import deployments, environments, evidence, incidents, services
@@ -93,7 +94,7 @@ def _retract(connection: Connection, statement: Statement) -> list[Statement]:
     assert statement.deployment_id is not None  # noqa: S101 (it is stored)
     found = nearby.statements_of(connection, statement.deployment_id)
     # What it was the closest to may now be closest to another.
-    beside = nearby.Vicinity(connection, found).neighbours(found)
+    beside = Vicinity(connection, found).neighbours(found)
     connection.execute(delete(evidence).where(evidence.c.id == statement.id))
     left = [other for other in found if other.stored and other.id != statement.id]
     said_of = {other.key for other in left if not other.correction}
