@@ -1,18 +1,20 @@
 """What runs in a cell of the matrix, and since when: SELECTs for each service and environment.
 
-Each is a look-up by an index, however long the history of the cell is. Those about the running
-release belong into a statement whose `deployments` is what runs, and `replaced` what ran before.
+Each is a look-up by an index, however long the history of the cell is, of which the first row
+counts. `running` is what a statement has for the running release, and `replaced` for the last
+successful deployment of another release before it.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    ScalarSelect,
+    Select,
     and_,
     func,
     literal,
@@ -29,27 +31,25 @@ from api.domain.kit.sql import Instant, same_version
 from api.domain.removals import ended
 from api.tables import deployments, environments, services
 
-# The last successful deployment of another release than the one that runs.
-replaced = deployments.alias("replaced")
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 
 
-def last_success(at: Instant | None = None) -> ScalarSelect[UUID]:
-    """Select the id of the last successful deployment of a cell."""
+def successes(at: Instant | None = None) -> Select[Any]:
+    """Select the successful deployments of a cell, the last one first."""
     earlier = deployments.alias()
-    return _last(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED)
+    return _newest(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED)
 
 
-def last_of_another_release() -> ScalarSelect[UUID]:
-    """Select the id of the last successful deployment of a cell before the release that runs."""
+def other_releases(running: FromClause) -> Select[Any]:
+    """Select the successful deployments of a cell before the release that runs, the last first."""
     earlier = deployments.alias()
-    images = earlier.c.image_digest, deployments.c.image_digest
+    images = earlier.c.image_digest, running.c.image_digest
     another = or_(
-        not_(same_version(earlier.c.version, deployments.c.version)),
+        not_(same_version(earlier.c.version, running.c.version)),
         and_(*(image.is_not(None) for image in images), images[0] != images[1]),
     )
-    before = earlier.c.finished_at <= deployments.c.finished_at
-    return _last(earlier, earlier.c.finished_at, None, *begins(earlier), before, another)
+    before = earlier.c.finished_at <= running.c.finished_at
+    return _newest(earlier, earlier.c.finished_at, None, *begins(earlier), before, another)
 
 
 def begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:
@@ -63,7 +63,9 @@ def begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def since(at: Instant | None = None) -> ColumnElement[datetime]:
+def since(
+    running: FromClause, replaced: FromClause, at: Instant | None = None
+) -> ColumnElement[datetime]:
     """Select when the running release first succeeded after another one: resyncs change nothing.
 
     Nor does what ended with a removal. Where a release began with no more than a resync, as after a
@@ -80,8 +82,8 @@ def since(at: Instant | None = None) -> ColumnElement[datetime]:
     began = (
         select(first.c.finished_at)
         .where(
-            first.c.service_id == deployments.c.service_id,
-            first.c.environment_id == deployments.c.environment_id,
+            first.c.service_id == running.c.service_id,
+            first.c.environment_id == running.c.environment_id,
             *begins(first),
             first.c.finished_at >= start[0],
             tuple_(*order) > tuple_(*start),
@@ -91,24 +93,24 @@ def since(at: Instant | None = None) -> ColumnElement[datetime]:
         .limit(1)
         .scalar_subquery()
     )
-    return func.coalesce(began, deployments.c.finished_at)
+    return func.coalesce(began, running.c.finished_at)
 
 
-def last_start(at: Instant | None = None) -> ScalarSelect[UUID]:
-    """Select the id of the deployment of a cell that started last, whatever its status."""
+def starts(at: Instant | None = None) -> Select[Any]:
+    """Select the deployments of a cell, whatever their status, the one that started last first."""
     earlier = deployments.alias()
-    return _last(earlier, earlier.c.started_at, at)
+    return _newest(earlier, earlier.c.started_at, at)
 
 
-def _last(
+def _newest(
     earlier: FromClause,
     time: ColumnElement[datetime],
     at: Instant | None,
     *conditions: ColumnElement[bool],
-) -> ScalarSelect[UUID]:
-    """Select the id of the last deployment of a cell by `time`: one index lookup."""
+) -> Select[Any]:
+    """Select deployments of a cell, the last one by `time` first: an index has them so."""
     return (
-        select(earlier.c.id)
+        select(earlier)
         .where(
             earlier.c.service_id == services.c.id,
             earlier.c.environment_id == environments.c.id,
@@ -116,6 +118,4 @@ def _last(
             true() if at is None else time <= at,
         )
         .order_by(time.desc(), earlier.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from typing import Annotated, Any
 
@@ -13,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    Label,
     Select,
     and_,
     bindparam,
@@ -30,7 +30,7 @@ from api.domain.kit import versions
 from api.domain.kit.cursor import Position
 from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Listing, Order
-from api.domain.kit.sql import ByteOrder
+from api.domain.kit.sql import ByteOrder, first, has_lateral
 from api.domain.kit.types import Actor, Name
 from api.domain.removals import ended
 from api.tables import UtcDateTime, declarations, deployments, environments, services
@@ -47,15 +47,6 @@ class SyncState(StrEnum):
 
 _SERVICE = services.c.name.label("service")
 _ENVIRONMENT = environments.c.name.label("environment")
-_OBSERVED = (
-    deployments.c.version,
-    deployments.c.image_digest,
-    deployments.c.commit,
-    deployments.c.config_revision,
-    deployments.c.id.label("deployment_id"),
-    services.c.id.label("service_id"),
-    environments.c.id.label("environment_id"),
-)
 _DECLARED = (*CONTENT, "declared_at")
 # Of the deployment that started last, whatever became of it.
 _LAST = ("id", "version", "status")
@@ -84,7 +75,9 @@ def running(
     removed; neither a later failure nor a deployment in progress replaces it. Rows are sorted by
     service, then by promotion order.
     """
-    statement = RUNNING if service is None else RUNNING.where(services.c.name == service)
+    statement = _running(lateral=has_lateral(connection))
+    if service is not None:
+        statement = statement.where(services.c.name == service)
     rows = connection.execute(statement, {"among": list(among)}).mappings()
     return [dict(row) for row in rows]
 
@@ -104,28 +97,32 @@ def cells(
     wanted = filters or Filters()
     # The state is not known to the database.
     most = limit if wanted.state is None else None
-    listing, values = (NOW, {}) if at is None else (THEN, {"at": at})
+    listing = _listing(lateral=has_lateral(connection), past=at is not None)
+    values = {} if at is None else {"at": at}
     rows = map(_cell, listing.rows(connection, dict(wanted), most, after, **values))
     found = (cell for cell in rows if wanted.state in (None, cell["state"]))
     return list(islice(found, limit))
 
 
-def selected(at: ColumnElement[datetime] | None) -> Select[Any]:
+def selected(at: ColumnElement[datetime] | None, *, lateral: bool) -> Select[Any]:
     """Return the unordered SELECT of all cells, now or at a time."""
-    newest = deployments.alias()
+    running, is_running = first(deployments, live.successes(at), lateral=lateral)
+    replaced, is_replaced = first(deployments, live.other_releases(running), lateral=lateral)
+    declared, is_declared = first(declarations, latest(at), lateral=lateral)
+    newest, is_newest = first(deployments, live.starts(at), lateral=lateral)
     ended_later = false() if at is None else newest.c.finished_at > at
     return (
         select(
             _SERVICE,
             _ENVIRONMENT,
             environments.c.promotion_order,
-            *_OBSERVED,
-            live.since(at).label("since"),
-            deployments.c.finished_at.label("succeeded_at"),
-            deployments.c.actor,
-            deployments.c.source,
-            deployments.c.kind,
-            *(_declared(declarations.c[name]) for name in _DECLARED),
+            *_observed(running),
+            live.since(running, replaced, at).label("since"),
+            running.c.finished_at.label("succeeded_at"),
+            running.c.actor,
+            running.c.source,
+            running.c.kind,
+            *(declared.c[name].label(f"declared_{name}") for name in _DECLARED),
             and_(newest.c.id.is_not(None), or_(newest.c.finished_at.is_(None), ended_later)).label(
                 "deploying"
             ),
@@ -134,19 +131,12 @@ def selected(at: ColumnElement[datetime] | None) -> Select[Any]:
         )
         .select_from(
             _cells()
-            .outerjoin(
-                deployments,
-                (deployments.c.id == live.last_success(at))
-                & ~ended(deployments, deployments.c.finished_at, at),
-            )
-            .outerjoin(live.replaced, live.replaced.c.id == live.last_of_another_release())
-            .outerjoin(declarations, (declarations.c.id == latest(at)) & not_withdrawn())
-            .outerjoin(
-                newest,
-                (newest.c.id == live.last_start(at)) & ~ended(newest, newest.c.started_at, at),
-            )
+            .outerjoin(running, is_running & ~ended(running, running.c.finished_at, at))
+            .outerjoin(replaced, is_replaced)
+            .outerjoin(declared, is_declared & not_withdrawn(declared))
+            .outerjoin(newest, is_newest & ~ended(newest, newest.c.started_at, at))
         )
-        .where(deployments.c.id.is_not(None) | declarations.c.id.is_not(None))
+        .where(running.c.id.is_not(None) | declared.c.id.is_not(None))
     )
 
 
@@ -197,10 +187,6 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
     return cell
 
 
-def _declared(column: ColumnElement[Any]) -> Label[Any]:
-    return column.label(f"declared_{column.key}")
-
-
 def _cells() -> FromClause:
     return services.join(environments, true())
 
@@ -210,18 +196,37 @@ CONDITIONS = {
     "environment": environments.c.name == bindparam("environment"),
     "owner": services.c.owner == bindparam("owner"),
 }
-NOW, THEN = (
-    Listing(selected(at), ORDER, CONDITIONS, newest_first=False)
-    for at in (None, bindparam("at", type_=UtcDateTime()))
-)
-RUNNING = (
-    select(_SERVICE, _ENVIRONMENT, *_OBSERVED, live.since().label("since"))
-    .select_from(
-        _cells()
-        .join(deployments, deployments.c.id == live.last_success())
-        .outerjoin(live.replaced, live.replaced.c.id == live.last_of_another_release())
+
+
+@cache
+def _listing(*, lateral: bool, past: bool) -> Listing:
+    """Return the list of the cells, now or in the past."""
+    at = bindparam("at", type_=UtcDateTime()) if past else None
+    return Listing(selected(at, lateral=lateral), ORDER, CONDITIONS, newest_first=False)
+
+
+@cache
+def _running(*, lateral: bool) -> Select[Any]:
+    """Return the SELECT of what runs in the environments `among`."""
+    running, is_running = first(deployments, live.successes(), lateral=lateral)
+    replaced, is_replaced = first(deployments, live.other_releases(running), lateral=lateral)
+    since = live.since(running, replaced).label("since")
+    return (
+        select(_SERVICE, _ENVIRONMENT, *_observed(running), since)
+        .select_from(_cells().join(running, is_running).outerjoin(replaced, is_replaced))
+        .where(environments.c.name.in_(bindparam("among", expanding=True)))
+        .where(~ended(running, running.c.finished_at))
+        .order_by(*ORDER.values())
     )
-    .where(environments.c.name.in_(bindparam("among", expanding=True)))
-    .where(~ended(deployments, deployments.c.finished_at))
-    .order_by(*ORDER.values())
-)
+
+
+def _observed(running: FromClause) -> tuple[ColumnElement[Any], ...]:
+    return (
+        running.c.version,
+        running.c.image_digest,
+        running.c.commit,
+        running.c.config_revision,
+        running.c.id.label("deployment_id"),
+        services.c.id.label("service_id"),
+        environments.c.id.label("environment_id"),
+    )

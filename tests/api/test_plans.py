@@ -71,7 +71,11 @@ def test_since_when_a_release_runs_is_found_by_the_index_for_it(large: Ledger) -
     """However often it was synchronised again. The index and the query state the same condition."""
     with large.engine.connect() as connection:
         postgresql = connection.dialect.name == "postgresql"
-        asked = str(selected(None).compile(connection, compile_kwargs={"literal_binds": True}))
+        asked = str(
+            selected(None, lateral=postgresql).compile(
+                connection, compile_kwargs={"literal_binds": True}
+            )
+        )
         explain = "EXPLAIN " if postgresql else "EXPLAIN QUERY PLAN "
         plan = connection.exec_driver_sql(explain + asked.replace("%", "%%")).all()
 

@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    ScalarSelect,
+    FromClause,
+    Select,
     bindparam,
     select,
     true,
@@ -24,7 +25,7 @@ from api.domain.declarations.model import CONTENT
 from api.domain.declarations.timeline import Declared
 from api.domain.kit import pages
 from api.domain.kit.pages import Listing, Order, TimeRange
-from api.domain.kit.sql import ByteOrder, Instant, insert_into
+from api.domain.kit.sql import ByteOrder, Instant, first, has_lateral, insert_into
 from api.domain.kit.times import now
 from api.domain.kit.types import (
     Name,
@@ -68,28 +69,26 @@ LISTING = Listing(
 def latest(
     at: Instant | None = None,
     until: Callable[[Any, Any], ColumnElement[bool]] = operator.le,
-) -> ScalarSelect[UUID]:
-    """Select the id of a cell's latest declaration, or of the latest up to `at`, or before it.
+) -> Select[Any]:
+    """Select the declarations of a cell, or those up to `at`, or before it; the latest one first.
 
-    For use in a query on `services` and `environments`: one index lookup for each pair of them.
+    For use in a query on `services` and `environments`: an index has them so for each pair.
     """
     earlier = declarations.alias()
     return (
-        select(earlier.c.id)
+        select(earlier)
         .where(
             earlier.c.service_id == services.c.id,
             earlier.c.environment_id == environments.c.id,
             true() if at is None else until(earlier.c.declared_at, at),
         )
         .order_by(earlier.c.declared_at.desc())
-        .limit(1)
-        .scalar_subquery()
     )
 
 
-def not_withdrawn() -> ColumnElement[bool]:
+def not_withdrawn(declaration: FromClause) -> ColumnElement[bool]:
     """Return the condition that a declaration is not a withdrawal."""
-    return declarations.c.version.is_not(None) | declarations.c.image_digest.is_not(None)
+    return declaration.c.version.is_not(None) | declaration.c.image_digest.is_not(None)
 
 
 def find(connection: Connection, environment: str) -> dict[str, Any] | None:
@@ -110,17 +109,16 @@ def declared_for(
 
     One row for each service, sorted by name; withdrawn services are left out.
     """
+    last, is_last = first(declarations, latest(at), lateral=has_lateral(connection))
     statement = (
         select(
             services.c.name.label("service"),
-            *(declarations.c[name] for name in (*CONTENT, "declared_at")),
+            *(last.c[name] for name in (*CONTENT, "declared_at")),
         )
         .select_from(
-            services.join(environments, environments.c.name == environment).join(
-                declarations, declarations.c.id == latest(at)
-            )
+            services.join(environments, environments.c.name == environment).join(last, is_last)
         )
-        .where(not_withdrawn())
+        .where(not_withdrawn(last))
         .order_by(ByteOrder(services.c.name))
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
@@ -133,14 +131,13 @@ def declared(
     until: Callable[[Any, Any], ColumnElement[bool]] = operator.le,
 ) -> dict[UUID, Declared]:
     """Return what is declared for an environment up to a time, or before it, by service."""
+    last, is_last = first(declarations, latest(at, until), lateral=has_lateral(connection))
     rows = connection.execute(
-        select(services.c.id, *_DECLARED)
+        select(services.c.id, *(last.c[name] for name in Declared._fields))
         .select_from(
-            services.join(environments, environments.c.id == environment_id).join(
-                declarations, declarations.c.id == latest(at, until)
-            )
+            services.join(environments, environments.c.id == environment_id).join(last, is_last)
         )
-        .where(not_withdrawn())
+        .where(not_withdrawn(last))
     )
     return {row[0]: Declared(*row[1:]) for row in rows}
 

@@ -11,6 +11,8 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    FromClause,
+    Select,
     String,
     Table,
     bindparam,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
@@ -113,6 +116,26 @@ def same_version(one: ColumnElement[str], other: ColumnElement[str]) -> ColumnEl
     """Return the condition that two columns name one version, with or without a leading `v`."""
     plain = func.ltrim(other, "v")
     return one.in_([other, plain, literal("v") + plain])
+
+
+def has_lateral(connection: Connection) -> bool:
+    """Return whether a joined SELECT may depend on what it is joined to; SQLite's may not."""
+    return connection.dialect.name == "postgresql"
+
+
+def first(
+    table: Table, ordered: Select[Any], *, lateral: bool
+) -> tuple[FromClause, ColumnElement[bool]]:
+    """Return what to join to have the first row of a SELECT from a table, and on which condition.
+
+    The SELECT may depend on what it is joined to. If `lateral`, the row is taken where it is found;
+    otherwise only its id, by which it is looked up again.
+    """
+    if lateral:
+        return ordered.limit(1).lateral(), true()
+    row = table.alias()
+    only_id = ordered.with_only_columns(ordered.selected_columns.id).limit(1)
+    return row, row.c.id == only_id.scalar_subquery()
 
 
 class ByteOrder(FunctionElement[str]):

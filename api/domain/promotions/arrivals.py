@@ -13,22 +13,20 @@ from api.domain.deployments import store
 from api.domain.deployments.model import Kind
 from api.domain.kit.cursor import Position
 from api.domain.kit.pages import Listing, Order
+from api.domain.kit.sql import first
 from api.domain.promotions.brought import brought
 from api.tables import deployments, environments, services
 
+replaced, is_replaced = first(deployments, live.other_releases(deployments), lateral=False)
 ORDER: Order = {"finished_at": deployments.c.finished_at, "id": deployments.c.id}
 LISTING = Listing(
     select(
         *store.FIELDS,
         services.c.id.label("service_id"),
-        live.replaced.c.id.label("replaced_id"),
-        live.replaced.c.version.label("replaced"),
+        replaced.c.id.label("replaced_id"),
+        replaced.c.version.label("replaced"),
     )
-    .select_from(
-        deployments.join(services)
-        .join(environments)
-        .outerjoin(live.replaced, live.replaced.c.id == live.last_of_another_release())
-    )
+    .select_from(deployments.join(services).join(environments).outerjoin(replaced, is_replaced))
     .where(*live.begins(deployments)),
     ORDER,
     {"environment": environments.c.name == bindparam("environment")},
