@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from flask import render_template, url_for
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from api.domain.dora import report
 from api.domain.dora.query import Query
@@ -16,6 +16,7 @@ from api.domain.kit.cursor import Position
 from api.domain.kit.times import this_minute
 from api.domain.kit.types import Name
 from api.http import auth
+from api.http.problems import InvalidQueryError, faults
 from api.http.turns import turn
 from api.pages import paging
 from api.pages.blueprint import bp
@@ -57,7 +58,7 @@ class ExplanationForm(Scope):
 def show_insights(query: InsightsForm) -> str:
     """Return a plot and a table of each metric."""
     begin = (this_minute() - timedelta(days=query.days)).replace(hour=0, minute=0)
-    asked = Query.model_validate({**_scope(query), "from": begin, "interval": query.interval})
+    asked = _asked({**_scope(query), "from": begin, "interval": query.interval})
     with turn() as connection:
         names = choices(connection)
         metrics = report.measure(connection, asked, by_service=False)
@@ -84,7 +85,7 @@ def show_insights(query: InsightsForm) -> str:
 def explain_insight(query: ExplanationForm) -> str:
     """Return the deployments behind a point, with what each adds to the metric, and why."""
     period = {"from": query.since, "to": query.until}
-    asked = Query.model_validate({**_scope(query), **period})
+    asked = _asked({**_scope(query), **period})
     after: Any = paging.position(query.cursor)
     with turn() as connection:
         metrics = report.measure(connection, asked, by_service=False)
@@ -99,6 +100,14 @@ def explain_insight(query: ExplanationForm) -> str:
         items=[(item, getattr(item.metrics, query.metric)) for item in items],
         older=older,
     )
+
+
+def _asked(given: dict[str, Any]) -> Query:
+    """Return a query for the metrics; abort with 422 if there can be none, as the API does."""
+    try:
+        return Query.model_validate(given)
+    except ValidationError as error:
+        raise InvalidQueryError(faults(error, in_body=False)) from error
 
 
 def _scope(query: Scope) -> dict[str, Any]:

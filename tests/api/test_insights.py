@@ -112,7 +112,7 @@ def days_ago(days: float) -> str:
 def points(page: TestResponse, metric: Metric) -> list[tuple[str, str]]:
     """Return where the points of a plot lead to, and what they say."""
     section = page.text.partition(f'<h2 id="{metric}"')[2].partition("</svg>")[0]
-    found = re.findall(r'<a href="([^"]+)" aria-label="([^"]+)"><circle', section)
+    found = re.findall(r'<a href="([^"]+)"><circle [^>]+/><title>([^<]+)</title>', section)
     return [(html.unescape(url), words) for url, words in found]
 
 
@@ -190,3 +190,12 @@ def test_the_explanation_of_many_deployments_has_pages(sqlite_client: FlaskClien
 
     assert older
     assert (len(cells(first)), len(cells(show(html.unescape(older[1]))))) == (5 * 51, 5 * 2)
+
+
+def test_a_period_that_ends_before_it_begins_has_no_explanation(sqlite_client: FlaskClient) -> None:
+    show = browser_of(sqlite_client)
+    asked = {"metric": "rework_rate", "from": "2026-03-02T00:00"}
+    for end in ("2026-03-01T00:00", "2026-03-02T00:00"):
+        page = show("/insights/explanation", **asked, to=end)
+        assert page.status_code == 422
+        assert "to must be after from" in text_of(page.text)
