@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from apiflask import APIFlask
 from flask import Response, current_app, redirect, render_template, request, url_for
@@ -28,7 +29,15 @@ def init_app(app: APIFlask) -> None:
     app.before_request(_negotiate)
     app.after_request(_finish)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.context_processor(lambda: {"person": auth.caller() if sessions.token_id() else None})
+    app.context_processor(_who)
+
+
+def _who() -> dict[str, Any]:
+    """Return who looks at a page, for its head: the person who signed in, or whether one could."""
+    return {
+        "person": auth.caller() if sessions.token_id() else None,
+        "can_sign_in": sessions.are_available(),
+    }
 
 
 def _prefers_html() -> bool:

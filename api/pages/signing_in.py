@@ -10,6 +10,7 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
+from api.domain.kit.types import CONTROL
 from api.http import auth, sessions
 from api.pages.blueprint import bp
 from api.pages.forms import Form
@@ -52,6 +53,7 @@ def csrf_token() -> str:
 def _own_page(back: str) -> str:
     """Return the URL of a page of ours, whatever a link had in `back`; the matrix in doubt."""
     parts = urlsplit(back.replace("\\", "/"))
-    if parts.scheme or parts.netloc or not back.startswith("/") or back.startswith("//"):
+    elsewhere = parts.scheme or parts.netloc or not back.startswith("/") or back.startswith("//")
+    if elsewhere or CONTROL.search(back):
         return url_for("pages.show_matrix")
     return request.script_root + back

@@ -190,6 +190,9 @@ def test_a_form_of_another_site_is_refused(browser: Browser, path: str) -> None:
         "/\\evil.example",
         "\\\\evil",
         "javascript:alert(1)",
+        "/\r\nSet-Cookie: a=b",
+        "/\x00",
+        "/\t/evil.example",
         "x",
     ],
 )
@@ -266,3 +269,20 @@ def test_a_session_outlives_a_change_of_keys_while_both_are_in_the_file(
         secret.write_text("another" + ADMIN_TOKEN)
         assert browser.get("/").status_code == 303
         close(app)
+
+
+def test_who_may_not_is_led_to_the_form_and_who_erred_back_to_it(
+    sqlite_client: FlaskClient, browser: Browser
+) -> None:
+    assert 'href="/sign-in?back=/docs">Sign in</a>' in browser.get("/docs").text
+    assert ">Sign in</a>" not in browser.get("/sign-in").text
+    browser.sign_in(make_token(sqlite_client, "read"))
+    assert ">Sign in</a>" not in browser.get("/").text
+    refused = browser.get("/admin")
+    assert refused.status_code == 403
+    assert 'href="/sign-in?back=/admin">Sign in with another token</a>' in refused.text
+    browser.sign_in(ADMIN_TOKEN)
+    form = {"csrf": csrf(browser.get("/admin")), "name": "UPPER"}
+    refused = browser.post("/admin/tokens", data=form)
+    assert refused.status_code == 422
+    assert "the form has what you filled in" in refused.text

@@ -69,7 +69,7 @@ def test_who_is_on_call_resolves_an_incident_by_keyboard(
     client: FlaskClient, look: Open, history: dict[str, str], options: dict[str, Any]
 ) -> None:
     page = look(f"/incidents/{history['incident']}", **options)
-    page.get_by_role("link", name="sign in").press("Enter")
+    page.get_by_role("main").get_by_role("link", name="sign in").press("Enter")
     sign_in(page)
     page.get_by_label("Deployment").select_option(history["last"])
     page.get_by_role("button", name="Save").press("Enter")
@@ -119,7 +119,7 @@ def test_an_admin_sees_what_the_rules_make_of_an_event(
 ) -> None:
     event = json_of(client.post("/api/v1/webhooks/argocd", json=argocd()))["id"]
     page = look(f"/events/{event}", **options)
-    page.get_by_role("link", name="sign in").click()
+    page.get_by_role("main").get_by_role("link", name="sign in").click()
     sign_in(page)
     page.get_by_role("button", name="Try the rules on it").click()
     expect(page.get_by_role("region", name="Deployments")).to_contain_text("1.4.2")
