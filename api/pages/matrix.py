@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
 from flask import render_template, request, url_for
@@ -31,6 +32,13 @@ INCIDENTS = 500
 DAY = timedelta(days=1)
 
 
+class Density(StrEnum):
+    """How much of each cell is shown at once: all of it, or one line for hundreds of services."""
+
+    COMFORTABLE = "comfortable"
+    COMPACT = "compact"
+
+
 class MatrixForm(Form):
     """What the matrix is narrowed to, how it is sorted, and the instant that it shows."""
 
@@ -41,6 +49,7 @@ class MatrixForm(Form):
     sort: Sort = Sort.NAME
     at: FormTime | None = None
     since: FormTime | None = None
+    density: Density = Density.COMFORTABLE
     start: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
@@ -63,6 +72,8 @@ def show_matrix(query: MatrixForm) -> str:
         mine = [] if query.at else [cell for cell in shown if cell["service"] in names]
         steps = queue.queue(connection, environments, mine, WAITING)
         empty = not shown and store.is_empty(connection)
+    # The last page, if there is none that begins so late.
+    start = query.start if query.start < len(found) else max(0, len(found) - 1) // ROWS * ROWS
     return render_template(
         "matrix.html",
         query=query,
@@ -74,15 +85,16 @@ def show_matrix(query: MatrixForm) -> str:
         until=query.at or this_minute(),
         day_ago=(query.at or this_minute()) - DAY,
         columns=board.columns(environments, found),
-        rows=found[query.start : query.start + ROWS],
+        rows=found[start : start + ROWS],
         number=len(found),
-        before=_page(query.start - ROWS) if query.start else None,
-        after=_page(query.start + ROWS) if len(found) > query.start + ROWS else None,
+        before=_page(start - ROWS) if start else None,
+        after=_page(start + ROWS) if len(found) > start + ROWS else None,
         queue=[step for step in steps if query.environment in (None, *step[:2])],
         owners=sorted({row["owner"] for row in services.values() if row["owner"]}),
         environments=[row["name"] for row in environments],
         marks=list(Mark),
         sorts=list(Sort),
+        densities=list(Density),
         instants=dict(_instants("at")),
         periods=dict(_instants("since")),
     )
