@@ -8,8 +8,10 @@ from typing import Any
 
 from api.pages.words import minute
 
-# What Markdown or HTML would read as more than text, anywhere or at the beginning of a line.
-SPECIAL = re.compile(r"[\\`*_\[\]<>#&|~!@+=]|^-")
+# What Markdown, HTML or TeX would read as more than text, anywhere or at the beginning of a line.
+SPECIAL = re.compile(r"[\\`*_\[\]<>#&|~!@+=$]|^-|(?<=\d)[.)](?= |$)")
+# What turns around the direction of what follows.
+DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def markdown(environment: str, arrivals: Sequence[Mapping[str, Any]]) -> str:
@@ -18,8 +20,8 @@ def markdown(environment: str, arrivals: Sequence[Mapping[str, Any]]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text in one line, so that Markdown shows it as it is."""
-    return SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+    """Return a text in one line, so that Markdown shows it as it is and nothing after it turns."""
+    return SPECIAL.sub(r"\\\g<0>", " ".join(DIRECTION.sub("", text).split()))
 
 
 def _lines(environment: str, arrivals: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -80,6 +80,7 @@ def show_service(name: ByName, query: ServiceForm) -> str:
         folded=len(used - set(lanes)),
         queue=steps,
         columns=columns,
+        badges=[row["name"] for row in places if row["name"] in used and not row["transient"]],
         versions=history(rows, columns, running, removed_at),
         complete=complete,
         limit=DEPLOYMENTS,

@@ -78,7 +78,8 @@ def declare(client: FlaskClient, environment: str, version: str) -> None:
 
 def text_of(markup: str) -> str:
     """Return what a person reads of some markup."""
-    return " ".join(re.sub(r"<[^>]+>", " ", markup).split())
+    inline = re.sub(r"</?bdi>", "", markup)
+    return " ".join(re.sub(r"<[^>]+>", " ", inline).split())
 
 
 def cells(page: TestResponse) -> list[str]:
@@ -159,6 +160,11 @@ def test_filters_and_sorting_are_in_the_url(sqlite_client: FlaskClient, show: Sh
     assert cells(page)[:2] == ["Service", "dev"]
     assert "prod" not in cells(page)
     assert '<option value="dev" selected>' in page.text
+    # Hundreds of services fit into lines, and stay so at any other time.
+    page = show("/", density="compact")
+    assert 'class="matrix compact"' in page.text
+    assert re.search(r'href="/\?density=compact&amp;since=', page.text)
+    assert 'class="matrix comfortable"' in show("/").text
 
 
 def test_the_matrix_of_any_instant_marks_what_has_changed_since(
@@ -277,7 +283,10 @@ def test_two_hundred_services_in_six_environments_fit_on_a_page(
     assert len(page.data) <= 300 * 1024
     assert len(statements) <= 35  # three, the token's, and five for each of five steps
     assert 'href="/?start=200"' in page.text
-    assert show("/", start="200").text.count("<td") == 6
+    for start in ("200", "201", "1000000"):  # beyond the last one is the last one
+        page = show("/", start=start)
+        assert page.text.count("<td") == 6
+        assert 'rel="prev" href="/?start=0"' in page.text
 
 
 def test_a_service_shows_what_became_of_each_version(client: FlaskClient) -> None:
@@ -486,6 +495,11 @@ def test_the_difference_of_two_instants_says_what_changed_in_an_environment(
         ("*bold* `code` ~~gone~~ @all", r"\*bold\* \`code\` \~\~gone\~\~ \@all"),
         ("one\n\n# two", r"one \# two"),
         ("Round half-up (again)", "Round half-up (again)"),
+        ("12. of a list", r"12\. of a list"),
+        ("3) of a list", r"3\) of a list"),
+        ("1.67.0", "1.67.0"),
+        ("a $sum$", r"a \$sum\$"),
+        ("\u202eevil\u2066", "evil"),
     ],
 )
 def test_release_notes_show_what_others_wrote_as_it_is(text: str, escaped: str) -> None:
@@ -571,6 +585,41 @@ def test_what_others_wrote_is_harmless_on_every_page(
         assert not re.search(r"<img(?! src=\"/badges/)", page), path
         assert not re.search(r"""(href|src|action)=["']?\s*javascript:""", page, re.I), path
         assert not re.search(r"""<[^>]+\s(on\w+|style)=""", re.sub(r'"[^"]*"', '""', page)), path
+
+
+def test_what_turns_around_turns_nothing_beside_it(sqlite_client: FlaskClient, show: Show) -> None:
+    """Text that goes from right to left ends its element, in which it is isolated."""
+    turned = "\u202e1.0 desserp"
+    deliver(sqlite_client, "1.0")
+    sqlite_client.put("/api/v1/services/checkout", json={"owner": turned})
+    said = {"actor": turned, "links": [{"title": turned, "url": "https://ci.example.com"}]}
+    identifier = record(sqlite_client, "1.0", "staging", finished_at=ago(hours=2), **said)
+    record(sqlite_client, "0.9", "prod", finished_at=ago(hours=2), actor=turned)
+    broken = {"service": "checkout", "environment": "staging", "title": turned}
+    incident = json_of(sqlite_client.post("/api/v1/incidents", json=broken))["id"]
+    with sqlite_client.application.extensions["database"].write() as connection:
+        connection.execute(update(changes).values(title=turned, author=turned))
+
+    for path in (
+        "/",
+        "/services/checkout",
+        f"/deployments/{identifier}",
+        "/deployments",
+        "/environments/staging",
+        "/environments/staging?against=prod",
+        "/incidents",
+        f"/incidents/{incident}",
+    ):
+        page = show(path).text
+        texts = re.sub(
+            r"<(title|desc|pre)\b.*?</\1>", "", page, flags=re.S
+        )  # of these nobody sees more
+        assert turned in texts, path
+        assert set(re.findall(f"{turned}(.)", texts, re.S)) <= {"<", '"'}, path
+        after = re.findall(f"{turned}<(.)", texts)
+        assert set(after) == {"/"}, (path, after)
+    styles = (Path(live.__file__).parent / "static" / "pages.css").read_text()
+    assert "a, code, em, small, span { unicode-bidi: isolate; }" in styles
 
 
 def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show: Show) -> None:

@@ -149,7 +149,7 @@ def test_a_service_has_a_picture_with_words_and_links(client: FlaskClient) -> No
     drawn = picture(page)
     assert 'aria-labelledby="timeline timeline-summary"' in drawn
     assert "prod: 2 releases, 1 failure, 1 incident, one of them open; it runs 1.1." in drawn
-    labels = dict(re.findall(r'href="([^"]+)" class="[^"]+" aria-label="([^"]+)"', drawn))
+    labels = dict(re.findall(r'href="([^"]+)" class="[^"]+"[^>]*>\s*<title>([^<]+)</title>', drawn))
     assert labels[f"/deployments/{first}"].startswith("1.0, was here, ")
     assert labels[f"/deployments/{failed}"].endswith(", failed")
     assert labels[f"/incidents/{told['id']}"].startswith("Incident: It is down, ")
@@ -204,6 +204,19 @@ def test_of_many_environments_those_that_came_and_went_are_folded(
 
     assert "Without 3 environments that came and went." in page
     assert picture(page).count("<g ") == 12
+    assert re.findall(r'src="/badges/checkout/([^"]+)"', page) == ["prod.svg"]
+
+
+def test_long_names_do_not_run_into_each_other(sqlite_client: FlaskClient) -> None:
+    environment, version = "e" * 63, "v" * 128
+    record(sqlite_client, version, environment, finished_at=ago(days=2))
+
+    words = re.findall(
+        r"<text[^>]+>([^<]+)</text>", picture(browser_of(sqlite_client)("/services/checkout").text)
+    )
+
+    assert {"e" * 29 + "…", "v" * 23 + "…"} <= set(words)
+    assert not {environment, version} & set(words)
 
 
 def test_what_waits_says_which_changes_it_brings(client: FlaskClient) -> None:

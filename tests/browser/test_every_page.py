@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -142,3 +144,52 @@ def test_what_the_policy_forbids_is_noticed(look: Open) -> None:
     assert any("style-src" in fault or "inline style" in fault for fault in faults)
     assert any("connect-src" in fault for fault in faults)
     faults.clear()
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+def test_names_of_any_length_break_no_page(
+    client: FlaskClient, look: Open, axe: str, width: int
+) -> None:
+    word = "w" * 128
+    client.put("/api/v1/services/checkout", json={"owner": word})
+    long: dict[str, Any] = {"actor": word, "links": [{"title": word, "url": "https://a.example/"}]}
+    deployment = record(client, word, "prod", finished_at=ago(days=2), **long)
+    record(client, f"{word[:99]}2", "e" * 63, finished_at=ago(days=1), service="s" * 63)
+    record(client, f"{word[:99]}3", "prod", finished_at=ago(hours=1), status="failed")
+    change = {"service": "checkout", "commit": "4" * 40, "committed_at": ago(days=3)}
+    told = {**change, "version": word, "title": word, "author": word}
+    client.post("/api/v1/changes", json={"changes": [told]})
+    broken = {"service": "checkout", "environment": "prod", "title": word}
+    incident = json_of(client.post("/api/v1/incidents", json=broken))["id"]
+    page = look("/", viewport={"width": width, "height": 800})
+    for path in (
+        "/",
+        "/?density=compact",
+        "/?since=2026-01-01T00:00",
+        "/services/checkout",
+        f"/environments/{'e' * 63}",
+        "/environments/prod?against=" + "e" * 63,
+        "/deployments",
+        f"/deployments/{deployment}",
+        "/incidents",
+        f"/incidents/{incident}",
+        "/insights?days=30",
+        f"/{word}",
+    ):
+        page.goto(path)
+        page.evaluate(
+            "() => document.querySelectorAll('details').forEach((one) => one.open = true)"
+        )
+        page.evaluate(axe)
+        violations = page.evaluate("() => axe.run().then((told) => told.violations)")
+        assert [(rule["id"], rule["nodes"][0]["html"]) for rule in violations] == [], path
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
+        # A table may be moved sideways, and what is in a cell is in no other.
+        beyond = page.evaluate(
+            "() => [...document.querySelectorAll('td, th')].filter((one) =>"
+            " getComputedStyle(one).overflow === 'visible' && one.scrollWidth > one.clientWidth + 1"
+            ").map((one) => one.outerHTML)"
+        )
+        assert beyond == [], path
+    faults: list[str] = look.faults  # type: ignore[attr-defined]
+    faults.clear()  # the browser's own words about the page that is not there
