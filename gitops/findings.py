@@ -19,7 +19,7 @@ RULES = {
     "parity": "an object or key that only some overlays have, without a declared reason",
     "pin": "an image without the tag or digest that its overlay needs",
     "dangling": "a reference to something that does not exist",
-    "conflict": "objects that do not go together, or a name twice where one counts",
+    "conflict": "objects or amounts that do not go together, or a name twice where one counts",
     "immutable": "a change that the cluster refuses on an object that exists",
     "schema": "an object that is not valid for a Kubernetes version",
     "unused": "a file or a component that no kustomization names",

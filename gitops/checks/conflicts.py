@@ -82,11 +82,6 @@ def fewest(rendered: Rendered, workload: Object) -> int | None:
 MERGED: tuple[tuple[str, Callable[[dict[str, Any]], Any], str], ...] = (
     ("env", lambda item: item.get("name"), "environment variable"),
     ("ports", lambda item: item.get("name"), "port"),
-    (
-        "ports",
-        lambda item: (item.get("containerPort"), item.get("protocol", "TCP")),
-        "container port",
-    ),
     ("volumeMounts", lambda item: item.get("mountPath"), "mount"),
 )
 
@@ -96,9 +91,8 @@ def names(_: Rendered, thing: Object) -> Found:
     for container in thing.containers():
         for field, key, what in MERGED:
             for name in twice(container.get(field), key):
-                shown = name[0] if isinstance(name, tuple) else name
-                message = f"{thing.title}, container {container.get('name')}: {what} {shown} twice"
-                yield message, thing, shown, HINT
+                message = f"{thing.title}, container {container.get('name')}: {what} {name} twice"
+                yield message, thing, name, HINT
     for template in thing.pods:
         spec = template.get("spec") or {}
         every = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
@@ -111,8 +105,26 @@ def names(_: Rendered, thing: Object) -> Found:
             yield f"{thing.title}: port {name} twice", thing, name, HINT
 
 
+def numbers(_: Rendered, thing: Object) -> Found:
+    """Yield the ports that a container has under two names, of which a merge keeps one."""
+    for container in thing.containers():
+        for number, _protocol in twice(container.get("ports"), port):
+            where = f"{thing.title}, container {container.get('name')}"
+            yield f"{where}: container port {number} twice", thing, number, HINT
+
+
 HINT = "remove one of them: only one counts, or the cluster refuses both"
-SEVERITIES = {replicas: Severity.WARNING, budget: Severity.WARNING, names: Severity.ERROR}
+SEVERITIES = {
+    replicas: Severity.WARNING,
+    budget: Severity.WARNING,
+    names: Severity.ERROR,
+    numbers: Severity.WARNING,
+}
+
+
+def port(item: dict[str, Any]) -> tuple[Any, str]:
+    """Return what a port of a container is known by when two lists are merged."""
+    return item.get("containerPort"), item.get("protocol", "TCP")
 
 
 def twice(items: Any, key: Callable[[dict[str, Any]], Any]) -> list[Any]:

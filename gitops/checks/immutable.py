@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity
 from gitops.objects import Object
+from gitops.quantities import quantity
 from gitops.render import Job
 from gitops.revision import Clone
 
@@ -47,9 +47,6 @@ OPTIONS = ("Replace=true", "Force=true")
 FORCE = "kustomize.toolkit.fluxcd.io/force"
 HINT = "give the object another name, or delete it in the cluster when this is applied"
 KEEP = "keep its name and namespace, or move the data: pruning may delete it"
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:[eE](\d+)|([KMGTPE]i|[kMGTPE]))?")
-DECIMAL, BINARY = "kMGTPE", "KMGTPE"
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -116,21 +113,6 @@ def faults(old: Object, new: Object) -> Iterator[str]:
         before, after = map(quantity, sizes)
         if before is not None and after is not None and after < before:
             yield f"it has shrunk from {sizes[0]} to {sizes[1]}"
-
-
-def quantity(text: object) -> float | None:
-    """Return the number that a quantity such as 10Gi or 1.5T stands for; None if it is none."""
-    found = QUANTITY.fullmatch(str(text))
-    if not found:
-        return None
-    number, exponent, suffix = found.groups()
-    if exponent:
-        return float(number) * 10.0 ** int(exponent)
-    if not suffix:
-        return float(number)
-    binary = suffix.endswith("i")
-    power = (BINARY if binary else DECIMAL).index(suffix[0]) + 1
-    return float(number) * float((1024 if binary else 1000) ** power)
 
 
 def is_made_again(each: Object) -> bool:

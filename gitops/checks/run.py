@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gitops.checks import (
+    amounts,
     conflicts,
     deprecated,
     immutable,
@@ -38,7 +39,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "deprecated": (deprecated.check,),
     "api": (served.check,),
     "dangling": (references.check, selectors.check),
-    "conflict": (conflicts.check, restarts.check),
+    "conflict": (conflicts.check, amounts.check, restarts.check),
     "pin": (pins.check,),
     "parity": (parity.check,),
     "immutable": (immutable.check,),

@@ -149,7 +149,7 @@ def check(
     parity      an object or key that only some overlays have, without a declared reason
     pin         an image without the tag or digest that its overlay needs
     dangling    a reference or selector that leads nowhere
-    conflict    objects that do not go together, or a name twice where one counts
+    conflict    objects or amounts that do not go together, or a name twice where one counts
     immutable   a change since --base REF that the cluster refuses on an object that exists
     unused      a file or a component that no kustomization names
     namespace   an overlay in the namespace of another environment, or in none

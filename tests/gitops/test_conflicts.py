@@ -110,6 +110,12 @@ def test_what_does_not_go_together_is_told(tmp_path: Path, text: str, said: str)
         (deployment("replicas: 4") + scaler(), "warning"),
         (deployment("replicas: 1") + budget("minAvailable: 1"), "warning"),
         (deployment(container="}, {name: app, image: b"), "error"),
+        (
+            deployment(
+                container=", ports: [{name: a, containerPort: 80}, {name: b, containerPort: 80}]"
+            ),
+            "warning",
+        ),
     ],
 )
 def test_what_the_cluster_may_refuse_is_an_error(tmp_path: Path, text: str, severity: str) -> None:
