@@ -56,16 +56,20 @@ def scripted(root: Path) -> Iterator[Path]:
 
 def scripts(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield the Makefiles, scripts and workflows below a folder, with their texts."""
-    workflows = root / ".github" / "workflows"
-    every = sorted(workflows.iterdir()) if workflows.is_dir() else []
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        every += [Path(folder) / name for name in sorted(names) if SCRIPT.fullmatch(name)]
-    for file in every:
+    for file in script_files(root):
         try:
             yield file, file.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
+
+
+def script_files(root: Path) -> Iterator[Path]:
+    """Yield the Makefiles, scripts and workflows below a folder."""
+    workflows = root / ".github" / "workflows"
+    yield from sorted(workflows.iterdir()) if workflows.is_dir() else ()
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder) / name for name in sorted(names) if SCRIPT.fullmatch(name))
 
 
 def files(root: Path) -> Iterator[Path]:

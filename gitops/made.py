@@ -1,7 +1,7 @@
 """Files that are not in a repository because they are made before it is built.
 
-`.gitignore` names such a file, or beside its place is what it is made from: an example, a template
-or the same file encrypted.
+`.gitignore` or a script names such a file, or beside its place is what it is made from: an example,
+a template or the same file encrypted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from gitops import programs
+from gitops import applications, programs
 
 WORDS = (
     *("example", "sample", "template", "tpl", "tmpl", "dist", "gotmpl", "j2", "in"),
@@ -25,7 +25,8 @@ def made(top: Path, paths: Iterable[Path]) -> set[Path]:
     """Return those of some paths below a folder that nothing is at until they are made."""
     absent = {path for path in paths if not path.exists()}
     found = {path for path in absent if has_source(path)}
-    return found | ignored(top, absent - found)
+    found |= ignored(top, absent - found)
+    return found | scripted(top, absent - found)
 
 
 def has_source(path: Path) -> bool:
@@ -34,6 +35,12 @@ def has_source(path: Path) -> bool:
         return False
     names = [each.name for each in path.parent.iterdir()]
     return any(WORD.sub("", name, count=1) == path.name for name in names if name != path.name)
+
+
+def scripted(top: Path, paths: set[Path]) -> set[Path]:
+    """Return the paths that a script of a clone names, with the folder that they are in."""
+    texts = [text for _, text in applications.scripts(top)] if paths else []
+    return {path for path in paths if any("/".join(path.parts[-2:]) in text for text in texts)}
 
 
 def ignored(top: Path, paths: set[Path]) -> set[Path]:

@@ -1,7 +1,8 @@
 """The options of `kustomize build`, wherever a repository says how its overlays are built.
 
-They are read from `build` in gitops.yaml, from what Argo CD is set up with, and from what Flux
-applies: its controller restricts files to the repository, not to a kustomization's folder.
+They are read from `build` in gitops.yaml, from what Argo CD is set up with, from the scripts that
+build, and from what Flux applies: its controller restricts files to the repository, not to a
+kustomization's folder.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ ARGO_CD = re.compile(
     re.MULTILINE,
 )
 MARK = b"uildOptions"
+# Of a script or a playbook, which builds overlays that a variable names, too.
+UNRESTRICTED = re.compile(rb"(?i)\bbuild[ \t][^\n|;&]*--load[-_]restrictor[ =]+\w*none\b")
 # Options with a value that change nothing here.
 VALUES = {
     *("-e", "--env", "-o", "--output", "--helm-api-versions", "--helm-command", "--mount"),
@@ -99,7 +102,7 @@ class Settings:
 
     def of(self, name: str, folder: Path) -> Options:
         """Return the options that an overlay is built with."""
-        found = self._argo_cd
+        found = self._argo_cd | self._scripted
         for each in self.declared:
             if each.means(name) or each.means(folder.name):
                 each.used = True
@@ -117,14 +120,24 @@ class Settings:
         found = [Options.of(text, strict=False) for text in argo_cd(self.root)]
         return reduce(Options.__or__, found, PLAIN)
 
+    @cached_property
+    def _scripted(self) -> Options:
+        files = [*applications.files(self.root), *applications.script_files(self.root)]
+        return Options(unrestricted=any(UNRESTRICTED.search(content(file)) for file in files))
+
 
 def argo_cd(root: Path) -> Iterator[str]:
     """Yield the options that the files below a folder give to Argo CD."""
     for file in applications.files(root):
-        try:
-            text = file.read_bytes()
-        except OSError:
-            continue
+        text = content(file)
         if MARK in text:
             for match in ARGO_CD.finditer(text.decode("utf-8", "replace")):
                 yield match["options"]
+
+
+def content(file: Path) -> bytes:
+    """Return the content of a file; nothing if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""

@@ -17,8 +17,8 @@ PATHS = {
     "Pod": (),
 }
 GROUPS = ("", "apps", "batch", "extensions")
-# Kinds that contain what looks like a pod, and make none.
-NOT_PODS = ("PodTemplate", "CustomResourceDefinition")
+# Kinds that contain what looks like a pod, and make none, or others elsewhere, as policies do.
+NOT_PODS = ("PodTemplate", "CustomResourceDefinition", "ClusterPolicy", "Policy")
 # How deep a custom resource may have its templates, such as a job in a set of jobs.
 DEEPEST = 8
 POD_NAME = "statefulset.kubernetes.io/pod-name"

@@ -154,5 +154,6 @@ def configurations(
                     yield Override(
                         *(what, file, nodes.line(field), FileSource(repository, file)),
                         *(number, path, str(key)),
-                        severity=Severity.WARNING,
+                        # A name that lacks its hash is found where it is.
+                        severity=Severity.NOTE if key == "nameReference" else Severity.WARNING,
                     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gitops import patches, transformers
 from gitops.checks.context import Context
-from gitops.checks.overwriters import overwriters
+from gitops.checks.overwriters import is_default, overwriters
 from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
 from gitops.kustomization import Kustomization
@@ -74,11 +74,16 @@ def without_effect_by(
     `other` is what overwrites it, which may set the same value; without one it matches nothing.
     """
     if other is None:
-        return "matches nothing", Severity.ERROR
+        # A namespace does no harm where every object is of the whole cluster.
+        harmless = override.subject == "namespace"
+        return "matches nothing", Severity.NOTE if harmless else Severity.ERROR
     place = f"{other.what} ({context.repository.relative(other.file)}:{other.line})"
-    if override.gives and (other.what, other.gives) == (override.what, override.gives):
+    if override.gives and (other.subject, other.gives) == (override.subject, override.gives):
         return f"is repeated by {place}", Severity.NOTE
-    return f"is overwritten by {place}", Severity.ERROR
+    if not is_default(context.repository, override, other):
+        return f"is overwritten by {place}", Severity.ERROR
+    harmless = override.subject == "namespace"
+    return f"is overwritten by {place}", Severity.NOTE if harmless else Severity.WARNING
 
 
 def finding(override: Override, overlays: list[Overlay], how: str, severity: Severity) -> Finding:

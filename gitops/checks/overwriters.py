@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gitops.checks.tries import Tries, Users
+from gitops.kustomization import Kustomization
 from gitops.overrides import Files, Override
-from gitops.repository import Overlay
+from gitops.repository import Overlay, Repository
 
 SUSPECTS = 20  # that are tried as what overwrites an override
 
@@ -51,3 +52,23 @@ def without_all(files: Files, overrides: list[Override]) -> Files:
     for override in reversed(overrides):
         files = override.taken_away(files)
     return files
+
+
+def is_default(repository: Repository, override: Override, other: Override) -> bool:
+    """Tell whether an override is in a base, and the other one in what extends that base."""
+    inner, outer = owners(repository, override), owners(repository, other)
+    below = {part for top in outer for part in repository.tree(top)}
+    return (
+        inner.isdisjoint(outer)
+        and inner <= below
+        and not any(part.is_component for part in (*inner, *outer))
+    )
+
+
+def owners(repository: Repository, override: Override) -> set[Kustomization]:
+    """Return the kustomizations that have an override, in themselves or in a file of theirs."""
+    return {
+        each
+        for each in repository.kustomizations.values()
+        if override.file in (each.file, *each.files())
+    }

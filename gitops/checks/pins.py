@@ -22,16 +22,25 @@ def check(context: Context) -> Iterator[Finding]:
         for each in rendered.objects:
             for container in each.containers():
                 image = str(container.get("image") or "")
-                if is_open(image) or not (image or each.is_whole):
+                if is_open(image) or image.startswith("ko://") or not (image or each.is_whole):
                     continue  # somebody fills it in later
                 if fault := wrong(image, strict=strict):
                     message = f"{each.title}, container {container.get('name')}: {fault}"
-                    yield finding(rendered, each, image or str(container.get("name")), message)
+                    asked = Severity.WARNING if context.config.needs_digests else Severity.NOTE
+                    severity = Severity.ERROR if cannot_start(image) else asked
+                    value = image or str(container.get("name"))
+                    yield finding(rendered, each, value, message, severity)
 
 
 def is_tag_enough(config: Config, overlay: str) -> bool:
     """Tell whether an image needs no digest in an overlay, by its name or a part of its path."""
     return not {*PurePath(overlay).parts, overlay}.isdisjoint(config.tag_is_enough)
+
+
+def cannot_start(image: str) -> bool:
+    """Tell whether no pod can have such an image."""
+    _, _, digest = split(image)
+    return not image or bool(digest and not DIGEST.fullmatch(digest))
 
 
 def wrong(image: str, *, strict: bool) -> str:
@@ -50,18 +59,24 @@ def wrong(image: str, *, strict: bool) -> str:
     return ""
 
 
-def finding(rendered: Rendered, thing: Object, image: str, message: str) -> Finding:
-    """Return a finding at the entry of `images` that sets the image, or where it is named."""
+def finding(
+    rendered: Rendered, thing: Object, image: str, message: str, severity: Severity
+) -> Finding:
+    """Return a finding at the entry of `images` that sets the image, or where it is named.
+
+    Who writes an entry has decided about the image, so that it is at least a warning there.
+    """
     name = split(image)[0]
     # The outermost entry is the one that counts.
     for each in rendered.sources.around(thing):
         for _, entry in nodes.items(nodes.get(each.node, "images")):
             if name in [nodes.text(nodes.get(entry, key)) for key in ("name", "newName")]:
                 names, line = (rendered.overlay.name,), nodes.line(entry)
-                return Finding(each.file, line, "pin", message, names, HINT, Severity.WARNING)
+                severity = min(severity, Severity.WARNING, key=[*Severity].index)
+                return Finding(each.file, line, "pin", message, names, HINT, severity)
     found = [value for value in (image, name) if rendered.sources.find(thing, value)[1] > 1]
     value = (found or [image])[0]
-    return rendered.finding("pin", message, thing, value, HINT, Severity.WARNING)
+    return rendered.finding("pin", message, thing, value, HINT, severity)
 
 
 HINT = "set `newTag` and `digest` under `images`"

@@ -26,6 +26,7 @@ from gitops.checks import (
     served,
     unused,
 )
+from gitops.checks.completed import completed
 from gitops.checks.context import Context
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity, merged, place
@@ -70,7 +71,7 @@ def run(
         if validated:
             report("checking: schema")
             found += validated.result()
-    own = [without_variants(context, each) for each in merged(found)]
+    own = [without_variants(context, each) for each in merged(completed(context, found))]
     ignores = Ignores(context.files)
     kept = [each for each in own if not is_accepted(context, each) and not ignores.accept(each)]
     return sorted([*kept, *ignores.faulty(), *stale(context, rules, ignores)])

@@ -14,7 +14,7 @@ from gitops.checks.scope import Scope
 from gitops.checks.unknown import is_misspelt, is_open
 from gitops.findings import Finding, Severity
 from gitops.labels import words
-from gitops.objects import Object, dig
+from gitops.objects import WORKLOADS, Object, dig
 
 HINT = "correct the name, or declare what the cluster has already under `external` in gitops.yaml"
 # Who runs a cluster installs these: a repository of applications need not have them.
@@ -195,11 +195,15 @@ def operates(thing: Object, labels: dict[str, Any]) -> bool:
 def shaped(
     finder: Callable[[World, Object], Iterator[Finding]], world: World, thing: Object
 ) -> Iterator[Finding]:
-    """Yield what a finder finds, or a finding if the object is malformed for its kind."""
+    """Yield what a finder finds, or a finding if the object is malformed for its kind.
+
+    What only looks like the template of a pod, in a custom resource, may have a form of its own.
+    """
     try:
         yield from finder(world, thing)
     except (AttributeError, TypeError, ValueError):
-        yield world.finding(thing, f"it is not a well-formed {thing.kind}", None)
+        if thing.kind in WORKLOADS or not thing.pods:
+            yield world.finding(thing, f"it is not a well-formed {thing.kind}", None)
 
 
 def ports(template: Object, *, named: bool = True) -> set[Any]:

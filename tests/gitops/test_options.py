@@ -93,6 +93,9 @@ def test_options_are_read_from_what_argo_cd_is_set_up_with(
             },
             "",
         ),
+        ({"hack/build.sh": f"kustomize build {NONE} $overlay | kubectl apply -f -\n"}, ""),
+        ({"Makefile": "all:\n\t$(KUSTOMIZE) build --load_restrictor none prod\n"}, ""),
+        ({"ci/tasks.yaml": f"- command: '{{{{ kustomize }}}} build  {NONE} .'\n"}, ""),
     ],
 )
 def test_files_elsewhere_are_read_where_that_is_allowed(
@@ -104,7 +107,13 @@ def test_files_elsewhere_are_read_where_that_is_allowed(
 
 
 @pytest.mark.parametrize(
-    "files", [{}, {"gitops.yaml": f"build: [{{what: test, options: {NONE}}}]\n"}]
+    "files",
+    [
+        {},
+        {"gitops.yaml": f"build: [{{what: test, options: {NONE}}}]\n"},
+        {"hack/build.sh": "kustomize build prod\n"},
+        {"README.md": f"kustomize build {NONE} prod\n"},
+    ],
 )
 def test_files_elsewhere_are_refused_otherwise(
     tmp_path: Path, check: Check, files: dict[str, str]

@@ -64,6 +64,7 @@ def workload(kind: str, container: str) -> str:
         # Its controller fills it in.
         ("Elasticsearch", "{name: elasticsearch, resources: {}}", False, ""),
         ("Deployment", "{name: a, image: 'shop:${TAG:=1.0.0}'}", True, ""),
+        ("Deployment", "{name: a, image: 'ko://example.com/shop/cmd'}", True, ""),
         ("Deployment", "{name: a, image: 'ENC[AES256_GCM,data:aW1hZ2U=]'}", True, ""),
     ],
 )
@@ -74,3 +75,21 @@ def test_what_an_image_must_have(
     asked.config.needs_digests = strict
     told = [each.message for each in pins.check(asked)]
     assert [each for each in told if said in each] if said else told == []
+
+
+@pytest.mark.parametrize(
+    ("container", "strict", "severity"),
+    [
+        ("{name: a, image: shop}", False, "note"),
+        ("{name: a, image: 'shop:latest'}", False, "note"),
+        ("{name: a, image: 'shop:latest'}", True, "warning"),
+        ("{name: a}", False, "error"),
+        ("{name: a, image: 'shop@sha256:12'}", False, "error"),
+    ],
+)
+def test_a_tag_that_moves_matters_where_somebody_has_asked_for_pins(
+    tmp_path: Path, container: str, strict: bool, severity: str
+) -> None:
+    asked = context(tmp_path, {"prod": workload("Deployment", container)})
+    asked.config.needs_digests = strict
+    assert [each.severity for each in pins.check(asked)] == [severity]
