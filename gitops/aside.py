@@ -7,7 +7,7 @@ that are made before the build.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
+from copy import copy as shallow
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from gitops.kustomization import Kustomization, is_remote
 from gitops.made import made
 from gitops.nodes import Path_
 from gitops.options import PLAIN, Options, Settings
-from gitops.repository import Aside, Overlay, Repository
+from gitops.repository import Aside, Copy, Overlay, Repository
 
 PLUGINS = ("generators", "transformers", "validators")
 RUN = "a program, which runs only with --build-options '--enable-alpha-plugins --enable-exec'"
@@ -57,8 +57,9 @@ class Preparation:
         for part in overlay.tree:
             if found := self._left(part, options):
                 aside += [left.why for left in found]
-                own = nodes.compose(files[part.file], "")[0] if part.file in files else part.node
-                files[part.file] = nodes.write([without(own, found)])
+                text = files.get(part.source)
+                own = part.node if text is None else nodes.compose(text, "")[0]
+                files[part.source] = nodes.write([without(own, found)])
         return replace(overlay, files=files, options=options, aside=tuple(aside))
 
     def _left(self, part: Kustomization, options: Options) -> list[Left]:
@@ -209,14 +210,14 @@ def without(node: Node, found: list[Left]) -> Node:
         node = changed(node, left.path, left.place)
     if isinstance(node, MappingNode) and nodes.get(node, "resources") is None:
         # Kustomize refuses a kustomization that says nothing.
-        node = copy(node)
+        node = shallow(node)
         node.value = [*node.value, (ScalarNode(TEXT, "resources"), SequenceNode(LIST, []))]
     return node
 
 
 def changed(node: Node, path: Path_, place: Node | None) -> Node:
     """Return a copy with another node at a path, or without the entry that is there."""
-    result = copy(node)
+    result = shallow(node)
     result.value = []
     for index, (key, below) in enumerate(nodes.items(node)):
         new: Node | None = below
@@ -229,10 +230,16 @@ def changed(node: Node, path: Path_, place: Node | None) -> Node:
 
 
 def prepared(
-    root: Path, config: Config, asked: Options = PLAIN, *, network: bool = False
+    root: Path,
+    config: Config,
+    asked: Options = PLAIN,
+    *,
+    network: bool = False,
+    copy: Copy | None = None,
 ) -> Repository:
-    """Read a repository whose overlays are rendered with the options that they need."""
+    """Read a repository whose overlays are rendered as they are delivered."""
     repository = Repository.read(root)
-    settings = Settings(repository.root, config.build, asked, network)
+    repository.delivers, repository.copy = True, copy
+    settings = Settings(repository.deliveries, config.build, asked, network)
     repository.prepare = Preparation(repository, settings)
     return repository

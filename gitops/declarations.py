@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,14 +11,9 @@ from gitops.errors import GitopsError
 from gitops.ledger import Ledger
 from gitops.pins import Pin, Release, pins
 from gitops.promotion import history
+from gitops.remotes import SSH, URL
 from gitops.repository import Repository
 from gitops.revision import Clone
-
-# How git writes where a remote is: as a URL, or as ssh's host:path.
-URL = re.compile(
-    r"(?P<scheme>https?|ssh|git)://([^@/]+@)?(?P<host>[^:/@]+)(?P<port>:\d+)?/(?P<path>.+?)(\.git)?/*"
-)
-SSH = re.compile(r"([^@/]+@)?(?P<host>[^:/@]+):(?P<path>[^/].*?)(\.git)?/*")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,26 @@ class Kustomization:
     def folder(self) -> Path:
         """The folder that it is in."""
         return self.file.parent
+
+    @property
+    def delivers(self) -> bool:
+        """Whether it is what Argo CD or Flux adds to another one."""
+        return False
+
+    @property
+    def own(self) -> Kustomization:
+        """What is in the folder itself."""
+        return self
+
+    @property
+    def said(self) -> tuple[Node, ...]:
+        """What it says, to find the line of a value."""
+        return (self.node,)
+
+    @property
+    def source(self) -> Path:
+        """Where its text is among the files that are rendered."""
+        return self.file
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -81,6 +101,18 @@ class Kustomization:
     def is_remote(self) -> bool:
         """Whether it includes something remote, which each rendering fetches."""
         return any(is_remote(self.folder, name) for name in self.names())
+
+    def merged(self, files: Mapping[Path, str]) -> Mapping[Path, str]:
+        """Return the files that are read instead of the disk when it is rendered."""
+        return files
+
+    def delivered(self, objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return what becomes of rendered objects before they are applied."""
+        return list(objects)
+
+    def word(self, key: str) -> str:
+        """Return what a field is called in its file."""
+        return key
 
     def _listed(self, *keys: str) -> Iterator[Node]:
         for key in keys:

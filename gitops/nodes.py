@@ -96,6 +96,12 @@ def plain(node: Node) -> Any:
         raise GitopsError(f"line {line(node)}: {getattr(error, 'problem', error)}") from None
 
 
+def scalar(text: str) -> Any:
+    """Return the value of a text that is written as a plain scalar: a number, a boolean, a text."""
+    tag = Loader("").resolve(ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return plain(ScalarNode(tag, text))
+
+
 def line(node: Node | None) -> int:
     """Return the line where a node begins, counted from 1."""
     return node.start_mark.line + 1 if node is not None and node.start_mark else 1

@@ -14,6 +14,12 @@ from gitops.labels import matches
 # Kustomize ends a generated name with ten characters of this alphabet.
 HASH = re.compile(r"-[bcdfghkmt2456789]{10}$")
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+# Kinds that are known to have a namespace.
+NAMESPACED = {
+    *("ConfigMap", "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "Pod", "Role"),
+    *("NetworkPolicy", "PersistentVolumeClaim", "PodDisruptionBudget", "RoleBinding", "Secret"),
+    *("HorizontalPodAutoscaler", "Service", "ServiceAccount", "StatefulSet"),
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,7 +52,7 @@ def including(repository: Repository, overlay: Overlay, component: Kustomization
         overlay,
         name=f"{overlay.name} with {repository.relative(component.folder)}",
         tree=(*overlay.tree, *added),
-        files={overlay.top.file: nodes.write([extended(overlay.top, component)])},
+        files={overlay.top.source: nodes.write([extended(overlay.top, component)])},
         component=component,
     )
     return repository.prepare(found)

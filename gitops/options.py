@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gitops import applications
 from gitops.config import Entry
+from gitops.deliveries.found import Deliveries
 from gitops.errors import GitopsError
 
 # Of the ConfigMap argocd-cm (`kustomize.buildOptions`, or that of a version), as a key of it, of a
@@ -95,7 +96,7 @@ class Settings:
     it needs them, but only the command line lets them run. The same holds for the network.
     """
 
-    root: Path
+    deliveries: Deliveries
     declared: list[Entry] = field(default_factory=list)  # `build` in gitops.yaml
     asked: Options = PLAIN
     network: bool = False
@@ -107,17 +108,13 @@ class Settings:
             if each.means(name) or each.means(folder.name):
                 each.used = True
                 found |= Options.of(each.options)
-        if folder in self._flux:
+        if folder in self.deliveries.by_flux:
             found |= Options(unrestricted=True)
         return replace(found, plugins=False) | self.asked
 
     @cached_property
-    def _flux(self) -> set[Path]:
-        return applications.applied(self.root, ("Kustomization",))
-
-    @cached_property
     def _argo_cd(self) -> Options:
-        found = [Options.of(text, strict=False) for text in argo_cd(self.root)]
+        found = [Options.of(text, strict=False) for text in argo_cd(self.deliveries.root)]
         return reduce(Options.__or__, found, PLAIN)
 
     @cached_property

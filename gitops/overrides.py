@@ -69,6 +69,7 @@ class Override:
     part_of: Override | None = None  # the whole patch, of which this is a leaf
     tag_alone: bool = False  # a new tag without a digest
     scope: Scope = EVERYWHERE  # the objects that it may get into
+    delivers: bool = False  # by Argo CD or Flux, into what is theirs to change
     gives: tuple[Setting, ...] = ()  # the values that it puts into objects, as they are
 
     @property
@@ -112,9 +113,9 @@ def entry(
 ) -> Override:
     """Return the override at a path of a kustomization."""
     line = nodes.key_line(nodes.get(kustomization.node, *path[:-1]), path[-1])
-    return Override(
-        what, kustomization.file, line, FileSource(repository, kustomization.file), 0, path, subject
-    )
+    source = FileSource(repository, kustomization.source)
+    found = Override(what, kustomization.file, line, source, 0, path, subject)
+    return replace(found, delivers=kustomization.delivers)
 
 
 def given(key: str, kustomization: Kustomization, *path: str | int) -> tuple[Setting, ...]:
@@ -127,7 +128,8 @@ def entries(repository: Repository, kustomization: Kustomization) -> Iterator[Ov
     """Yield the overrides in a kustomization's own file, without patches and replacements."""
     for key in ("namespace", "namePrefix", "nameSuffix"):
         if nodes.get(kustomization.node, key):
-            what = f"{key} {nodes.text(nodes.get(kustomization.node, key))}"
+            text = nodes.text(nodes.get(kustomization.node, key))
+            what = f"{kustomization.word(key)} {text}"
             found = entry(repository, kustomization, (key,), what, key)
             gives = given(key, kustomization, key) if key == "namespace" else ()
             yield replace(found, sentinel=at((key,)), gives=gives)

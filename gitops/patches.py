@@ -80,7 +80,7 @@ class Patch:
 
 def patches(repository: Repository, kustomization: Kustomization) -> Iterator[Patch]:
     """Yield the patches of a kustomization."""
-    source = FileSource(repository, kustomization.file)
+    source = FileSource(repository, kustomization.source)
     for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
         for i, found in nodes.items(nodes.get(kustomization.node, key)):
             path: Path_ = (key, i)
@@ -145,6 +145,7 @@ def leaves(patch: Patch) -> Iterator[Override]:
                 subject=where.rpartition("/")[2],
                 sentinel=operation(path, node) if is_list else leaf(path),
                 part_of=patch.whole,
+                delivers=patch.whole.delivers,
                 scope=patch.scope(document),
                 gives=tuple(it for it in patch.sets(document, path) if it.texts),
             )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from yaml.nodes import Node
+from yaml.nodes import Node, ScalarNode
 
 from gitops import nodes
+from gitops.errors import GitopsError
 from gitops.kustomization import NAMES, Kustomization
 from gitops.objects import Object, without_hash
 from gitops.repository import Overlay, Repository
@@ -26,7 +27,7 @@ class Sources:
         """Every document of the tree: kustomizations, resources and patches."""
         found: list[tuple[Path, Node]] = []
         for each in self._overlay.tree:
-            found.append((each.file, each.node))
+            found += [(each.file, node) for node in each.said]
             for path in each.files():
                 if path.name not in NAMES:
                     found += [(path, node) for node in self._repository.documents(path)]
@@ -52,9 +53,11 @@ class Sources:
                 # A literal of a generator is KEY=value.
                 if wanted & {scalar.value, scalar.value.partition("=")[0]}:
                     return file, nodes.line(scalar)
+                if "\n" in scalar.value and (line := inside(scalar, wanted)):
+                    return file, line
         for file, document in own:
             return file, nodes.line(document)
-        return self._overlay.top.file, 1
+        return self._overlay.top.own.file, 1
 
     def around(self, thing: Object) -> list[Kustomization]:
         """Return the kustomizations that change an object, the last to do so first.
@@ -97,6 +100,25 @@ class Sources:
         named = [each for each in found if name_of(each[1]) in thing.plain_name]
         longest = max((len(name_of(document)) for _, document in named), default=0)
         return [each for each in named if len(name_of(each[1])) == longest] or found
+
+
+def inside(block: ScalarNode, wanted: set[str]) -> int:
+    """Return the line of a value in a block of YAML, such as an inline patch; 0 if it is in none.
+
+    A text that is no mapping and no list is prose.
+    """
+    if block.style not in ("|", ">") or not any(text in block.value for text in wanted):
+        return 0
+    try:
+        documents = nodes.compose(block.value, "")
+    except GitopsError:
+        return 0
+    for document in documents:
+        if not isinstance(document, ScalarNode):
+            for scalar in nodes.scalars(document):
+                if scalar.value in wanted:
+                    return nodes.line(block) + nodes.line(scalar)
+    return 0
 
 
 def name_of(document: Node) -> str:

@@ -50,7 +50,7 @@ def reason(error: str, root: Path | None = None, top: Path | None = None) -> str
 
 def line_of(repository: Repository, parts: list[Kustomization], message: str) -> tuple[Path, int]:
     """Return the file and line that an error names: the longest text of them that is in it."""
-    best = (0, parts[0].file, 1)
+    best = (0, parts[0].file, nodes.line(parts[0].node) if parts[0].delivers else 1)
     for file, scalar in [
         found for kustomization in parts for found in named(repository, kustomization)
     ]:

@@ -51,7 +51,7 @@ class Job:
         """Return the job that renders an overlay, perhaps with other files than its own."""
         return cls(
             overlay.folder,
-            overlay.files if files is None else files,
+            overlay.top.merged(overlay.files if files is None else files),
             digest,
             options=overlay.options,
         )

@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
 
 from gitops import applications, nodes
+from gitops.deliveries.found import Deliveries
+from gitops.deliveries.model import Delivery
 from gitops.errors import GitopsError, UnreadableError
 from gitops.kustomization import NAMES, Kustomization, refused
 from gitops.options import PLAIN, Options
+from gitops.revision import Clone
 
 # A folder of such a name is applied, even if another one extends it.
 ENVIRONMENTS = {
@@ -80,6 +83,14 @@ class Overlay:
         return name in (self.name, self.environment)
 
 
+@dataclass(frozen=True)
+class Copy:
+    """Where a copy of a clone begins, and the URLs of the clone's remotes."""
+
+    top: Path
+    remotes: tuple[str, ...]
+
+
 @dataclass(eq=False)
 class Repository:
     """The kustomizations below a folder, and those outside of it that they include."""
@@ -88,6 +99,8 @@ class Repository:
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     faults: dict[Path, Fault] = field(default_factory=dict)  # of the files that were read
     prepare: Callable[[Overlay], Overlay] = field(default=lambda overlay: overlay)
+    delivers: bool = False  # whether an overlay is what Argo CD and Flux make of its folder
+    copy: Copy | None = None  # if it is not the clone itself
     _files: dict[Path, list[Node]] = field(default_factory=dict)
     _texts: dict[Kustomization, str] = field(default_factory=dict)
 
@@ -146,10 +159,13 @@ class Repository:
     def text(self, kustomization: Kustomization) -> str:
         """Return the text of all files of a kustomization, comments included."""
         if kustomization not in self._texts:
-            files = {path for path in kustomization.folder.iterdir() if path.is_file()}
-            files |= {*kustomization.files()}
-            text = "\n".join(path.read_text("utf-8", "replace") for path in sorted(files))
-            self._texts[kustomization] = text
+            files = {*kustomization.files()}
+            if isinstance(kustomization, Delivery):
+                own = nodes.write([kustomization.node])
+            else:
+                own, files = "", files | {*filter(Path.is_file, kustomization.folder.iterdir())}
+            texts = (path.read_text("utf-8", "replace") for path in sorted(files))
+            self._texts[kustomization] = "\n".join([own, *texts])
         return self._texts[kustomization]
 
     @cached_property
@@ -164,14 +180,60 @@ class Repository:
             for folder, each in sorted(self.kustomizations.items())
             if not each.is_component and folder.is_relative_to(self.root)
         }
-        applied = applications.applied(self.root) if own.keys() & includers.keys() else set[Path]()
+        applied = self.applied if own.keys() & includers.keys() else set[Path]()
         return tuple(
-            self.overlay(top)
+            overlay
             for folder, top in own.items()
             if folder not in includers
             or folder in applied
             or (is_environment(folder, includers[folder]) and any(self.includes(top)))
+            for overlay in self.delivered(top)
         )
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """How Argo CD and Flux apply folders of it."""
+        if self.copy:
+            return Deliveries(self.root, self.copy.top, self.copy.remotes)
+        return Deliveries(self.root, self.top, Clone(self.top).remotes())
+
+    @cached_property
+    def applied(self) -> set[Path]:
+        """The folders that an object of Argo CD's or Flux's applies, or a script."""
+        return self.deliveries.folders | {*applications.scripted(self.root)}
+
+    @property
+    def parts(self) -> list[Kustomization]:
+        """The kustomizations, and what deliveries add to them."""
+        found = {overlay.top: None for overlay in self.overlays}
+        return [*self.kustomizations.values(), *(e for e in found if isinstance(e, Delivery))]
+
+    def named(self, name: str) -> Overlay | None:
+        """Return the overlay of a name, or what is in a folder of that name, if anything is."""
+        found = {
+            self.relative(folder): each
+            for folder, each in self.kustomizations.items()
+            if not each.is_component
+        }
+        known = next((each for each in self.overlays if each.name == name), None)
+        return known or (self.overlay(found[name]) if name in found else None)
+
+    def delivered(self, top: Kustomization) -> Iterator[Overlay]:
+        """Yield the overlay of a kustomization, or one for each way in which it is applied."""
+        found = self.deliveries.of(top.folder) if self.delivers else []
+        several = len(found) > 1
+        if not found or any(each.is_plain for each in found):
+            yield self.overlay(top)
+        for each in found:
+            if not each.is_plain:
+                delivery = each.of(top)
+                self._files[delivery.source] = [delivery.node]
+                for path in delivery.included():
+                    if path.is_dir():
+                        self.load(path)
+                overlay = self.overlay(delivery)
+                name = f"{overlay.name} by {delivery.name}"
+                yield replace(overlay, name=name) if several else overlay
 
     def overlay(self, top: Kustomization) -> Overlay:
         """Return a kustomization as what is rendered."""
@@ -185,14 +247,13 @@ class Repository:
 
     def tree(self, top: Kustomization) -> Iterator[Kustomization]:
         """Yield a kustomization and everything that it includes, at any depth, once."""
-        pending, visited = [top.folder], set[Path]()
+        pending, visited = [top], set[Kustomization]()
         while pending:
-            folder = pending.pop(0)
-            each = self.kustomizations.get(folder)
-            if each is not None and folder not in visited:
-                visited.add(folder)
+            each = pending.pop(0)
+            if each not in visited:
+                visited.add(each)
                 yield each
-                pending += each.included()
+                pending += self.includes(each)
 
     def includes(self, each: Kustomization) -> Iterator[Kustomization]:
         """Yield the kustomizations that one includes itself."""

@@ -128,6 +128,11 @@ class Clone:
         """Return the URL of the remote `origin`, or an empty text."""
         return self._git("remote", "get-url", "origin").stdout.strip()
 
+    def remotes(self) -> list[str]:
+        """Return the URLs of all remotes; none if this is no clone."""
+        found = self._git("config", "--get-regexp", r"^remote\..*\.url$").stdout
+        return [line.partition(" ")[2] for line in found.splitlines()]
+
     def is_shallow(self) -> bool:
         """Tell whether the clone has only a part of the history."""
         return self.git("rev-parse", "--is-shallow-repository") == "true"

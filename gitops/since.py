@@ -32,12 +32,14 @@ class Change:
 
     def reaches(self, overlay: Overlay) -> bool:
         """Tell whether it may change what is found in an overlay."""
-        return self.config in self.paths or not self._touched.isdisjoint(overlay.tree)
+        delivered = self.repository.deliveries.files(overlay.folder)
+        changed = self.paths & {self.config, *delivered}
+        return bool(changed) or not self._touched.isdisjoint(overlay.tree)
 
     @cached_property
     def _touched(self) -> frozenset[Kustomization]:
         """The kustomizations of whose own files it is."""
-        return frozenset(filter(self._touches, self.repository.kustomizations.values()))
+        return frozenset(filter(self._touches, self.repository.parts))
 
     def _touches(self, part: Kustomization) -> bool:
         own = {part.folder / name for name in NAMES} | {*named(part)}

@@ -101,7 +101,7 @@ def rows(
 
 def rendered(repository: Repository) -> dict[Overlay, list[Object]]:
     """Return the objects of each overlay. Raises GitopsError if one does not render."""
-    settings = Settings(repository.root, Config.read(repository.root).build)
+    settings = Settings(repository.deliveries, Config.read(repository.root).build)
     prepare, every = Preparation(repository, settings), repository.overlays
     with Renderer() as renderer:
         answers = renderer.render(Job.of(prepare(each)) for each in every)

@@ -33,7 +33,7 @@ def overrides(repository: Repository, kustomization: Kustomization) -> Iterator[
 
 def replacements(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
     """Yield the fields that replacements write to, in the kustomization and in files."""
-    own = FileSource(repository, kustomization.file)
+    own = FileSource(repository, kustomization.source)
     for i, found in nodes.items(nodes.get(kustomization.node, "replacements")):
         name = nodes.text(nodes.get(found, "path"))
         if not name:

@@ -138,7 +138,7 @@ class Context:
             Rendered(
                 overlay,
                 answer.digest,
-                tuple(Object(data) for data in answer.objects),
+                tuple(map(Object, overlay.top.delivered(answer.objects))),
                 Sources(self.repository, overlay),
             )
             for overlay, answer in self.answers.items()
@@ -156,7 +156,7 @@ class Context:
     @property
     def files(self) -> set[Path]:
         """The files of the kustomizations, and those that they name."""
-        parts = self.repository.kustomizations.values()
+        parts = self.repository.parts
         return {file for each in parts for file in (each.file, *each.files())}
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gitops import remotes
 from gitops.checks.unknown import is_open
 from gitops.checks.world import World
 from gitops.findings import Finding
@@ -15,19 +16,26 @@ def application(world: World, thing: Object) -> Iterator[Finding]:
     """Yield the paths of an Argo CD Application, in this repository, that do not exist."""
     if thing.group == "argoproj.io":
         for each in sources(thing):
-            if each.get("path") and each.get("repoURL") in here(world):
+            if each.get("path") and str(each.get("repoURL")) in here(world):
                 yield from pointed(world, thing, str(each["path"]))
 
 
-def here(world: World) -> set[Any]:
-    """Return the URLs under which Applications name this repository: some of their paths exist."""
-    return {
-        each.get("repoURL")
-        for thing in world.all
-        if thing.kind == "Application" and thing.group == "argoproj.io"
-        for each in sources(thing)
-        if each.get("path") and is_folder(world, str(each["path"]))
-    }
+def here(world: World) -> set[str]:
+    """Return the URLs under which Applications name this repository.
+
+    Where none is that of a remote, they are those of which some path exists.
+    """
+    named: dict[str, list[str]] = {}
+    for thing in world.all:
+        if thing.kind == "Application" and thing.group == "argoproj.io":
+            for each in sources(thing):
+                if each.get("path"):
+                    named.setdefault(str(each.get("repoURL")), []).append(str(each["path"]))
+    return remotes.own(
+        named,
+        world.context.repository.deliveries.remotes,
+        lambda url: any(is_folder(world, path) for path in named[url]),
+    )
 
 
 def sources(thing: Object) -> list[dict[str, Any]]:

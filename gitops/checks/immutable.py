@@ -13,6 +13,7 @@ from gitops.findings import Finding, Severity
 from gitops.objects import Object
 from gitops.quantities import quantity
 from gitops.render import Job
+from gitops.repository import Copy
 from gitops.revision import Clone
 
 # From each kind's documentation in the Kubernetes API reference; roleRef from that of RBAC.
@@ -66,16 +67,15 @@ def check(context: Context) -> Iterator[Finding]:
 def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
     """Yield the immutable fields that differ between the overlays and a copy of the repository."""
     root = copy / context.root.relative_to(top)
-    old_repository = prepared(root, Config.read(root))
-    then = {
-        each: old_repository.load(copy / each.overlay.folder.relative_to(top))
-        for each in context.applied
-    }
+    remotes = context.repository.deliveries.remotes
+    old_repository = prepared(root, Config.read(root), copy=Copy(copy, (*remotes,)))
+    then = {each: old_repository.named(each.overlay.name) for each in context.applied}
     # An overlay that is new has nothing in any cluster yet.
-    there = [(each, old_repository.overlay(its)) for each, its in then.items() if its]
+    there = [(each, old) for each, old in then.items() if old]
     answers = context.renderer.render(Job.of(old) for _, old in there)
-    for (rendered, _), answer in zip(there, answers, strict=True):
-        before = {identity(each): each for each in map(Object, answer.objects)}
+    for (rendered, overlay), answer in zip(there, answers, strict=True):
+        objects = overlay.top.delivered(answer.objects)
+        before = {identity(each): each for each in map(Object, objects)}
         new = [each for each in rendered.objects if identity(each) not in before]
         for each in rendered.objects:
             old = before.pop(identity(each), None)

@@ -78,11 +78,16 @@ def without_effect_by(
         harmless = override.subject == "namespace"
         return "matches nothing", Severity.NOTE if harmless else Severity.ERROR
     place = f"{other.what} ({context.repository.relative(other.file)}:{other.line})"
-    if override.gives and (other.subject, other.gives) == (override.subject, override.gives):
+    is_repeated = other.delivers and other.what == override.what
+    if override.gives:  # which Argo CD and Flux may call by another name
+        same = other.delivers or other.subject == override.subject
+        is_repeated = same and other.gives == override.gives
+    if is_repeated:
         return f"is repeated by {place}", Severity.NOTE
-    if not is_default(context.repository, override, other):
+    if not other.delivers and not is_default(context.repository, override, other):
         return f"is overwritten by {place}", Severity.ERROR
-    harmless = override.subject == "namespace"
+    # One that Argo CD or Flux overwrites may count wherever they do not apply it.
+    harmless = override.subject == "namespace" and not other.delivers
     return f"is overwritten by {place}", Severity.NOTE if harmless else Severity.WARNING
 
 
@@ -113,7 +118,7 @@ def collect(context: Context) -> Users:
         context.skipped["inert"] = f"in {names}, which include what must be fetched"
     applied, variants = applied - remote, full - applied - remote
     found: Users = {}
-    for kustomization in context.repository.kustomizations.values():
+    for kustomization in context.repository.parts:
         # A variant is asked only about what is in no overlay.
         users = [overlay for overlay in applied if kustomization in overlay.tree]
         users = users or [overlay for overlay in variants if kustomization in overlay.tree]

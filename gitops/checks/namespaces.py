@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gitops import applications, nodes
+from gitops import nodes
 from gitops.checks.context import Context, Rendered
 from gitops.checks.scope import Scope
 from gitops.checks.unknown import is_open
 from gitops.findings import Finding, Severity
-from gitops.objects import Object
+from gitops.objects import NAMESPACED, Object
 
 # The words for one environment; only those that are hardly used for anything else.
 WORDS = (
@@ -22,19 +22,13 @@ WORDS = (
     {"prod", "production", "prd"},
 )
 WORD = re.compile(r"[a-z]+")
-# Kinds that are known to have a namespace.
-NAMESPACED = {
-    *("ConfigMap", "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "Pod", "Role"),
-    *("NetworkPolicy", "PersistentVolumeClaim", "PodDisruptionBudget", "RoleBinding", "Secret"),
-    *("HorizontalPodAutoscaler", "Service", "ServiceAccount", "StatefulSet"),
-}
 HINT = "set `namespace`"
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Yield each overlay with objects in another environment's namespace, or in none."""
     scope = Scope(context)
-    applied = applications.applied(context.root)
+    applied = context.repository.applied
     for rendered in context.applied:
         yield from elsewhere(rendered)
         if rendered.overlay.folder not in applied:  # who applies it may choose the namespace
@@ -85,7 +79,7 @@ def located(rendered: Rendered, thing: Object, message: str) -> Finding:
     elif thing.namespace:
         file, line = rendered.sources.find(thing, thing.namespace)
     else:
-        file, line = top.file, 1
+        file, line = top.own.file, 1
     names = (rendered.overlay.name,)
     return Finding(file, line, "namespace", message, names, HINT, Severity.WARNING)
 

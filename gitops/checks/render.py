@@ -166,7 +166,7 @@ def nothing(context: Context) -> Iterator[Finding]:
     for rendered in context.applied:
         if not rendered.objects and not any(why.makes for why in rendered.overlay.aside):
             overlay = rendered.overlay
-            file, line, names = overlay.top.file, 1, (overlay.name,)
+            file, line, names = overlay.top.own.file, 1, (overlay.name,)
             if any(parts(context.repository, overlay)):
                 yield Finding(file, line, "render", EMPTY, names)
             else:

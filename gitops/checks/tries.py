@@ -49,7 +49,7 @@ class Tries:
             files: Files = overlay.files
             for part in overlay.tree:
                 if "buildMetadata" in part.data:
-                    source = FileSource(self.context.repository, part.file)
+                    source = FileSource(self.context.repository, part.source)
                     left = without(source.read(files)[0], ("buildMetadata",))
                     files = source.write(files, [left] if left else [])
             self._starts[overlay] = files

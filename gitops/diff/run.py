@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gitops.aside import prepared
@@ -9,19 +10,21 @@ from gitops.config import Config
 from gitops.diff.objects import OverlayDiff
 from gitops.errors import GitopsError
 from gitops.render import Answer, Job, Renderer
-from gitops.repository import Overlay, Repository
+from gitops.repository import Copy, Overlay, Repository
 from gitops.revision import Clone
 
 
 def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDiff]:
     """Return the overlays that differ."""
     with clone.unpacked(base) as copy, Renderer() as renderer:
-        before = at_revision(copy / repository.root.relative_to(clone.top), copy, base)
+        before = at_revision(repository, clone, Copy(copy, (*clone.remotes(),)), base)
         names = [each.name for each in (*repository.overlays, *before.overlays)]
         if not names:
             raise GitopsError(f"{repository.root}: no overlay, neither now nor at {base}")
         now, then = overlays(repository, names), overlays(before, names)
-        answers = renderer.render(map(Job.of, [*now.values(), *then.values()]))
+        every = [*now.values(), *then.values()]
+        rendered = zip(every, renderer.render(map(Job.of, every)), strict=True)
+        answers = [delivered(overlay, answer) for overlay, answer in rendered]
         new = dict(zip(now, answers[: len(now)], strict=True))
         old = dict(zip(then, answers[len(now) :], strict=True))
         # Kustomize names files by their paths: those of the copy mean nothing to anyone.
@@ -36,20 +39,22 @@ def overlays(repository: Repository, names: list[str]) -> dict[str, Overlay]:
     One that is an overlay on one side only is rendered on both: that another folder includes it
     now, or no longer does, changes nothing of what it renders to.
     """
-    found = {
-        repository.relative(folder): each
-        for folder, each in repository.kustomizations.items()
-        if not each.is_component
-    }
-    return {name: repository.overlay(found[name]) for name in names if name in found}
+    return {name: it for name in names if (it := repository.named(name))}
 
 
-def at_revision(folder: Path, copy: Path, base: str) -> Repository:
+def at_revision(repository: Repository, clone: Clone, copy: Copy, base: str) -> Repository:
     """Read a repository of a revision. Raises GitopsError if a kustomization is not YAML."""
+    folder = copy.top / repository.root.relative_to(clone.top)
     try:
-        return prepared(folder, Config.read(folder))
+        return prepared(folder, Config.read(folder), copy=copy)
     except GitopsError as error:
-        raise GitopsError(f"--base {base}: {error.message.replace(f'{copy}/', '')}") from None
+        message = error.message.replace(f"{copy.top}/", "")
+        raise GitopsError(f"--base {base}: {message}") from None
+
+
+def delivered(overlay: Overlay, answer: Answer) -> Answer:
+    """Return an answer with the objects as they reach the cluster."""
+    return replace(answer, objects=tuple(overlay.top.delivered(answer.objects)))
 
 
 def without(answer: Answer, copy: Path) -> Answer:

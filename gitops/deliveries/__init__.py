@@ -1,0 +1,1 @@
+"""What Argo CD and Flux do to a build on its way to the cluster."""

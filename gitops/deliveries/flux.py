@@ -1,0 +1,50 @@
+"""What Flux's Kustomizations apply, and with which overrides of their own.
+
+Its controller writes them into the kustomization of the folder: fluxcd/pkg, kustomize.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yaml.nodes import MappingNode, Node
+
+from gitops import nodes
+from gitops.deliveries.argo_cd import is_known, is_true, known, marked
+from gitops.deliveries.model import MAP, Delivery, Result
+
+# What a Kustomization calls the fields of a kustomization file.
+FIELDS = {
+    **{key: key for key in ("namePrefix", "nameSuffix", "images", "patches", "components")},
+    **{key: key for key in ("patchesStrategicMerge", "patchesJson6902", "buildMetadata")},
+    "targetNamespace": "namespace",
+}
+
+
+def delivery(file: Path, document: Node, folder: Path) -> Delivery:
+    """Return how a Kustomization applies a folder."""
+    spec = nodes.get(document, "spec")
+    pairs = []
+    for key, value in spec.value if isinstance(spec, MappingNode) else ():
+        if key.value == "components" and is_true(spec, "ignoreMissingComponents"):
+            continue  # it names what need not be there
+        if key.value in FIELDS and (it := known(value)) is not None:
+            pairs.append((marked(FIELDS[key.value], key), it))
+    node = MappingNode(MAP, pairs)
+    node.start_mark = document.start_mark
+    result = Result(
+        labels=texts(nodes.get(spec, "commonMetadata", "labels")),
+        annotations=texts(nodes.get(spec, "commonMetadata", "annotations")),
+        variables=texts(nodes.get(spec, "postBuild", "substitute")),
+    )
+    values = [nodes.get(spec, *path) for path in (("commonMetadata",), ("postBuild", "substitute"))]
+    given = tuple(value for value in values if value is not None)
+    name = nodes.text(nodes.get(document, "metadata", "name"))
+    words = {"namespace": "targetNamespace"}
+    return Delivery(file, node, name, folder, result, given, words, replaces_images=False)
+
+
+def texts(node: Node | None) -> dict[str, str]:
+    """Return the texts of a mapping that are known."""
+    every = {str(key): nodes.text(value) for key, value in nodes.items(node)}
+    return {key: text for key, text in every.items() if is_known(text)}

@@ -1,0 +1,114 @@
+"""A delivery: a kustomization as an object of Argo CD's or Flux's applies it.
+
+What the object adds is written like a kustomization, whose lines are those of the object. It is
+merged into the kustomization of the folder, as the delivery tools do, and not laid over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from yaml.nodes import MappingNode, Node
+
+from gitops import nodes
+from gitops.deliveries import results
+from gitops.deliveries.merging import merged
+from gitops.kustomization import Kustomization
+
+MAP = "tag:yaml.org,2002:map"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is done to the objects after the build."""
+
+    namespace: str = ""  # of those that have none
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery(Kustomization):
+    """What an object adds to the kustomization of a folder, and does to what that renders to."""
+
+    name: str  # the object's
+    path: Path  # the folder that it applies
+    result: Result = Result()
+    values: tuple[Node, ...] = ()  # that the result is made of
+    words: Mapping[str, str] = field(default_factory=dict)  # what it calls fields of kustomizations
+    replaces_images: bool = True  # an entry of the same image as a whole, or its fields
+    base: Kustomization | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that it applies."""
+        return self.path
+
+    @property
+    def delivers(self) -> bool:
+        """Whether it is what Argo CD or Flux adds to another one."""
+        return True
+
+    @property
+    def own(self) -> Kustomization:
+        """What is in the folder itself."""
+        return self.base or self
+
+    @property
+    def said(self) -> tuple[Node, ...]:
+        """What it says, to find the line of a value."""
+        return self.node, *self.values
+
+    @property
+    def source(self) -> Path:
+        """Where its text is among the files: no file of the disk has it."""
+        return self.file / str(nodes.line(self.node)) / self.name
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it applies what the folder renders to as it is."""
+        return not self.node.value and self.result == Result()
+
+    @property
+    def effect(self) -> tuple[object, ...]:
+        """What tells it from another delivery of the same folder."""
+        return self.path, nodes.write([self.node]), repr(self.result)
+
+    def of(self, base: Kustomization) -> Delivery:
+        """Return it as the delivery of a kustomization."""
+        return replace(self, base=base)
+
+    def included(self) -> Iterator[Path]:
+        """Yield the folder that it applies, and the components that it adds."""
+        yield self.path
+        yield from super().included()
+
+    def word(self, key: str) -> str:
+        """Return what a field is called in the object."""
+        return self.words.get(key, key)
+
+    def merged(self, files: Mapping[Path, str]) -> Mapping[Path, str]:
+        """Return the files with what it adds in the kustomization of the folder."""
+        assert self.base  # noqa: S101 - only what there is can be rendered
+        own = read(self, files)
+        rest = {path: text for path, text in files.items() if path != self.source}
+        if not own.value:
+            return rest
+        both = merged(read(self.base, files), own, replaces_images=self.replaces_images)
+        return {**rest, self.base.file: nodes.write([both])}
+
+    def delivered(self, objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the objects as they reach the cluster."""
+        return [results.applied(each, self.result) for each in objects]
+
+
+def read(part: Kustomization, files: Mapping[Path, str]) -> MappingNode:
+    """Return the document of a kustomization, as it is among some files."""
+    if part.source not in files:
+        return part.node
+    found = nodes.compose(files[part.source], str(part.file))
+    return found[0] if found and isinstance(found[0], MappingNode) else MappingNode(MAP, [])

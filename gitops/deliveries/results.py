@@ -1,0 +1,53 @@
+"""What is done to objects after the build: a namespace, metadata, and variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gitops import nodes
+from gitops.objects import NAMESPACED, dig
+
+if TYPE_CHECKING:
+    from gitops.deliveries.model import Result
+
+# Of a variable with a default, the value counts if it is not empty. Other expressions of the shell
+# stay: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
+VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>[A-Za-z_]\w*)(?::?[-=][^{}]*)?\}")
+DISABLED = "kustomize.toolkit.fluxcd.io/substitute"
+
+
+def applied(data: dict[str, Any], result: Result) -> dict[str, Any]:
+    """Return an object as it is applied."""
+    if result.variables and not is_left(data):
+        data = substituted(data, result.variables)
+    metadata = dict(dig(data, "metadata", default={}))
+    for key, values in (("labels", result.labels), ("annotations", result.annotations)):
+        if values:
+            metadata[key] = {**(metadata.get(key) or {}), **values}
+    if result.namespace and not metadata.get("namespace") and data.get("kind") in NAMESPACED:
+        metadata["namespace"] = result.namespace
+    return {**data, "metadata": metadata} if "metadata" in data else data
+
+
+def is_left(data: dict[str, Any]) -> bool:
+    """Tell whether an object asks to be left as it is."""
+    marks = (dig(data, "metadata", key, DISABLED) for key in ("labels", "annotations"))
+    return "disabled" in marks
+
+
+def substituted(value: Any, variables: Mapping[str, str]) -> Any:
+    """Return a value with the variables that are known; what comes from elsewhere stays open."""
+    if isinstance(value, dict):
+        return {
+            substituted(key, variables): substituted(below, variables)
+            for key, below in value.items()
+        }
+    if isinstance(value, list):
+        return [substituted(item, variables) for item in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    text = VARIABLE.sub(lambda found: variables.get(found["name"]) or found[0], value)
+    # What is written without quotation marks is read again.
+    return nodes.scalar(text) if VARIABLE.fullmatch(value) else text
