@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
 
-from gitops import nodes, versions
+from gitops import edits, nodes, versions
 from gitops.errors import GitopsError
 from gitops.repository import Overlay, Repository
 
@@ -75,64 +76,32 @@ class Pin:
         """Return the text of the file with another release, and everything else unchanged.
 
         Line ends and a byte-order mark stay as well: write it with `newline=""`.
-        Raises GitopsError for an entry that is written in another way than YAML's usual ones.
+        Raises GitopsError for an entry that shares its release, or is written in an unusual way.
         """
         text = read(self.file)
         body = text.removeprefix(BYTE_ORDER_MARK)
-        newline = "\r\n" if "\r\n" in body else "\n"
-        lines = (body if body.endswith("\n") else body + newline).splitlines(keepends=True)
-        edits = {"digest": new.digest, "newTag": f'"{new.tag}"' if new.tag else ""}
-        # From the last place to the first, so that those still to be edited keep theirs.
-        for key in sorted(edits, key=self._place, reverse=True):
-            self._edit(lines, key, edits[key], newline)
-        edited = "".join(lines)
-        if not body.endswith("\n"):
-            edited = edited.removesuffix(newline)
-        found = find(nodes.compose(edited, str(self.file)), self.image)
-        if found is None or release(found) != new:
-            line = nodes.line(self.entry)
-            raise GitopsError(
-                f"{self.file}:{line}: write this entry of `images` with one key on each line"
-            )
+        where = f"{self.file}:{nodes.line(self.entry)}"
+        documents, shared = edits.located(body, str(self.file))
+        entry = find(documents, self.image)
+        if not isinstance(entry, MappingNode):
+            raise GitopsError(f"{where}: this entry is not in the file itself")
+        values = {"newTag": f'"{new.tag}"' if new.tag else "", "digest": new.digest}
+        for key in values:
+            value = nodes.get(entry, key)
+            if value is not None and value.start_mark.index in shared:
+                raise GitopsError(f"{where}: other places take `{key}` from here, by an alias")
+        edited = edits.applied(body, [*edits.changes(body, entry, values)])
+        if not self._is_in(edited, new):
+            raise GitopsError(f"{where}: write this entry of `images` with one key on each line")
         return text[: len(text) - len(body)] + edited
 
-    def _place(self, key: str) -> tuple[int, int]:
-        """Return line and column of a key's value; of the entry's end if it has no such key."""
-        value = nodes.get(self.entry, key)
-        if value is None:
-            ends = [each.end_mark for _, each in nodes.items(self.entry)]
-            return max((end.line, end.column) for end in ends)
-        return value.start_mark.line, value.start_mark.column
-
-    def _edit(self, lines: list[str], key: str, value: str, newline: str) -> None:
-        node, (at, column) = nodes.get(self.entry, key), self._place(key)
-        is_flow = isinstance(self.entry, MappingNode) and bool(self.entry.flow_style)
-        if node is not None and value:
-            lines[at] = lines[at][:column] + value + lines[at][node.end_mark.column :]
-        elif value and is_flow:
-            lines[at] = f"{lines[at][:column]}, {key}: {value}{lines[at][column:]}"
-        elif value:
-            indent = " " * self.entry.start_mark.column
-            lines.insert(at + 1, f"{indent}{key}: {value}{newline}")
-        elif node is not None and is_flow:
-            start, end = without_comma(self.entry, key)
-            lines[at] = lines[at][:start] + lines[at][end:]
-        elif node is not None and self.entry.value[0][0].value == key:
-            # After the dash of the list: the next key takes its place.
-            start, after = (self.entry.value[n][0].start_mark for n in (0, 1))
-            rest = lines[after.line][after.column :]
-            lines[at : after.line + 1] = [lines[at][: start.column] + rest]
-        elif node is not None:
-            del lines[at]
-
-
-def without_comma(entry: Node, key: str) -> tuple[int, int]:
-    """Return the columns of a key with its value and a comma, in a mapping of one line."""
-    pairs = entry.value
-    index = next(number for number, (name, _) in enumerate(pairs) if name.value == key)
-    if index:
-        return pairs[index - 1][1].end_mark.column, pairs[index][1].end_mark.column
-    return pairs[0][0].start_mark.column, pairs[1][0].start_mark.column
+    def _is_in(self, text: str, wanted: Release) -> bool:
+        """Tell whether a text has a release for the image, whatever it takes from elsewhere."""
+        try:
+            found = find(nodes.compose(text, str(self.file)), self.image)
+            return found is not None and release(found) == wanted
+        except GitopsError:
+            return False
 
 
 def read(file: Path) -> str:
@@ -195,5 +164,8 @@ def find(documents: list[Node], image: str) -> Node | None:
 
 
 def release(entry: Node) -> Release:
-    """Return the release of an entry of `images`."""
-    return Release(nodes.text(nodes.get(entry, "newTag")), nodes.text(nodes.get(entry, "digest")))
+    """Return the release of an entry of `images`, with what it takes from others by `<<`."""
+    whole = copy(entry)
+    nodes.plain(whole)  # it puts what is taken before the entry's own keys
+    fields = dict(nodes.items(whole))
+    return Release(nodes.text(fields.get("newTag")), nodes.text(fields.get("digest")))

@@ -443,6 +443,47 @@ WRITTEN = {
         Release("2", ""),
         'images: [{name: shop, newTag: "2"}, {name: a}]\n',
     ),
+    "over several lines": (
+        f"images: [{{name: shop, newTag: '1',\n  digest: {ONE}}}]\n",
+        NEW,
+        f'images: [{{name: shop, newTag: "1.2.0",\n  digest: {TWO}}}]\n',
+    ),
+    "JSON": (
+        f'{{"images": [{{"name": "shop", "newTag": "1", "digest": "{ONE}"}}]}}\n',
+        NEW,
+        f'{{"images": [{{"name": "shop", "newTag": "1.2.0", "digest": "{TWO}"}}]}}\n',
+    ),
+    "JSON without a digest": (
+        '{"images": [{"name": "shop", "newTag": "1"}]}\n',
+        NEW,
+        f'{{"images": [{{"name": "shop", "newTag": "1.2.0", "digest": "{TWO}"}}]}}\n',
+    ),
+    "an alias": (
+        "images:\n  - {name: a, newTag: &v '1'}\n  - name: shop\n    newTag: *v # it\n",
+        NEW,
+        f"images:\n  - {{name: a, newTag: &v '1'}}\n"
+        f'  - name: shop\n    newTag: "1.2.0" # it\n    digest: {TWO}\n',
+    ),
+    "a mapping that is merged": (
+        "x: &x {newTag: '1'}\nimages:\n  - <<: *x\n    name: shop\n",
+        Release("1.2.0", ""),
+        "x: &x {newTag: '1'}\nimages:\n  - <<: *x\n    name: shop\n    newTag: \"1.2.0\"\n",
+    ),
+    "a number": (
+        "images:\n  - name: shop\n    newTag: 1.10 # it\n",
+        Release("1.20", ""),
+        'images:\n  - name: shop\n    newTag: "1.20" # it\n',
+    ),
+    "nothing, and a block of text": (
+        f"images:\n  - name: shop\n    newTag:\n    digest: >-\n      {ONE}\n# after\n",
+        NEW,
+        f'images:\n  - name: shop\n    newTag: "1.2.0"\n    digest: {TWO}\n# after\n',
+    ),
+    "one of several documents": (
+        "---\nimages:\n  - name: shop\n    newTag: '1'\n---\n# after\n",
+        NEW,
+        f'---\nimages:\n  - name: shop\n    newTag: "1.2.0"\n    digest: {TWO}\n---\n# after\n',
+    ),
     "in one line, without a tag afterwards": (
         f"images: [{{name: shop, newTag: '1', digest: {ONE}}}]\n",
         Release("", TWO),
@@ -466,13 +507,27 @@ def test_a_release_is_written_as_the_file_is_written(tmp_path: Path, written: st
     assert read(file) == after
 
 
-def test_an_entry_that_is_written_over_several_lines_is_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "kustomization.yaml"
-    file.write_text(f"images: [{{name: shop, newTag: '1',\n  digest: {ONE}}}]\n")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "images: [{name: shop, newTag: &v '1'}, {name: mail, newTag: *v}]\n",
+            "other places take `newTag` from here, by an alias",
+        ),
+        (
+            "images:\n  - ? name\n    : shop\n    ? newTag\n    : '1'\n",
+            "write this entry of `images` with one key on each line",
+        ),
+    ],
+)
+def test_an_entry_that_cannot_be_changed_alone_is_left_alone(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    (tmp_path / "kustomization.yaml").write_text(text)
     repository = Repository.open(tmp_path)
-    (pin,) = pins(repository, repository.overlays[0]).values()
-    with pytest.raises(GitopsError, match="one key on each line"):
-        pin.with_release(Release("2", ""))
+    pin = pins(repository, repository.overlays[0])["shop"]
+    with pytest.raises(GitopsError, match=reason):
+        pin.with_release(NEW)
 
 
 @pytest.fixture
