@@ -119,7 +119,8 @@ class Settings:
 
     @cached_property
     def _scripted(self) -> Options:
-        files = [*applications.files(self.root), *applications.script_files(self.root)]
+        root = self.deliveries.root
+        files = [*applications.files(root), *applications.script_files(root)]
         return Options(unrestricted=any(UNRESTRICTED.search(content(file)) for file in files))
 
 

@@ -58,7 +58,7 @@ class Around(NamedTuple):
             frozenset(names.abbreviated),
         )
 
-    def __or__(self, other: Around) -> Around:  # type: ignore[override]
+    def __or__(self, other: Around) -> Around:
         """Return what is near the witnesses of either."""
         return Around(
             min(self.start, other.start),
