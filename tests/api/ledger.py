@@ -64,7 +64,7 @@ class Ledger:
                 created_at=detected_at,
             )
         )
-        kinds.review(self.connection, cell, detected_at)
+        kinds.review(self.connection, cell, kinds.Altered(detected_at))
         return identifier
 
     def commit(self, service: str, committed: Sequence[tuple[str | None, datetime]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -196,6 +197,54 @@ def test_more_than_a_few_later_deployments_are_decided_alike(
     assert [kind for _, kind in listed(client)] == decided(*versions)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_late_changed_or_deleted_the_kinds_are_those_of_the_whole_history(
+    client: FlaskClient, record: Record, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 (the same history each time)
+    hours = chance.sample(range(24), 14)
+    history: dict[int, tuple[str, str]] = {}
+    for hour in hours:
+        version, failed = chance.choice(["1", "v1", "2", "3"]), chance.random() < 0.3
+        times = started(hour)
+        if hour in hours[:4]:
+            del times["finished_at"]
+        status = "running" if hour in hours[:4] else "failed" if failed else "succeeded"
+        known = record(version=version, status=status, **times)
+        history[hour] = known["id"], version + "!" * failed
+    for hour in hours[:4]:
+        identifier, told = history[hour]
+        ended = {"status": "failed" if told.endswith("!") else "succeeded"}
+        json_of(client.patch(f"/api/v1/deployments/{identifier}", json=ended))
+    for hour in hours[2:6]:
+        identifier, _ = history.pop(hour)
+        assert client.delete(f"/api/v1/deployments/{identifier}").status_code == 204
+
+    assert [kind for _, kind in listed(client)] == decided(
+        *(told for _, (_, told) in sorted(history.items()))
+    )
+
+
+def test_a_late_report_matters_to_few_of_the_later_ones(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to the next success, and to those of the same version: however long the history is."""
+    for hour, version in enumerate(["2", "3", "2", "4", "5", "6"], start=2):
+        record(version=version, **started(hour))
+    decided_again: list[str] = []
+    of_each = kinds.surroundings.of_each
+
+    def noted(connection: Any, places: Any) -> Any:
+        decided_again.extend(place.attempt.version for place in places)
+        return of_each(connection, places)
+
+    monkeypatch.setattr(kinds.surroundings, "of_each", noted)
+    record(version="2", **started(1))
+
+    # First itself, before it is written.
+    assert decided_again == ["2", "2", "2", "2"]
+
+
 def test_what_the_sender_states_is_kept(client: FlaskClient, record: Record) -> None:
     record(version="1", **started(1))
     record(version="2", kind="hotfix", **started(3))
@@ -226,6 +275,6 @@ def test_an_incident_makes_what_began_during_it_a_hotfix(
         connection.execute(
             incidents.insert(), {"id": UUID(int=1), "title": "down", **place, **times}
         )
-        kinds.review(connection, Cell(**place), since=times["detected_at"])
+        kinds.review(connection, Cell(**place), kinds.Altered(times["detected_at"]))
 
     assert listed(client) == [("1", "rollout"), ("2", "hotfix")]

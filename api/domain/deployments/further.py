@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from api.domain.cells import Cell
 from api.domain.deployments import nearby, settling
+from api.domain.deployments.kinds import Altered
 from api.domain.deployments.model import NewDeployment
 from api.domain.deployments.statements import Statement, of_report
 from api.domain.deployments.witnesses import Witness
@@ -23,8 +24,8 @@ class Stored(NamedTuple):
     """The deployment of a further report."""
 
     id: UUID
-    # The time from which kinds must be decided again; None if there is nothing to decide.
-    since: datetime | None
+    # After what kinds must be decided again; None if there is nothing to decide.
+    altered: Altered | None
     # Its row as it was written, if that is known.
     row: dict[str, Any] | None = None
 
@@ -57,7 +58,7 @@ def report_all(
         try:
             if cell in beside_events:
                 identifier, report = settling.report(connection, new, cell, at)
-                stored[number] = Stored(identifier, report.since, report.row)
+                stored[number] = Stored(identifier, report.altered, report.row)
                 continue
             here = known[statement.key]
             kept = settling.further(statement, here, settling.times_of(new))
@@ -76,7 +77,4 @@ def report_all(
 
 
 def _stored(statements: Sequence[Statement]) -> Stored:
-    return Stored(
-        min(statement.id for statement in statements),
-        min(statement.started_at for statement in statements),
-    )
+    return Stored(min(statement.id for statement in statements), Altered.of(statements))

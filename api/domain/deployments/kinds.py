@@ -9,26 +9,38 @@ The definitions:
 - `rollout`: anything else, a second try of a failed rollout included.
 
 They depend on the order of starts alone, never on the order in which reports arrived, so a late
-report decides anew what followed it. What the sender states is kept.
+report decides anew what it can matter to. What the sender states is kept.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import batched, chain, groupby, tee
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Integer, Row, bindparam, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Row,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    union,
+    update,
+)
 
 from api.domain.cells import Cell
 from api.domain.deployments import surroundings
 from api.domain.deployments.model import Kind, Status
+from api.domain.deployments.statements import Statement
 from api.domain.deployments.surroundings import ATTEMPTED, Attempt, Place, Surroundings
 from api.domain.kit import versions
-from api.tables import deployments, incidents
+from api.tables import UtcDateTime, deployments, incidents
 
 # How many deployments of a long history are in memory at a time.
 CHUNK = 1000
@@ -39,25 +51,80 @@ COLUMNS = tuple(
     deployments.c[name]
     for name in (*Attempt._fields, "service_id", "environment_id", "kind", "stated_kind")
 )
-# The deployments of a cell since a time; the next ones, if there are more, come after the last.
-SINCE = (
-    select(*COLUMNS)
+END = datetime.max.replace(tzinfo=UTC)
+HERE = (
+    deployments.c.service_id == bindparam("service_id"),
+    deployments.c.environment_id == bindparam("environment_id"),
+)
+# What succeeds next is what runs and what came before for all that follow.
+NEXT_SUCCESS = (
+    select(deployments.c.started_at)
     .where(
-        deployments.c.service_id == bindparam("service_id"),
-        deployments.c.environment_id == bindparam("environment_id"),
-        deployments.c.started_at >= bindparam("since"),
+        *HERE,
+        deployments.c.status == Status.SUCCEEDED,
+        deployments.c.started_at > bindparam("until", type_=UtcDateTime()),
     )
-    .order_by(*ORDER)
+    .order_by(deployments.c.started_at)
+    .limit(literal_column("1"))
+    .scalar_subquery()
+)
+AFFECTED = union(
+    select(*COLUMNS).where(
+        *HERE,
+        deployments.c.started_at.between(
+            bindparam("since"), func.coalesce(NEXT_SUCCESS, bindparam("end", type_=UtcDateTime()))
+        ),
+    ),
+    select(*COLUMNS).where(
+        *HERE,
+        deployments.c.version.in_(bindparam("versions", expanding=True)),
+        deployments.c.started_at >= bindparam("since"),
+    ),
+).subquery()
+# The deployments of a cell that may be of another kind, in the order of starts; the next ones, if
+# there are more, come after the last.
+SINCE = (
+    select(AFFECTED)
+    .order_by(AFFECTED.c.started_at, AFFECTED.c.id)
     .limit(bindparam("chunk", type_=Integer))
 )
 FURTHER = SINCE.where(
-    tuple_(*ORDER) > tuple_(bindparam("since"), bindparam("last", type_=deployments.c.id.type))
+    tuple_(AFFECTED.c.started_at, AFFECTED.c.id)
+    > tuple_(bindparam("since"), bindparam("last", type_=deployments.c.id.type))
 )
 DECIDED = (
     update(deployments)
     .where(deployments.c.id == bindparam("changed", type_=deployments.c.id.type))
     .values(kind=bindparam("decided"))
 )
+
+
+class Altered(NamedTuple):
+    """What was altered in the history of a cell: starts within a span, and of which versions.
+
+    It can matter to what began in that span, to what follows until the next success, and to later
+    deployments of these versions.
+    """
+
+    since: datetime
+    until: datetime = END
+    versions: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, statements: Collection[Statement]) -> Altered:
+        """Return what is altered if the deployments of some statements are."""
+        starts = [statement.started_at for statement in statements]
+        # A correction does not state one.
+        said = (statement.said.get("version") for statement in statements)
+        return cls(min(starts), max(starts), frozenset(version for version in said if version))
+
+    def __or__(self, other: Altered) -> Altered:
+        """Return what either altered, and what is between them."""
+        return Altered(
+            min(self.since, other.since),
+            max(self.until, other.until),
+            self.versions | other.versions,
+        )
 
 
 class Known(NamedTuple):
@@ -104,14 +171,14 @@ def decide_each(around: Sequence[tuple[Place, Surroundings]]) -> dict[UUID, Kind
     return found
 
 
-def review(connection: Connection, cell: Cell, since: datetime) -> None:
-    """Decide again what each deployment of a cell started at or after `since` is."""
-    review_since(connection, {cell: since})
+def review(connection: Connection, cell: Cell, altered: Altered) -> None:
+    """Decide again what each deployment of a cell is that may be of another kind now."""
+    review_each(connection, {cell: altered})
 
 
-def review_since(connection: Connection, since: Mapping[Cell, datetime]) -> None:
-    """Decide again what each deployment of some cells is, in each cell from a time on."""
-    affected = chain.from_iterable(_since(connection, *each) for each in since.items())
+def review_each(connection: Connection, altered: Mapping[Cell, Altered]) -> None:
+    """Decide again what each deployment of some cells is that may be of another kind now."""
+    affected = chain.from_iterable(_affected(connection, *each) for each in altered.items())
     for chunk in batched(affected, CHUNK):
         places = [known.place for known in chunk]
         around = surroundings.of_each(connection, places)
@@ -179,9 +246,17 @@ def _order(attempt: Attempt) -> tuple[datetime, UUID]:
     return attempt.started_at, attempt.id
 
 
-def _since(connection: Connection, cell: Cell, since: datetime) -> Iterator[Known]:
-    """Yield the deployments of a cell since a time; deciding them does not disturb the reading."""
-    values: dict[str, Any] = {**cell._asdict(), "since": since, "chunk": CHUNK}
+def _affected(connection: Connection, cell: Cell, altered: Altered) -> Iterator[Known]:
+    """Yield what may be of another kind; deciding that does not disturb the reading."""
+    spelled = {text for version in altered.versions for text in versions.spellings(version)}
+    values: dict[str, Any] = {
+        **cell._asdict(),
+        "since": altered.since,
+        "until": altered.until,
+        "end": END,
+        "versions": list(spelled),
+        "chunk": CHUNK,
+    }
     rows = connection.execute(SINCE, values).all()
     while rows:
         yield from map(Known.of, rows)

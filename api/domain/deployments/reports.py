@@ -19,6 +19,7 @@ from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import further, kinds, settling, surroundings
 from api.domain.deployments.further import Stored
+from api.domain.deployments.kinds import Altered
 from api.domain.deployments.model import Kind, NewDeployment
 from api.domain.deployments.surroundings import Attempt, Place, Surroundings
 from api.domain.kit.records import Records
@@ -60,8 +61,8 @@ def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[R
 
     Raises ContradictionError with all the reports that contradict earlier ones or each other.
     """
-    recorded, since = store_all(connection, batch)
-    kinds.review_since(connection, since)
+    recorded, altered = store_all(connection, batch)
+    kinds.review_each(connection, altered)
     return recorded
 
 
@@ -69,11 +70,11 @@ def store_all(
     connection: Connection,
     batch: Sequence[NewDeployment],
     identities: Sequence[Identity] | None = None,
-) -> tuple[list[Recorded], dict[Cell, datetime]]:
+) -> tuple[list[Recorded], dict[Cell, Altered]]:
     """Write several reports.
 
     Returns their deployments in the same order, and the cells in which kinds must be decided again,
-    with the time from which. Raises errors as `record_all` does.
+    with what was altered there. Raises errors as `record_all` does.
     """
     if not batch:
         return [], {}
@@ -97,21 +98,23 @@ def store_all(
     near = {row["id"] for row, here in zip(rows, around, strict=True) if here.near_events}
     homes = settling.join(connection, inserted & near) if inserted & near else {}
     recorded: list[Recorded] = []
-    since: dict[Cell, datetime] = {}
+    altered: dict[Cell, Altered] = {}
     for number, (cell, row, here) in enumerate(zip(held, rows, around, strict=True)):
-        reviewed = row["started_at"] if here.near_events or here.followed else None
+        start = row["started_at"]
+        new = Altered(start, start, frozenset({row["version"]}))
+        reviewed = new if here.near_events or here.followed else None
         result = stored.get(number) or Stored(row["id"], reviewed, row)
         home = homes.get(result.id, result.id)
         recorded.append(Recorded(home, number not in stored and home == result.id, result.row))
-        if result.since is not None:
-            since[cell] = min(since.get(cell, result.since), result.since)
-    changed = set(since)
+        if result.altered is not None:
+            altered[cell] = altered.get(cell, result.altered) | result.altered
+    changed = set(altered)
     if len(batch) > 1:  # one of them may have changed what another one wrote
         changed |= {held[number] for number in stored}
     return [
         report._replace(row=None) if cell in changed else report
         for report, cell in zip(recorded, held, strict=True)
-    ], since
+    ], altered
 
 
 def _row(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import kinds, nearby, surroundings, writing
+from api.domain.deployments.kinds import Altered
 from api.domain.deployments.model import NewDeployment
 from api.domain.deployments.statements import Statement, of_report
 from api.domain.deployments.surroundings import Attempt, Place
@@ -31,8 +32,8 @@ class Added(NamedTuple):
 
     # The deployment of each statement that it may have changed.
     homes: Homes
-    # The time from which kinds must be decided again; None if no other can have changed.
-    since: datetime | None = None
+    # After what kinds must be decided again; None if no other can have changed.
+    altered: Altered | None = None
     # The row of its deployment as it was written, unless kinds must be decided again.
     row: Row | None = None
 
@@ -66,8 +67,8 @@ def record(
         added = _add(connection, statement)
         homes |= added.homes
         row = added.row if len(statements) == 1 else None
-        if added.since is not None:
-            kinds.review(connection, cell, added.since)
+        if added.altered is not None:
+            kinds.review(connection, cell, added.altered)
     return [Recorded(homes[statement.id], row) for statement in statements]
 
 
@@ -126,7 +127,7 @@ def _add(connection: Connection, new: Statement, given: Collection[str] = ()) ->
     homes[new.id] = homes[kept.id]
     if decided:
         return Added(homes, None, rows[homes[kept.id]])
-    return Added(homes, _earliest(rollouts))
+    return Added(homes, _altered(rollouts))
 
 
 def _decide(connection: Connection, row: Row) -> bool:
@@ -201,8 +202,15 @@ def _further(statement: Statement, known: Sequence[Statement], given: Collection
     )
 
 
-def _earliest(rollouts: Iterable[Rollout]) -> datetime:
-    return min(witness.started_at for rollout in rollouts for witness in rollout)
+def _altered(rollouts: Iterable[Rollout]) -> Altered:
+    return Altered.of(
+        [
+            statement
+            for rollout in rollouts
+            for witness in rollout
+            for statement in witness.statements
+        ]
+    )
 
 
 def settle(connection: Connection, rollouts: Sequence[Rollout]) -> Homes:
@@ -216,5 +224,5 @@ def _settle_and_review(connection: Connection, rollouts: Sequence[Rollout]) -> H
     homes = settle(connection, rollouts)
     statement = rollouts[0][0].statements[0]
     cell = Cell(statement.service_id, statement.environment_id)
-    kinds.review(connection, cell, _earliest(rollouts))
+    kinds.review(connection, cell, _altered(rollouts))
     return homes

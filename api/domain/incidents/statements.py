@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from api.domain.cells import Cell
 from api.domain.deployments import kinds
+from api.domain.deployments.kinds import END, Altered
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import derived, following
@@ -207,7 +208,9 @@ def _settle(
         (row["detected_at"], row["resolved_at"]) for row in (before, values) if row is not None
     ]
     if spans and (len(spans) == 1 or spans[0] != spans[1]):
-        kinds.review(connection, cell, min(detected_at for detected_at, _ in spans))
+        ends = [resolved_at or END for _, resolved_at in spans]
+        since = min(detected_at for detected_at, _ in spans)
+        kinds.review(connection, cell, Altered(since, max(ends)))
 
 
 def find(connection: Connection, key: Key) -> dict[str, Any] | None:
