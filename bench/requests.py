@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
+
+from bench.seed import END
 
 SERVICES = [f"service-{number:02}" for number in range(40)]
 ENVIRONMENTS = ["dev", "staging", "prod"]
@@ -59,21 +61,27 @@ def deployment(number: int) -> dict[str, Any]:
     return {**cell, "version": f"1.{number}.0", "source": "bench", "external_id": str(number)}
 
 
+def event(number: int) -> tuple[str, str, str]:
+    """Return a service, an environment, and when something happened there: every two minutes."""
+    at = END + timedelta(seconds=number)
+    return SERVICES[number % 40], ENVIRONMENTS[number % 3], f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def github(known: Known, number: int) -> bytes:
     """Deliver a status of a new deployment, as GitHub does."""
-    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    service, environment, at = event(number)
     body = {
         "action": "created",
         "deployment": {
             "id": number,
             "sha": f"{number:040x}",
             "ref": "main",
-            "environment": ENVIRONMENTS[number % 3],
+            "environment": environment,
             "payload": {},
             "creator": {"login": "ada"},
             "created_at": at,
         },
-        "repository": {"id": 7, "name": "service-07", "full_name": "acme/service-07"},
+        "repository": {"id": 7, "name": service, "full_name": f"acme/{service}"},
         "deployment_status": {"id": number, "state": "success", "created_at": at},
     }
     headers = {"X-GitHub-Event": "deployment_status", "X-GitHub-Delivery": str(number)}
@@ -82,7 +90,7 @@ def github(known: Known, number: int) -> bytes:
 
 def argocd(known: Known, number: int) -> bytes:
     """Deliver the end of a synchronisation, as Argo CD does."""
-    stamp = f"{datetime.fromtimestamp(1_700_000_000 + number, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    service, environment, stamp = event(number)
     operation = {
         "phase": "Succeeded",
         "startedAt": stamp,
@@ -90,21 +98,19 @@ def argocd(known: Known, number: int) -> bytes:
         "operation": {"initiatedBy": {"automated": True}},
         "syncResult": {
             "revision": f"{number:040x}",
-            "resources": [
-                {"kind": "Deployment", "images": [f"ghcr.io/acme/service-08:1.{number}"]}
-            ],
+            "resources": [{"kind": "Deployment", "images": [f"ghcr.io/acme/{service}:1.{number}"]}],
         },
     }
     body = {
         "app": {
             "metadata": {
-                "name": "service-08-prod",
+                "name": f"{service}-{environment}",
                 "namespace": "argocd",
                 "uid": "0c5f",
                 "resourceVersion": str(number),
-                "labels": {"environment": "prod"},
+                "labels": {"environment": environment},
             },
-            "spec": {"project": "acme", "destination": {"namespace": "service-08"}},
+            "spec": {"project": "acme", "destination": {"namespace": service}},
             "status": {
                 "health": {"status": "Healthy", "lastTransitionTime": stamp},
                 "reconciledAt": stamp,
@@ -112,7 +118,7 @@ def argocd(known: Known, number: int) -> bytes:
                 "operationState": operation,
             },
         },
-        "url": "https://argocd.example.com/applications/argocd/service-08-prod",
+        "url": f"https://argocd.example.com/applications/argocd/{service}-{environment}",
     }
     return known.request("POST", "/api/v1/webhooks/argocd", body)
 
