@@ -12,13 +12,14 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from api.database import Database
 from api.domain.cells import Cell
-from api.domain.deployments import kinds
-from api.domain.deployments.model import Status
+from api.domain.deployments import kinds, reports
+from api.domain.deployments.model import NewDeployment, Status
 from api.domain.deployments.surroundings import Attempt
-from api.tables import environments, incidents, services
+from api.tables import deployments, environments, incidents, services
 from tests.api.conftest import Record, json_of
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -148,6 +149,64 @@ def test_a_few_deployments_of_the_past_decide_as_all_of_them_do(
     few = [*sorted(relevant), last]
 
     assert list(kinds.decide(few, ()))[-1] == list(kinds.decide(history, ()))[-1]
+
+
+@given(story=STORIES, data=st.data())
+def test_one_more_deployment_changes_what_follows_until_a_success_and_what_has_its_version(
+    story: list[tuple[str, str, str]], data: st.DataObject
+) -> None:
+    history = [attempt(number, "".join(told)) for number, told in enumerate(story)]
+    late = data.draw(st.integers(0, len(history) - 1))
+    without = history[:late] + history[late + 1 :]
+    known = dict(zip(without, kinds.decide(without, ()), strict=True))
+    then = dict(zip(history, kinds.decide(history, ()), strict=True))
+
+    after = history[late + 1 :]
+    successes = [each.started_at for each in after if each.status == Status.SUCCEEDED]
+    affected = {
+        each
+        for each in after
+        if not successes or each.started_at <= successes[0] or each.version == history[late].version
+    }
+    assert {each for each in without if known[each] != then[each]} <= affected
+
+
+def test_late_reports_decide_as_if_they_had_come_in_time(database: Database) -> None:
+    chance = random.Random(7)  # noqa: S311 (the same histories each time)
+    stories: dict[str, list[Attempt]] = {}
+    told: list[NewDeployment] = []
+    for number in range(12):
+        versions = [chance.choice("123") + chance.choice(["", "!"]) for _ in range(9)]
+        stories[f"service-{number}"] = history = [*itertools.starmap(attempt, enumerate(versions))]
+        told += [report(f"service-{number}", each) for each in history]
+    chance.shuffle(told)
+    with database.write() as connection:
+        for size in itertools.cycle([1, 1, 3]):
+            batch, told = told[:size], told[size:]
+            reports.record_all(connection, batch)
+            if not told:
+                break
+        found = connection.execute(
+            select(services.c.name, deployments.c.kind)
+            .join_from(deployments, services)
+            .order_by(deployments.c.started_at)
+        ).all()
+
+    for service, history in stories.items():
+        kept = [kind for name, kind in found if name == service]
+        assert kept == list(kinds.decide(history, ())), history
+
+
+def report(service: str, told: Attempt) -> NewDeployment:
+    return NewDeployment.model_validate(
+        {
+            "service": service,
+            "environment": "prod",
+            "version": told.version,
+            "status": told.status,
+            "started_at": told.started_at,
+        }
+    )
 
 
 def started(hour: int) -> dict[str, str]:
