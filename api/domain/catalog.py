@@ -12,24 +12,17 @@ from pydantic import (
     ConfigDict,
     Field,
 )
-from sqlalchemy import (
-    Connection,
-    Table,
-    bindparam,
-    literal_column,
-    or_,
-    select,
-    union_all,
-    update,
-)
+from sqlalchemy import Connection, Table, or_, select, update
 from uuid_utils.compat import uuid7
 
+from api.domain import lookups
 from api.domain.kit import pages
 from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Listing, Order
 from api.domain.kit.sql import ByteOrder, insert_new, inserted
 from api.domain.kit.times import now
 from api.domain.kit.types import Actor, ImageName, RepositoryUrl, whole
+from api.domain.lookups import Found
 from api.domain.tiers import PROMOTION_ORDER, Tier, guess
 from api.tables import environments, services
 
@@ -94,19 +87,20 @@ def ids(
     service_names: Iterable[str],
     environment_names: Iterable[str],
     created_at: datetime,
+    found: Found | None = None,
 ) -> tuple[dict[str, UUID], dict[str, UUID]]:
     """Return the ids of services and of environments, after creating those that are new.
 
-    Environments are created first: in any other order, two transactions could deadlock.
+    `found` is what the ledger has of the names, if they were looked up before. Environments are
+    created first: in any other order, two transactions could deadlock.
     """
-    new: dict[Table, dict[str, dict[str, Any]]] = {
-        environments: {name: guessed(name) for name in environment_names},
-        services: {name: {} for name in service_names},
-    }
-    known = _known(connection, new)
-    for table, rows in new.items():
-        known[table] |= _create(connection, table, rows, known[table], created_at)
-    return known[services], known[environments]
+    new_services = {name: dict[str, Any]() for name in service_names}
+    new_environments = {name: guessed(name) for name in environment_names}
+    found = found or lookups.look_up(connection, [*new_services], [*new_environments])
+    created = _create(connection, environments, new_environments, found.environments, created_at)
+    environments_by_name = found.environments | created
+    created = _create(connection, services, new_services, found.services, created_at)
+    return found.services | created, environments_by_name
 
 
 def service_ids(
@@ -215,31 +209,6 @@ def _ordered(tier: Tier, order: int | None = None) -> dict[str, Any]:
     return {"tier": tier, "promotion_order": PROMOTION_ORDER[tier] if order is None else order}
 
 
-TABLES = {table.name: table for table in (services, environments)}
-# The ids by the names in each table.
-IDS = union_all(
-    *(
-        select(literal_column(f"'{name}'"), table.c.name, table.c.id).where(
-            table.c.name.in_(bindparam(name, expanding=True))
-        )
-        for name, table in TABLES.items()
-    )
-)
-
-
-def _known(
-    connection: Connection, names: Mapping[Table, Iterable[str]]
-) -> dict[Table, dict[str, UUID]]:
-    """Return the ids of what each table has, by name: in one statement."""
-    found: dict[Table, dict[str, UUID]] = {table: {} for table in names}
-    asked = {name: list(names.get(table, ())) for name, table in TABLES.items()}
-    for table_name, name, identifier in (
-        connection.execute(IDS, asked) if any(asked.values()) else ()
-    ):
-        found[TABLES[table_name]][name] = identifier
-    return found
-
-
 def _create(
     connection: Connection,
     table: Table,
@@ -258,4 +227,7 @@ def _create(
     created = {name: identifier for name, identifier in connection.execute(statement, missing)}  # noqa: C416
     # Two first sights at once are one.
     others = {row["name"] for row in missing} - created.keys()
-    return created | _known(connection, {table: others})[table]
+    if not others:
+        return created
+    found = select(table.c.name, table.c.id).where(table.c.name.in_(others))
+    return created | {name: identifier for name, identifier in connection.execute(found)}  # noqa: C416

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from api.domain import catalog
 from api.domain.kit import sql
+from api.domain.lookups import Found
 
 
 class Cell(NamedTuple):
@@ -20,14 +21,20 @@ class Cell(NamedTuple):
     environment_id: UUID
 
 
-def hold(connection: Connection, places: Sequence[tuple[str, str]], at: datetime) -> list[Cell]:
+def hold(
+    connection: Connection,
+    places: Sequence[tuple[str, str]],
+    at: datetime,
+    found: Found | None = None,
+) -> list[Cell]:
     """Lock the cells of these services and environments until the transaction ends.
 
     `places` are pairs of a service's and an environment's name; those that do not exist are created
-    with `created_at = at`. Returns one cell for each place, in the same order.
+    with `created_at = at`. `found` is what the ledger has of the names, if they were looked up
+    before. Returns one cell for each place, in the same order.
     """
     services, environments = catalog.ids(
-        connection, {service for service, _ in places}, {name for _, name in places}, at
+        connection, {service for service, _ in places}, {name for _, name in places}, at, found
     )
     cells = [Cell(services[service], environments[name]) for service, name in places]
     # By name, as batches of events come, or two transactions could deadlock.

@@ -7,13 +7,11 @@ deployment, it never counts. Reports by the API are not held back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Table, delete, insert, or_, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain import cells
@@ -23,6 +21,7 @@ from api.domain.deployments.kinds import Altered
 from api.domain.deployments.store import find
 from api.domain.kit.pages import Listing, Order
 from api.domain.kit.times import now
+from api.domain.lookups import Deleted
 from api.tables import (
     changes,
     declaration_reports,
@@ -53,32 +52,6 @@ DEPENDENT = (
 FIELDS = tuple(deletions.c)
 ORDER: Order = {"deleted_at": deletions.c.deleted_at, "id": deletions.c.id}
 LISTING = Listing(select(*FIELDS), ORDER)
-
-
-class Deleted(StrEnum):
-    """What a person can delete."""
-
-    SERVICE = "service"
-    ENVIRONMENT = "environment"
-    DEPLOYMENT = "deployment"
-
-
-class Gone(NamedTuple):
-    """What was deleted of the names and the senders' ids that were asked for."""
-
-    # When each name was last deleted.
-    services: dict[str, datetime]
-    environments: dict[str, datetime]
-    # Pairs of source and external id.
-    deployments: set[tuple[str, str]]
-
-    def service(self, name: str | None, at: datetime) -> bool:
-        """Return whether what happened to a service then was deleted with it."""
-        return name in self.services and at <= self.services[name]
-
-    def environment(self, name: str | None, at: datetime) -> bool:
-        """Return whether what happened in an environment then was deleted with it."""
-        return name in self.environments and at <= self.environments[name]
 
 
 def delete_service(connection: Connection, name: str, actor: str) -> dict[str, Any]:
@@ -114,35 +87,6 @@ def delete_deployment(connection: Connection, deployment_id: UUID, actor: str) -
         for source, external_id in sorted(keys, key=str)
     ]
     return _note(connection, Deleted.DEPLOYMENT, actor, rows, version=known["version"])
-
-
-def gone(
-    connection: Connection,
-    service_names: Collection[str],
-    environment_names: Collection[str],
-    keys: Collection[tuple[str, str]],
-) -> Gone:
-    """Return what was deleted of some names and pairs of source and external id."""
-    found = Gone({}, {}, set())
-    asked = select(deletions).where(
-        or_(
-            _named(Deleted.SERVICE, deletions.c.service, service_names),
-            _named(Deleted.ENVIRONMENT, deletions.c.environment, environment_names),
-            _named(Deleted.DEPLOYMENT, deletions.c.external_id, {key for _, key in keys}),
-        )
-    )
-    for row in connection.execute(asked.order_by(deletions.c.deleted_at)):
-        if row.deleted == Deleted.DEPLOYMENT:
-            found.deployments.add((row.source, row.external_id))
-        elif row.deleted == Deleted.SERVICE:
-            found.services[row.service] = row.deleted_at
-        else:
-            found.environments[row.environment] = row.deleted_at
-    return found
-
-
-def _named(deleted: Deleted, column: Column[Any], names: Iterable[str]) -> Any:
-    return (deletions.c.deleted == deleted) & column.in_(set(names))
 
 
 def _delete_with_dependents(connection: Connection, table: Table, name: str) -> dict[str, int]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from api.domain.deployments import reports, store, transitions
 from api.domain.deployments.model import DeploymentChange, NewDeployment
+from api.domain.lookups import look_up
 from api.domain.notifications import outbox
 
 
@@ -30,7 +31,8 @@ def report_deployments(connection: Connection, batch: Sequence[NewDeployment]) -
     Each deployment is returned as all the reports have made it. Raises ContradictionError with
     those that contradict an earlier report with the same source and external id.
     """
-    recorded = reports.record_all(connection, batch)
+    found = look_up(connection, {new.service for new in batch}, {new.environment for new in batch})
+    recorded = reports.record_all(connection, batch, found)
     known = {
         report.id: store.shown(report.row, new.service, new.environment)
         for report, new in zip(recorded, batch, strict=True)
@@ -38,7 +40,7 @@ def report_deployments(connection: Connection, batch: Sequence[NewDeployment]) -
     }
     # What was just written needs not be read.
     known |= store.find_all(connection, {report.id for report in recorded} - known.keys())
-    outbox.announce(connection, known)
+    outbox.announce(connection, known, found.subscriptions)
     return [Reported(known[report.id], report.created) for report in recorded]
 
 
@@ -50,4 +52,4 @@ def change_deployment(
     Raises ConflictError as `transitions.change` does.
     """
     transitions.change(connection, deployment_id, changed)
-    outbox.announce(connection, {deployment_id: None})
+    outbox.announce(connection, {deployment_id: None}, look_up(connection).subscriptions)

@@ -8,7 +8,6 @@ from apiflask import APIBlueprint, abort
 from flask import Response, current_app, request
 from pydantic import BaseModel, Field, RootModel, ValidationError
 
-from api.database import database
 from api.domain.events import batches, cloudevents
 from api.domain.events.adapter import Received
 from api.domain.events.adapters.cdevents import CLOUDEVENTS
@@ -26,7 +25,7 @@ from api.domain.tokens import READ
 from api.http import auth, idempotency, openapi
 from api.http.headers import header
 from api.http.problems import MAX_FAULTS, InvalidHeaderError, faults
-from api.routes.webhooks import DryRun, Headers, Receipt, dry_run_of, location, received
+from api.routes.webhooks import DryRun, Headers, Receipt, dry_run_of, location, received, stored_by
 
 bp = APIBlueprint(
     "cloudevents",
@@ -113,8 +112,11 @@ def receive_cloud_events() -> Response | tuple[dict[str, Any], int, Headers]:
     """Store events and project them, in one transaction."""
     events = _received()
     rules = current_app.extensions["event_rules"]
-    with database().write() as connection:
-        stored = batches.receive(connection, CLOUDEVENTS, events, rules)
+    stored = stored_by(
+        lambda connection, isolated: batches.receive(
+            connection, CLOUDEVENTS, events, rules, isolated=isolated
+        )
+    )
     if request.mimetype == BATCH:
         items = [{**one.model_dump(), "duplicate": not one.new} for one in stored]
         return {"items": items}, 202 if any(one.new for one in stored) else 200, {}

@@ -9,8 +9,8 @@ from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.domain import deletions as domain
-from api.domain.deletions import Deleted
 from api.domain.kit.types import Name
+from api.domain.lookups import Deleted
 from api.http import auth
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery

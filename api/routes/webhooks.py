@@ -12,6 +12,7 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
+from sqlalchemy import Connection
 
 from api.database import database
 from api.domain.deployments.model import Status
@@ -19,6 +20,7 @@ from api.domain.events import inbox
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import WEBHOOKS
 from api.domain.events.interpret import Outcome, interpret
+from api.domain.events.projection import NotProjectedError
 from api.domain.kit.types import Commit, ImageDigest, Line, Name, Version
 from api.domain.tokens import READ
 from api.http import auth, idempotency, openapi
@@ -107,6 +109,19 @@ def received(adapter: Adapter, body: Any) -> Received:
     return inbox.received(adapter, dict(request.headers), body, raw)
 
 
+def stored_by[Result](receive: Callable[[Connection, bool], Result]) -> Result:
+    """Store events in a transaction; if one cannot be projected, in another that isolates each.
+
+    That is rare, and to isolate an event takes two round trips.
+    """
+    try:
+        with database().write() as connection:
+            return receive(connection, False)
+    except NotProjectedError:
+        with database().write() as connection:
+            return receive(connection, True)
+
+
 def location(stored: inbox.StoredEvent) -> Headers:
     """Return the Location header of an event."""
     return {"Location": f"{auth.API_PREFIX}/events/{stored.id}"}
@@ -129,8 +144,11 @@ def dry_run_of(adapter: Adapter, event: Received) -> dict[str, Any]:
 def _receive(adapter: Adapter) -> Callable[..., Any]:
     def receive(payload: Payload) -> Response | tuple[dict[str, Any], int, Headers]:
         event, rules = received(adapter, payload.root), current_app.extensions["event_rules"]
-        with database().write() as connection:
-            stored = inbox.receive(connection, adapter, event, rules)
+        stored = stored_by(
+            lambda connection, isolated: inbox.receive(
+                connection, adapter, event, rules, isolated=isolated
+            )
+        )
         if stored.new and stored.outcome is Outcome.NOT_OURS and adapter.takes_no_content:
             return Response(status=204, headers=location(stored))
         receipt = stored.model_dump(include={"id", "outcome"})

@@ -26,6 +26,7 @@ from api.domain.kit.records import Records
 from api.domain.kit.sql import insert_into
 from api.domain.kit.times import now
 from api.domain.kit.types import united
+from api.domain.lookups import Found
 from api.tables import deployments
 
 ROWS = Records("rows", {str(column.name): column.type for column in deployments.c})
@@ -56,12 +57,15 @@ def record(connection: Connection, new: NewDeployment) -> Recorded:
     return recorded
 
 
-def record_all(connection: Connection, batch: Sequence[NewDeployment]) -> list[Recorded]:
+def record_all(
+    connection: Connection, batch: Sequence[NewDeployment], found: Found | None = None
+) -> list[Recorded]:
     """Write several reports in one go; return their deployments in the same order.
 
-    Raises ContradictionError with all the reports that contradict earlier ones or each other.
+    `found` is what the ledger has of their names, if they were looked up before. Raises
+    ContradictionError with all the reports that contradict earlier ones or each other.
     """
-    recorded, altered = store_all(connection, batch)
+    recorded, altered = store_all(connection, batch, found=found)
     kinds.review_each(connection, altered)
     return recorded
 
@@ -70,6 +74,7 @@ def store_all(
     connection: Connection,
     batch: Sequence[NewDeployment],
     identities: Sequence[Identity] | None = None,
+    found: Found | None = None,
 ) -> tuple[list[Recorded], dict[Cell, Altered]]:
     """Write several reports.
 
@@ -79,7 +84,8 @@ def store_all(
     if not batch:
         return [], {}
     reported_at = now()
-    held = cells.hold(connection, [(new.service, new.environment) for new in batch], reported_at)
+    places = [(new.service, new.environment) for new in batch]
+    held = cells.hold(connection, places, reported_at, found)
     known_as = identities or [Identity()] * len(batch)
     rows = [
         _row(new, cell, identity, reported_at)

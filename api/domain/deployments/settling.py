@@ -22,6 +22,7 @@ from api.domain.deployments.writing import Homes, Rollout, Row
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import following
 from api.domain.kit.versions import canonical
+from api.domain.lookups import Found
 
 # Two reports of one deployment must agree on these, and on its service and environment.
 IDENTITY = ("version", "image_digest", "commit", "config_revision")
@@ -50,13 +51,15 @@ def record(
     reports: Sequence[tuple[NewDeployment, int | None]],
     at: datetime,
     event_id: UUID,
+    found: Found | None = None,
 ) -> list[Recorded]:
     """Store what an event states of some deployments, and return these.
 
-    Raises ConflictError for a deployment of another service or environment.
+    `found` is what the ledger has of their names, if they were looked up before. Raises
+    ConflictError for a deployment of another service or environment.
     """
     places = [(report.service, report.environment) for report, _ in reports]
-    held = cells.hold(connection, places, at)
+    held = cells.hold(connection, places, at, found)
     statements = [
         of_report(report.timed(at), cell, sequence, at, event_id)
         for (report, sequence), cell in zip(reports, held, strict=True)

@@ -11,16 +11,23 @@ from api.domain.events.adapter import Adapter, Received
 from api.domain.events.inbox import StoredEvent
 from api.domain.events.interpret import interpret
 from api.domain.events.projection import Deployments, Rules
+from api.domain.lookups import Subscription
 from api.domain.notifications import outbox
 
 
 def receive(
-    connection: Connection, adapter: Adapter, batch: Sequence[Received], rules: Rules
+    connection: Connection,
+    adapter: Adapter,
+    batch: Sequence[Received],
+    rules: Rules,
+    *,
+    isolated: bool = True,
 ) -> list[StoredEvent]:
     """Store and project events; return one result for each, in the same order.
 
     They are projected in the order of the services and environments that they are about, and
-    announced after that: in any other order, transactions could deadlock.
+    announced after that: in any other order, transactions could deadlock. Raises NotProjectedError
+    as `project` does.
     """
 
     def place(index: int) -> tuple[list[tuple[str, str]], str]:
@@ -31,10 +38,14 @@ def receive(
 
     stored: dict[int, StoredEvent] = {}
     deployments: Deployments = {}
+    subscribed: Sequence[Subscription] = ()
     for index in sorted(range(len(batch)), key=place):
-        stored[index], found = inbox.record(connection, adapter, batch[index], rules)
-        deployments |= found
+        stored[index], projected = inbox.record(
+            connection, adapter, batch[index], rules, isolated=isolated
+        )
+        deployments |= projected.deployments
+        subscribed = projected.subscriptions or subscribed
     if len(batch) > 1:  # an event may have changed what one before it wrote
         deployments = dict.fromkeys(deployments)
-    outbox.announce(connection, deployments)
+    outbox.announce(connection, deployments, subscribed)
     return [stored[index] for index in range(len(batch))]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from api.domain import deletions
+from api.domain import lookups
 from api.domain.changes.model import NewChange
 from api.domain.events.adapter import (
     Observation,
@@ -17,6 +17,7 @@ from api.domain.events.adapter import (
     ObservedRemoval,
 )
 from api.domain.events.interpret import Meaning
+from api.domain.lookups import Found, Gone
 
 
 class About(NamedTuple):
@@ -28,22 +29,31 @@ class About(NamedTuple):
     deployment: tuple[str, str] | None = None
 
 
-def without_deleted(connection: Connection, meaning: Meaning, received_at: datetime) -> Meaning:
-    """Return what is left of a meaning without what was deleted since it happened."""
-    observed: Sequence[Observation] = (
+def look_up(connection: Connection, meaning: Meaning, received_at: datetime) -> Found:
+    """Look up the names in an event, and whether any of them was deleted."""
+    about = [_about(observation, received_at) for observation in _observed(meaning)]
+    return lookups.look_up(
+        connection,
+        {subject.service for subject in about if subject.service},
+        {subject.environment for subject in about if subject.environment},
+        {subject.deployment for subject in about if subject.deployment},
+    )
+
+
+def _observed(meaning: Meaning) -> Sequence[Observation]:
+    return (
         *meaning.deployments,
         *meaning.incidents,
         *meaning.environments,
         *meaning.removals,
         *meaning.changes,
     )
-    about = [_about(observation, received_at) for observation in observed]
-    gone = deletions.gone(
-        connection,
-        {subject.service for subject in about if subject.service},
-        {subject.environment for subject in about if subject.environment},
-        {subject.deployment for subject in about if subject.deployment},
-    )
+
+
+def without_deleted(meaning: Meaning, received_at: datetime, gone: Gone) -> Meaning:
+    """Return what is left of a meaning without what was deleted since it happened."""
+    if not any(gone):
+        return meaning
 
     def left[Each: Observation](some: Sequence[Each]) -> list[Each]:
         return [
@@ -76,7 +86,7 @@ def _about(observed: Observation, received_at: datetime) -> About:
     return About(observed.service, observed.environment, at)
 
 
-def _is_gone(about: About, gone: deletions.Gone) -> bool:
+def _is_gone(about: About, gone: Gone) -> bool:
     return (
         gone.service(about.service, about.at)
         or gone.environment(about.environment, about.at)

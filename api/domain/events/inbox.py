@@ -18,7 +18,7 @@ from api.domain.events import projection, runs, store
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Outcome
-from api.domain.events.projection import Deployments, Rules
+from api.domain.events.projection import Projected, Rules
 from api.domain.events.redaction import redacted, text
 from api.domain.kit import sql
 from api.domain.kit.times import now
@@ -53,20 +53,27 @@ def delivery_id(adapter: Adapter, event: Received) -> str:
     return printable((adapter.delivery_id(event) or event.digest)[:MAX_DELIVERY_ID])
 
 
-def receive(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> StoredEvent:
+def receive(
+    connection: Connection,
+    adapter: Adapter,
+    event: Received,
+    rules: Rules,
+    *,
+    isolated: bool = True,
+) -> StoredEvent:
     """Store an event, project it, and announce what it means.
 
-    One that was received before changes nothing.
+    One that was received before changes nothing. Raises NotProjectedError as `project` does.
     """
-    stored, deployments = record(connection, adapter, event, rules)
-    outbox.announce(connection, deployments)
+    stored, projected = record(connection, adapter, event, rules, isolated=isolated)
+    outbox.announce(connection, projected.deployments, projected.subscriptions)
     return stored
 
 
 def record(
-    connection: Connection, adapter: Adapter, event: Received, rules: Rules
-) -> tuple[StoredEvent, Deployments]:
-    """Store an event and project it; return the deployments to announce."""
+    connection: Connection, adapter: Adapter, event: Received, rules: Rules, *, isolated: bool
+) -> tuple[StoredEvent, Projected]:
+    """Store an event and project it; return what to announce."""
     identifier = delivery_id(adapter, event)
     state = projection.locked_state(connection, adapter, event, rules)
     meaning = projection.meaning_of(connection, adapter, event, rules)
@@ -87,13 +94,16 @@ def record(
                 events.c.source == adapter.source, events.c.delivery_id == identifier
             )
         ).one()
-        return StoredEvent(id=known.id, outcome=Outcome(known.outcome), new=False), {}
-    outcome, deployments = projection.project(connection, row["id"], row["received_at"], meaning)
+        outcome = Outcome(known.outcome)
+        return StoredEvent(id=known.id, outcome=outcome, new=False), Projected(outcome, {})
+    projected = projection.project(
+        connection, row["id"], row["received_at"], meaning, isolated=isolated
+    )
     if state is not None and (later := runs.later(connection, adapter.source, state)):
         projection.project_again(connection, later, rules)
         deployments = dict.fromkeys(store.deployments_of(connection, row["id"]))
-    stored = StoredEvent(id=row["id"], outcome=outcome, new=True)
-    return stored, deployments if outcome is Outcome.PROJECTED else {}
+        projected = projected._replace(deployments=deployments)
+    return StoredEvent(id=row["id"], outcome=projected.outcome, new=True), projected
 
 
 def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:

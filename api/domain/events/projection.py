@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -16,20 +17,34 @@ from api.domain import catalog, removals
 from api.domain.changes import reports as change_reports
 from api.domain.deployments import settling
 from api.domain.deployments.store import shown
-from api.domain.events import moves, retraction, runs, store
+from api.domain.events import deleted, moves, retraction, runs, store
 from api.domain.events.adapter import Adapter, Received, State
 from api.domain.events.adapters import ADAPTERS
-from api.domain.events.deleted import without_deleted
 from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
 from api.domain.events.rules import SourceRules
 from api.domain.events.store import UnreadableError
 from api.domain.incidents import reports as incident_reports
 from api.domain.kit.errors import ConflictError
+from api.domain.lookups import Found, Subscription
 from api.tables import events
 
 Rules = Mapping[str, SourceRules]
 # Deployments by their ids, as they are shown, unless that has to be read.
 Deployments = dict[UUID, dict[str, Any] | None]
+
+
+class NotProjectedError(Exception):
+    """What an event means could not be written, and the transaction has to be given up."""
+
+
+class Projected(NamedTuple):
+    """What became of an event."""
+
+    outcome: Outcome
+    deployments: Deployments
+    # Who may want to know of it.
+    subscriptions: Sequence[Subscription] = ()
+
 
 log = structlog.get_logger()
 
@@ -65,19 +80,24 @@ def _stored_meaning(connection: Connection, row: Row[Any], rules: Rules) -> Mean
 
 
 def project(
-    connection: Connection, event_id: UUID, at: datetime, meaning: Meaning
-) -> tuple[Outcome, Deployments]:
-    """Write what a stored event means; return the outcome and its deployments.
+    connection: Connection, event_id: UUID, at: datetime, meaning: Meaning, *, isolated: bool = True
+) -> Projected:
+    """Write what a stored event means.
 
-    A failure is undone and recorded, and the event stays.
+    If it is isolated, a failure is undone and recorded, and the event stays. Otherwise it raises
+    NotProjectedError, and the transaction has to be given up.
     """
     if meaning.outcome is not Outcome.PROJECTED:
-        return meaning.outcome, {}
+        return Projected(meaning.outcome, {})
     try:
-        with connection.begin_nested():
-            left = without_deleted(connection, meaning, at)
-            return meaning.outcome, _write(connection, event_id, at, left)
+        with connection.begin_nested() if isolated else nullcontext():
+            found = deleted.look_up(connection, meaning, at)
+            left = deleted.without_deleted(meaning, at, found.gone)
+            written = _write(connection, event_id, at, left, found)
+            return Projected(meaning.outcome, written, found.subscriptions)
     except ConflictError as error:
+        if not isolated:
+            raise NotProjectedError from error
         meaning = nothing(Outcome.FAILED, str(error))
     except (
         SQLAlchemyError,
@@ -87,17 +107,21 @@ def project(
         ArithmeticError,
         AssertionError,
     ) as error:
+        if not isolated:
+            raise NotProjectedError from error
         log.exception("an event was not projected", event_id=str(event_id))
         meaning = nothing(Outcome.FAILED, f"It could not be projected: {type(error).__name__}.")
     _record_outcome(connection, event_id, meaning)
-    return meaning.outcome, {}
+    return Projected(meaning.outcome, {})
 
 
-def _write(connection: Connection, event_id: UUID, at: datetime, meaning: Meaning) -> Deployments:
+def _write(
+    connection: Connection, event_id: UUID, at: datetime, meaning: Meaning, found: Found
+) -> Deployments:
     """Write what an event means; return its deployments. Raises ConflictError."""
     deployments: Deployments = {}
     if meaning.deployments:
-        recorded = settling.record(connection, meaning.deployments, at, event_id)
+        recorded = settling.record(connection, meaning.deployments, at, event_id, found)
         for (identifier, row), (report, _) in zip(recorded, meaning.deployments, strict=True):
             deployments[identifier] = row and shown(row, report.service, report.environment)
     for incident in meaning.incidents:
@@ -127,8 +151,7 @@ def project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) -> 
         row = connection.execute(select(events).where(events.c.id == event_id)).one()
         meaning = _stored_meaning(connection, row, rules)
         _record_outcome(connection, event_id, meaning)
-        outcome, _ = project(connection, event_id, row.received_at, meaning)
-        outcomes[outcome] += 1
+        outcomes[project(connection, event_id, row.received_at, meaning).outcome] += 1
     retraction.restore(connection, kept)
     return outcomes
 

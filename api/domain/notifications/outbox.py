@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 from uuid_utils.compat import uuid7
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.deployments.store import find_all
 from api.domain.kit.sql import insert_new
 from api.domain.kit.times import now
+from api.domain.lookups import Subscription
 from api.domain.notifications.subscriptions import Type
 from api.domain.promotions import pending as promotions
-from api.tables import deliveries, environments, subscriptions
+from api.tables import deliveries, environments
 
 Deployment = Mapping[str, Any]
 NEWS = timedelta(hours=24)
@@ -38,10 +39,6 @@ SENT = (
     "replaces",
     "blockers",
     "change_count",
-)
-# Nobody deletes one before its deliveries are committed.
-SUBSCRIBED = (
-    select(subscriptions).order_by(subscriptions.c.id).with_for_update(read=True, key_share=True)
 )
 
 
@@ -60,7 +57,11 @@ class Message(NamedTuple):
         return json.dumps(to_jsonable_python(body))
 
 
-def announce(connection: Connection, reported: Mapping[UUID, Deployment | None]) -> None:
+def announce(
+    connection: Connection,
+    reported: Mapping[UUID, Deployment | None],
+    subscribed: Sequence[Subscription],
+) -> None:
     """Store the notifications that deployments, just reported, cause; None are looked up.
 
     Called at most once in a transaction, after everything else.
@@ -70,14 +71,14 @@ def announce(connection: Connection, reported: Mapping[UUID, Deployment | None])
         for identifier, known in reported.items()
         if known is None or _is_news(known)
     }
-    if new and (subscribed := connection.execute(SUBSCRIBED).all()):
+    if new and subscribed:
         found = find_all(connection, {identifier for identifier, known in new.items() if not known})
         known = (known or found.get(identifier) for identifier, known in new.items())
         _announce(connection, subscribed, [each for each in known if each and _is_news(each)])
 
 
 def _announce(
-    connection: Connection, subscribed: Sequence[Row[Any]], news: Collection[Deployment]
+    connection: Connection, subscribed: Sequence[Subscription], news: Collection[Deployment]
 ) -> None:
     wanted = {kind for subscription in subscribed for kind in subscription.types}
     pending = _Pending(connection)
@@ -141,7 +142,7 @@ def _next(connection: Connection, name: str) -> Sequence[str]:
 
 
 def _store(
-    connection: Connection, subscribed: Sequence[Row[Any]], messages: Iterable[Message]
+    connection: Connection, subscribed: Sequence[Subscription], messages: Iterable[Message]
 ) -> None:
     at = now()
     rows = [
@@ -163,8 +164,9 @@ def _store(
         for subscription_id in wanted
     ]
     if rows:
+        # Who refers to a subscription that was deleted meanwhile is refused, and tries again.
         connection.execute(insert_new(connection, deliveries), rows)
 
 
-def _wants(subscription: Row[Any], message: Message) -> bool:
+def _wants(subscription: Subscription, message: Message) -> bool:
     return message.type in subscription.types and subscription.created_at <= message.at

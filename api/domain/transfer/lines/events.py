@@ -7,12 +7,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from api.domain.deletions import Deleted
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Outcome
 from api.domain.kit import strictjson
 from api.domain.kit.times import Time
 from api.domain.kit.types import LINE, ExternalId, ImageDigest, Name, printable
+from api.domain.lookups import Deleted
 from api.domain.transfer import statements
 from api.domain.transfer.lines.entry import Entry
 
