@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    RowMapping,
+    Select,
+    String,
+    Uuid,
+    or_,
+    select,
+)
 
 from api.domain.changes.versions import precedence
 from api.domain.deployments.model import Status
-from api.domain.kit.sql import same_version
+from api.domain.kit.records import Records
+from api.domain.kit.sql import first, same_version
 from api.tables import deployments, incidents
 
 
@@ -36,21 +51,33 @@ class Blocker(NamedTuple):
     incident_id: UUID | None = None
 
 
-Newest = dict[UUID, RowMapping]
+class Attempt(NamedTuple):
+    """A deployment that may stand in the way; what does not exist has no id."""
+
+    id: UUID | None
+    version: str
+    status: str
+    finished_at: datetime | None
+
+
+class Attempts(NamedTuple):
+    """The deployments that may stand in the way of a candidate."""
+
+    last_upstream: Attempt
+    # The deployment that began last: an earlier one that never ended was replaced by it.
+    newest_downstream: Attempt
+    # The last deployment of the same version downstream: it was replaced since.
+    replaced_downstream: Attempt
+    # The last attempt of the same version downstream, well or badly.
+    last_downstream: Attempt
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the ledger knows about all candidates, each by the service's id."""
+    """What the ledger knows about a candidate."""
 
-    last_attempt_upstream: Newest
-    # The deployment that began last: an earlier one that never ended was replaced by it.
-    newest_downstream: Newest
-    # The last deployment of the same version downstream: it was replaced since.
-    replaced_downstream: Newest
-    # The last attempt of the same version downstream, well or badly.
-    last_attempt_downstream: Newest
-    open_incidents: list[RowMapping]
+    attempts: Attempts
+    open_incidents: Sequence[RowMapping]
 
     def blockers(self, candidate: Candidate) -> Iterator[Blocker]:
         """Yield each reason not to promote a candidate."""
@@ -58,19 +85,16 @@ class Facts:
         name, place = here["service"], here["environment"]
         if here["image_digest"] is None:
             yield Blocker("digest_unknown", f"The digest of {name} {here['version']} is not known.")
-        last = self.last_attempt_upstream[candidate.id]
-        if last["status"] == Status.FAILED:
-            detail = f"{name} {last['version']} failed in {place}."
-            yield Blocker("deployment_failed", detail, last["id"])
-        tried = self.last_attempt_downstream.get(candidate.id)
-        if tried and tried["status"] == Status.FAILED:
-            detail = f"{name} {tried['version']} failed in {candidate.downstream_name}."
-            yield Blocker("deployment_failed", detail, tried["id"])
+        places = place, candidate.downstream_name
+        tried = self.attempts.last_upstream, self.attempts.last_downstream
+        for where, last in zip(places, tried, strict=True):
+            if last.status == Status.FAILED:
+                detail = f"{name} {last.version} failed in {where}."
+                yield Blocker("deployment_failed", detail, last.id)
         names = {candidate.upstream_id: place, candidate.downstream_id: candidate.downstream_name}
         for incident in self.open_incidents:
-            if incident["service_id"] == candidate.id and incident["environment_id"] in names:
-                detail = f"{names[incident['environment_id']]}: {incident['title']}"
-                yield Blocker("incident_open", detail, None, incident["id"])
+            detail = f"{names[incident['environment_id']]}: {incident['title']}"
+            yield Blocker("incident_open", detail, None, incident["id"])
         if there := candidate.downstream:
             old, new = precedence(there["version"]), precedence(here["version"])
             if old and new and new < old:
@@ -78,86 +102,102 @@ class Facts:
                     f"{name} {here['version']} is older than {there['version']}, which it replaces."
                 )
                 yield Blocker("downgrade", detail, there["deployment_id"])
-        row = self.newest_downstream.get(candidate.id)
-        if row and row["status"] in (Status.PENDING, Status.RUNNING):
-            detail = f"{name} {row['version']} is being deployed."
-            yield Blocker("deployment_running", detail, row["id"])
-        before = self.replaced_downstream.get(candidate.id)
-        if before and candidate.downstream:  # otherwise it was removed, and not replaced
-            detail = f"was there on {before['finished_at']:%Y-%m-%d} and has been replaced."
-            yield Blocker("replaced_before", f"{name} {before['version']} {detail}", before["id"])
+        newest = self.attempts.newest_downstream
+        if newest.status in (Status.PENDING, Status.RUNNING):
+            detail = f"{name} {newest.version} is being deployed."
+            yield Blocker("deployment_running", detail, newest.id)
+        before = self.attempts.replaced_downstream
+        if before.id and candidate.downstream:  # otherwise it was removed, and not replaced
+            detail = f"was there on {before.finished_at:%Y-%m-%d} and has been replaced."
+            yield Blocker("replaced_before", f"{name} {before.version} {detail}", before.id)
 
 
-HERE, OTHER = deployments.alias("here"), deployments.alias("other")
-IS_HERE = OTHER.c.environment_id == HERE.c.environment_id
-IS_DOWNSTREAM = OTHER.c.environment_id == bindparam("downstream_id")
-HAS_ENDED = OTHER.c.status.in_((Status.SUCCEEDED, Status.FAILED))
-IS_SAME_VERSION = same_version(OTHER.c.version, HERE.c.version)
+ASKED = Records(
+    "asked",
+    {
+        "number": Integer(),
+        "service_id": Uuid(),
+        "upstream_id": Uuid(),
+        "downstream_id": Uuid(),
+        "version": String(),
+        "image_digest": String(),
+    },
+)
 
 
-def _newest(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the SELECT of the newest deployment of each candidate's service that meets these.
+def facts(connection: Connection, candidates: Sequence[Candidate]) -> list[Facts]:
+    """Return what the ledger knows about each candidate, in two statements for all of them."""
+    if not candidates:
+        return []
+    asked = (
+        {
+            "number": number,
+            "service_id": candidate.id,
+            "upstream_id": candidate.upstream_id,
+            "downstream_id": candidate.downstream_id,
+            "version": candidate.upstream["version"],
+            "image_digest": candidate.upstream["image_digest"],
+        }
+        for number, candidate in enumerate(candidates)
+    )
+    dialect = connection.dialect
+    given = {ASKED.name: ASKED.packed(dialect, asked)}
+    broken: dict[int, list[RowMapping]] = defaultdict(list)
+    for incident in connection.execute(_open_incidents(dialect.name), given).mappings():
+        broken[incident["number"]].append(incident)
+    tried = {
+        number: _attempts(values)
+        for number, *values in connection.execute(_tried(dialect.name), given)
+    }
+    return [Facts(tried[number], broken[number]) for number in range(len(candidates))]
 
-    The conditions compare any deployment with the one that runs upstream. It is built once: that
-    takes longer than to have it answered.
-    """
-    newest = (
-        select(OTHER.c.id)
-        .where(OTHER.c.service_id == HERE.c.service_id, *conditions)
-        .order_by(OTHER.c.started_at.desc(), OTHER.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
+
+def _attempts(values: Sequence[Any]) -> Attempts:
+    size = len(Attempt._fields)
+    return Attempts(*(Attempt(*values[n : n + size]) for n in range(0, len(values), size)))
+
+
+@cache
+def _tried(dialect: str) -> Select[Any]:
+    """Return the SELECT of the number of each candidate and of its `Attempts`."""
+    asked = ASKED.table(dialect)
+    here, other = asked.c, deployments.alias("other")
+    downstream = other.c.environment_id == here.downstream_id
+    has_ended = other.c.status.in_((Status.SUCCEEDED, Status.FAILED))
+    same = same_version(other.c.version, here.version)
+    same_image = or_(here.image_digest.is_(None), other.c.image_digest == here.image_digest)
+    # In the order of Attempts.
+    conditions: tuple[tuple[ColumnElement[bool], ...], ...] = (
+        (other.c.environment_id == here.upstream_id, has_ended),
+        (downstream,),
+        (downstream, other.c.status == Status.SUCCEEDED, same, same_image),
+        (downstream, has_ended, same),
+    )
+    columns: list[ColumnElement[Any]] = []
+    joined: FromClause = asked
+    for condition in conditions:
+        newest = (
+            select(other)
+            .where(other.c.service_id == here.service_id, *condition)
+            .order_by(other.c.started_at.desc(), other.c.id.desc())
+        )
+        attempt, is_newest = first(deployments, newest, lateral=dialect == "postgresql")
+        joined = joined.outerjoin(attempt, is_newest)
+        columns += (attempt.c[name] for name in Attempt._fields)
+    return select(here.number, *columns).select_from(joined)
+
+
+@cache
+def _open_incidents(dialect: str) -> Select[Any]:
+    """Return the SELECT of the open incidents of each candidate, with its number."""
+    asked = ASKED.table(dialect)
+    places = (asked.c.upstream_id, asked.c.downstream_id)
+    is_here = (incidents.c.service_id == asked.c.service_id) & incidents.c.environment_id.in_(
+        places
     )
     return (
-        select(deployments)
-        .select_from(HERE.join(deployments, deployments.c.id == newest))
-        .where(HERE.c.id.in_(bindparam("running", expanding=True)))
-    )
-
-
-LAST_ATTEMPT_UPSTREAM = _newest(IS_HERE, HAS_ENDED)
-NEWEST_DOWNSTREAM = _newest(IS_DOWNSTREAM)
-REPLACED_DOWNSTREAM = _newest(
-    IS_DOWNSTREAM,
-    OTHER.c.status == Status.SUCCEEDED,
-    IS_SAME_VERSION,
-    or_(HERE.c.image_digest.is_(None), OTHER.c.image_digest == HERE.c.image_digest),
-)
-LAST_ATTEMPT_DOWNSTREAM = _newest(IS_DOWNSTREAM, HAS_ENDED, IS_SAME_VERSION)
-OPEN_INCIDENTS = (
-    select(incidents.c.id, incidents.c.service_id, incidents.c.environment_id, incidents.c.title)
-    .where(
-        incidents.c.service_id.in_(bindparam("services", expanding=True)),
-        incidents.c.environment_id.in_(bindparam("environments", expanding=True)),
-        incidents.c.resolved_at.is_(None),
-    )
-    .order_by(incidents.c.detected_at, incidents.c.id)
-)
-
-
-def facts(connection: Connection, candidates: Sequence[Candidate]) -> Facts:
-    """Return what the ledger knows about the candidates, in a fixed number of statements.
-
-    All candidates have the same environments.
-    """
-    if not candidates:
-        return Facts({}, {}, {}, {}, [])
-    upstream_id, downstream_id = candidates[0].upstream_id, candidates[0].downstream_id
-    values: dict[str, Any] = {
-        "running": [candidate.upstream["deployment_id"] for candidate in candidates],
-        "downstream_id": downstream_id,
-        "services": [candidate.id for candidate in candidates],
-        "environments": [upstream_id, downstream_id],
-    }
-
-    def newest(statement: Select[Any]) -> Newest:
-        rows = connection.execute(statement, values).mappings()
-        return {row["service_id"]: row for row in rows}
-
-    return Facts(
-        last_attempt_upstream=newest(LAST_ATTEMPT_UPSTREAM),
-        newest_downstream=newest(NEWEST_DOWNSTREAM),
-        replaced_downstream=newest(REPLACED_DOWNSTREAM),
-        last_attempt_downstream=newest(LAST_ATTEMPT_DOWNSTREAM),
-        open_incidents=list(connection.execute(OPEN_INCIDENTS, values).mappings()),
+        select(asked.c.number, incidents.c.id, incidents.c.environment_id, incidents.c.title)
+        .select_from(asked.join(incidents, is_here))
+        .where(incidents.c.resolved_at.is_(None))
+        .order_by(incidents.c.detected_at, incidents.c.id)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,9 +32,9 @@ def pending(
     `downstream` had and replaced since is listed too, and blocked.
     """
     candidates = list(_waiting(connection, upstream, downstream, service))
-    known = facts(connection, candidates)
     return [
-        {**item(candidate, known), **_changes(connection, candidate)} for candidate in candidates
+        {**waits, **_changes(connection, candidate)}
+        for candidate, waits in zip(candidates, items(connection, candidates), strict=True)
     ]
 
 
@@ -75,8 +75,13 @@ def _waiting(
         yield from waiting(running[upstream], running[downstream], downstream, downstream_id)
 
 
-def item(candidate: Candidate, known: Facts) -> dict[str, Any]:
+def items(connection: Connection, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
     """Return what waits and what blocks it, without the changes that it brings."""
+    known = facts(connection, candidates)
+    return [_item(*both) for both in zip(candidates, known, strict=True)]
+
+
+def _item(candidate: Candidate, known: Facts) -> dict[str, Any]:
     here = candidate.upstream
     since: datetime = here["since"]
     return {

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from api.domain.changes.store import known_versions
-from api.domain.promotions.blockers import facts
+from api.domain.promotions.blockers import Candidate
 from api.domain.promotions.brought import brought
-from api.domain.promotions.pending import item, waiting
+from api.domain.promotions.pending import items, waiting
 
 Cells = dict[str, dict[str, dict[str, Any]]]
 
@@ -40,16 +40,16 @@ def queue(
         if cell["deployment_id"] is not None:
             running[cell["environment"]][cell["service"]] = cell
     identifiers = {row["name"]: row["id"] for row in environments}
-    found = []
+    found: list[tuple[Step, list[Candidate]]] = []
     for upstream, downstream in steps(environments):
         here, there = running[upstream], running[downstream]
         candidates = list(waiting(here, there, downstream, identifiers[downstream]))
         first = sorted(candidates, key=lambda candidate: candidate.upstream["since"])[:limit]
         if first:
-            known = facts(connection, first)
-            items = [item(candidate, known) for candidate in first]
-            found.append(Step(upstream, downstream, len(candidates), items))
-    return found
+            found.append((Step(upstream, downstream, len(candidates), []), first))
+    # What is known about them is asked once, for all steps.
+    told = iter(items(connection, [candidate for _, first in found for candidate in first]))
+    return [step._replace(items=[*islice(told, len(first))]) for step, first in found]
 
 
 def queue_of_service(
