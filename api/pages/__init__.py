@@ -20,6 +20,7 @@ from api.pages import (
     reference,
     services,
     signing_in,
+    urls,
     words,
 )
 from api.pages.blueprint import bp
@@ -41,6 +42,7 @@ __all__ = [
     "reference",
     "services",
     "signing_in",
+    "urls",
 ]
 
 

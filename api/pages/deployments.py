@@ -8,7 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from apiflask import abort
-from flask import g, redirect, render_template, url_for
+from flask import redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from api.database import database
@@ -30,9 +30,9 @@ from api.pages.blueprint import bp
 from api.pages.forms import Form, FormTime, choices, sent
 from api.pages.paging import Cursor
 from api.pages.plots import Metric
+from api.pages.urls import deployment_url
 from api.pages.verdicts import explanation
 
-ANY = UUID(int=0)
 DEPLOYMENTS = 50
 # What statements are compared by, in the order of the facts.
 SAID = (
@@ -65,16 +65,6 @@ class CorrectionForm(Form):
     finished_at: FormTime | None = None
     kind: Kind | Literal["history"] | None = None
     actor: Actor | None = None
-
-
-@bp.app_template_global("deployment_url")
-def deployment_url(deployment_id: UUID | Literal[""]) -> str:
-    """Return the URL of a deployment's page, or what precedes its id; faster than `url_for`."""
-    if "deployment_url" not in g:
-        g.deployment_url = url_for("pages.show_deployment", deployment_id=ANY).removesuffix(
-            str(ANY)
-        )
-    return f"{g.deployment_url}{deployment_id}"
 
 
 @bp.get("/deployments")
