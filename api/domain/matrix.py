@@ -82,6 +82,13 @@ def running(
     return [dict(row) for row in rows]
 
 
+def versions_at(connection: Connection, at: datetime | None) -> dict[tuple[str, str], str]:
+    """Return the version that runs of each service in each environment, now or at a time."""
+    statement = _versions(lateral=has_lateral(connection), past=at is not None)
+    rows = connection.execute(statement, {} if at is None else {"at": at})
+    return {(service, environment): version for service, environment, version in rows.all()}
+
+
 def cells(
     connection: Connection,
     at: datetime | None = None,
@@ -198,11 +205,25 @@ CONDITIONS = {
 }
 
 
+AT = bindparam("at", type_=UtcDateTime())
+
+
 @cache
 def _listing(*, lateral: bool, past: bool) -> Listing:
     """Return the list of the cells, now or in the past."""
-    at = bindparam("at", type_=UtcDateTime()) if past else None
-    return Listing(selected(at, lateral=lateral), ORDER, CONDITIONS, newest_first=False)
+    selection = selected(AT if past else None, lateral=lateral)
+    return Listing(selection, ORDER, CONDITIONS, newest_first=False)
+
+
+@cache
+def _versions(*, lateral: bool, past: bool) -> Select[Any]:
+    """Return the SELECT of the versions that run or, in the past, ran."""
+    at = AT if past else None
+    running, is_running = first(deployments, live.successes(at), lateral=lateral)
+    lasted = ~ended(running, running.c.finished_at, at)
+    return select(_SERVICE, _ENVIRONMENT, running.c.version).select_from(
+        _cells().join(running, is_running & lasted)
+    )
 
 
 @cache

@@ -106,23 +106,22 @@ class Row:
 def rows(
     cells: Sequence[Mapping[str, Any]],
     services: Mapping[str, Mapping[str, Any]],
-    compared: Sequence[Mapping[str, Any]] | None,
+    compared: Mapping[Place, str] | None,
     broken: Mapping[Place, Mapping[str, Any]],
     *,
     earlier: bool,
 ) -> list[Row]:
     """Return the rows of these cells of the domain, by service.
 
-    `compared` are those at another time, `earlier` or now; None compares nothing. `broken` are the
-    open incidents by their places.
+    `compared` are the versions at another time, `earlier` or now; None compares nothing. `broken`
+    are the open incidents by their places.
     """
-    others = None if compared is None else {_place(cell): cell["version"] for cell in compared}
     found: dict[str, dict[str, Cell]] = {}
     for cell in cells:
         known = found.setdefault(cell["service"], {})
         incident = broken.get(_place(cell))
         absent = "nothing" if earlier else "gone"
-        known[cell["environment"]] = _cell(cell, others, absent, incident)
+        known[cell["environment"]] = _cell(cell, compared, absent, incident)
     return [Row(name, services[name]["owner"], found[name]) for name in found]
 
 
@@ -132,7 +131,7 @@ def _place(cell: Mapping[str, Any]) -> Place:
 
 def _cell(
     cell: Mapping[str, Any],
-    others: Mapping[Place, str | None] | None,
+    others: Mapping[Place, str] | None,
     absent: str,
     incident: Mapping[str, Any] | None,
 ) -> Cell:

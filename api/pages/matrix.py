@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from flask import render_template, request, url_for
 from pydantic import Field
+from sqlalchemy import Connection
 
 from api.database import database
 from api.domain import catalog, matrix
@@ -100,11 +101,11 @@ def show_matrix(query: MatrixForm) -> str:
     )
 
 
-def _compared(query: MatrixForm, connection: Any) -> list[dict[str, Any]] | None:
-    """Return the cells to compare with: those of an earlier time, or of now if that is shown."""
-    if query.since:
-        return matrix.cells(connection, query.since)
-    return matrix.cells(connection) if query.at else None
+def _compared(query: MatrixForm, connection: Connection) -> dict[board.Place, str] | None:
+    """Return the versions to compare with: of an earlier time, or of now if that is shown."""
+    if query.since or query.at:
+        return matrix.versions_at(connection, query.since)
+    return None
 
 
 def _page(start: int) -> str:

@@ -30,8 +30,7 @@ from api.domain.kit.sql import first, same_version
 from api.tables import deployments, incidents
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A service whose version waits, and what runs of it in both environments."""
 
     id: UUID

@@ -106,8 +106,8 @@ def _place(declared: dict[str, Any] | None) -> dict[str, str] | None:
 
 def differs(here: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
     """Return whether two environments run different releases."""
-    digests = {here["image_digest"], there["image_digest"]} - {None}
-    return bool(not same(here["version"], there["version"]) or len(digests) > 1)
+    one, other = here["image_digest"], there["image_digest"]
+    return not same(here["version"], there["version"]) or bool(one and other and one != other)
 
 
 def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:
