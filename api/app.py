@@ -16,7 +16,7 @@ from api.domain.events import rules
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.rules import RulesError, SourceRules
 from api.health import DatabaseProbe
-from api.http import auth, etags, idempotency, openapi, problems, strict
+from api.http import auth, etags, idempotency, openapi, problems, strict, unchanged
 from api.http.auth import API_PREFIX
 from api.routes import (
     changes,
@@ -126,7 +126,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> APIFlask:
     pages.init_app(app)
     auth.init_app(app, checked)
     strict.init_app(app)
-    pages.live.init_app(app)
+    unchanged.init_app(app)
     openapi.init_app(app)
     etags.init_app(app)
     idempotency.init_app(app)

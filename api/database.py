@@ -24,6 +24,9 @@ from api.settings import Settings
 ATTEMPTS = 4
 RETRIED = {Outage.CONFLICT, Outage.MIGRATED}
 BACKOFF_S = 0.05
+# The transactions whose effects are visible: the same ones, the same data. A server that takes the
+# place of this one, or was restored, counts them anew.
+STATE = text("SELECT pg_current_snapshot() || ' since ' || pg_postmaster_start_time()")
 # Ticks of the clock are shorter.
 SETTLED_S = 0.1
 
@@ -142,8 +145,7 @@ class Database:
         if self.settings.embedded:
             return _written(self.settings.database_file)
         with self.read() as connection:
-            # The transactions whose effects are visible: the same ones, the same data.
-            return str(connection.execute(text("SELECT pg_current_snapshot()::text")).scalar())
+            return str(connection.execute(STATE).scalar())
 
     def retrying[Result](self, use_case: Callable[[], Result]) -> Result:
         """Call a use case again if PostgreSQL rolled its transaction back for what others do.

@@ -34,7 +34,7 @@ READ_HEADERS = _headers(
 )
 # Only the client may cache it, and must revalidate it each time.
 CACHED = "private, no-cache"
-CONDITIONS = {"REQUEST_METHOD", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"}
+CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"}
 NOT_MODIFIED = {"description": "It has not changed since the ETag in If-None-Match."}
 CHANGED = "It has changed since you read it: read it again, then decide."
 ETAG = {"description": "Changes whenever the response does.", "schema": {"type": "string"}}
@@ -51,9 +51,11 @@ def _tag(response: Response) -> Response:
     response.add_etag()
     response.headers.setdefault("Cache-Control", CACHED)
     # There is no time of a last modification, so conditions on it are ignored (section 13.1.3).
-    response.make_conditional(
-        {name: request.environ[name] for name in CONDITIONS & request.environ.keys()}
-    )
+    conditions = {name: request.environ[name] for name in CONDITIONS & request.environ.keys()}
+    if conditions:
+        response.make_conditional({"REQUEST_METHOD": request.method, **conditions})
+        # The server tells the date of every response, and there must not be two.
+        del response.headers["Date"]
     if response.status_code == HTTPStatus.PRECONDITION_FAILED:
         return problems.response(HTTPStatus.PRECONDITION_FAILED, CHANGED)
     return response

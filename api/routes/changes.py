@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
+from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
@@ -14,7 +15,7 @@ from api.domain.changes.model import NewChanges
 from api.domain.changes.store import Filters
 from api.domain.kit.errors import ContradictionError
 from api.domain.kit.types import Commit, Name
-from api.http import problems
+from api.http import problems, unchanged
 from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
@@ -93,11 +94,12 @@ def record_changes(new: NewChanges) -> tuple[dict[str, Any], int]:
 
 @bp.get("")
 @bp.input(ChangeQuery, location="query", arg_name="query")
+@unchanged.while_nothing_is_written
 @bp.output(ChangePage)
 @bp.doc(operation_id="listChanges", summary="List changes, newest first")
-def list_changes(query: ChangeQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_changes(query: ChangeQuery) -> Response:
     """Return a page of changes; concurrent inserts neither repeat nor hide one."""
-    return lists.page(query, store.LISTING)
+    return lists.page(query, store.LISTING, Change)
 
 
 @bp.get("/<uuid:change_id>")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import url_for
+from flask import Response, url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
@@ -14,7 +14,7 @@ from api.domain.declarations import reports, store
 from api.domain.declarations.model import Folder, NewDeclarations
 from api.domain.declarations.store import Filters
 from api.domain.kit.types import ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
-from api.http import etags
+from api.http import etags, unchanged
 from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
@@ -65,11 +65,12 @@ class DeclarationQuery(Filters, PageQuery):
 
 @bp.get("")
 @bp.input(DeclarationQuery, location="query", arg_name="query")
+@unchanged.while_nothing_is_written
 @bp.output(DeclarationPage)
 @bp.doc(operation_id="listDeclarations", summary="List declarations, newest first")
-def list_declarations(query: DeclarationQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_declarations(query: DeclarationQuery) -> Response:
     """Return a page of declarations, including replaced ones and withdrawals."""
-    return lists.page(query, store.LISTING)
+    return lists.page(query, store.LISTING, Declaration)
 
 
 @bp.get("/<name>")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from apiflask import APIBlueprint
+from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.domain import deletions as domain
@@ -49,6 +50,6 @@ class DeletionPage(BaseModel):
 @bp.input(PageQuery, location="query", arg_name="query")
 @bp.output(DeletionPage)
 @bp.doc(operation_id="listDeletions", summary="List what was deleted, newest first")
-def list_deletions(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_deletions(query: PageQuery) -> Response:
     """Return a page of deletions."""
-    return lists.page(query, domain.LISTING)
+    return lists.page(query, domain.LISTING, Deletion)

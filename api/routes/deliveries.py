@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint, abort
+from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
@@ -67,9 +68,9 @@ class DeliveryQuery(Filters, PageQuery):
 @bp.input(DeliveryQuery, location="query", arg_name="query")
 @bp.output(DeliveryPage)
 @bp.doc(operation_id="listDeliveries", summary="List deliveries, newest first")
-def list_deliveries(query: DeliveryQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_deliveries(query: DeliveryQuery) -> Response:
     """Return a page of deliveries; `state=dead` selects those that were given up."""
-    return lists.page(query, domain.LISTING)
+    return lists.page(query, domain.LISTING, Delivery)
 
 
 @bp.post("/<uuid:delivery_id>/retry")

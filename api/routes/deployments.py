@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 from apiflask import APIBlueprint, abort
-from flask import url_for
+from flask import Response, url_for
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from api import metrics
@@ -26,7 +26,7 @@ from api.domain.deployments.store import Filters
 from api.domain.deployments.witnesses import conflicts, witnesses
 from api.domain.kit.errors import ConflictError, ContradictionError
 from api.domain.kit.types import Commit, ImageDigest, Link, Name, Version
-from api.http import auth, etags, problems, strict
+from api.http import auth, bodies, etags, problems, strict, unchanged
 from api.http.problems import found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
@@ -188,20 +188,23 @@ def _status(recorded: recording.Reported) -> int:
 
 @bp.get("")
 @bp.input(DeploymentQuery, location="query", arg_name="query")
+@unchanged.while_nothing_is_written
 @bp.output(DeploymentPage)
 @bp.doc(operation_id="listDeployments", summary="List deployments, newest first")
-def list_deployments(query: DeploymentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_deployments(query: DeploymentQuery) -> Response:
     """Return a page of deployments; concurrent inserts neither repeat nor hide one."""
-    return lists.page(query, store.LISTING)
+    return lists.page(query, store.LISTING, Deployment)
 
 
 @bp.get("/<uuid:deployment_id>")
+@unchanged.while_nothing_is_written
 @bp.output(Deployment)
 @bp.doc(operation_id="getDeployment", summary="Read a deployment", responses={404: UNKNOWN})
-def get_deployment(deployment_id: UUID) -> dict[str, Any]:
+def get_deployment(deployment_id: UUID) -> Response:
     """Return one deployment."""
     with database().read() as connection:
-        return found_or_404(store.find(connection, deployment_id), "deployment", deployment_id)
+        found = store.find(connection, deployment_id)
+    return bodies.response(found_or_404(found, "deployment", deployment_id))
 
 
 @bp.get("/<uuid:deployment_id>/evidence")

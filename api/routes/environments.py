@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from apiflask import APIBlueprint
+from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.domain import catalog, deletions
 from api.domain.catalog import EnvironmentDescription
 from api.domain.kit.types import Name
 from api.domain.tiers import Tier
-from api.http import auth
+from api.http import auth, unchanged
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
 from api.routes.named import Named
@@ -60,11 +61,12 @@ ENVIRONMENTS = Named(
 
 @bp.get("")
 @bp.input(PageQuery, location="query", arg_name="query")
+@unchanged.while_nothing_is_written
 @bp.output(EnvironmentPage)
 @bp.doc(operation_id="listEnvironments", summary="List environments by name")
-def list_environments(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_environments(query: PageQuery) -> Response:
     """Return a page of environments."""
-    return lists.page(query, catalog.ENVIRONMENTS)
+    return lists.page(query, catalog.ENVIRONMENTS, Environment)
 
 
 @bp.get("/<name>")

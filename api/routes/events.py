@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint, abort
-from flask import current_app
+from flask import Response, current_app
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
@@ -74,9 +74,9 @@ class EventQuery(Filters, PageQuery):
 @bp.input(EventQuery, location="query", arg_name="query")
 @bp.output(EventPage)
 @bp.doc(operation_id="listEvents", summary="List events, newest first")
-def list_events(query: EventQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_events(query: EventQuery) -> Response:
     """Return a page of events, without their content."""
-    return lists.page(query, store.LISTING)
+    return lists.page(query, store.LISTING, Event)
 
 
 @bp.get("/<uuid:event_id>")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint, abort
-from flask import url_for
+from flask import Response, url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api import metrics
@@ -17,7 +17,7 @@ from api.domain.incidents.model import IncidentChange, NewIncident
 from api.domain.incidents.store import Filters
 from api.domain.kit.errors import ConflictError, InvalidValueError
 from api.domain.kit.types import Line, Link, Name
-from api.http import etags
+from api.http import etags, unchanged
 from api.http.problems import InvalidBodyError, found_or_404
 from api.routes import lists
 from api.routes.lists import NextCursor, PageQuery
@@ -99,11 +99,12 @@ def record_incident(new: NewIncident) -> tuple[dict[str, Any], int, dict[str, st
 
 @bp.get("")
 @bp.input(IncidentQuery, location="query", arg_name="query")
+@unchanged.while_nothing_is_written
 @bp.output(IncidentPage)
 @bp.doc(operation_id="listIncidents", summary="List incidents, newest first")
-def list_incidents(query: IncidentQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_incidents(query: IncidentQuery) -> Response:
     """Return a page of incidents; concurrent inserts neither repeat nor hide one."""
-    return lists.page(query, store.LISTINGS[query.is_open])
+    return lists.page(query, store.LISTINGS[query.is_open], Incident)
 
 
 @bp.get("/<uuid:incident_id>")

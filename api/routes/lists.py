@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-from flask import request
+from flask import Response, request
 from pydantic import BaseModel, Field
 
 from api.database import database
@@ -15,7 +15,7 @@ from api.domain.kit.cursor import Position
 from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Listing
 from api.domain.kit.types import Name
-from api.http import paging
+from api.http import bodies, paging
 
 NextCursor = Annotated[
     str | None, Field(description="The cursor of the next page; null on the last page.")
@@ -46,8 +46,8 @@ class PageQuery(OptionalPage):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
-def page(query: PageQuery, listing: Listing) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Return the response with a page of a list, narrowed by the query.
+def page(query: PageQuery, listing: Listing, model: type[BaseModel]) -> Response:
+    """Return the response with a page of a list of models, narrowed by the query.
 
     Raises InvalidParameterError if the cursor belongs to another list.
     """
@@ -55,7 +55,8 @@ def page(query: PageQuery, listing: Listing) -> tuple[dict[str, Any], int, dict[
     with database().read() as connection:
         rows = listing.rows(connection, dict(query), query.limit + 1, after)
     items, next_cursor, headers = cut(query, rows, lambda row: pages.position(row, listing.order))
-    return {"items": items, "next_cursor": next_cursor}, 200, headers
+    shown = [bodies.fields_of(model, item) for item in items]
+    return bodies.response({"items": shown, "next_cursor": next_cursor}, headers)
 
 
 def position(query: OptionalPage, types: Sequence[type]) -> Position | None:

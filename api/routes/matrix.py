@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from apiflask import APIBlueprint
+from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
@@ -15,6 +16,7 @@ from api.domain.kit import pages
 from api.domain.kit.times import TimeLimit
 from api.domain.kit.types import Commit, ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
 from api.domain.matrix import Filters, SyncState
+from api.http import bodies, unchanged
 from api.routes import lists
 from api.routes.lists import NextCursor, OptionalPage
 
@@ -93,12 +95,13 @@ class Matrix(BaseModel):
 
 @bp.get("")
 @bp.input(MatrixQuery, location="query", arg_name="query")
+@unchanged.while_nothing_is_written
 @bp.output(Matrix)
 @bp.doc(
     operation_id="getMatrix",
     summary="Show what runs where and what is declared, now or at a given time",
 )
-def get_matrix(query: MatrixQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def get_matrix(query: MatrixQuery) -> Response:
     """Return the running and the declared releases, by service and promotion order."""
     after = lists.position(query, [str, int, str])
     one_more = None if query.limit is None else query.limit + 1
@@ -107,4 +110,5 @@ def get_matrix(query: MatrixQuery) -> tuple[dict[str, Any], int, dict[str, str]]
     cells, next_cursor, headers = lists.cut(
         query, found, lambda cell: pages.position(cell, domain.ORDER)
     )
-    return {"cells": cells, "next_cursor": next_cursor}, 200, headers
+    shown = [bodies.fields_of(MatrixCell, cell) for cell in cells]
+    return bodies.response({"cells": shown, "next_cursor": next_cursor}, headers)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from apiflask import APIBlueprint
+from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.domain import catalog, deletions
 from api.domain.catalog import ServiceDescription
 from api.domain.kit.types import Name
-from api.http import auth
+from api.http import auth, unchanged
 from api.routes import lists
 from api.routes.lists import ByName, NextCursor, PageQuery
 from api.routes.named import Named
@@ -51,11 +52,12 @@ SERVICES = Named(
 
 @bp.get("")
 @bp.input(PageQuery, location="query", arg_name="query")
+@unchanged.while_nothing_is_written
 @bp.output(ServicePage)
 @bp.doc(operation_id="listServices", summary="List services by name")
-def list_services(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_services(query: PageQuery) -> Response:
     """Return a page of services."""
-    return lists.page(query, catalog.SERVICES)
+    return lists.page(query, catalog.SERVICES, Service)
 
 
 @bp.get("/<name>")

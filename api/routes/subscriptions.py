@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import current_app, url_for
+from flask import Response, current_app, url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
@@ -80,9 +80,9 @@ def create_subscription(new: NewSubscription) -> tuple[dict[str, Any], int, dict
 @bp.input(PageQuery, location="query", arg_name="query")
 @bp.output(SubscriptionPage)
 @bp.doc(operation_id="listSubscriptions", summary="List subscriptions, newest first")
-def list_subscriptions(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_subscriptions(query: PageQuery) -> Response:
     """Return a page of subscriptions, without their secrets."""
-    return lists.page(query, domain.LISTING)
+    return lists.page(query, domain.LISTING, Subscription)
 
 
 @bp.get("/<uuid:subscription_id>")

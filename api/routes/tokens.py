@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import url_for
+from flask import Response, url_for
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.database import database
@@ -83,9 +83,9 @@ def create_token(new: NewToken) -> tuple[dict[str, Any], int, dict[str, str]]:
 @bp.input(PageQuery, location="query", arg_name="query")
 @bp.output(TokenPage)
 @bp.doc(operation_id="listTokens", summary="List tokens, newest first")
-def list_tokens(query: PageQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+def list_tokens(query: PageQuery) -> Response:
     """Return a page of tokens without their secrets, including revoked and expired ones."""
-    return lists.page(query, domain.LISTING)
+    return lists.page(query, domain.LISTING, Token)
 
 
 @bp.get("/<uuid:token_id>")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.utils import import_string
 
-from tests.api.conftest import Record, json_of, problem
+from tests.api.conftest import NewApp, Record, json_of, problem
+from tests.api.test_statement_counts import executed
+from tests.postgresql import Lender
 
 
 def test_what_changed_is_sent(client: FlaskClient, record: Record) -> None:
@@ -119,3 +123,81 @@ def test_a_parameter_twice_is_refused(client: FlaskClient) -> None:
     errors = problem(client.get("/api/v1/deployments?limit=1&limit=2"), 422)["errors"]
 
     assert errors == [{"parameter": "limit", "detail": "is repeated"}]
+
+
+DEPLOYMENT = {"service": "web", "environment": "prod", "version": "1.0", "external_id": "1"}
+DECLARED = {
+    "services": {"web": {"version": "1.1"}},
+    "repository": "https://example.com/x",
+    "config_revision": "2",
+    "declared_at": "2026-03-01T12:00:00Z",
+}
+# What others write, beginning with what changes all that is read.
+WRITES: list[tuple[str, str, dict[str, Any]]] = [
+    ("PATCH", "deployments/{id}", {"status": "running"}),
+    ("POST", "deployments", {**DEPLOYMENT, "status": "succeeded", "source": "ci"}),
+    ("POST", "deployments", {**DEPLOYMENT, "version": "1.1", "external_id": "2"}),
+    ("PUT", "declarations/prod", DECLARED),
+    ("PUT", "environments/prod", {"tier": "production"}),
+    ("PUT", "services/web", {"owner": "ada"}),
+    ("POST", "incidents", {"service": "web", "environment": "prod", "title": "It is down"}),
+    ("DELETE", "deployments/{id}", {}),
+]
+
+
+def test_an_answer_is_the_same_only_until_something_is_written(
+    new_app: NewApp, migrated_database: dict[str, object]
+) -> None:
+    ours, others = (new_app(**migrated_database).test_client() for _ in range(2))
+    started = others.post("/api/v1/deployments", json={**DEPLOYMENT, "status": "pending"})
+    identity = json_of(started)["id"]
+    paths = [
+        "/api/v1/deployments",
+        "/api/v1/deployments?limit=1",
+        f"/api/v1/deployments/{identity}",
+        "/api/v1/matrix",
+        "/api/v1/matrix?owner=ada",
+    ]
+    etags = {path: ours.get(path).headers["ETag"] for path in paths}
+    for method, path, body in WRITES:
+        written = others.open(f"/api/v1/{path.format(id=identity)}", method=method, json=body)
+        assert written.status_code < 300, written.text
+        for read in paths:
+            # The first time it is made, and the second time it is remembered.
+            for _ in range(2):
+                answer = ours.get(read, headers={"If-None-Match": etags[read]})
+                fresh = others.get(read)
+                etag = fresh.headers.get("ETag")
+                status = 304 if etag == etags[read] else fresh.status_code
+                assert (answer.status_code, answer.headers.get("ETag")) == (status, etag)
+            etags[read] = fresh.headers.get("ETag", etags[read])
+
+
+def test_what_is_remembered_takes_one_statement(new_app: NewApp, postgresql_lender: Lender) -> None:
+    with postgresql_lender.lend() as made:
+        app = new_app(**made, THREADS=1)
+        client = app.test_client()
+        identity = json_of(client.post("/api/v1/deployments", json=DEPLOYMENT))["id"]
+        for path in ("deployments?limit=20", "matrix", f"deployments/{identity}"):
+            seen = {"If-None-Match": client.get(f"/api/v1/{path}").headers["ETag"]}
+            assert client.get(f"/api/v1/{path}", headers=seen).status_code == 304
+            with executed(app.extensions["database"]) as statements:
+                assert client.get(f"/api/v1/{path}", headers=seen).status_code == 304
+            assert len(statements) == 1, (path, statements)
+
+
+def test_who_may_not_read_is_not_told_that_nothing_changed(
+    client: FlaskClient, anonymous: FlaskClient
+) -> None:
+    seen = {"If-None-Match": client.get("/api/v1/matrix").headers["ETag"]}
+    for _ in range(2):
+        assert client.get("/api/v1/matrix", headers=seen).status_code == 304
+
+    assert anonymous.get("/api/v1/matrix", headers=seen).status_code == 401
+
+
+def test_the_application_leaves_the_date_to_the_server(client: FlaskClient) -> None:
+    etag = client.get("/api/v1/matrix").headers["ETag"]
+
+    for headers in ({}, {"If-None-Match": etag}, {"If-Match": etag}):
+        assert "Date" not in client.get("/api/v1/matrix", headers=headers).headers

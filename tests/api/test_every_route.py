@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from flask import jsonify
 from flask.testing import FlaskClient
+from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 from api.domain.kit import times
+from api.http import bodies
 from tests.api.conftest import json_of, problem
 
 API = "/api/v1"
@@ -135,6 +138,36 @@ def test_what_is_the_same_is_not_sent_again(
                 again = client.get(path, query_string=query, headers=seen)
                 assert (again.status_code, again.data) == (304, b""), path
                 assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def test_a_body_is_written_as_its_model_would_be(
+    app: APIFlask, client: FlaskClient, ids: dict[str, str]
+) -> None:
+    """Also where it is made straight from what is stored: the same fields, order and values."""
+    compared = set()
+    for rule, path, query in routes(app, ids):
+        view = app.view_functions[rule.endpoint]
+        model = getattr(view, "_spec", {}).get("response", {}).get("schema")
+        if (
+            isinstance(model, type)
+            and issubclass(model, BaseModel)
+            and "GET" in (rule.methods or ())
+        ):
+            body = client.get(path, query_string=query).data
+            told = model.model_validate_json(body).model_dump(mode="json", by_alias=True)
+            with app.test_request_context():
+                assert jsonify(told).data == body, path
+            compared.add(rule.endpoint)
+    assert compared > {*FILTERS, "deployments.get_deployment", "matrix.get_matrix"}
+
+
+def test_a_body_is_ascii(app: APIFlask) -> None:
+    with app.test_request_context():
+        made = bodies.response({"actor": "Zoë 🚀", "state": "in-sync"}, {"Link": "<next>"})
+
+        assert made.data == jsonify(actor="Zoë 🚀", state="in-sync").data
+        assert made.data == rb'{"actor":"Zo\u00eb \ud83d\ude80","state":"in-sync"}' + b"\n"
+        assert (made.mimetype, made.headers["Link"]) == ("application/json", "<next>")
 
 
 def lists(app: APIFlask) -> dict[str, str]:

@@ -18,8 +18,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
+from api import pages
 from api.domain.kit.times import now
-from api.pages import live
+from api.http import unchanged
 from api.pages.notes import plain
 from api.tables import (
     changes,
@@ -676,7 +677,7 @@ def test_a_page_that_has_not_changed_is_not_made_again(
 ) -> None:
     record(client, "1.0", "prod")
     minute = [now()]
-    monkeypatch.setattr(live, "this_minute", lambda: minute[0])
+    monkeypatch.setattr(unchanged, "this_minute", lambda: minute[0])
     asked = {**BROWSER, "If-None-Match": client.get("/", headers=BROWSER).headers["ETag"]}
 
     def ask() -> tuple[int, int]:
@@ -733,7 +734,7 @@ def test_pages_that_are_watched_say_so(sqlite_client: FlaskClient, show: Show) -
 
 
 def test_every_age_is_where_the_script_does_not_take_it_for_a_change() -> None:
-    for template in Path(live.__file__).parent.glob("templates/*.html"):
+    for template in Path(pages.__file__).parent.glob("templates/*.html"):
         text = re.sub(r"\{%.*?%\}", "", template.read_text(encoding="utf-8"))
         for tag in re.findall(r"(<[^<>]+>)[^<>]*\{\{[^}]*\| age", text):
             assert tag.startswith("<small") or 'class="age"' in tag, f"{template.name}: {tag}"
