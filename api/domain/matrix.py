@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     FromClause,
@@ -48,6 +49,8 @@ class SyncState(StrEnum):
 _SERVICE = services.c.name.label("service")
 _ENVIRONMENT = environments.c.name.label("environment")
 _DECLARED = (*CONTENT, "declared_at")
+# Whether a deployment under way, or one that did not succeed, is enough for a cell.
+ATTEMPTS = bindparam("attempts", False, type_=Boolean)
 # Of the deployment that started last, whatever became of it.
 _LAST = ("id", "version", "status")
 ORDER: Order = {
@@ -95,9 +98,12 @@ def cells(
     filters: Filters | None = None,
     after: Position | None = None,
     limit: int | None = None,
+    *,
+    attempts: bool = False,
 ) -> list[dict[str, Any]]:
     """Return one row for each service and environment with a running or declared release.
 
+    With `attempts`, there is also one where nothing more than an attempt to deploy has been made.
     With `at`, the rows show what had finished and what was declared at that time. Rows are sorted
     by `ORDER`, begin after the position `after`, and are at most `limit`.
     """
@@ -106,8 +112,8 @@ def cells(
     most = limit if wanted.state is None else None
     listing = _listing(lateral=has_lateral(connection), past=at is not None)
     values = {} if at is None else {"at": at}
-    rows = map(_cell, listing.rows(connection, dict(wanted), most, after, **values))
-    found = (cell for cell in rows if wanted.state in (None, cell["state"]))
+    rows = listing.rows(connection, dict(wanted), most, after, attempts=attempts, **values)
+    found = (cell for cell in map(_cell, rows) if wanted.state in (None, cell["state"]))
     return list(islice(found, limit))
 
 
@@ -143,7 +149,13 @@ def selected(at: ColumnElement[datetime] | None, *, lateral: bool) -> Select[Any
             .outerjoin(declared, is_declared & not_withdrawn(declared))
             .outerjoin(newest, is_newest & ~ended(newest, newest.c.started_at, at))
         )
-        .where(running.c.id.is_not(None) | declared.c.id.is_not(None))
+        .where(
+            or_(
+                running.c.id.is_not(None),
+                declared.c.id.is_not(None),
+                newest.c.id.is_not(None) & ATTEMPTS,
+            )
+        )
     )
 
 

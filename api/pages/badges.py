@@ -60,7 +60,7 @@ def _message(connection: Connection, service: str, environment: str) -> Message 
     if known is None or place is None:
         return None
     wanted = matrix.Filters(service=service, environment=environment)
-    cells = matrix.cells(connection, filters=wanted)
+    cells = matrix.cells(connection, filters=wanted, attempts=True)
     return describe(cells[0]) if cells else Message("not deployed", QUIET)
 
 

@@ -63,7 +63,7 @@ def show_matrix(query: MatrixForm) -> str:
     with database().read() as connection:
         environments = catalog.by_promotion_order(connection)
         services = catalog.by_name(connection)
-        shown = matrix.cells(connection, query.at)
+        shown = matrix.cells(connection, query.at, attempts=True)
         other = _compared(query, connection)
         incidents = [] if query.at else LISTINGS[True].rows(connection, {}, INCIDENTS)
         broken = {(row["service"], row["environment"]): row for row in reversed(incidents)}

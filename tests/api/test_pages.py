@@ -245,6 +245,25 @@ def test_the_front_page_begins_with_what_is_broken_what_waits_and_what_is_new(
     ]
 
 
+def test_a_first_deployment_is_seen_while_it_is_under_way_and_if_it_fails(
+    client: FlaskClient,
+) -> None:
+    show = browser_of(client)
+    record(client, "1.0", "prod", status="failed", finished_at=ago(hours=2))
+    page = show("/")
+    assert cells(page)[-2:] == ["checkout", "none unknown failed: 1.0"]
+    glance = text_of(page.text.partition('<ul class="overview"')[2].partition("</ul>")[0])
+    assert "1 failed : checkout 1.0 in prod" in glance
+    assert "Nothing is broken" not in glance
+    record(client, "1.1", "prod", status="running", started_at=ago(minutes=2))
+    assert cells(show("/"))[-1] == "none unknown deploying 1.1"
+    # The release before it is what it is compared with: there is none.
+    assert cells(show("/", since=ago(days=1)))[-1] == "none unknown deploying 1.1"
+    assert "Nothing matches" in show("/", at=ago(days=1)).text
+    badge = client.get("/badges/checkout/prod.svg").text
+    assert "nothing, deploying 1.1" in badge
+
+
 def test_two_hundred_services_in_six_environments_fit_on_a_page(
     sqlite_client: FlaskClient, show: Show
 ) -> None:
