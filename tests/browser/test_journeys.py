@@ -222,6 +222,33 @@ def test_a_page_keeps_itself_up_to_date_and_leaves_people_alone(
     expect(link).to_be_focused()
 
 
+def test_forms_follow_what_has_changed_unless_somebody_fills_them_in(
+    client: FlaskClient, look: Open, history: dict[str, str]
+) -> None:
+    incident = f"/incidents/{history['incident']}"
+    page = look(f"/sign-in?back={incident}")
+    sign_in(page)
+    page.wait_for_url(f"**{incident}")
+    page.clock.install()
+    page.reload()
+    cause = page.get_by_label("Deployment")
+    cause.select_option(history["last"])
+    ended = {"resolved_at": (datetime.now(UTC) + timedelta(seconds=1)).isoformat()}
+    assert client.patch(f"/api/v1{incident}", json=ended).status_code == 200
+    record(client, "1.0.9", "prod", finished_at=ago(hours=2))
+    poll(page)
+    expect(page.get_by_role("button", name="Open it again")).to_be_visible()
+    expect(page.get_by_role("button", name="Resolve")).to_have_count(0)
+    expect(cause).to_have_value(history["last"])
+    expect(cause).not_to_contain_text("1.0.9")
+    cause.select_option("")
+    page.get_by_role("heading", level=1).click()
+    page.evaluate("() => document.activeElement.blur()")
+    record(client, "1.0.8", "prod", finished_at=ago(hours=2))
+    poll(page)
+    expect(cause).to_contain_text("1.0.9")
+
+
 @pytest.mark.usefixtures("history")
 def test_a_server_that_stopped_is_said(look: Open) -> None:
     page = look("/incidents")

@@ -27,7 +27,7 @@ function addCopyButtons() {
 }
 
 // What makes a row, a column or an entry the same one after others came or went: where its heading
-// leads to or, of a cell, the column that it is in.
+// leads to or, of a cell, the column that it is in; of a form, what it does.
 const HEADINGS = {
   TH: "a[href]",
   TR: 'th[scope="row"] a[href]',
@@ -36,6 +36,7 @@ const HEADINGS = {
 };
 
 function keyOf(node) {
+  if (node.nodeName === "FORM") return `FORM ${node.getAttribute("action")}`;
   const heading = HEADINGS[node.nodeName] && node.querySelector(HEADINGS[node.nodeName]);
   return `${node.nodeName} ${heading?.getAttribute("href") ?? node.dataset?.in ?? node.id ?? ""}`;
 }
@@ -45,6 +46,15 @@ function mark(node) {
   const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
   if (element.closest(AGES)) return;
   (element.closest("td, th, li, dd, tr, article, section") ?? element).setAttribute(UPDATED, "");
+}
+
+// Whether nobody has filled in anything of a form, nor is about to.
+function isUntouched(form) {
+  if (form.contains(document.activeElement) || form.querySelector("details[open]")) return false;
+  return [...form.elements].every((one) => {
+    if (one.options) return [...one.options].every((option) => option.selected === option.defaultSelected);
+    return one.type === "submit" || (one.value === one.defaultValue && one.checked === one.defaultChecked);
+  });
 }
 
 function updateAttributes(old, fresh) {
@@ -67,7 +77,11 @@ function update(old, fresh) {
     mark(old);
     return;
   }
-  if (old.nodeName === "FORM" || old.isEqualNode(fresh)) return; // somebody may be filling it in
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeName === "FORM") {
+    if (isUntouched(old)) old.replaceWith(document.importNode(fresh, true));
+    return;
+  }
   updateAttributes(old, fresh);
   const wanted = [...fresh.childNodes];
   const keys = new Set(wanted.map(keyOf));
