@@ -108,6 +108,9 @@ def test_an_empty_ledger_says_how_to_record_the_first_deployment(
     page = sqlite_client.get("/", headers=BROWSER, base_url="https://ledger.example.com")
 
     assert "curl https://ledger.example.com/api/v1/deployments" in page.text
+    for path, leads_to in (("/deployments", "/"), ("/incidents", "/docs/recordIncident")):
+        other = sqlite_client.get(path, headers=BROWSER).text.partition("<main")[2]
+        assert f'href="{leads_to}">' in other
     assert "flask tokens create ci --scope write" in page.text
 
 

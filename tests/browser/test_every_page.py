@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import expect
 
 from tests.api.conftest import json_of
 from tests.api.events.payloads import argocd
@@ -193,3 +194,38 @@ def test_names_of_any_length_break_no_page(
         assert beyond == [], path
     faults: list[str] = look.faults  # type: ignore[attr-defined]
     faults.clear()  # the browser's own words about the page that is not there
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_empty_or_refused_keeps_nobody_out(look: Open, axe: str, scheme: str) -> None:
+    page = look("/", color_scheme=scheme)
+
+    def faults() -> list[str]:
+        page.evaluate(axe)
+        violations = page.evaluate("() => axe.run().then((told) => told.violations)")
+        found = [rule["id"] for rule in violations]
+        page.set_viewport_size({"width": 320, "height": 800})
+        wide = page.evaluate("() => document.documentElement.scrollWidth")
+        return found + (["wider than the window"] if wide > 320 else [])
+
+    for path in ("/", "/deployments", "/incidents", "/insights", "/?start=-1", "/nothing"):
+        page.goto(path)
+        assert faults() == [], path
+    page.goto("/sign-in?back=/admin/rules")
+    page.get_by_label("Token").fill("guess")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="401")).to_be_visible()
+    assert faults() == []
+    page.get_by_role("link", name="Sign in with another token").click()
+    sign_in(page)
+    page.goto("/admin/rules")
+    page.get_by_label("Body").fill("{}")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("heading", name="What would become of it")).to_be_visible()
+    assert faults() == []
+    page.get_by_label("Body").fill("no JSON")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("heading", name="400")).to_be_visible()
+    assert faults() == []
+    unnoticed: list[str] = look.faults  # type: ignore[attr-defined]
+    unnoticed.clear()  # the browser's own words about what was refused
