@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from api.pages.words import minute
+from api.pages.words import minute, titled
 
 # What Markdown, HTML or TeX would read as more than text, anywhere or at the beginning of a line.
 SPECIAL = re.compile(r"[\\`*_\[\]<>#&|~!@+=$]|^-|(?<=\d)[.)](?= |$)")
@@ -48,6 +48,6 @@ def _listed(changes: Iterable[Mapping[str, Any]], count: int) -> Iterator[str]:
     number = 0
     for number, change in enumerate(changes, start=1):  # noqa: B007 (counted)
         author = f"{plain(change['author'])}, " if change["author"] else ""
-        yield f"- {plain(change['title'] or 'Untitled')} ({author}{change['commit'][:12]})"
+        yield f"- {plain(titled(change['title']))} ({author}{change['commit'][:12]})"
     if count > number:
         yield f"- and {count - number} more"

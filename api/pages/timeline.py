@@ -10,6 +10,7 @@ from uuid import UUID
 
 from api.domain.deployments.history import Fate, Stay
 from api.domain.deployments.model import Status
+from api.pages.words import titled
 
 # In units of the picture: its width, and the parts of the lane of an environment.
 WIDTH = 720.0
@@ -156,7 +157,7 @@ def timeline(
             and scale.since <= row["finished_at"] <= scale.until
         ]
         broken = [
-            _span(scale, row["id"], row["title"], row["detected_at"], row["resolved_at"])
+            _span(scale, row["id"], titled(row["title"]), row["detected_at"], row["resolved_at"])
             for row in incidents
             if row["environment"] == environment
             and scale.shows(row["detected_at"], row["resolved_at"])

@@ -35,6 +35,7 @@ def init_app(app: APIFlask) -> None:
         short,
         span,
         timestamp,
+        titled,
         web_link,
     ):
         app.add_template_filter(word)
@@ -88,6 +89,12 @@ def timestamp(at: datetime) -> str:
 def short(text: str) -> str:
     """Return the beginning of a hash, without its algorithm."""
     return text.removeprefix("sha256:")[:12]
+
+
+def titled(text: str | None) -> str:
+    """Return a title, or a word in its place if there is nothing in it that can be seen."""
+    seen = text and any(character.isprintable() and character != " " for character in text)
+    return text if text and seen else "Untitled"
 
 
 def web_link(url: Any) -> str | None:

@@ -22,6 +22,7 @@ from api import pages
 from api.domain.kit.times import now
 from api.http import unchanged
 from api.pages.notes import plain
+from api.pages.words import titled
 from api.tables import (
     changes,
     deliveries,
@@ -527,6 +528,44 @@ def test_the_difference_of_two_instants_says_what_changed_in_an_environment(
 )
 def test_release_notes_show_what_others_wrote_as_it_is(text: str, escaped: str) -> None:
     assert plain(text) == escaped
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Mend it", "Mend it"),
+        ("\N{ROCKET}", "\N{ROCKET}"),
+        ("\N{HEBREW LETTER ALEF}", "\N{HEBREW LETTER ALEF}"),
+        (None, "Untitled"),
+        ("  ", "Untitled"),
+        ("\u202e\u200b\ufeff\u00a0\u2028", "Untitled"),
+    ],
+)
+def test_a_title_that_nobody_sees_has_a_word_in_its_place(title: str | None, shown: str) -> None:
+    assert titled(title) == shown
+
+
+def test_what_has_no_title_to_be_seen_can_be_opened(sqlite_client: FlaskClient, show: Show) -> None:
+    deliver(sqlite_client, "1.0")
+    links = [{"title": "\u200b", "url": "https://ci.example.com"}]
+    said = {"finished_at": ago(hours=1), "links": links}
+    identifier = record(sqlite_client, "1.0", "dev", **said)
+    broken = {"service": "checkout", "environment": "dev", "title": " \u202e", "links": links}
+    incident = json_of(sqlite_client.post("/api/v1/incidents", json=broken))["id"]
+    with sqlite_client.application.extensions["database"].write() as connection:
+        connection.execute(update(changes).values(title="\u2060"))
+
+    for path, least in (
+        ("/", 2),
+        ("/incidents", 1),
+        (f"/incidents/{incident}", 3),
+        (f"/deployments/{identifier}", 1),
+        ("/services/checkout", 2),
+        ("/environments/dev", 2),
+    ):
+        page = show(path).text
+        assert page.count("Untitled") >= least, path
+        assert not re.search(r"<(a|h1)\b[^>]*>[^<\w]*</\1>", page), path
 
 
 def test_a_browser_gets_errors_with_the_words_of_the_problem_document(
