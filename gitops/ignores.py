@@ -14,6 +14,8 @@ from gitops.findings import RULES, Finding, Severity
 
 COMMENT = re.compile(r"(?:^|\s)#\s*gitops:\s*ignore\b\s*(?P<rule>[\w-]*)[\s:]*(?P<reason>.*)")
 
+BLANK = ("", "---")
+
 
 @dataclass(eq=False)
 class Ignore:
@@ -77,7 +79,7 @@ class Ignores:
 def read(file: Path) -> Iterator[Ignore]:
     """Yield the comments of a file; there are none in one that is no text."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return
     lines = text.splitlines() if "gitops:" in text else []
@@ -91,9 +93,14 @@ def read(file: Path) -> Iterator[Ignore]:
 
 
 def next_line(lines: list[str], number: int) -> int:
-    """Return the number of the first line after another one that is more than a comment."""
+    """Return the number of the first line after another one that is more than a comment.
+
+    A line that begins a document has nothing of its own.
+    """
     following = enumerate(lines[number:], number + 1)
-    return next((n for n, line in following if line.strip() and not is_comment(line)), number)
+    return next(
+        (n for n, line in following if line.strip() not in BLANK and not is_comment(line)), number
+    )
 
 
 def is_comment(line: str) -> bool:

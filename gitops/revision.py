@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tarfile
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from gitops.errors import GitopsError
 # What default branches are called where git does not say which one it is.
 BRANCHES = ("main", "master", "trunk")
 COMMIT = ("commit", "author", "title")
+MODULE = "160000"  # the mode of a submodule in an index
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,15 @@ class Clone:
 
     def git(self, *argv: str) -> str:
         """Return what a git command prints. Raises GitopsError, with git's reason, if it fails."""
-        done = self._git(*argv)
-        if done.returncode:
-            command = next(word for word in argv if not word.startswith("-") and "=" not in word)
-            raise programs.failure(done, f"git {command}")
-        return done.stdout.strip()
+        return self._done(*argv).strip()
 
     def default(self) -> str:
         """Return what a branch is compared with: the default branch, else the commit before.
 
         Raises GitopsError if there is neither.
         """
+        if not self._commit("HEAD"):
+            raise GitopsError(f"{self.top}: nothing is committed yet")
         for revision in (*self._defaults(), "HEAD^"):
             if self._commit(revision):
                 return revision
@@ -88,11 +87,31 @@ class Clone:
         """
         commit = self.commit(revision)
         with tempfile.TemporaryDirectory(prefix="revision-", dir=beside) as name:
-            archive, folder = Path(name, "archive.tar"), Path(name).resolve() / "tree"
-            self.git("archive", f"--output={archive}", commit, "--", *map(str, paths))
-            with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter="data")
+            folder = Path(name).resolve() / "tree"
+            self._unpack(commit, folder, *paths)
             yield folder
+
+    def _unpack(self, commit: str, folder: Path, *paths: str | Path) -> None:
+        """Write the files of a commit as they would be checked out, those of submodules too.
+
+        Unlike `git archive` it leaves nothing out that an attribute says so of. A submodule that is
+        not there, or does not have the commit, stays empty.
+        """
+        folder.mkdir(parents=True)
+        env = {**os.environ, "GIT_INDEX_FILE": f"{folder}.index"}
+        self._done("read-tree", "--no-sparse-checkout", commit, env=env)
+        listed = self._done("ls-files", "--stage", "-z", "--", *map(str, paths), env=env)
+        entries = [entry.partition("\t")[::2] for entry in listed.split("\0") if entry]
+        if paths and not entries:
+            raise GitopsError(f"{commit} has no {', '.join(map(str, paths))}")
+        modules = {name: stage.split()[1] for stage, name in entries if stage.startswith(MODULE)}
+        names = "".join(f"{name}\0" for _, name in entries if name not in modules)
+        argv = ("checkout-index", "-q", "-z", "--stdin", f"--prefix={folder}/")
+        self._done(*argv, env=env, stdin=names)
+        for name, its_commit in modules.items():
+            module = Clone(self.top / name)
+            if (module.top / ".git").exists() and module._commit(its_commit):
+                module._unpack(its_commit, folder / name)
 
     def is_dirty(self, file: Path) -> bool:
         """Tell whether a file has uncommitted changes."""
@@ -160,13 +179,29 @@ class Clone:
         names = dict.fromkeys([*configured, *BRANCHES])
         yield from (f"origin/{name}" for name in names)
         yield from names
+        # A clone of one branch only, whatever that is called.
+        branches = self._git("for-each-ref", "--format=%(refname:short)", "refs/remotes/").stdout
+        if len(only := branches.split()) == 1:
+            yield from only
 
     def _commit(self, revision: str) -> str:
         argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         return self._git(*argv).stdout.strip()
 
-    def _git(self, *argv: str) -> CompletedProcess[str]:
-        return programs.run(["git", *argv], cwd=self.top, missing="https://git-scm.com")
+    def _done(
+        self, *argv: str, env: Mapping[str, str] | None = None, stdin: str | None = None
+    ) -> str:
+        done = self._git(*argv, env=env, stdin=stdin)
+        if done.returncode:
+            command = next(word for word in argv if not word.startswith("-") and "=" not in word)
+            raise programs.failure(done, f"git {command}")
+        return done.stdout
+
+    def _git(
+        self, *argv: str, env: Mapping[str, str] | None = None, stdin: str | None = None
+    ) -> CompletedProcess[str]:
+        missing = "https://git-scm.com"
+        return programs.run(["git", *argv], cwd=self.top, env=env, stdin=stdin, missing=missing)
 
 
 def remedy(revision: str, shallow: bool) -> str:

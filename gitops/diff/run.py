@@ -29,6 +29,7 @@ def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDif
         old = dict(zip(then, answers[len(now) :], strict=True))
         # Kustomize names files by their paths: those of the copy mean nothing to anyone.
         old = {name: without(answer, copy) for name, answer in old.items()}
+        new = {name: without(answer, clone.top) for name, answer in new.items()}
     found = (OverlayDiff.of(name, old.get(name), new.get(name)) for name in {**new, **old})
     return [each for each in found if each]
 

@@ -55,4 +55,4 @@ def aside(report: Report) -> Iterator[str]:
     for line in report.hidden:
         yield f"- {line}"
     for rule, reason in report.skipped.items():
-        yield f"- not checked: {rule}: {reason}"
+        yield f"- not checked: {code(rule)}: {code(reason)}"

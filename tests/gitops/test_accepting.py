@@ -43,6 +43,7 @@ def changed(root: Path, old: str, new: str) -> None:
         ("# gitops: ignore inert it is meant\na: 1", {1, 2}),
         ("# gitops: ignore inert it is meant\n# more\n\na: 1", {1, 4}),
         ("#gitops:ignore inert: it is meant", {1}),
+        ("\ufeff# gitops: ignore inert it is meant\r\n---\r\n\r\na: 1\r\n", {1, 4}),
         ("a: 'x#gitops: ignore inert it is meant'", None),
     ],
 )
@@ -50,7 +51,7 @@ def test_a_comment_is_about_its_line_or_the_next(
     tmp_path: Path, text: str, lines: set[int] | None
 ) -> None:
     file = tmp_path / "x.yaml"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8", newline="")
     found = [*read(file)]
 
     assert [each.lines for each in found] == ([lines] if lines else [])
@@ -182,6 +183,13 @@ def test_a_finding_is_known_by_its_rule_file_and_words(
     ]
 
     assert (len({*names}) == 1) == is_same
+
+
+def test_a_finding_is_known_whatever_a_kustomization_is_called() -> None:
+    messages = [f"is overwritten by x (base/Kustomization:{line})" for line in (3, 4)]
+    found = [Finding(Path("/r/a.yaml"), 3, "inert", message) for message in messages]
+
+    assert len({*(name for one in found for name in baseline.fingerprints([one], Path("/r")))}) == 1
 
 
 def test_the_same_finding_twice_has_two_names(tmp_path: Path) -> None:

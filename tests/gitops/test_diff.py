@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from gitops.cli import cli
 from gitops.diff.markdown import LIMIT
 from gitops.diff.values import ABSENT, Change, compare
+from gitops.errors import GitopsError
+from gitops.revision import Clone
 from tests.clone import commit, git
 from tools.command import ROOT
 
@@ -358,6 +360,41 @@ def test_the_base_is_the_main_branch_unless_said(
     result = CliRunner().invoke(cli, ["diff", str(root)])
     assert result.exit_code == 0
     assert f"nothing differs from {base} (" in result.output
+
+
+def test_the_only_branch_of_a_clone_is_the_default_one(root: Path, tmp_path: Path) -> None:
+    git(root, "branch", "--move", "production")
+    git(tmp_path, "clone", "--single-branch", f"file://{root}", "other")
+    git(tmp_path / "other", "symbolic-ref", "--delete", "refs/remotes/origin/HEAD")
+    git(tmp_path / "other", "checkout", "-b", "feature")
+    git(tmp_path / "other", "branch", "--delete", "production")
+    assert Clone(tmp_path / "other").default() == "origin/production"
+
+
+def test_without_a_commit_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    git(tmp_path, "init")
+    with pytest.raises(GitopsError, match="nothing is committed yet"):
+        Clone(tmp_path).default()
+
+
+def test_a_revision_has_its_submodules_and_what_no_archive_would_have(
+    root: Path, tmp_path: Path
+) -> None:
+    outer = tmp_path / "outer"
+    (outer / "prod").mkdir(parents=True)
+    (outer / "prod/kustomization.yaml").write_text("resources: [../parts/overlays/prod]\n")
+    (outer / ".gitattributes").write_text("prod export-ignore\n")
+    (outer / "link").symlink_to("/etc/hostname")
+    git(outer, "init", "--initial-branch", "main")
+    git(outer, "-c", "protocol.file.allow=always", "submodule", "add", str(root), "parts")
+    commit(outer)
+    assert diff(outer / "prod").output.startswith("nothing differs")
+    edit(outer / "parts", "overlays/prod/kustomization.yaml", "1.1.0", "1.1.1")
+    assert "1.1.0" in diff(outer / "prod").output
+    # One that is not there is not rendered, and no path of this machine is told.
+    git(outer, "submodule", "deinit", "--force", "parts")
+    told = diff(outer / "prod").output
+    assert "as it is now, it does not render: parts/overlays/prod: no such file" in told
 
 
 def test_a_folder_outside_of_git_is_exit_status_2(copy: Callable[[str], Path]) -> None:

@@ -108,8 +108,9 @@ def test_the_worst_annotations_are_the_first() -> None:
 
 
 def test_markdown_has_the_findings_by_file_with_the_page_of_each_rule() -> None:
-    said = told("markdown")
+    said = told("markdown", replace(REPORT, skipped={"a.yaml:3": "chart <b>*x*"}))
 
+    assert "- not checked: `a.yaml:3`: `chart <b>*x*`" in said
     assert said.startswith("### ❌ gitops check: 1 error, 1 warning, 1 note in 2 overlays\n")
     assert said.count("**`k8s/prod/kustomization.yaml`**") == 1
     assert "- ⚠️ warning, line 3: `x: no digest` in `dev`, `prod`, `qa` and 2 more ([pin](" in said
