@@ -20,7 +20,8 @@ from gitops.findings import Finding, place
 VERSION = 1
 # What a message says of places and versions.
 MOVING = re.compile(
-    r"(?<=\.yaml|\.json):\d+|(?<=\.yml):\d+|(?<=\bKustomization):\d+|(?<=inline patch) \d+| \(Kubernetes .*\)$"
+    r"(?<=\.yaml|\.json):\d+|(?<=\.yml):\d+|(?<=\bKustomization):\d+"
+    r"|(?<=inline patch) \d+| \(Kubernetes .*\)$"
 )
 
 
