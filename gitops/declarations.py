@@ -9,8 +9,9 @@ from typing import Any
 
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
-from gitops.pins import Pin, Release, pins
+from gitops.pins import Pin, pins
 from gitops.promotion import history
+from gitops.releases import Release
 from gitops.remotes import SSH, URL
 from gitops.repository import Repository
 from gitops.revision import Clone

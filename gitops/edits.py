@@ -75,7 +75,7 @@ def changes(text: str, entry: MappingNode, values: dict[str, str]) -> Iterator[E
         yield at, at, added
 
 
-def replacement(key: ScalarNode, value: Node, new: str, newline: str) -> Edit:
+def replacement(key: Node, value: Node, new: str, newline: str) -> Edit:
     """Return the edit that puts a text in the place of a value."""
     start, stop = value.start_mark.index, value.end_mark.index
     if start == stop:  # there is none

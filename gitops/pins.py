@@ -1,105 +1,78 @@
-"""The release that an overlay pins: its own entries under `images`."""
+"""The release that an overlay pins: under `images`, in a patch, or where it is applied from."""
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import Node
 
-from gitops import edits, nodes, versions
+from gitops import edits, nodes, releases
 from gitops.errors import GitopsError
+from gitops.patches import patches
+from gitops.releases import KUSTOMIZATION, Place, Release
 from gitops.repository import Overlay, Repository
 
 BYTE_ORDER_MARK = "\ufeff"
 
 
-@dataclass(frozen=True)
-class Release:
-    """A version of an image: a tag for people, and the digest, which decides what runs."""
-
-    tag: str
-    digest: str
-
-    def __str__(self) -> str:
-        return self.tag + f"@{self.digest[:19]}" * bool(self.digest)
-
-    @property
-    def is_pinned(self) -> bool:
-        """Whether it has a digest; a digest of zeros is a placeholder."""
-        return bool(self.digest) and not self.is_free
-
-    @property
-    def is_free(self) -> bool:
-        """Whether its digest is zeros: a placeholder until the first release."""
-        return bool(self.digest) and not self.digest.removeprefix("sha256:").strip("0")
-
-    def is_same(self, other: Release) -> bool:
-        """Return whether it is the same release: by digest if both have one, else by version."""
-        if self.digest and other.digest:
-            return self.digest == other.digest
-        return versions.same(self.tag, other.tag)
-
-
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """An entry of `images`, and the file that it is in."""
+    """What names an image and its release, and the file that it is in."""
 
     file: Path
     image: str
     entry: Node
     overlay: Overlay
+    place: Place = KUSTOMIZATION
 
     @property
     def release(self) -> Release:
         """The release that it pins."""
-        return release(self.entry)
+        return releases.release(self.entry)
 
     @property
     def name(self) -> str:
         """The name that the image is pulled by, without tag and digest."""
-        return nodes.text(nodes.get(self.entry, "newName")) or self.image
+        return releases.name_of(self.entry)
 
     @property
     def service(self) -> str:
         """The default name of the service in a ledger: the last part of the image's name."""
         return self.image.rpartition("/")[2]
 
-    def reread(self) -> Pin:
-        """Return it as its file is now: another image in it may have been changed since."""
-        text = read(self.file).removeprefix(BYTE_ORDER_MARK)
-        entry = find(nodes.compose(text, str(self.file)), self.image)
-        return replace(self, entry=entry or self.entry)
+    def at(self, text: str) -> Release | None:
+        """Return the release in another text of the file; None if it has none for the image.
+
+        Raises GitopsError if it is no YAML.
+        """
+        found = self.place.find(nodes.compose(text, str(self.file)), self.image)
+        return None if found is None else releases.release(found)
 
     def with_release(self, new: Release) -> str:
         """Return the text of the file with another release, and everything else unchanged.
 
-        Line ends and a byte-order mark stay as well: write it with `newline=""`.
+        The file is read again: another image in it may have been changed since. Line ends and a
+        byte-order mark stay as well: write it with `newline=""`.
         Raises GitopsError for an entry that shares its release, or is written in an unusual way.
         """
         text = read(self.file)
         body = text.removeprefix(BYTE_ORDER_MARK)
         where = f"{self.file}:{nodes.line(self.entry)}"
         documents, shared = edits.located(body, str(self.file))
-        entry = find(documents, self.image)
-        if not isinstance(entry, MappingNode):
+        entry = self.place.find(documents, self.image)
+        if entry is None:
             raise GitopsError(f"{where}: this entry is not in the file itself")
-        values = {"newTag": f'"{new.tag}"' if new.tag else "", "digest": new.digest}
-        for key in values:
-            value = nodes.get(entry, key)
-            if value is not None and value.start_mark.index in shared:
-                raise GitopsError(f"{where}: other places take `{key}` from here, by an alias")
-        edited = edits.applied(body, [*edits.changes(body, entry, values)])
-        if not self._is_in(edited, new):
+        if any(value.start_mark.index in shared for value in releases.values_of(entry)):
+            raise GitopsError(f"{where}: other places take the release from here, by an alias")
+        edited = releases.written(body, entry, new)
+        if not self._has(edited, new):
             raise GitopsError(f"{where}: write this entry of `images` with one key on each line")
         return text[: len(text) - len(body)] + edited
 
-    def _is_in(self, text: str, wanted: Release) -> bool:
-        """Tell whether a text has a release for the image, whatever it takes from elsewhere."""
+    def _has(self, text: str, wanted: Release) -> bool:
         try:
-            found = find(nodes.compose(text, str(self.file)), self.image)
-            return found is not None and release(found) == wanted
+            return self.at(text) == wanted
         except GitopsError:
             return False
 
@@ -111,16 +84,40 @@ def read(file: Path) -> str:
 
 
 def pins(repository: Repository, overlay: Overlay) -> dict[str, Pin]:
-    """Return the pins of an overlay by image, without those that it shares with another."""
+    """Return the pins of an overlay by image, without those that it shares with another.
+
+    What is applied last counts: what Argo CD or Flux adds, then what is nearest to the overlay,
+    where `images` counts more than a patch.
+    """
     shared = {part for each in repository.overlays if each is not overlay for part in each.tree}
     found: dict[str, Pin] = {}
-    # What is nearest to the overlay is applied last.
     for part in reversed([each for each in overlay.tree if each not in shared]):
-        for _, entry in nodes.items(nodes.get(part.node, "images")):
-            name = nodes.text(nodes.get(entry, "name"))
-            if name and (release(entry).tag or release(entry).digest):
-                found[name] = Pin(part.file, name, entry, overlay)
+        for patch in patches(repository, part):
+            if patch.file != part.file and patch.file.is_relative_to(part.folder):
+                for document in patch.documents:
+                    place = Place(*releases.identity(document), path=())
+                    found |= at(patch.file, [document], overlay, place)
+        found |= at(part.file, [part.node], overlay, KUSTOMIZATION)
+    deliveries = repository.deliveries.of(overlay.folder)
+    for delivery in deliveries if len(deliveries) == 1 else ():
+        if delivery.pins is not None:
+            found |= at(delivery.file, nodes.read(delivery.file), overlay, delivery.pins)
     return found
+
+
+def at(file: Path, documents: list[Node], overlay: Overlay, place: Place) -> dict[str, Pin]:
+    """Return the pins at a place of a file, by image."""
+    found = {}
+    for entry in place.entries(documents):
+        name, release = releases.image_of(entry), releases.release(entry)
+        if name and (release.tag or release.digest) and not is_open(f"{name}{release.tag}"):
+            found[name] = Pin(file, name, entry, overlay, place)
+    return found
+
+
+def is_open(text: str) -> bool:
+    """Tell whether a name or a tag is filled in elsewhere."""
+    return "{{" in text or "$" in text
 
 
 def choose(
@@ -138,7 +135,7 @@ def choose(
         raise GitopsError(f"no overlay is called {environment}; the overlays are {known}")
     every = [pin for each in overlays for pin in pins(repository, each).values()]
     if not every:
-        raise GitopsError(f"{environment}: none of its own files pins an image under `images`")
+        raise GitopsError(f"{environment}: none of its own files pins an image")
     found = [pin for pin in every if image in (None, pin.image)]
     if beside and len(found) > 1:
         near = [pin for pin in found if pin.overlay.folder.parent == beside.folder.parent]
@@ -152,20 +149,3 @@ def choose(
         raise GitopsError(f"{environment} pins {', '.join(images)}: choose one with --image")
     paths = ", ".join(pin.overlay.name for pin in found)
     raise GitopsError(f"{paths} pin {found[0].image}: name one of them by its path")
-
-
-def find(documents: list[Node], image: str) -> Node | None:
-    """Return the entry of an image in a kustomization."""
-    for document in documents:
-        for _, entry in nodes.items(nodes.get(document, "images")):
-            if isinstance(entry, MappingNode) and nodes.text(nodes.get(entry, "name")) == image:
-                return entry
-    return None
-
-
-def release(entry: Node) -> Release:
-    """Return the release of an entry of `images`, with what it takes from others by `<<`."""
-    whole = copy(entry)
-    nodes.plain(whole)  # it puts what is taken before the entry's own keys
-    fields = dict(nodes.items(whole))
-    return Release(nodes.text(fields.get("newTag")), nodes.text(fields.get("digest")))

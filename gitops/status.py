@@ -16,8 +16,9 @@ from gitops.images import split
 from gitops.ledger import Ledger
 from gitops.objects import WORKLOADS, Object, dig
 from gitops.options import Settings
-from gitops.pins import Pin, Release, pins
+from gitops.pins import Pin, pins
 from gitops.promotion import history
+from gitops.releases import Release
 from gitops.render import Job, Renderer
 from gitops.repository import Overlay, Repository
 from gitops.revision import Clone

@@ -12,9 +12,9 @@ from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.images import DIGEST, TAG
 from gitops.output import Output
-from gitops.pins import Release
 from gitops.promotion.judgement import Judgement, verify_signature
 from gitops.promotion.proposal import Proposal
+from gitops.releases import Release
 from gitops.repository import Repository
 from gitops.revision import Clone
 

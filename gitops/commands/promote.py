@@ -12,7 +12,7 @@ from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.ledger import connect, option
 from gitops.output import Output, bold, faint, green, red
-from gitops.pins import Pin, Release
+from gitops.pins import Pin
 from gitops.promotion.judgement import (
     DEFAULT_SOAK,
     Judgement,
@@ -21,6 +21,7 @@ from gitops.promotion.judgement import (
     verify_signature,
 )
 from gitops.promotion.proposal import Proposal
+from gitops.releases import Release
 from gitops.repository import Repository
 from gitops.revision import Clone
 

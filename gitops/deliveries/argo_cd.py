@@ -15,6 +15,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from gitops import images, nodes
 from gitops.deliveries.model import MAP, Delivery, Result
 from gitops.errors import GitopsError
+from gitops.nodes import Path_
+from gitops.releases import Place
 
 TEXT, LIST, BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "bool"))
 Pair = tuple[Node, Node]
@@ -23,32 +25,38 @@ PLAIN = ("namePrefix", "nameSuffix", "namespace", "replicas", "commonAnnotations
 OVERRIDES = (".argocd-source.yaml", ".argocd-source-{name}.yaml")
 
 
-def sources(spec: Node | None) -> Iterator[Node]:
-    """Yield the sources of an Application's `spec`: if there are several, `source` is ignored."""
-    several = [source for _, source in nodes.items(nodes.get(spec, "sources"))]
-    single = nodes.get(spec, "source")
-    yield from several or ([single] if single is not None else [])
+def sources(application: Node) -> Iterator[tuple[Path_, Node]]:
+    """Yield the sources of an Application: if there are several, `source` is ignored."""
+    several = [*nodes.items(nodes.get(application, "spec", "sources"))]
+    single = nodes.get(application, "spec", "source")
+    if single is not None and not several:
+        yield ("spec", "source"), single
+    yield from ((("spec", "sources", number), source) for number, source in several)
 
 
-def delivery(file: Path, application: Node, source: Node, folder: Path) -> Delivery:
-    """Return how an Application applies a folder that one of its sources names."""
+def delivery(file: Path, application: Node, at_: Path_, folder: Path) -> Delivery:
+    """Return how an Application applies a folder that the source at a path of it names."""
     name = nodes.text(nodes.get(application, "metadata", "name"))
+    source = nodes.get(application, *at_)
+    assert source is not None  # noqa: S101 - it was found there
     its, where = nodes.get(source, "kustomize"), file
+    pins: Place | None = Place("Application", name, (*at_, "kustomize", "images"))
     for pattern in OVERRIDES:
         own = folder / pattern.format(name=name)
         if name and own.is_file() and (found := overriding(own)) is not None:
             rest = without(its, found)
             if rest.value:  # both have lines: those of the Application are told
                 its = MappingNode(MAP, [*rest.value, *at(found, source).value])
+                pins = None
             else:
-                its, where = found, own
+                its, where, pins = found, own, Place(path=("kustomize", "images"))
     namespace = nodes.get(application, "spec", "destination", "namespace")
     node = MappingNode(MAP, [*settings(its)])
     node.start_mark = source.start_mark
     if not is_known(nodes.text(namespace)):
-        return Delivery(where, node, name, folder)
+        return Delivery(where, node, name, folder, pins=pins)
     said = (namespace,) if namespace is not None and where == file else ()
-    return Delivery(where, node, name, folder, Result(nodes.text(namespace)), said)
+    return Delivery(where, node, name, folder, Result(nodes.text(namespace)), said, pins=pins)
 
 
 def overriding(file: Path) -> MappingNode | None:

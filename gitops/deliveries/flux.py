@@ -12,6 +12,7 @@ from yaml.nodes import MappingNode, Node
 from gitops import nodes
 from gitops.deliveries.argo_cd import is_known, is_true, known, marked
 from gitops.deliveries.model import MAP, Delivery, Result
+from gitops.releases import Place
 
 # What a Kustomization calls the fields of a kustomization file.
 FIELDS = {
@@ -41,7 +42,10 @@ def delivery(file: Path, document: Node, folder: Path) -> Delivery:
     given = tuple(value for value in values if value is not None)
     name = nodes.text(nodes.get(document, "metadata", "name"))
     words = {"namespace": "targetNamespace"}
-    return Delivery(file, node, name, folder, result, given, words, replaces_images=False)
+    pins = Place("Kustomization", name, ("spec", "images"))
+    return Delivery(
+        *(file, node, name, folder, result, given, words), replaces_images=False, pins=pins
+    )
 
 
 def texts(node: Node | None) -> dict[str, str]:

@@ -66,11 +66,11 @@ class Deliveries:
         for file, document in self._documents("Application", "ApplicationSet"):
             is_set = nodes.text(nodes.get(document, "kind")) == "ApplicationSet"
             for application in generators.applications(document) if is_set else [document]:
-                for source in argo_cd.sources(nodes.get(application, "spec")):
+                for at, source in argo_cd.sources(application):
                     path = nodes.text(nodes.get(source, "path"))
                     if self._is_own(nodes.text(nodes.get(source, "repoURL"))):
                         for folder in self._folder(file, path):
-                            yield argo_cd.delivery(file, application, source, folder)
+                            yield argo_cd.delivery(file, application, at, folder)
 
     def _flux(self) -> Iterator[Delivery]:
         for file, document in self._documents("Kustomization"):

@@ -17,6 +17,7 @@ from gitops import nodes
 from gitops.deliveries import results
 from gitops.deliveries.merging import merged
 from gitops.kustomization import Kustomization
+from gitops.releases import Place
 
 MAP = "tag:yaml.org,2002:map"
 
@@ -41,6 +42,7 @@ class Delivery(Kustomization):
     values: tuple[Node, ...] = ()  # that the result is made of
     words: Mapping[str, str] = field(default_factory=dict)  # what it calls fields of kustomizations
     replaces_images: bool = True  # an entry of the same image as a whole, or its fields
+    pins: Place | None = None  # where the file says its images
     base: Kustomization | None = None
 
     @property

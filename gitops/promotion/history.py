@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gitops import nodes, pins, versions
+from gitops import versions
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
-from gitops.pins import Pin, Release
+from gitops.pins import Pin
+from gitops.releases import Release
 from gitops.revision import Clone
 
 
@@ -49,10 +50,10 @@ def pinned(clone: Clone, pin: Pin) -> Iterator[Earlier | None]:
     """Yield the release at each commit that changed the file of a pin, newest first, or None."""
     for commit, at, text in clone.versions(pin.file):
         try:
-            entry = pins.find(nodes.compose(text, str(pin.file)), pin.image)
+            release = pin.at(text)
         except GitopsError:  # the file was not YAML then: it declared nothing
-            entry = None
-        yield Earlier(pins.release(entry), commit, at) if entry is not None else None
+            release = None
+        yield Earlier(release, commit, at) if release is not None else None
 
 
 def fault(

@@ -13,7 +13,8 @@ from gitops import cosign, programs
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
-from gitops.pins import Pin, Release
+from gitops.pins import Pin
+from gitops.releases import Release
 from gitops.repository import Repository
 from gitops.revision import Clone
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
-from gitops.pins import Pin, Release, read
+from gitops.pins import Pin, read
 from gitops.promotion.judgement import Judgement
+from gitops.releases import Release
 
 MAX_CHANGES = 30
 
@@ -30,7 +31,7 @@ class Proposal:
 
     def text(self) -> str:
         """Return the text of the file with the release."""
-        return self.pin.reread().with_release(self.release)
+        return self.pin.with_release(self.release)
 
     def diff(self) -> str:
         """Return the diff of the file."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitops import pins
-from gitops.pins import Release
+from gitops.releases import Release
 from gitops.repository import Repository
 from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served

@@ -17,9 +17,10 @@ from click.testing import CliRunner, Result
 from gitops import programs
 from gitops.cli import cli
 from gitops.errors import GitopsError
-from gitops.pins import Release, choose, pins, read
+from gitops.pins import choose, pins, read
 from gitops.promotion.judgement import Judgement, brief, pattern
 from gitops.promotion.proposal import Proposal
+from gitops.releases import Release
 from gitops.repository import Repository
 from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served, served
@@ -512,7 +513,7 @@ def test_a_release_is_written_as_the_file_is_written(tmp_path: Path, written: st
     [
         (
             "images: [{name: shop, newTag: &v '1'}, {name: mail, newTag: *v}]\n",
-            "other places take `newTag` from here, by an alias",
+            "other places take the release from here, by an alias",
         ),
         (
             "images:\n  - ? name\n    : shop\n    ? newTag\n    : '1'\n",

@@ -1,0 +1,93 @@
+"""Releases that are pinned elsewhere than in the overlay's own kustomization."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitops.pins import choose, pins
+from gitops.releases import Release
+from gitops.repository import Repository
+from tests.gitops.test_cases import written
+
+ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
+BASE = {
+    "base/kustomization.yaml": "resources: [shop.yaml]\n",
+    "base/shop.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: shop}\n"
+    "spec: {containers: [{name: a, image: shop}]}\n",
+    "prod/kustomization.yaml": "resources: [../base]\npatches: [{path: patch.yaml}]\n",
+    "prod/patch.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: shop}\nspec: {}\n",
+}
+APPLICATION = (
+    "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec:\n"
+    "  source: {repoURL: https://example.com/shop, path: prod}\n"
+)
+PLACES = {
+    "a patch": (
+        "prod/patch.yaml",
+        f"apiVersion: v1\nkind: Pod\nmetadata: {{name: shop}}\nspec:\n  containers:\n"
+        f"    - {{name: a, image: 'shop:1@{ONE}'}} # it\n    - name: b\n      image: mail:1\n",
+    ),
+    "an operation": (
+        "prod/patch.yaml",
+        "- {op: test, path: /spec/containers/0/name, value: 'shop:1'}\n"
+        f"- op: replace\n  path: /spec/containers/0/image\n  value: shop:1@{ONE} # it\n",
+    ),
+    "an Application": (
+        "argocd/shop.yaml",
+        "a: [&x b, *x] # of another document\n---\n"
+        + APPLICATION.replace(
+            "path: prod", f"path: prod, kustomize: {{images: ['shop=r.example.com/shop:1@{ONE}']}}"
+        ),
+    ),
+    "what Argo CD's Image Updater writes": (
+        "prod/.argocd-source-shop.yaml",
+        f"kustomize:\n  images:\n    - shop:1@{ONE}\n    - mail:1\n",
+    ),
+    "a Kustomization of Flux": (
+        "clusters/prod.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: shop}\n"
+        f"spec:\n  path: ./prod\n  images:\n    - name: shop # it\n      newTag: '1'\n"
+        f"      digest: {ONE}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_release_is_found_and_written_where_it_is(tmp_path: Path, place: str) -> None:
+    name, text = PLACES[place]
+    files = {**BASE, "unrelated.yaml": "a: [\n", name: text}
+    if name.startswith("prod/.argocd"):
+        files["argocd/shop.yaml"] = APPLICATION
+    written(tmp_path, files)
+    pin = choose(Repository.open(tmp_path), "prod", "shop")
+    assert (pin.file, pin.release) == (tmp_path / name, Release("1", ONE))
+    assert pin.name == ("r.example.com/shop" if place == "an Application" else "shop")
+    after = pin.with_release(Release("1.10", TWO))
+    assert pin.at(after) == Release("1.10", TWO)
+    assert after.replace(TWO, ONE).replace("1.10", "1").replace('"1"', "'1'") == text
+    assert pin.at(pin.with_release(Release("2", ""))) == Release("2", "")
+
+
+def test_what_counts_last_is_what_an_overlay_pins(tmp_path: Path) -> None:
+    patch, (source, application) = PLACES["a patch"], PLACES["a Kustomization of Flux"]
+    written(tmp_path, {**BASE, patch[0]: patch[1]})
+    found = pins(Repository.open(tmp_path), Repository.open(tmp_path).overlays[0])
+    assert [pin.file.name for pin in found.values()] == ["patch.yaml", "patch.yaml"]
+    own = BASE["prod/kustomization.yaml"] + "images: [{name: shop, newTag: '3'}]\n"
+    written(tmp_path, {"prod/kustomization.yaml": own})
+    assert choose(Repository.open(tmp_path), "prod", "shop").release.tag == "3"
+    written(tmp_path, {source: application})
+    assert choose(Repository.open(tmp_path), "prod", "shop").file == tmp_path / source
+
+
+@pytest.mark.parametrize(
+    "image", ["shop:{{tag}}", "shop:$ARGOCD_APP_REVISION", "shop", "shop=other"]
+)
+def test_what_is_filled_in_elsewhere_is_no_release(tmp_path: Path, image: str) -> None:
+    kustomize = f"path: prod, kustomize: {{images: ['{image}']}}"
+    text = APPLICATION.replace("path: prod", kustomize)
+    written(tmp_path, {**BASE, "argocd/shop.yaml": text})
+    repository = Repository.open(tmp_path)
+    assert pins(repository, repository.overlays[0]) == {}
