@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from gitops.checks import backends, delivery, hashes, scaling, services
+from gitops.checks.containers import handler_ports, mounts, resources
 from gitops.checks.context import Context
 from gitops.checks.scope import Scope
 from gitops.checks.unknown import is_misspelt, is_open
 from gitops.checks.world import World, shaped
 from gitops.findings import Finding, Severity
-from gitops.objects import WORKLOADS, Object, dig
+from gitops.objects import Object, dig
 
 # What a volume or `envFrom` takes: its key, the kind, and the field with the name.
 VOLUMES = (
@@ -22,8 +23,6 @@ VOLUMES = (
     ("persistentVolumeClaim", "PersistentVolumeClaim", "claimName"),
 )
 ENVIRONMENT = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
-# https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
-RESOURCES = ("cpu", "memory", "ephemeral-storage")
 # Annotations and labels by which a controller fills an object: from another one, or a bundle.
 FILLED = re.compile(r"replicat|reflect|inject|sync-from|vault|avp\.")
 KEYS = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
@@ -62,18 +61,6 @@ def pods(world: World, thing: Object) -> Iterator[Finding]:
                 yield from mounts(world, thing, container, volumes)
 
 
-def mounts(
-    world: World, thing: Object, container: dict[str, Any], volumes: set[Any]
-) -> Iterator[Finding]:
-    """Yield each mount of a volume that the pod has not, unless a controller adds volumes."""
-    for mount in container.get("volumeMounts") or []:
-        name = mount.get("name")
-        certain = thing.kind in (*WORKLOADS, "Rollout") and name not in volumes
-        if certain and not is_open(name):
-            where = f"container {container.get('name')}"
-            yield world.finding(thing, f"{where}: there is no volume {name}", name)
-
-
 def volume_sources(world: World, thing: Object, volume: dict[str, Any]) -> Iterator[Finding]:
     """Yield the sources of a volume that do not exist."""
     where = f"volume {volume.get('name')}"
@@ -107,29 +94,6 @@ def container_references(
                 yield from world.reference(thing, kind, name, where)
                 yield from its_key(world, thing, kind, name, reference.get("key"), where)
     yield from handler_ports(world, thing, container)
-
-
-def handler_ports(world: World, thing: Object, container: dict[str, Any]) -> Iterator[Finding]:
-    """Yield each named port of a probe or hook that the container lacks."""
-    where = f"container {container.get('name')}"
-    handlers = [container.get(f"{each}Probe") for each in ("startup", "readiness", "liveness")]
-    handlers += [dig(container, "lifecycle", each) for each in ("preStop", "postStart")]
-    names = {port.get("name") for port in container.get("ports") or []}
-    for handler in handlers:
-        for how in ("httpGet", "tcpSocket"):
-            port = dig(handler, how, "port")
-            numeric = not isinstance(port, str) or port.isdigit() or is_open(port)
-            if not numeric and port not in names and thing.is_whole:
-                yield world.finding(thing, f"{where}: the container has no port {port}", port)
-
-
-def resources(world: World, thing: Object, container: dict[str, Any]) -> Iterator[Finding]:
-    """Yield each requested resource that no node has; an extended resource has a domain."""
-    for section in ("requests", "limits"):
-        for name in dig(container, "resources", section, default={}):
-            if not ("/" in name or name.startswith("hugepages-") or name in RESOURCES):
-                where = f"container {container.get('name')}, {section}"
-                yield world.finding(thing, f"{where}: there is no resource {name}", name)
 
 
 def its_key(

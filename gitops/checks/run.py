@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gitops.checks import (
     amounts,
+    components,
     conflicts,
     deprecated,
     immutable,
@@ -44,7 +45,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "pin": (pins.check,),
     "parity": (parity.check,),
     "immutable": (immutable.check,),
-    "inert": (inert.check,),
+    "inert": (inert.check, components.check),
     "schema": (schema.check,),
     "unused": (unused.check,),
     "namespace": (namespaces.check,),

@@ -31,6 +31,13 @@ spec:
 """
 
 
+def probed(ready: str, alive: str, spec: str = "", how: str = "httpGet") -> str:
+    """A Deployment with two probes of a container that has the port 8080."""
+    probes = f", readinessProbe: {{{how}: {{port: {ready}}}}}"
+    probes += f", livenessProbe: {{{how}: {{port: {alive}}}}}"
+    return pod(probes + spec, ports="{containerPort: 8080}")
+
+
 def uses(secret: str, kind: str = "secret") -> str:
     """A Deployment that takes its environment from a Secret or ConfigMap."""
     return pod(f", envFrom: [{{{kind}Ref: {{name: '{secret}'}}}}]")
@@ -415,6 +422,13 @@ VOLUME = thing(
             "",
         ),
         (pod() + service(ports="{port: 80, targetPort: http}"), "Deployment shop has no port http"),
+        # Probes: a number that another probe contradicts, unless the program is told of it.
+        (probed("8080", "8081"), "the container has no port 8081"),
+        (probed("8080", "8081", how="grpc"), "the container has no port 8081"),
+        (probed("8080", "8080"), ""),
+        (probed("8081", "8081"), ""),
+        (probed("8080", "8081", ", args: ['--health=:8081']"), ""),
+        (probed("8080", "8081", ", env: [{name: HEALTH, value: '8081'}]"), ""),
         # Numbers: containers need not declare them, but if nothing fits, something is wrong.
         (pod(ports="{containerPort: 80}") + service(ports="{port: 80}"), ""),
         (pod() + service(ports="{port: 80}"), ""),
