@@ -59,7 +59,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a folder renders to: what the job asks for, or kustomize's error."""
+    """What a folder renders to: what the job asks for, or kustomize's error.
+
+    Objects that are equal are one, whichever answers of a renderer have them: none may be changed.
+    """
 
     yaml: str = ""
     objects: tuple[dict[str, Any], ...] = ()
@@ -78,6 +81,7 @@ class Renderer(AbstractContextManager["Renderer"]):
         self._cache = None if network else cache
         self._network = network
         self._renderings: Renderings | None = None
+        self._objects: dict[str, dict[str, Any]] = {}  # by their digests
         self._process: subprocess.Popen[str] | None = None
         # Kustomize warns of the same again with each rendering.
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - until exit
@@ -100,7 +104,8 @@ class Renderer(AbstractContextManager["Renderer"]):
         if kept is None:
             return None
         its_digest, objects = kept
-        return Answer("", tuple(json.loads(objects)) if objects else (), its_digest)
+        pairs = json.loads(objects) if objects else []
+        return Answer("", tuple(self._objects.setdefault(*pair) for pair in pairs), its_digest)
 
     def _render(self, asked: list[Job]) -> list[Answer]:
         process = self._start()
@@ -116,14 +121,17 @@ class Renderer(AbstractContextManager["Renderer"]):
                 raise GitopsError(f"the renderer ended before it had answered: {reason}")
             answer = json.loads(line)
             number: int = answer["id"]
+            self._objects |= answer.get("new", {})
+            pairs = [(its, self._objects[its]) for its in answer.get("objects", ())]
             result = answers[number] = Answer(
                 answer.get("yaml", ""),
-                tuple(answer.get("objects") or ()),
+                tuple(data for _, data in pairs),
                 answer.get("digest", ""),
                 answer.get("error", ""),
             )
             if self._renderings and answer.get("seen") and asked[number].is_kept:
-                self._renderings.put(asked[number], result, answer["seen"])
+                objects = json.dumps(pairs, separators=(",", ":")) if pairs else ""
+                self._renderings.put(asked[number], result.digest, objects, answer["seen"])
         writing.join()
         return [answer for answer in answers if answer is not None]
 

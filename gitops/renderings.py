@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 from gitops.cache import Cache, digest
 
 if TYPE_CHECKING:
-    from gitops.render import Answer, Job
+    from gitops.render import Job
 
-FORMAT = "2"  # of an entry: one of another version is not read
+FORMAT = "3"  # of an entry: one of another version is not read
 Seen = dict[str, str]  # as the renderer tells it: what it has read, and what that was
 
 
 @dataclass
 class Kept:
-    """A rendering: the number of what it has seen, its digest, and its objects as JSON."""
+    """A rendering: the number of what it has seen, its digest, and its objects.
+
+    The objects are JSON, a list of the digest and the content of each; empty if none were asked.
+    """
 
     seen: int
     digest: str
@@ -90,12 +93,11 @@ class Renderings:
         kept = self._shelf(job.folder).get(name(job))
         return (kept.digest, kept.objects) if kept else None
 
-    def put(self, job: Job, answer: Answer, seen: Seen) -> None:
+    def put(self, job: Job, its_digest: str, objects: str, seen: Seen) -> None:
         """Keep a rendering until it is saved; a copy of another revision is never seen again."""
         if not job.folder.is_relative_to(self.cache.top):
             return
-        objects = "" if job.digest else json.dumps(answer.objects, separators=(",", ":"))
-        self._shelf(job.folder).add(name(job), seen, answer.digest, objects)
+        self._shelf(job.folder).add(name(job), seen, its_digest, objects)
 
     def save(self) -> None:
         """Write what is new."""

@@ -100,3 +100,17 @@ def test_a_renderer_that_is_not_there_is_told_with_how_to_get_it(
     monkeypatch.setenv("PATH", str(tmp_path))
     with Renderer() as nothing, pytest.raises(Exception, match=r"make \.tools/renderer"):
         nothing.render([Job(tmp_path)])
+
+
+def test_objects_that_are_equal_are_one(renderer: Renderer, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shared = f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {tmp_path.name}}}}}\n"
+        own = f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}\n"
+        (tmp_path / name / "kustomization.yaml").write_text("resources: [a.yaml, b.yaml]\n")
+        (tmp_path / name / "a.yaml").write_text(shared)
+        (tmp_path / name / "b.yaml").write_text(own)
+    one, two = renderer.render(Job(tmp_path / name) for name in ("one", "two"))
+    assert one.objects[0] is two.objects[0]
+    assert [each["metadata"]["name"] for each in two.objects] == [tmp_path.name, "two"]
+    assert renderer.render([Job(tmp_path / "one")]) == [one]

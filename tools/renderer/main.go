@@ -7,9 +7,10 @@
 //	{"id": 1, "digest": "...", "yaml": "..."}
 //
 // `files` are read instead of those on disk: absolute paths without symbolic links. "want" names
-// what the answer has: "yaml", "objects" (as JSON), and "seen" (what the rendering has depended on, see
-// seen.go). It always has a "digest": two renderings with the same digest are the same. What
-// kustomize refuses is {"id": 1, "error": "..."}.
+// what the answer has: "yaml", "objects" (the digest of each, and in "new" the JSON of those that no
+// answer before has had), and "seen" (what the rendering has depended on, see seen.go). It always
+// has a "digest": two renderings with the same digest are the same. What kustomize refuses is
+// {"id": 1, "error": "..."}.
 //
 // "unrestricted", "helm" (the command), "kubeVersion" and "plugins" are kustomize build's options
 // --load-restrictor LoadRestrictionsNone, --enable-helm with --helm-command, --helm-kube-version,
@@ -68,12 +69,13 @@ func (each job) options() *krusty.Options {
 }
 
 type answer struct {
-	ID      int               `json:"id"`
-	YAML    string            `json:"yaml,omitempty"`
-	Objects []json.RawMessage `json:"objects,omitempty"`
-	Digest  string            `json:"digest,omitempty"`
-	Seen    map[string]string `json:"seen,omitempty"`
-	Error   string            `json:"error,omitempty"`
+	ID      int                        `json:"id"`
+	YAML    string                     `json:"yaml,omitempty"`
+	Objects []string                   `json:"objects,omitempty"`
+	New     map[string]json.RawMessage `json:"new,omitempty"`
+	Digest  string                     `json:"digest,omitempty"`
+	Seen    map[string]string          `json:"seen,omitempty"`
+	Error   string                     `json:"error,omitempty"`
 }
 
 // A kustomization may bring a schema of its own, which kustomize keeps for the whole process: such
@@ -126,16 +128,20 @@ func render(each job) (result answer) {
 // describe fills in what a job asks to know of its objects.
 func describe(objects resmap.ResMap, want []string, result *answer) error {
 	sum := sha256.New()
+	result.New = map[string]json.RawMessage{}
 	// Of JSON, not YAML: that is made from it, and costs as much again.
 	for _, object := range objects.Resources() {
 		text, err := object.MarshalJSON()
 		if err != nil {
 			return err
 		}
+		its := sha256.Sum256(text)
 		if slices.Contains(want, "objects") {
-			result.Objects = append(result.Objects, text)
+			name := hex.EncodeToString(its[:])
+			result.Objects = append(result.Objects, name)
+			result.New[name] = text
 		}
-		sum.Write(text)
+		sum.Write(its[:])
 	}
 	result.Digest = hex.EncodeToString(sum.Sum(nil))
 	if !slices.Contains(want, "yaml") {
@@ -181,7 +187,14 @@ func main() {
 
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetEscapeHTML(false)
+	told := map[string]bool{}
 	for each := range answers {
+		for name := range each.New {
+			if told[name] {
+				delete(each.New, name)
+			}
+			told[name] = true
+		}
 		if err := encoder.Encode(each); err != nil {
 			os.Exit(1)
 		}
