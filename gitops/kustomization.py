@@ -77,17 +77,24 @@ class Kustomization:
             if entry and "\n" not in entry:
                 yield entry
 
-    def included(self) -> Iterator[Path]:
-        """Yield the paths that it includes, in order, without remote ones."""
-        for entry in self.entries():
-            if not is_remote(self.folder, entry):
-                yield (self.folder / entry).resolve()
+    def included(self) -> tuple[Path, ...]:
+        """Return the paths that it includes, in order, without remote ones."""
+        return self._included
 
-    def files(self) -> Iterator[Path]:
-        """Yield the files of YAML that it names: resources, patches, transformers and so on."""
+    def files(self) -> tuple[Path, ...]:
+        """Return the files of YAML that it names: resources, patches, transformers and so on."""
+        return self._files
+
+    @cached_property
+    def _included(self) -> tuple[Path, ...]:
+        entries = (entry for entry in self.entries() if not is_remote(self.folder, entry))
+        return tuple((self.folder / entry).resolve() for entry in entries)
+
+    @cached_property
+    def _files(self) -> tuple[Path, ...]:
         local = (name for name in self.names() if not is_remote(self.folder, name))
-        found = [(self.folder / name).resolve() for name in local]
-        yield from dict.fromkeys(path for path in found if path.is_file())
+        found = dict.fromkeys((self.folder / name).resolve() for name in local)
+        return tuple(path for path in found if path.is_file())
 
     def names(self) -> Iterator[str]:
         """Yield what it includes and the files that it names, remote ones too."""

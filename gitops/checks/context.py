@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -73,9 +74,11 @@ class Context:
     locations: tuple[str, ...] = ()  # of schemas, as kubeconform takes them
     kubernetes: tuple[str, ...] = ()
     cache: Cache | None = None  # of what earlier runs have found
+    reach: Callable[[Overlay], bool] | None = None  # which overlays are asked about; None for all
     validated: tuple[str, ...] = ()  # the Kubernetes versions that the schemas were of
     skipped: dict[str, str] = field(default_factory=dict)  # rule: why it was not checked
     failures: list[str] = field(default_factory=list)  # of the checks themselves
+    _by_overlay: dict[Overlay, Rendered] = field(default_factory=dict, init=False)
 
     @cached_property
     def variants(self) -> tuple[Overlay, ...]:
@@ -96,13 +99,25 @@ class Context:
 
     @cached_property
     def answers(self) -> dict[Overlay, Answer]:
-        """What the renderer answered for each overlay and each variant of one.
+        """What the renderer answered for each overlay that is asked about, and each variant of one.
 
         The bases of an overlay that does not render are there, too: they are checked by themselves.
         """
+        return self._answered([each for each in self.asked if self.is_reached(each)])
+
+    def is_reached(self, overlay: Overlay) -> bool:
+        """Tell whether an overlay is asked about: others matter only to what is found in it."""
+        return self.reach is None or overlay in self._reached or self.reach(overlay)
+
+    @cached_property
+    def _reached(self) -> set[Overlay]:
+        """The overlays that are reached, and what includes them: it may have what they lack."""
+        tops = {each.top for each in self.asked if self.reach is None or self.reach(each)}
+        return {each for each in self.asked if not tops.isdisjoint(each.tree)}
+
+    def _answered(self, pending: list[Overlay]) -> dict[Overlay, Answer]:
         found: dict[Overlay, Answer] = {}
         known = {each.top for each in self.asked}
-        pending = self.asked
         while pending:
             answers = self.renderer.render(map(Job.of, pending))
             found |= zip(pending, answers, strict=True)
@@ -118,13 +133,19 @@ class Context:
         return found
 
     @cached_property
+    def all_answers(self) -> dict[Overlay, Answer]:
+        """The same for every overlay: only what needs the others asks for them."""
+        if all(map(self.is_reached, self.asked)):
+            return self.answers
+        left = [each for each in self.asked if not self.is_reached(each)]
+        found = {**self.answers, **self._answered(left)}
+        return {**{each: found[each] for each in self.asked}, **found}
+
+    @cached_property
     def unknown(self) -> list[Overlay]:
         """The overlays that do not render only because they change what is set aside."""
-        return [
-            overlay
-            for overlay, answer in self.answers.items()
-            if MISSES.search(answer.error) and any(why.makes for why in overlay.aside)
-        ]
+        answers = self.all_answers.items()
+        return [overlay for overlay, answer in answers if is_unknown(overlay, answer)]
 
     @cached_property
     def applied(self) -> list[Rendered]:
@@ -132,26 +153,32 @@ class Context:
         return [each for each in self.rendered if each.overlay in self.repository.overlays]
 
     @cached_property
+    def all_applied(self) -> list[Rendered]:
+        """The same of every overlay, whether it is asked about or not."""
+        return [each for each in self.all_rendered if each.overlay in self.repository.overlays]
+
+    @cached_property
     def rendered(self) -> list[Rendered]:
         """The overlays and variants that render."""
-        return [
-            Rendered(
-                overlay,
-                answer.digest,
-                tuple(map(Object, overlay.top.delivered(answer.objects))),
-                Sources(self.repository, overlay),
-            )
-            for overlay, answer in self.answers.items()
-            if not answer.error
-        ]
+        return [*map(self.of, rendering(self.answers))]
+
+    @cached_property
+    def all_rendered(self) -> list[Rendered]:
+        """The same of every overlay, whether it is asked about or not."""
+        return [*map(self.of, rendering(self.all_answers))]
 
     def of(self, overlay: Overlay) -> Rendered:
         """Return what an overlay renders to."""
+        if overlay not in self._by_overlay:
+            answer = self.answer(overlay)
+            objects = tuple(map(Object, overlay.top.delivered(answer.objects)))
+            sources = Sources(self.repository, overlay)
+            self._by_overlay[overlay] = Rendered(overlay, answer.digest, objects, sources)
         return self._by_overlay[overlay]
 
-    @cached_property
-    def _by_overlay(self) -> dict[Overlay, Rendered]:
-        return {each.overlay: each for each in self.rendered}
+    def answer(self, overlay: Overlay) -> Answer:
+        """Return what the renderer answered for an overlay."""
+        return (self.answers if overlay in self.answers else self.all_answers)[overlay]
 
     @property
     def files(self) -> set[Path]:
@@ -163,3 +190,13 @@ class Context:
     def root(self) -> Path:
         """The folder that is checked."""
         return self.repository.root
+
+
+def rendering(answers: dict[Overlay, Answer]) -> Iterable[Overlay]:
+    """Return the overlays that render."""
+    return (overlay for overlay, answer in answers.items() if not answer.error)
+
+
+def is_unknown(overlay: Overlay, answer: Answer) -> bool:
+    """Tell whether an overlay does not render only because it changes what is set aside."""
+    return bool(MISSES.search(answer.error)) and any(why.makes for why in overlay.aside)

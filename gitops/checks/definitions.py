@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 KIND = "CustomResourceDefinition"
 KINDS = re.compile(r"^kind:\s*(\S+)", re.MULTILINE)
 BREAK = re.compile(r"^(---.*\n)", re.MULTILINE)
-# Its specification: what is indented below the key.
-SPEC = re.compile(r"^spec:[ \t]*\n(?:(?:[ \t#].*)?\n)*(?:[ \t].*\Z)?", re.MULTILINE)
+# A schema, and what is indented below its key.
+SCHEMA = re.compile(
+    r"^( +)openAPIV3Schema:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n|\1[ \t].*(?:\n|\Z))*", re.MULTILINE
+)
+NO_SCHEMA = r"\1openAPIV3Schema: {type: object}\n"
 
 
 def are_all(text: str) -> bool:
@@ -17,8 +21,16 @@ def are_all(text: str) -> bool:
 
 
 def without_schemas(text: str) -> str:
-    """Return a file with nothing left of its definitions but their metadata."""
+    """Return a file whose definitions say nothing of their fields."""
     return "".join(
-        SPEC.sub("", part) if are_all(part) and "spec:" in part else part
-        for part in BREAK.split(text)
+        SCHEMA.sub(NO_SCHEMA, part) if are_all(part) else part for part in BREAK.split(text)
     )
+
+
+def may_be_set(texts: Iterable[str]) -> bool:
+    """Tell whether overrides may change something within a schema: one of them names it.
+
+    Nothing of kustomize's own gets there, and what replaces a whole version of a definition changes
+    the rest of that, too.
+    """
+    return any("schema" in text.lower() for text in texts)

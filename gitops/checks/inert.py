@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitops import patches, transformers
-from gitops.checks.context import Context
+from gitops.checks.context import Context, Rendered
 from gitops.checks.overwriters import is_default, overwriters
 from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
@@ -25,9 +25,13 @@ SAME = "it may be removed: the value is the same without it"
 
 def check(context: Context) -> Iterator[Finding]:
     """Yield each override that changes nothing in any overlay that includes it."""
-    every = collect(context)
     tries = Tries(context)
+    every = collect(context, context.rendered)
     dead = unchanging(tries, every)
+    if dead and context.reach is not None:
+        # They may change something in overlays that are not asked about.
+        every = collect(context, context.all_rendered)
+        dead = unchanging(tries, asked_about(context, every))
     seen = reached(tries, dead)
     leaves = {override: overlays for override, overlays in dead.items() if override.part_of}
     wholes: Users = {
@@ -107,10 +111,17 @@ def overrides(repository: Repository, kustomization: Kustomization) -> Iterator[
     yield from transformers.overrides(repository, kustomization)
 
 
-def collect(context: Context) -> Users:
+def asked_about(context: Context, every: Users) -> Users:
+    """Return the overrides of the overlays that are asked about."""
+    return {
+        override: users for override, users in every.items() if any(map(context.is_reached, users))
+    }
+
+
+def collect(context: Context, among: list[Rendered]) -> Users:
     """Return every override with the overlays that include it and render to something."""
-    full = {rendered.overlay for rendered in context.rendered if rendered.objects}
-    applied = {rendered.overlay for rendered in context.applied} & full
+    full = {rendered.overlay for rendered in among if rendered.objects}
+    applied = {overlay for overlay in context.repository.overlays if overlay in full}
     # Each rendering would fetch it again.
     remote = {overlay for overlay in full if is_fetched(overlay)}
     if remote & applied:
@@ -138,6 +149,8 @@ def is_fetched(overlay: Overlay) -> bool:
 
 def is_partial(context: Context, overlay: Overlay, kustomization: Kustomization) -> bool:
     """Tell whether a kustomization changes objects that are not rendered here."""
+    if not overlay.aside:
+        return False
     below = {part.file for part in context.repository.tree(kustomization)}
     found = any(
         why.makes and (kustomization.is_component or why.file in below) for why in overlay.aside
@@ -153,15 +166,17 @@ def is_partial(context: Context, overlay: Overlay, kustomization: Kustomization)
 def unchanging(tries: Tries, among: Users) -> Users:
     """Return the overrides without which every overlay renders to the same.
 
-    Each is tried in one overlay first: most change that one, and need no other rendering.
+    Each is tried in the smallest overlay first: most change that one, and need no other rendering.
     """
     among = {
         override: users
         for override, users in among.items()
         if not any(tries.certainty.has(override, overlay) for overlay in users)
     }
-    left = without_effect(tries, {override: users[:1] for override, users in among.items()})
-    left = without_effect(tries, {override: among[override][1:] for override in left})
+    first = {override: min(users, key=tries.size) for override, users in among.items()}
+    left = without_effect(tries, {override: [overlay] for override, overlay in first.items()})
+    others = {it: [user for user in among[it] if user is not first[it]] for it in left}
+    left = without_effect(tries, others)
     return {override: overlays for override, overlays in among.items() if override in left}
 
 
@@ -193,14 +208,14 @@ def dropped_digests(tries: Tries, among: Users) -> Iterator[Finding]:
         (override, overlay)
         for override, overlays in among.items()
         if override.tag_alone
-        for overlay in overlays
+        for overlay in filter(context.is_reached, overlays)
         if any("sha256:" in context.repository.text(part) for part in overlay.tree)
     ]
     answers = context.renderer.render(
         Job.of(overlay, override.taken_away(overlay.files)) for override, overlay in pairs
     )
     for (override, overlay), answer in zip(pairs, answers, strict=True):
-        lost = images(answer) - images(context.answers[overlay])
+        lost = images(answer) - images(context.answer(overlay))
         if any("@" in image for image in lost):
             message = f"{override.what} drops the digest that the image would have without it"
             hint = "a new tag alone drops the digest: give the new digest too"

@@ -32,7 +32,7 @@ def check(context: Context) -> Iterator[Finding]:
     for rendered in context.applied:
         yield from elsewhere(rendered)
         if rendered.overlay.folder not in applied:  # who applies it may choose the namespace
-            yield from nowhere(rendered, scope.alternatives(rendered))
+            yield from nowhere(rendered, scope)
 
 
 def elsewhere(rendered: Rendered) -> Iterator[Finding]:
@@ -52,14 +52,14 @@ def elsewhere(rendered: Rendered) -> Iterator[Finding]:
             yield located(rendered, thing, message)
 
 
-def nowhere(rendered: Rendered, others: list[Rendered]) -> Iterator[Finding]:
+def nowhere(rendered: Rendered, scope: Scope) -> Iterator[Finding]:
     """Yield a finding for an overlay without a namespace, if all its alternatives have one."""
-    if not environments(rendered.overlay.name):
-        return
-    others = [other for other in others if environments(other.overlay.name)]
     own = namespaced(rendered)
     lacks = bool(own) and not any(each.namespace for each in own)
-    if lacks and others and all(each.namespace for it in others for each in namespaced(it)):
+    if not lacks or not environments(rendered.overlay.name):
+        return
+    others = [it for it in scope.alternatives(rendered) if environments(it.overlay.name)]
+    if others and all(each.namespace for it in others for each in namespaced(it)):
         names = ", ".join(other.overlay.name for other in others[:3])
         message = f"its objects have no namespace, and those of {names} have one"
         yield located(rendered, own[0], message)

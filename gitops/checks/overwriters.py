@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from gitops.checks.tries import Tries, Users
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gitops.checks.tries import Tries, Users, is_error
 from gitops.kustomization import Kustomization
 from gitops.overrides import Files, Override
 from gitops.repository import Overlay, Repository
@@ -10,31 +13,68 @@ from gitops.repository import Overlay, Repository
 SUSPECTS = 20  # that are tried as what overwrites an override
 
 
+@dataclass(frozen=True)
+class Victim:
+    """An override without effect, in one overlay, and what may overwrite it."""
+
+    override: Override
+    overlay: Overlay
+    files: Files
+    marked: Files  # with a sentinel in its place
+    suspects: tuple[Override, ...]
+
+
 def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, Override]:
     """Return which override overwrites each of the dead ones."""
-    asked: list[tuple[Override, Override]] = []
-    questions: list[tuple[Overlay, Files]] = []
-    for override, overlays in dead.items():
-        overlay, files = overlays[0], tries.least(overlays[0], override)
-        marked = override.marked(files)
-        suspects = suspected(every, override, overlay)
-        if marked is None or not suspects:
-            continue
-        # Several may overwrite it, one after the other: then the one that is not dead itself wins.
-        winner = next((one for one in suspects if one not in dead), suspects[-1])
-        attempts = [(one, [one]) for one in suspects] + [(winner, suspects)]
-        for name, taken in attempts:
-            asked.append((override, name))
-            questions += [
-                (overlay, without_all(files, taken)),
-                (overlay, without_all(marked, taken)),
-            ]
-    digests = tries.digests(questions)
+    victims = [*collected(tries, every, dead)]
+    alone = seen_without(tries, [(victim, victim.suspects) for victim in victims])
     found: dict[Override, Override] = {}
-    for (override, other), plain, marked_ in zip(asked, digests[::2], digests[1::2], strict=True):
-        if plain != marked_:
-            found.setdefault(override, other)
+    # One by one: mostly the first is it. What nothing overwrites need not be asked again, unless a
+    # suspect gives the name that it looks for, or what it changes.
+    left = [
+        victim
+        for victim, seen in zip(victims, alone, strict=True)
+        if seen is not False or victim.override.subject == "image"
+    ]
+    for number in range(SUSPECTS):
+        asked = [(it, it.suspects[number : number + 1]) for it in left if number < len(it.suspects)]
+        for (victim, (suspect,)), seen in zip(asked, seen_without(tries, asked), strict=True):
+            if seen:
+                found[victim.override] = suspect
+        left = [victim for victim in left if victim.override not in found]
+    for victim, seen in zip(victims, alone, strict=True):
+        if seen and victim.override not in found:
+            # Several overwrite it, one after the other: the one that is not dead itself wins.
+            its = victim.suspects
+            found[victim.override] = next((one for one in its if one not in dead), its[-1])
     return found
+
+
+def collected(tries: Tries, every: Users, dead: Users) -> Iterator[Victim]:
+    """Yield the dead overrides that may have a sentinel and suspects, each in its first overlay."""
+    for override, (overlay, *_) in dead.items():
+        files = tries.least(overlay, override)
+        marked, suspects = override.marked(files), suspected(every, override, overlay)
+        if marked is not None and suspects:
+            yield Victim(override, overlay, files, marked, tuple(suspects))
+
+
+def seen_without(
+    tries: Tries, asked: list[tuple[Victim, tuple[Override, ...]]]
+) -> list[bool | None]:
+    """Tell for each victim whether its sentinel is seen without some suspects.
+
+    None if nobody can tell, as nothing renders without them.
+    """
+    questions: list[tuple[Overlay, Files]] = []
+    for it, suspects in asked:
+        questions.append((it.overlay, without_all(it.files, suspects)))
+        questions.append((it.overlay, without_all(it.marked, suspects)))
+    digests = tries.digests(questions)
+    return [
+        True if plain != marked else None if is_error(plain) else False
+        for plain, marked in zip(digests[::2], digests[1::2], strict=True)
+    ]
 
 
 def suspected(every: Users, override: Override, overlay: Overlay) -> list[Override]:
@@ -47,7 +87,7 @@ def suspected(every: Users, override: Override, overlay: Overlay) -> list[Overri
     return found[:SUSPECTS]
 
 
-def without_all(files: Files, overrides: list[Override]) -> Files:
+def without_all(files: Files, overrides: Sequence[Override]) -> Files:
     """Return the files without some overrides: the last of a list first, so that none moves."""
     for override in reversed(overrides):
         files = override.taken_away(files)

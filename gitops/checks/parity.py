@@ -18,7 +18,7 @@ Having = dict[str, dict[str, tuple[Rendered, Object]]]  # what: overlay: where
 def check(context: Context) -> Iterator[Finding]:
     """Yield the objects and keys that only some overlays of a family have."""
     environments = set(context.config.environments)
-    for family in families(context.applied, environments):
+    for family in families(context.all_applied, environments) if environments else ():
         names = [each.overlay.name for each in family]
         found = holdings(family, environments)
         for what, having in found.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from yaml.nodes import MappingNode, Node
 
 from gitops import nodes
-from gitops.checks.context import Context
+from gitops.checks.context import Context, is_unknown
 from gitops.cycles import cycles
 from gitops.findings import Finding, Severity, place
 from gitops.kustomization import NAMES, Kustomization
@@ -28,7 +28,7 @@ def check(context: Context) -> Iterator[Finding]:
     broken = {
         overlay: culprits(context, overlay)
         for overlay in context.asked
-        if context.answers[overlay].error
+        if context.is_reached(overlay) and context.answers[overlay].error
     }
     every = {it for found in broken.values() for it in found}
     for part in {part for it in every for part in built_with(context, it)}:
@@ -41,7 +41,7 @@ def check(context: Context) -> Iterator[Finding]:
             known = [fault for fault in faults if explains(context, fault, culprit)]
             for fault in known:
                 users[fault].add(overlay.name)
-            if not known and overlay in context.unknown:
+            if not known and is_unknown(overlay, context.answers[overlay]):
                 where = refusal(context, culprit, overlay)
                 file = place(where.file, context.root)
                 context.skipped[f"{file}:{where.line}"] = f"{overlay.name}: {UNKNOWN}"

@@ -75,7 +75,12 @@ def run(
     own = [without_variants(context, each) for each in merged(completed(context, found))]
     ignores = Ignores(context.files)
     kept = [each for each in own if not is_accepted(context, each) and not ignores.accept(each)]
-    return sorted([*kept, *ignores.faulty(), *stale(context, rules, ignores)])
+    if context.reach is None:
+        kept += stale(context, rules, ignores)
+    elif any(ignores.unused(rules)):
+        # Another overlay may need such a comment.
+        return run(replace(context, reach=None), rules, report)
+    return sorted([*kept, *ignores.faulty()])
 
 
 def found_by(check: Check, context: Context) -> list[Finding]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from gitops import kubeconform, optional
 from gitops.cache import digest
-from gitops.checks import served
+from gitops.checks import definitions, served
 from gitops.checks.context import Context, Rendered
 from gitops.checks.unknown import is_misspelt, is_open
 from gitops.findings import Finding
@@ -39,10 +40,10 @@ def check(context: Context) -> Iterator[Finding]:
     declared = context.kubernetes or context.config.kubernetes
     versions = declared or kubeconform.versions_of(locations) or NEWEST
     context.validated = versions
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         judged = pool.map(lambda version: verdicts(context, version, locations), versions)
         found = dict(zip(versions, judged, strict=True))
-    yield from findings(context, found)
+    yield from findings(context, found, known(context, found, locations))
 
 
 def verdicts(context: Context, version: str, locations: tuple[str, ...]) -> Verdicts:
@@ -54,33 +55,31 @@ def verdicts(context: Context, version: str, locations: tuple[str, ...]) -> Verd
     if context.cache and state is not None:
         for number in asked:
             entries[number] = f"schema-{digest(state, context.rendered[number].digest)}"
-            known = kubeconform.read(context.cache.get(entries[number]))
-            if known is not None:
-                found[number] = known
-    left = [number for number in asked if number not in found]
-    found |= judged(context, left, version, locations)
-    for number in left:
+            kept = kubeconform.read(context.cache.get(entries[number]))
+            if kept is not None:
+                found[number] = kept
+    left = {n: context.rendered[n].objects for n in asked if n not in found}
+    judged = validated((it for objects in left.values() for it in objects), version, locations)
+    for number, objects in left.items():
+        found[number] = [verdict for it in objects for verdict in judged[id(it.data)]]
         if context.cache and number in entries:
             context.cache.put(entries[number], kubeconform.written(found[number]))
     return found
 
 
-def judged(
-    context: Context, numbers: list[int], version: str, locations: tuple[str, ...]
-) -> Verdicts:
-    """Return what kubeconform says of some overlays."""
-    found: Verdicts = {number: [] for number in numbers}
-    if not numbers:
-        return found
-    with tempfile.TemporaryDirectory(prefix="gitops-") as folder:
-        files = []
-        for number in numbers:
-            files.append(Path(folder) / f"{number}.yaml")
-            # JSON is YAML, and quicker to write and to read.
-            objects = (json.dumps(plain(each)) for each in context.rendered[number].objects)
-            files[-1].write_text("\n---\n".join(objects), encoding="utf-8")
-        for verdict in kubeconform.validate(files, version, locations):
-            found[int(Path(verdict.file).stem)].append(verdict)
+def validated(
+    things: Iterable[Object], version: str, locations: tuple[str, ...]
+) -> dict[int, list[Verdict]]:
+    """Return what kubeconform says of objects, by the id of their data: many overlays have one."""
+    distinct = {id(thing.data): thing for thing in things}
+    found: dict[int, list[Verdict]] = {key: [] for key in distinct}
+    if distinct:
+        with tempfile.TemporaryDirectory(prefix="gitops-") as folder:
+            for key, thing in distinct.items():
+                # JSON is YAML, and quicker to write and to read.
+                Path(folder, f"{key}.json").write_text(json.dumps(plain(thing)), encoding="utf-8")
+            for verdict in kubeconform.validate([Path(folder)], version, locations):
+                found[int(Path(verdict.file).stem)].append(verdict)
     return found
 
 
@@ -107,12 +106,11 @@ def plain(thing: Object) -> dict[str, Any]:
     return {key: value for key, value in thing.data.items() if key != SOPS}
 
 
-def findings(context: Context, verdicts: dict[str, Verdicts]) -> Iterator[Finding]:
-    """Yield each fault once, with the versions that have it."""
+def findings(context: Context, verdicts: dict[str, Verdicts], known: set[str]) -> Iterator[Finding]:
+    """Yield each fault once, with the versions that have it; `known` are groups and kinds."""
     versions: dict[tuple[int, str, str], list[str]] = {}
     things: dict[tuple[int, str, str], Object] = {}
     unknown: set[str] = set()
-    known = names(context, verdicts)
     for version, number, each in told(verdicts):
         thing = subject(context.rendered[number], each)
         if not each.is_known and is_custom(thing, known):
@@ -138,16 +136,25 @@ def told(verdicts: dict[str, Verdicts]) -> Iterator[tuple[str, int, Verdict]]:
                 yield version, number, each
 
 
-def names(context: Context, verdicts: dict[str, Verdicts]) -> set[str]:
-    """Return the groups and kinds that are known: by a schema, or by their definition."""
-    found = [each for _, _, each in told(verdicts) if each.is_known]
-    known = {*served.GROUPS, *(each.kind for each in found)}
-    known |= {each.version.rpartition("/")[0] for each in found}
-    for rendered in context.rendered:
-        for each in rendered.objects:
-            if each.kind == "CustomResourceDefinition":
-                known |= {str(each.get("spec", "group")), str(each.get("spec", "names", "kind"))}
-    return known
+def known(context: Context, verdicts: dict[str, Verdicts], locations: tuple[str, ...]) -> set[str]:
+    """Return the groups and kinds that are known: by a schema, or by their definition.
+
+    Those in overlays that are not asked about count only if there is one that is not known.
+    """
+    every = [verdict for _, _, verdict in told(verdicts)]
+    rendered = context.rendered
+    if context.reach is not None and not all(verdict.is_known for verdict in every):
+        rendered = context.all_rendered
+        others = {(it.data.get("apiVersion"), it.kind): it for r in rendered for it in r.objects}
+        for version in verdicts:
+            judged = validated(others.values(), version, locations)
+            every += [verdict for some in judged.values() for verdict in some]
+    found = {*served.GROUPS, *(verdict.kind for verdict in every if verdict.is_known)}
+    found |= {verdict.version.rpartition("/")[0] for verdict in every if verdict.is_known}
+    for thing in (thing for each in rendered for thing in each.objects):
+        if thing.kind == definitions.KIND:
+            found |= {str(thing.get("spec", "group")), str(thing.get("spec", "names", "kind"))}
+    return found
 
 
 def is_custom(thing: Object, known: set[str]) -> bool:

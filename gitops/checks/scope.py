@@ -31,7 +31,6 @@ class Scope:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._applied = context.applied
         self._seen: dict[tuple[Rendered, Rendered], bool] = {}
         self._made: dict[Object, set[tuple[str, str, str]]] = {}
 
@@ -40,6 +39,10 @@ class Scope:
         if thing not in self._made:
             self._made[thing] = {(*what, thing.namespace) for what in operators.made(thing)}
         return self._made[thing]
+
+    @property
+    def _applied(self) -> list[Rendered]:
+        return self._context.all_applied
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], list[tuple[Rendered, Object]]]:

@@ -45,7 +45,7 @@ def explained(command: click.Context, _option: click.Parameter, rule: str | None
 @click.option(
     "--since",
     metavar="REF",
-    help="Tell only what is in overlays that a change since this git revision reaches.",
+    help="Check only the overlays that a change since this git revision reaches.",
 )
 @click.option(
     "--schema-location",
@@ -182,6 +182,7 @@ def check(
     with Renderer(cache, network=network) as renderer:
         context = Context(repository, config, renderer, base, locations, kubernetes)
         context.cache = cache
+        context.reach = change.reaches if change and not rebase else None
         asked = [rule for rule in rules or CHECKS if rule not in skip]
         if missed := unchecked(context):
             context.skipped["components"] = missed
@@ -233,7 +234,7 @@ def reported(
         components=len({each.component for each in context.variants}),
         kubernetes=context.validated,
         known=len(every) - len(found),
-        mended=baseline.mended(every, context.root, before, checked),
+        mended=0 if context.reach else baseline.mended(every, context.root, before, checked),
         skipped=context.skipped,
         failures=context.failures,
     )
@@ -244,8 +245,9 @@ def restricted(report: Report, context: Context, change: Change | None) -> Repor
     if change is None:
         return report
     found = change.restricted(report.found, context.asked)
-    elsewhere = len(report.found) - len(found)
-    return replace(report, found=found, since=change.revision, elsewhere=elsewhere)
+    names = {each.name for each in context.repository.overlays if change.reaches(each)}
+    unchecked = len(context.repository.overlays) - len(names)
+    return replace(report, found=found, since=change.revision, unchecked=unchecked)
 
 
 def unchecked(context: Context) -> str:

@@ -6,7 +6,7 @@ merged into the kustomization of the folder, as the delivery tools do, and not l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -84,10 +84,9 @@ class Delivery(Kustomization):
         """Return it as the delivery of a kustomization."""
         return replace(self, base=base)
 
-    def included(self) -> Iterator[Path]:
-        """Yield the folder that it applies, and the components that it adds."""
-        yield self.path
-        yield from super().included()
+    def included(self) -> tuple[Path, ...]:
+        """Return the folder that it applies, and the components that it adds."""
+        return self.path, *super().included()
 
     def word(self, key: str) -> str:
         """Return what a field is called in the object."""

@@ -21,7 +21,7 @@ def document(report: Report) -> dict[str, Any]:
             for finding, name in zip(report.found, names, strict=True)
         ],
         "since": report.since,
-        "elsewhere_hidden": report.elsewhere,
+        "overlays_unchecked": report.unchecked,
         "notes_hidden": report.notes_hidden,
         "baseline_hidden": report.known,
         "baseline_mended": report.mended,

@@ -29,8 +29,8 @@ class Report:
     kubernetes: tuple[str, ...] = ()
     notes_hidden: int = 0
     known: int = 0  # findings that are in the baseline
-    since: str = ""  # a revision: only what a change since then reaches is shown
-    elsewhere: int = 0  # findings that none reaches
+    since: str = ""  # a revision: only what a change since then reaches is checked
+    unchecked: int = 0  # the overlays that none reaches
     mended: int = 0  # those of the baseline that are no longer found
     skipped: dict[str, str] = field(default_factory=dict)  # rule: why it was not checked
     failures: list[str] = field(default_factory=list)  # of the checks themselves
@@ -65,9 +65,9 @@ class Report:
     def hidden(self) -> list[str]:
         """What was found and is not shown, in words, with the option that changes it."""
         said = []
-        if self.elsewhere:
-            where = f"in overlays that no change since {self.since} reaches"
-            said.append(f"{counted(self.elsewhere, 'finding')} not shown, {where}")
+        if self.unchecked:
+            why = f"no change since {self.since} reaches them"
+            said.append(f"{counted(self.unchecked, 'overlay')} not checked: {why}")
         if self.notes_hidden:
             said.append(f"{counted(self.notes_hidden, 'note')} not shown: --notes")
         if self.known:

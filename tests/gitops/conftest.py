@@ -17,6 +17,7 @@ from gitops.config import Config
 from gitops.findings import Finding
 from gitops.options import Options
 from gitops.render import Renderer
+from gitops.since import changed
 from tests import sqlite
 from tests.gitops.ledger import TOKEN, Served, served
 
@@ -79,13 +80,16 @@ class Check:
         base: str | None = None,
         locations: tuple[str, ...] = (),
         options: str = "",
+        since: str | None = None,
     ) -> list[Finding]:
         config = Config.read(root.resolve())
         repository = prepared(root, config, Options.of(options))
         self.context = Context(repository, config, self._renderer, base, locations)
+        change = changed(repository, config, since)
+        self.context.reach = change.reaches if change else None
         found = run(self.context, rules or tuple(CHECKS))
         assert self.context.failures == []
-        return found
+        return change.restricted(found, self.context.asked) if change else found
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ def context(root: Path, overlays: dict[str, str], external: tuple[str, ...] = ()
         overlay = Overlay(name, top, (top,))
         objects = tuple(Object(each) for each in yaml.safe_load_all(text) if each)
         rendered.append(Rendered(overlay, name, objects, Sources(repository, overlay)))
-    found.__dict__["rendered"] = found.__dict__["applied"] = rendered
+    for every in ("rendered", "applied", "all_rendered", "all_applied"):
+        found.__dict__[every] = rendered
     return found
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from gitops.checks.run import CHECKS
+from gitops.render import Answer, Job, Renderer
 from gitops.revision import Clone
 from gitops.since import changed
 from tests.clone import commit, git
 from tests.gitops.conftest import Check
 from tests.gitops.test_cases import written
 from tests.gitops.test_cli import call, called
+from tools.setup import schemas
 
 POD = """apiVersion: v1
 kind: Pod
@@ -118,6 +121,7 @@ def test_what_is_found_is_that_of_a_full_run_in_the_overlays_that_are_reached(
     whole = {(each.rule, each.line, each.message) for each in found if each.overlays}
     reached = [each for each in full if not overlays.isdisjoint(each.overlays)]
     assert whole == {(each.rule, each.line, each.message) for each in reached}
+    assert check(root, *CHECKS, since="HEAD") == found
 
 
 def test_a_branch_is_compared_with_where_it_began(root: Path) -> None:
@@ -135,11 +139,95 @@ def test_the_command_tells_what_it_does_not_show(root: Path) -> None:
     append("other/pod.yaml")(root)
     code, said = called("check", root, "--since", "HEAD")
     assert {name for finding in said["findings"] for name in finding["overlays"]} == {"other"}
-    assert (code, said["since"], said["elsewhere_hidden"]) == (1, "HEAD", 4)
+    assert (code, said["since"], said["overlays_unchecked"]) == (1, "HEAD", 2)
     assert (
-        "in overlays that no change since HEAD reaches" in call("check", root, "--since", "HEAD")[1]
+        "2 overlays not checked: no change since HEAD reaches them"
+        in call("check", root, "--since", "HEAD")[1]
     )
     commit(root)
     assert called("check", root, "--since", "HEAD")[0] == 0
     code, said = call("check", root, "--since", "absent")
     assert (code, "no revision 'absent'" in said) == (2, True)
+
+
+APPS = ("shop", "mail", "search")
+TENANTS = ("one", "two", "three", "four")
+# What each tenant may have: most of it depends on what others have.
+PARTS = {
+    "images": "images: [{name: shop, newTag: '2'}, {name: absent, newTag: '2'}]\n",
+    "namespace": "namespace: tenants\n",
+    "labels": "labels: [{pairs: {team: a}}, {pairs: {team: b}}]\n",
+    "patches": 'patches: [{target: {name: till}, patch: \'[{"op": "remove", "path": "/x"}]\'}]\n',
+    "components": "components: [../../component]\n",
+    "settings": "configMapGenerator: [{name: own, literals: [A=1]}]\n",
+}
+APP = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME}
+spec:
+  selector: {matchLabels: {app: NAME}}
+  template:
+    metadata: {labels: {app: NAME}}
+    spec: {containers: [{name: a, image: 'NAME:1', envFrom: [{configMapRef: {name: own}}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: NAME}
+spec: {selector: {app: OTHER}, ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: shop.example.com/v1
+kind: Widget
+metadata: {name: NAME}
+"""
+
+
+def tenant(random: Random) -> str:
+    chosen = random.sample(sorted(PARTS), random.randrange(1, 4))
+    return "resources: [../../base]\n" + "".join(PARTS[name] for name in sorted(chosen))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_generated_tree_has_the_findings_of_a_full_run(
+    tmp_path: Path, check: Check, seed: int
+) -> None:
+    random = Random(seed)  # noqa: S311 - no secret is made of it
+    files = {
+        "base/kustomization.yaml": "resources: [shop.yaml, mail.yaml, search.yaml]\n"
+        "namespace: other # gitops: ignore inert a tenant may have its own\n",
+        "component/kustomization.yaml": "kind: Component\nimages: [{name: mail, newTag: '1'}]\n",
+        "gitops.yaml": "environments: [one, two]\n",
+    }
+    for app in APPS:
+        text = APP.replace("NAME", app).replace("OTHER", random.choice([*APPS, "nobody"]))
+        files[f"base/{app}.yaml"] = text
+    files |= {f"tenants/{name}/kustomization.yaml": tenant(random) for name in TENANTS}
+    written(tmp_path, files)
+    git(tmp_path, "init", "--initial-branch", "main")
+    commit(tmp_path)
+    for name in random.sample(TENANTS, random.randrange(1, 3)):
+        written(tmp_path, {f"tenants/{name}/kustomization.yaml": tenant(random)})
+    full = check(tmp_path, *CHECKS, locations=(schemas.LOCATION,))
+    change = changed(check.context.repository, check.context.config, "HEAD")
+    assert change
+    found = change.restricted(full, check.context.asked)
+    assert check(tmp_path, *CHECKS, locations=(schemas.LOCATION,), since="HEAD") == found
+
+
+def test_what_nothing_reaches_is_not_rendered(
+    tmp_path: Path, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, {**FILES, **{path: text.replace(DEAD, "") for path, text in FILES.items()}})
+    git(tmp_path, "init", "--initial-branch", "main")
+    commit(tmp_path)
+    append("other/pod.yaml")(tmp_path)
+    asked: list[str] = []
+    render = Renderer.render
+
+    def noted(self: Renderer, jobs: Iterable[Job]) -> list[Answer]:
+        every = list(jobs)
+        asked.extend(job.folder.name for job in every)
+        return render(self, every)
+
+    monkeypatch.setattr(Renderer, "render", noted)
+    check(tmp_path, *CHECKS, since="HEAD")
+    assert set(asked) == {"other"}

@@ -62,7 +62,8 @@ def test_what_is_a_fault_of_the_repository(
     first = asked.rendered[0].objects[0]
     version = str(first.data["apiVersion"])
     verdict = Verdict("0.yaml", version, first.kind, first.name, (fault,), fault != UNKNOWN)
-    found = list(schema.findings(asked, {"1.37.0": {0: [verdict]}}))
+    verdicts = {"1.37.0": {0: [verdict]}}
+    found = list(schema.findings(asked, verdicts, schema.known(asked, verdicts, ())))
     assert [said in each.message for each in found] == [True] * bool(said)
     told = asked.skipped.get("schema of custom resources", "")
     assert told == (f"no schema of {skipped}" if skipped else "")
