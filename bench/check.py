@@ -1,15 +1,18 @@
 """Compare the CPU time of `gitops check` with that of the bare programs that it is made of.
 
 The bare programs are `kustomize build` for each overlay and kubeconform on all of them for each
-Kubernetes version. They are run in turn with the check, without its cache and with what the run
-before has left there, on this repository and on a generated one with many overlays. CPU time is
-that of all processes. The medians are printed as a Markdown table.
+Kubernetes version. They are run in turn with the check: without its cache, with what the run before
+has left there, and with --since for one overlay that has changed, without a cache again. That is
+done on this repository and on a generated one with many overlays, or on copies of others. CPU time
+is that of all processes; memory is the most that a check's processes have together. The medians are
+printed as a Markdown table.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -17,66 +20,85 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
-from bench import repository
+from bench import processes, repository
 from gitops.kubeconform import versions_of
 from gitops.repository import Repository as Kustomizations
 from tools.command import ROOT, exit_with, say
 from tools.setup import crds, schemas
 
-HEAD = """| Repository | bare programs | check, `--no-cache` | ratio | with its cache | ratio |
-| --- | ---: | ---: | ---: | ---: | ---: |"""
+HEAD = """| Repository | bare programs | check, `--no-cache` | ratio | with its cache | ratio \
+| `--since`, of the check | memory |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
 # kubeconform and `gitops check` have the same option; the latter has two dashes.
 LOCATIONS = [f"-schema-location={each}" for each in (schemas.LOCATION, crds.LOCATION)]
+GIT = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.com"]
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository to check, and the number of its rounds."""
+    """A repository to check, and the number of its rounds. One that is a copy may be changed."""
 
     title: str
     root: Path
     overlays: list[Path]
     rounds: int
+    is_copy: bool = True
 
     def bare(self, versions: tuple[str, ...]) -> None:
-        """Run kustomize for each overlay and kubeconform for each version."""
+        """Run kustomize for each overlay and kubeconform for each version; they may find faults."""
         tools = ROOT / ".tools"
+        quiet = subprocess.DEVNULL
         with tempfile.TemporaryDirectory() as folder:
-            files = []
-            for each in self.overlays:
-                files.append(Path(folder) / f"{each.name}.yaml")
-                with files[-1].open("wb") as file:
-                    subprocess.run([tools / "kustomize", "build", each], check=True, stdout=file)
+            for number, overlay in enumerate(self.overlays):
+                with Path(folder, f"{number}.yaml").open("wb") as file:
+                    argv: list[str | Path] = [tools / "kustomize", "build", overlay]
+                    subprocess.run(argv, check=False, stdout=file, stderr=quiet)
             for version in versions:
-                argv: list[str | Path] = [tools / "kubeconform", "-strict", "-output", "json"]
-                argv += [*LOCATIONS, "-kubernetes-version", version, *files]
-                subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+                argv = [tools / "kubeconform", "-strict", "-output", "json"]
+                argv += [*LOCATIONS, "-kubernetes-version", version, folder]
+                subprocess.run(argv, check=False, stdout=quiet)
 
-    def checked(self, *options: str) -> None:
-        """Run `gitops check` with all rules, in a new Python process."""
+    def checked(self, *options: str) -> int:
+        """Run `gitops check` with all rules, in a new Python process; return its peak in bytes."""
         argv: list[str | Path] = [sys.executable, "-m", "gitops", "check", self.root, "--json"]
-        argv += options
-        argv += [f"-{each}" for each in LOCATIONS]
-        subprocess.run(argv, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        argv += [*options, *(f"-{location}" for location in LOCATIONS)]
+        return processes.run(argv, ROOT)
+
+    def committed(self) -> None:
+        """Make a commit of a copy, and change one of its overlays since."""
+        for argv in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "all"]):
+            subprocess.run([*GIT, *argv], cwd=self.root, check=True)
+        file = next(self.overlays[0].glob("[Kk]ustomization*"))
+        file.write_text(f"{file.read_text(encoding='utf-8')}\n# changed\n", encoding="utf-8")
 
     def measure(self, versions: tuple[str, ...]) -> str:
-        """Return a row of the table, after a round that fills the caches."""
-        times: list[tuple[float, float, float]] = []
-        for _ in range(1 + self.rounds):
-            start = spent()
+        """Return a row of the table, after a check that fills the cache."""
+        times: list[tuple[float, ...]] = []
+        most = 0
+        if self.is_copy:
+            self.committed()
+        self.checked()
+        for _ in range(self.rounds):
+            moments = [spent()]
             self.bare(versions)
-            bare = spent()
-            self.checked("--no-cache")
-            checked = spent()
+            moments.append(spent())
+            most = max(most, self.checked("--no-cache"))
+            moments.append(spent())
             self.checked()
-            times.append((bare - start, checked - bare, spent() - checked))
-        bare, checked, again = (statistics.median(each) for each in zip(*times[1:], strict=True))
+            moments.append(spent())
+            if self.is_copy:
+                self.checked("--since=HEAD", "--no-cache")
+            moments.append(spent())
+            times.append(tuple(end - start for start, end in pairwise(moments)))
+        bare, checked, again, since = map(statistics.median, zip(*times, strict=True))
+        part = f"{since / checked:.2f}" if self.is_copy else ""
         return (
             f"| {self.title} | {bare:.2f} s | {checked:.2f} s | {checked / bare:.2f} "
-            f"| {again:.2f} s | {again / bare:.2f} |"
+            f"| {again:.2f} s | {again / bare:.2f} | {part} | {most >> 20} MiB |"
         )
 
 
@@ -89,11 +111,11 @@ def spent() -> float:
 @contextmanager
 def repositories(rounds: int, overlays: int, apps: int) -> Iterator[list[Repository]]:
     """Yield this repository and the generated one, which has fewer rounds."""
-    own = [each.folder for each in Kustomizations.open(ROOT / "k8s").overlays]
+    own = folders_of(ROOT / "k8s")
     with tempfile.TemporaryDirectory() as folder:
         many = repository.generate(Path(folder), overlays, apps)
         yield [
-            Repository(f"this one, {len(own)} overlays", ROOT / "k8s", own, rounds),
+            Repository(f"this one, {len(own)} overlays", ROOT / "k8s", own, rounds, is_copy=False),
             Repository(
                 f"generated, {len(many)} overlays of {repository.OBJECTS * apps} objects",
                 Path(folder),
@@ -103,9 +125,28 @@ def repositories(rounds: int, overlays: int, apps: int) -> Iterator[list[Reposit
         ]
 
 
+@contextmanager
+def copies(paths: list[Path], rounds: int) -> Iterator[list[Repository]]:
+    """Yield copies of some repositories, without their histories."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = []
+        for number, path in enumerate(paths):
+            root = Path(folder, str(number), path.name).resolve()
+            shutil.copytree(path, root, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+            many = folders_of(root)
+            found.append(Repository(f"{path.name}, {len(many)} overlays", root, many, rounds))
+        yield found
+
+
+def folders_of(root: Path) -> list[Path]:
+    """Return the folders of a repository's overlays."""
+    return [overlay.folder for overlay in Kustomizations.read(root).overlays]
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m bench.check", description=__doc__)
+    parser.add_argument("paths", nargs="*", type=Path, help="other repositories, instead of both")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--overlays", type=int, default=30, help="of the generated repository")
     parser.add_argument("--apps", type=int, default=10, help="of four objects, in each overlay")
@@ -113,7 +154,8 @@ def main() -> None:
     rounds: int = asked.rounds
     schemas.ensure()
     versions = versions_of((schemas.LOCATION,))
-    with repositories(rounds, asked.overlays, asked.apps) as found:
+    made = repositories(rounds, asked.overlays, asked.apps)
+    with copies(asked.paths, rounds) if asked.paths else made as found:
         rows = [each.measure(versions) for each in found]
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     say(f"{rounds} rounds, {os.cpu_count()} cores, load {load}\n")
