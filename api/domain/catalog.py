@@ -217,17 +217,16 @@ def _create(
     created_at: datetime,
 ) -> dict[str, UUID]:
     """Create what is missing; return the ids by name."""
-    missing = [
-        {"id": uuid7(), "name": name, "created_at": created_at, **rows[name]}
-        for name in sorted(rows.keys() - known.keys())
-    ]
-    if not missing:
-        return {}
-    statement = insert_new(connection, table).returning(table.c.name, table.c.id)
-    created = {name: identifier for name, identifier in connection.execute(statement, missing)}  # noqa: C416
-    # Two first sights at once are one.
-    others = {row["name"] for row in missing} - created.keys()
-    if not others:
-        return created
-    found = select(table.c.name, table.c.id).where(table.c.name.in_(others))
-    return created | {name: identifier for name, identifier in connection.execute(found)}  # noqa: C416
+    created: dict[str, UUID] = {}
+    # Two first sights at once are one, which may be deleted again before it is read.
+    while names := rows.keys() - known.keys() - created.keys():
+        missing = [
+            {"id": uuid7(), "name": name, "created_at": created_at, **rows[name]}
+            for name in sorted(names)
+        ]
+        statement = insert_new(connection, table).returning(table.c.name, table.c.id)
+        created |= {name: identifier for name, identifier in connection.execute(statement, missing)}  # noqa: C416
+        if others := names - created.keys():
+            found = select(table.c.name, table.c.id).where(table.c.name.in_(others))
+            created |= {name: identifier for name, identifier in connection.execute(found)}  # noqa: C416
+    return created

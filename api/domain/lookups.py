@@ -90,6 +90,7 @@ def look_up(
         "environments": list(environment_names),
     }
     if keys is not None:
+        values["sources"] = list({source for source, _ in keys})
         values["external_ids"] = [external_id for _, external_id in keys]
     for topic, name, other, identifier, at in connection.execute(_asked(keys is not None), values):
         if topic == "services":
@@ -126,18 +127,13 @@ def _asked(deleted: bool) -> CompoundSelect[Any]:
         )
     )
     if deleted:
+        service, environment = deletions.c.service, deletions.c.environment
         parts += [
-            _gone(*each)
-            for each in (
-                (Deleted.SERVICE, deletions.c.service, deletions.c.service, "services"),
-                (
-                    Deleted.ENVIRONMENT,
-                    deletions.c.environment,
-                    deletions.c.environment,
-                    "environments",
-                ),
-                (Deleted.DEPLOYMENT, deletions.c.source, deletions.c.external_id, "external_ids"),
-            )
+            _gone(Deleted.SERVICE, service).where(_in(service, "services")),
+            _gone(Deleted.ENVIRONMENT, environment).where(_in(environment, "environments")),
+            _gone(Deleted.DEPLOYMENT, deletions.c.source).where(
+                _in(deletions.c.source, "sources"), _in(deletions.c.external_id, "external_ids")
+            ),
         ]
     return union_all(*parts)
 
@@ -160,9 +156,9 @@ def _part(
     )
 
 
-def _gone(deleted: Deleted, name: Column[Any], key: Column[Any], asked: str) -> Select[Any]:
+def _gone(deleted: Deleted, name: Column[Any]) -> Select[Any]:
     found = _part(f"'{deleted}'", name, other=deletions.c.external_id, at=deletions.c.deleted_at)
-    return found.where(deletions.c.deleted == literal_column(f"'{deleted}'"), _in(key, asked))
+    return found.where(deletions.c.deleted == literal_column(f"'{deleted}'"))
 
 
 def _in(column: Column[Any], asked: str) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from flask import g, url_for
@@ -27,5 +28,6 @@ def _before(endpoint: str, argument: str) -> str:
     """Return what precedes the only argument of an endpoint in its URL."""
     known: dict[str, str] = g.setdefault("page_urls", {})
     if endpoint not in known:
-        known[endpoint] = url_for(endpoint, **{argument: ANY}).removesuffix(str(ANY))
+        given: dict[str, Any] = {argument: ANY}
+        known[endpoint] = url_for(endpoint, **given).removesuffix(str(ANY))
     return known[endpoint]

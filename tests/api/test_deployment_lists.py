@@ -165,8 +165,8 @@ def test_a_list_takes_the_same_few_statements_however_long_it_is(
     with executed(database) as statements:
         assert client.post(URL, json=batch).status_code == 201
 
-    # The ids of its cells, what is around it, its rows, and the subscriptions.
-    assert len(statements) == 4, "\n".join(statements)
+    # The ids of its cells with the subscriptions, what is around it, and its rows.
+    assert len(statements) == 3, "\n".join(statements)
 
 
 # Who starts at one instant is ordered by what came first.

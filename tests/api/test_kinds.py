@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from api.database import Database
 from api.domain.cells import Cell
-from api.domain.deployments import kinds, reports
+from api.domain.deployments import kinds, reports, surroundings
 from api.domain.deployments.model import NewDeployment, Status
 from api.domain.deployments.surroundings import Attempt
 from api.tables import deployments, environments, incidents, services
@@ -291,13 +291,13 @@ def test_a_late_report_matters_to_few_of_the_later_ones(
     for hour, version in enumerate(["2", "3", "2", "4", "5", "6"], start=2):
         record(version=version, **started(hour))
     decided_again: list[str] = []
-    of_each = kinds.surroundings.of_each
+    of_each = surroundings.of_each
 
     def noted(connection: Any, places: Any) -> Any:
         decided_again.extend(place.attempt.version for place in places)
         return of_each(connection, places)
 
-    monkeypatch.setattr(kinds.surroundings, "of_each", noted)
+    monkeypatch.setattr(surroundings, "of_each", noted)
     record(version="2", **started(1))
 
     # First itself, before it is written.

@@ -680,7 +680,7 @@ def test_what_turns_around_turns_nothing_beside_it(sqlite_client: FlaskClient, s
         assert set(re.findall(f"{turned}(.)", texts, re.S)) <= {"<", '"'}, path
         after = re.findall(f"{turned}<(.)", texts)
         assert set(after) == {"/"}, (path, after)
-    styles = (Path(live.__file__).parent / "static" / "pages.css").read_text()
+    styles = (Path(pages.__file__).parent / "static" / "pages.css").read_text()
     assert "a, code, em, small, span { unicode-bidi: isolate; }" in styles
 
 

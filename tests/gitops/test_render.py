@@ -111,7 +111,7 @@ def test_objects_that_are_equal_are_one(renderer: Renderer, tmp_path: Path) -> N
         (tmp_path / name / "a.yaml").write_text(shared)
         (tmp_path / name / "b.yaml").write_text(own)
     one, two = renderer.render(Job(tmp_path / name) for name in ("one", "two"))
-    shared = [each for each in one.objects if any(each is other for other in two.objects)]
-    assert [each["metadata"]["name"] for each in shared] == [tmp_path.name]
+    same = [each for each in one.objects if any(each is other for other in two.objects)]
+    assert [each["metadata"]["name"] for each in same] == [tmp_path.name]
     assert {each["metadata"]["name"] for each in two.objects} == {tmp_path.name, "two"}
     assert renderer.render([Job(tmp_path / "one")]) == [one]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from uuid_utils.compat import uuid7
 
 from api.domain.deployments.model import Kind, Status
@@ -24,7 +24,7 @@ from api.domain.kit.times import now
 from api.domain.lookups import Subscription
 from api.domain.notifications.subscriptions import Type
 from api.domain.promotions import pending as promotions
-from api.tables import deliveries, environments
+from api.tables import deliveries, environments, subscriptions
 
 Deployment = Mapping[str, Any]
 NEWS = timedelta(hours=24)
@@ -39,6 +39,13 @@ SENT = (
     "replaces",
     "blockers",
     "change_count",
+)
+# Those subscriptions that are still there; nobody deletes one before its deliveries are committed.
+KEPT = (
+    select(subscriptions.c.id)
+    .where(subscriptions.c.id.in_(bindparam("known", expanding=True)))
+    .order_by(subscriptions.c.id)
+    .with_for_update(read=True, key_share=True)
 )
 
 
@@ -145,6 +152,15 @@ def _store(
     connection: Connection, subscribed: Sequence[Subscription], messages: Iterable[Message]
 ) -> None:
     at = now()
+    wanting = [
+        (message, wanted)
+        for message in messages
+        if (wanted := [each.id for each in subscribed if _wants(each, message)])
+    ]
+    if not wanting:
+        return
+    named = {"known": {identifier for _, wanted in wanting for identifier in wanted}}
+    kept = set(connection.execute(KEPT, named).scalars())
     rows = [
         {
             "id": uuid7(),
@@ -158,13 +174,12 @@ def _store(
             "due_at": at,
             "created_at": at,
         }
-        for message in messages
-        if (wanted := [each.id for each in subscribed if _wants(each, message)])
+        for message, wanted in wanting
         for body in [message.body]
         for subscription_id in wanted
+        if subscription_id in kept
     ]
     if rows:
-        # Who refers to a subscription that was deleted meanwhile is refused, and tries again.
         connection.execute(insert_new(connection, deliveries), rows)
 
 
