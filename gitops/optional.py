@@ -47,12 +47,13 @@ def variants(repository: Repository, config: Config) -> Iterator[Overlay]:
 
 def including(repository: Repository, overlay: Overlay, component: Kustomization) -> Overlay:
     """Return an overlay with one more component."""
+    own = overlay.top.own
     added = [part for part in repository.tree(component) if part not in overlay.tree]
     found = replace(
         overlay,
         name=f"{overlay.name} with {repository.relative(component.folder)}",
         tree=(*overlay.tree, *added),
-        files={overlay.top.source: nodes.write([extended(overlay.top, component)])},
+        files={own.source: nodes.write([extended(own, component)])},
         component=component,
     )
     return repository.prepare(found)
