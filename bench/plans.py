@@ -52,14 +52,16 @@ def executed(engine: Engine) -> Iterator[list[Statement]]:
 
 def scans(connection: Connection, statements: list[Statement]) -> set[str]:
     """Return the steps in the plans of some statements that read a whole table of history."""
-    postgresql = connection.dialect.name == "postgresql"
-    word, reads_all = ("EXPLAIN", _sequential) if postgresql else ("EXPLAIN QUERY PLAN", _scan)
-    return {
-        step
-        for statement, parameters in statements
-        for row in connection.exec_driver_sql(f"{word} {statement}", parameters)
-        if reads_all(step := str(row[-1]).strip())
-    }
+    reads_all = _sequential if connection.dialect.name == "postgresql" else _scan
+    return {step for step in steps(connection, statements) if reads_all(step)}
+
+
+def steps(connection: Connection, statements: list[Statement]) -> Iterator[str]:
+    """Yield the steps in the plans of some statements."""
+    word = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    for statement, parameters in statements:
+        for row in connection.exec_driver_sql(f"{word} {statement}", parameters):
+            yield str(row[-1]).strip()
 
 
 def analyze(engine: Engine) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
+from flask import Response
 
 from api.domain.dora import report
 from api.domain.dora.model import Metrics
@@ -41,14 +42,16 @@ class ExplanationPage(Explanations):
 @bp.input(Query, location="query", arg_name="query")
 @bp.output(Metrics)
 @bp.doc(operation_id="getDoraMetrics", summary="Compute the DORA metrics")
-def get_metrics(query: Query) -> Metrics:
+def get_metrics(query: Query) -> Response:
     """Return the five DORA metrics of each period, overall and for each service.
 
     Each has its numerator and denominator, or a count, and the number of exclusions by reason. A
     ratio is null if its denominator is 0. docs/metrics.md has the definitions.
     """
     with turn() as connection:
-        return report.measure(connection, query)
+        found = report.measure(connection, query)
+    # They may be long, and a third of the time is saved where no dictionaries are made of them.
+    return Response(found.model_dump_json(by_alias=True) + "\n", mimetype="application/json")
 
 
 @bp.get("/explain")

@@ -14,13 +14,13 @@ from sqlalchemy import text
 from api.domain.matrix import selected
 from bench import plans
 from bench.ledger import Ledger, open_ledger
-from bench.questions import LISTS
+from bench.questions import LISTS, SUMS
 from tests.api.test_statement_counts import CASES
 from tests.postgresql import Lender
 
 ROWS, TIMES = 2_000, 500
 # They read the rows of their window, which may be all there are.
-SUMS = "the metrics"
+METRICS = "the metrics"
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -54,7 +54,7 @@ def test_no_list_reads_a_whole_table(large: Ledger) -> None:
 
 def test_no_report_reads_a_whole_table(large: Ledger) -> None:
     found: dict[str, set[str]] = {}
-    reports = {case: told for case, told in CASES.items() if not case.startswith(SUMS)}
+    reports = {case: told for case, told in CASES.items() if not case.startswith(METRICS)}
     for case, (before, send, _) in reports.items():
         with plans.executed(large.engine) as statements:
             for request in [*before, send]:
@@ -65,6 +65,27 @@ def test_no_report_reads_a_whole_table(large: Ledger) -> None:
             found[case] = steps
 
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "deployments_environment_id_finished_at_id",
+        "failures_environment_id_finished_at",
+        "failures_environment_id_recovered_at",
+        "first_deliveries_scope_id_finished_at_service_id",
+        "lead_times_scope_id_finished_at_service_id_seconds",
+    ],
+)
+def test_the_metrics_of_all_services_are_counted_by_an_index(large: Ledger, index: str) -> None:
+    """On PostgreSQL by the index alone: the rows of a window are many pages."""
+    with plans.executed(large.engine) as statements:
+        assert large.client.get(SUMS[0]).status_code == 200
+
+    with large.engine.connect() as connection:
+        found = [step for step in plans.steps(connection, statements) if f"ix_{index} " in step]
+    counted = "Index Only Scan" if large.database == "PostgreSQL" else "_at>? AND "
+    assert any(counted in step for step in found)
 
 
 def test_since_when_a_release_runs_is_found_by_the_index_for_it(large: Ledger) -> None:

@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, func, or_, select
 
 from api.domain.dora.kept.assessing import assessments
-from api.domain.dora.kept.tallies import COUNTED, UNATTRIBUTED, Question, tallies
+from api.domain.dora.kept.sums import COUNTED, UNATTRIBUTED
+from api.domain.dora.kept.tallies import Question, tallies
 from api.domain.dora.loading import stretches
 from api.domain.dora.model import (
     MAX_LISTED,
@@ -41,12 +42,12 @@ def measure(connection: Connection, query: Query, *, by_service: bool = True) ->
     `stretches.scope` does.
     """
     window = query.window
-    asked = Question(stretches.scope(connection, query), window, query.interval, by_service)
+    periods = list(split(window, query.interval))
+    asked = Question(stretches.scope(connection, query), periods, by_service)
     found = tallies(connection, asked)
     active = {asked.scope.services[service] for service in found if service is not None}
     if query.service is not None and by_service:
         active |= set(asked.scope.services.values())
-    periods = list(split(window, query.interval))
     if len(periods) > 1 and len(periods) * (len(active) + 1) > MAX_FIGURES:
         raise InvalidValueError(
             "interval",
@@ -58,7 +59,9 @@ def measure(connection: Connection, query: Query, *, by_service: bool = True) ->
 
     def figures(service: UUID | None) -> list[Period]:
         of_it = found.get(service, {})
-        return [add_up(period, of_it.get(asked.key(period.since), Tally())) for period in periods]
+        return [
+            add_up(period, of_it.get(number) or Tally()) for number, period in enumerate(periods)
+        ]
 
     return Metrics(
         since=window.since,

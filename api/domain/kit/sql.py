@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
-    literal_column,
     select,
     text,
     true,
@@ -178,26 +177,18 @@ def _shifted_text(element: Earlier, compiler: SQLCompiler, **options: Any) -> st
     return f"(datetime({time}, '-' || {seconds} || ' seconds') || substr({time}, 20))"
 
 
-class BeginningOf(FunctionElement[str]):
-    """The date in UTC on which the `day`, `week` (from Monday) or `month` of a time began.
-
-    It is a date on PostgreSQL and a text on SQLite; `str` makes both the same.
-    """
+class MonthOf(FunctionElement[str]):
+    """The year and month of a time in UTC: a date on PostgreSQL and a text on SQLite."""
 
     inherit_cache = True
 
-    def __init__(self, unit: str, time: ColumnElement[Any]) -> None:
-        super().__init__(literal_column(f"'{unit}'"), time)
+
+@compiles(MonthOf, "postgresql")
+def _truncated(element: MonthOf, compiler: SQLCompiler, **options: Any) -> str:
+    time = compiler.process(element.clauses, **options)
+    return f"date_trunc('month', {time} AT TIME ZONE 'UTC')::date"
 
 
-@compiles(BeginningOf, "postgresql")
-def _truncated(element: BeginningOf, compiler: SQLCompiler, **options: Any) -> str:
-    unit, time = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"date_trunc({unit}, {time} AT TIME ZONE 'UTC')::date"
-
-
-@compiles(BeginningOf, "sqlite")
-def _moved(element: BeginningOf, compiler: SQLCompiler, **options: Any) -> str:
-    unit, time = (compiler.process(clause, **options) for clause in element.clauses)
-    moves = {"'day'": "", "'week'": ", 'weekday 0', '-6 days'", "'month'": ", 'start of month'"}
-    return f"date({time}{moves[unit]})"
+@compiles(MonthOf, "sqlite")
+def _cut_off(element: MonthOf, compiler: SQLCompiler, **options: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **options)}, 1, 7)"

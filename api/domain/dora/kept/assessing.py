@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, select, tuple_
 
-from api.domain.deployments.model import Status
 from api.domain.dora.kept import scopes
+from api.domain.dora.kept.sums import UNFINISHED
 from api.domain.dora.loading.rows import COLUMNS, deployment
 from api.domain.dora.loading.stretches import Scope
 from api.domain.dora.rules.assessments import Assessment, Failure, assess
@@ -27,7 +27,6 @@ from api.domain.kit.sql import Earlier
 from api.tables import changes, deployments, failures, first_deliveries, incidents, lead_times
 
 After = Sequence[datetime | UUID] | None
-UNFINISHED = (Status.PENDING, Status.RUNNING)
 OF_CHANGES = select(
     lead_times.c.deployment_id,
     lead_times.c.seconds,
@@ -47,8 +46,8 @@ def assessments(
     """
     rows = [
         deployment(row, scope)
-        for statement, time in _parts(scope, window)
-        for row in connection.execute(_cut(statement, time, limit, after))
+        for statement in _statements(scope, window, limit, after)
+        for row in connection.execute(statement)
     ]
     rows.sort(key=lambda row: (row.moment, row.id), reverse=True)
     page = rows[:limit]
@@ -72,30 +71,49 @@ def assessments(
     ]
 
 
-def _parts(scope: Scope, window: Window) -> Iterator[tuple[Select[Any], Any]]:
-    """Yield SELECTs of what is assessed, each with the time that it is sorted by."""
-    table = deployments.c
-    listed = select(*COLUMNS).where(scope.includes(deployments))
-    for time, conditions in (
-        (table.finished_at, ()),
-        (table.started_at, (table.status.in_(UNFINISHED),)),
-    ):
-        yield listed.where(time >= window.since, time < window.until, *conditions), time
-    recovered = and_(
-        failures.c.reason.is_not(None),
-        failures.c.finished_at < window.since,
-        failures.c.recovered_at >= window.since,
-        failures.c.recovered_at < window.until,
+def _statements(scope: Scope, window: Window, limit: int, after: After) -> Iterator[Select[Any]]:
+    """Yield SELECTs of what is assessed, each of up to `limit` after a position.
+
+    Which ones these are is found out by an index alone, and only they are read: no database expects
+    so few of them, least of all in a plan for any window.
+    """
+    table, failed = deployments.c, failures.c
+    for environment_id in scope.environments:  # of one of them, an index has them in this order
+        finished = and_(
+            scope.of_service(deployments),
+            table.environment_id == environment_id,
+            _within(window, table.finished_at),
+        )
+        yield _cut(finished, (table.finished_at, table.id), limit, after)
+    unfinished = and_(
+        scope.includes(deployments),
+        UNFINISHED,
+        _within(window, table.started_at),
     )
-    joined = select(*COLUMNS).join_from(failures, deployments, table.id == failures.c.deployment_id)
-    yield joined.where(scope.includes(failures), recovered), table.finished_at
+    yield _cut(unfinished, (table.started_at, table.id), limit, after)
+    recovered = and_(
+        scope.includes(failures),
+        failed.reason.is_not(None),
+        failed.finished_at < window.since,
+        _within(window, failed.recovered_at),
+    )
+    yield _cut(recovered, (failed.finished_at, failed.deployment_id), limit, after)
 
 
-def _cut(statement: Select[Any], time: Any, limit: int, after: After) -> Select[Any]:
-    order = (time, deployments.c.id)
+def _within(window: Window, time: ColumnElement[Any]) -> ColumnElement[bool]:
+    return and_(time >= window.since, time < window.until)
+
+
+def _cut(
+    where: ColumnElement[bool], order: tuple[ColumnElement[Any], ...], limit: int, after: After
+) -> Select[Any]:
+    """Select the last deployments by some order; the last column of that is their id."""
+    ids = select(order[-1]).where(where).order_by(*(column.desc() for column in order))
     if after is not None:
-        statement = statement.where(tuple_(*order) < tuple(after))
-    return statement.order_by(*(column.desc() for column in order)).limit(limit)
+        ids = ids.where(tuple_(*order) < tuple(after))
+    wanted = deployments.alias()
+    columns = (wanted.c[column.name] for column in COLUMNS)
+    return select(*columns).where(wanted.c.id.in_(ids.limit(limit)))
 
 
 def _failures(connection: Connection, page: Sequence[Deployment]) -> dict[UUID, Failure]:

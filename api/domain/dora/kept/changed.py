@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, FromClause, Select, delete, func, insert, select
 
 from api.domain.cells import Cell
-from api.domain.kit.sql import BeginningOf, lock_table
+from api.domain.kit.sql import MonthOf, lock_table
 from api.tables import changed_facts, deployments
 
 SOME = select(changed_facts.c.id).limit(1)
@@ -73,7 +73,7 @@ def _by_month(notes: FromClause) -> Select[Any]:
     """Select notes by what they are about and the month; there may be a million of them."""
     about = (notes.c.service_id, notes.c.environment_id, notes.c.version)
     ends = func.min(notes.c.since).label("since"), func.max(notes.c.until).label("until")
-    return select(*about, *ends).group_by(*about, BeginningOf("month", notes.c.since))
+    return select(*about, *ends).group_by(*about, MonthOf(notes.c.since))
 
 
 def everything(connection: Connection) -> None:

@@ -160,7 +160,10 @@ def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
         new_version=delivery is not None and delivery.new_version,
         changes_known=delivery is not None and delivery.changes_known,
         changes=_changes(assessment),
-        excluded_changes=excluded_list(_excluded_changes(assessment)),
+        excluded_changes=[
+            Excluded.model_validate(fields)
+            for fields in excluded_list(_excluded_changes(assessment))
+        ],
         recovery=_recovery(assessment, find_period),
     )
 

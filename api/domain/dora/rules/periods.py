@@ -45,21 +45,6 @@ def split(window: Window, interval: Interval) -> Iterator[Window]:
         since = until
 
 
-def beginning(instant: datetime, interval: Interval) -> datetime:
-    """Return when the whole day, week or month began that an instant is in."""
-    midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
-    match interval:
-        case Interval.DAY:
-            return midnight
-        case Interval.WEEK:
-            # The first week, in which the calendar begins, is a whole one: 1 January 1 is a Monday.
-            return midnight - timedelta(days=midnight.weekday())
-        case Interval.MONTH:
-            return midnight.replace(day=1)
-        case Interval.ALL:
-            return EARLIEST
-
-
 def _next(instant: datetime, interval: Interval) -> datetime:
     midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
     match interval:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 from api.domain.deployments.model import Kind, Status
@@ -74,6 +75,7 @@ def recovery_alone() -> Verdicts:
     return Verdicts(before, before, before, recovered, before)
 
 
+@cache
 def frequency(kind: Kind, status: Status) -> Verdict:
     """Return the verdict on whether a deployment is one of the successful ones."""
     if not status.terminal:
@@ -111,6 +113,7 @@ def change_failure(
     return failed(deployment.kind, deployment.status, reason)
 
 
+@cache
 def failed(kind: Kind, status: Status, reason: Reason | None) -> Verdict:
     """Return the verdict on whether a deployment failed, for a reason; None if there is none."""
     if kind == Kind.RESYNC or status not in (Status.SUCCEEDED, Status.FAILED):
@@ -134,6 +137,7 @@ def _recovery(failure: Verdict, recovery: Recovery | None, window: Window) -> Ve
     return Verdict(Part.COUNTED, Reason.RECOVERED, numerator=1)
 
 
+@cache
 def rework(kind: Kind, status: Status) -> Verdict:
     """Return the verdict on whether a success is a response to a failure."""
     counted = frequency(kind, status)

@@ -1,0 +1,177 @@
+"""The statements that count what the metrics of each period are made of.
+
+Each is built once for every sort of question: that takes longer than many an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    tuple_,
+)
+
+from api.domain.deployments.model import Status
+from api.domain.dora.rules.reasons import Reason
+from api.domain.incidents.causes import inferred
+from api.domain.kit.records import Records
+from api.tables import UtcDateTime, deployments, failures, first_deliveries, incidents, lead_times
+
+# Written out, and no parameters, or no plan for any question would know that they are few.
+UNFINISHED = deployments.c.status.in_(
+    [literal_column(f"'{status}'") for status in Status if not status.terminal]
+)
+COUNTED = failures.c.reason.is_not(None)
+UNATTRIBUTED = and_(incidents.c.deployment_id.is_(None), ~inferred().exists())
+MEDIAN, NINTH = 0.5, 0.9
+PERIODS = Records("periods", {"number": Integer(), "since": UtcDateTime(), "until": UtcDateTime()})
+BEGINNING, END = (bindparam(name, type_=UtcDateTime()) for name in ("beginning", "end"))
+
+
+class Form(NamedTuple):
+    """What the statements about a question depend on, beside its parameters."""
+
+    dialect: str
+    one_service: bool
+    by_service: bool
+
+    def here(self, table: FromClause) -> ColumnElement[bool]:
+        """Return the condition that rows are about these services and environments."""
+        environments: Any = bindparam("environments", expanding=True)
+        return and_(self.of_service(table), table.c.environment_id.in_(environments))
+
+    def kept(self, table: FromClause) -> ColumnElement[bool]:
+        """Return the condition that rows that are kept by scope are about these."""
+        return and_(self.of_service(table), table.c.scope_id == bindparam("scope_id", type_=Uuid))
+
+    def of_service(self, table: FromClause) -> ColumnElement[bool]:
+        """Return the condition that rows are about these services."""
+        service_id = bindparam("service_id", type_=Uuid)
+        return table.c.service_id == service_id if self.one_service else true()
+
+    def within(
+        self, time: ColumnElement[Any], where: ColumnElement[bool]
+    ) -> tuple[FromClause, FromClause]:
+        """Return the periods, and their join with the rows of a table whose time is in them.
+
+        Looked up period by period, a row costs a third of what it costs to tell its period.
+        """
+        period = PERIODS.table(self.dialect)
+        during = and_(where, time >= period.c.since, time < period.c.until)
+        return period, period.join(time.table, during)
+
+
+def _counts(
+    form: Form,
+    time: ColumnElement[Any],
+    where: ColumnElement[bool],
+    sorts: Iterable[ColumnElement[Any]] = (),
+    sums: Iterable[ColumnElement[Any]] = (func.count(),),
+) -> Select[Any]:
+    """Select sums over rows of a table by service, period and sort."""
+    period, rows = form.within(time, where)
+    service_id = time.table.c.service_id
+    keys = [*([service_id] if form.by_service else []), period.c.number, *sorts]
+    service = [] if form.by_service else [null()]
+    columns: list[Any] = [*service, *keys, *sums]
+    return select(*columns).select_from(rows).group_by(*keys)
+
+
+@cache
+def of_deployments(form: Form) -> tuple[Select[Any], Select[Any]]:
+    """Count deployments by kind and status: those that finished, and the unfinished ones."""
+    table = deployments.c
+    sorts = (table.kind, table.status)
+    here = form.here(deployments)
+    return (
+        _counts(form, table.finished_at, here, sorts),
+        _counts(form, table.started_at, and_(here, UNFINISHED), sorts),
+    )
+
+
+@cache
+def of_failures(form: Form) -> Select[Any]:
+    """Count failures by the reason that they have no recovery to count, NULL for those that do."""
+    without_recovery = case(
+        (failures.c.recovered_at.is_(None), Reason.UNRECOVERED),
+        (failures.c.recovery_seconds < 0, Reason.RESOLVED_BEFORE_FINISH),
+        (failures.c.recovered_at >= END, Reason.RECOVERED_AFTER_WINDOW),
+    )
+    where = and_(form.here(failures), COUNTED)
+    return _counts(form, failures.c.finished_at, where, [without_recovery.label("lost")])
+
+
+@cache
+def of_incidents(form: Form) -> Select[Any]:
+    """Count incidents that are not put down to any deployment."""
+    return _counts(form, incidents.c.detected_at, and_(form.here(incidents), UNATTRIBUTED))
+
+
+@cache
+def of_deliveries(form: Form) -> Select[Any]:
+    """Count new versions, those with known changes, and the changes from before the first."""
+    table = first_deliveries.c
+    new, known = (cast(column, Integer) for column in (table.new_version, table.changes_known))
+    sums = (func.sum(new), func.sum(new * known), func.sum(table.earlier_changes))
+    return _counts(form, table.finished_at, form.kept(first_deliveries), sums=sums)
+
+
+@cache
+def of_negative_leads(form: Form) -> Select[Any]:
+    """Count changes that were committed after they were delivered."""
+    where = and_(form.kept(lead_times), lead_times.c.seconds < 0)
+    return _counts(form, lead_times.c.finished_at, where)
+
+
+@cache
+def of_recoveries(form: Form) -> Select[Any]:
+    """Select how long recoveries took, as `_times` does."""
+    table = failures.c
+    where = and_(form.here(failures), COUNTED, table.recovery_seconds >= 0)
+    return _times(form, table.recovered_at, where, table.recovery_seconds)
+
+
+@cache
+def of_leads(form: Form) -> Select[Any]:
+    """Select the lead times of changes, as `_times` does."""
+    table = lead_times.c
+    where = and_(form.kept(lead_times), table.seconds >= 0)
+    return _times(form, table.finished_at, where, table.seconds)
+
+
+def _times(
+    form: Form,
+    time: ColumnElement[Any],
+    where: ColumnElement[bool],
+    seconds: ColumnElement[float],
+) -> Select[Any]:
+    """Select the spread of some times by service and period; on SQLite, all of these times."""
+    service_id = time.table.c.service_id
+    service = service_id if form.by_service else null()
+    if form.dialect != "postgresql":  # it has no percentiles
+        return select(service, time, seconds).where(where, time >= BEGINNING, time < END)
+    period, rows = form.within(time, where)
+    number = period.c.number
+    together = [[number], [service_id, number]] if form.by_service else [[number]]
+    spread = (func.percentile_cont(share).within_group(seconds) for share in (MEDIAN, NINTH))
+    return (
+        select(service, number, func.count(), *spread)
+        .select_from(rows)
+        .group_by(func.grouping_sets(*(tuple_(*keys) for keys in together)))
+    )
