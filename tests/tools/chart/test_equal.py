@@ -64,7 +64,8 @@ def renderer() -> Iterator[Renderer]:
 
 def rendered(renderer: Renderer, folder: Path) -> Objects:
     (answer,) = renderer.render([Job(folder)])
-    return of_kustomize(list(answer.objects))
+    # A copy, because answers share the objects that they have in common.
+    return of_kustomize(copy.deepcopy(list(answer.objects)))
 
 
 @pytest.fixture(scope="session")
