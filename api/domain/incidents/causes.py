@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select, union_all
 
-from api.domain.deployments.model import Kind
+from api.domain.deployments.model import Kind, Status
 from api.domain.deployments.surroundings import ATTEMPTED
 from api.domain.incidents.model import INFERENCE_WINDOW
 from api.domain.kit.sql import Earlier
@@ -31,13 +32,19 @@ def inferred() -> Select[tuple[UUID]]:
     window is ours, as is that failed deployments count. Nothing of it is stored, so that a
     deployment reported late changes the answer.
     """
+    # One look along an index for each status; for both at once, SQLite would read all services.
+    ended = union_all(*(select(_last_ended(status).subquery()) for status in ATTEMPTED)).subquery()
+    return select(ended.c.id).order_by(ended.c.finished_at.desc(), ended.c.id.desc()).limit(1)
+
+
+def _last_ended(status: Status) -> Select[tuple[UUID, datetime | None]]:
     earlier = deployments.alias("earlier")
     return (
-        select(earlier.c.id)
+        select(earlier.c.id, earlier.c.finished_at)
         .where(
             earlier.c.service_id == incidents.c.service_id,
             earlier.c.environment_id == incidents.c.environment_id,
-            earlier.c.status.in_(ATTEMPTED),
+            earlier.c.status == status,
             earlier.c.kind != Kind.RESYNC,
             earlier.c.finished_at <= incidents.c.detected_at,
             earlier.c.finished_at >= Earlier(incidents.c.detected_at, INFERENCE_WINDOW),
@@ -57,5 +64,5 @@ def link() -> ColumnElement[Any]:
     """Return how that deployment is known, as a Cause, or NULL when there is none."""
     return case(
         (incidents.c.deployment_id.is_not(None), Cause.STATED),
-        (inferred().exists(), Cause.INFERRED),
+        (inferred().scalar_subquery().is_not(None), Cause.INFERRED),
     )
