@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,6 +68,11 @@ def event(number: int) -> tuple[str, str, str]:
     return SERVICES[number % 40], ENVIRONMENTS[number % 3], f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def _commit(number: int) -> str:
+    """Return the id of a commit, whose beginning tells it from others, as those of git do."""
+    return hashlib.sha256(str(number).encode()).hexdigest()[:40]
+
+
 def github(known: Known, number: int) -> bytes:
     """Deliver a status of a new deployment, as GitHub does."""
     service, environment, at = event(number)
@@ -74,7 +80,7 @@ def github(known: Known, number: int) -> bytes:
         "action": "created",
         "deployment": {
             "id": number,
-            "sha": f"{number:040x}",
+            "sha": _commit(number),
             "ref": "main",
             "environment": environment,
             "payload": {},
@@ -97,7 +103,7 @@ def argocd(known: Known, number: int) -> bytes:
         "finishedAt": stamp,
         "operation": {"initiatedBy": {"automated": True}},
         "syncResult": {
-            "revision": f"{number:040x}",
+            "revision": _commit(number),
             "resources": [{"kind": "Deployment", "images": [f"ghcr.io/acme/{service}:1.{number}"]}],
         },
     }

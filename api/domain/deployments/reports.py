@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Insert, select, true
+from sqlalchemy import Connection, Insert
 from uuid_utils.compat import uuid7
 
 from api.domain import cells
@@ -22,14 +22,13 @@ from api.domain.deployments.further import Stored
 from api.domain.deployments.kinds import Altered
 from api.domain.deployments.model import Kind, NewDeployment
 from api.domain.deployments.surroundings import Attempt, Place, Surroundings
-from api.domain.kit.records import Records
-from api.domain.kit.sql import insert_into
+from api.domain.kit.records import records_of
 from api.domain.kit.times import now
 from api.domain.kit.types import united
 from api.domain.lookups import Found
 from api.tables import deployments
 
-ROWS = Records("rows", {str(column.name): column.type for column in deployments.c})
+ROWS = records_of(deployments, "rows")
 
 
 class Identity(NamedTuple):
@@ -168,16 +167,9 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[U
 
 @cache
 def _new(dialect: str) -> Insert:
-    """Return the INSERT of however many rows.
-
-    The driver would take as long to read a statement with a parameter for each value of each row
-    as PostgreSQL takes to insert them.
-    """
-    # With a condition: without, SQLite takes the conflict for a part of the SELECT.
-    rows = select(ROWS.table(dialect)).where(true())
+    """Return the INSERT of however many rows."""
     return (
-        insert_into(dialect, deployments)
-        .from_select(list(ROWS.columns), rows)
+        ROWS.insertion(dialect, deployments)
         .on_conflict_do_nothing(index_elements=["source", "external_id"])
         .returning(deployments.c.id)
     )

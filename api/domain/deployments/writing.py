@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, String, bindparam, delete, func, insert, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    Update,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from api.domain.deployments.model import Kind
 from api.domain.deployments.statements import Statement
 from api.domain.deployments.witnesses import Witness, settled
+from api.domain.kit.records import Records, records_of
 from api.tables import deployments, evidence, incidents
 
 Rollout = Sequence[Witness]
 Row = dict[str, Any]
 # The id of the deployment that each statement is part of, by its own.
 Homes = dict[UUID, UUID]
-CHANGED = (
-    update(deployments)
-    .where(deployments.c.id == bindparam("known", type_=deployments.c.id.type))
-    .values(kind=func.coalesce(bindparam("decided", type_=String), deployments.c.kind))
-)
+NEW = records_of(deployments, "new")
+CHANGED = records_of(deployments, "changed")
+SAID = records_of(evidence, "said")
 
 
 def rows_of(rollouts: Iterable[Rollout]) -> dict[UUID, Row]:
@@ -64,42 +75,59 @@ def write(connection: Connection, rollouts: Sequence[Rollout], rows: Mapping[UUI
         connection.execute(
             update(deployments).where(deployments.c.id.in_(before)).values(external_id=None)
         )
-    _write(connection, rows, before)
-    _keep(connection, around, homes)
-    _forget(connection, before - rows.keys(), around, homes)
-    return homes
-
-
-def _write(connection: Connection, rows: Mapping[UUID, Row], known: Collection[UUID]) -> None:
-    """Write the rows of some deployments, those that are known in place."""
-    changed = [
+    _write(
+        connection,
         {
-            **{name: value for name, value in row.items() if name not in ("id", "kind")},
-            "known": identifier,
-            "decided": row["kind"],
-        }
-        for identifier, row in rows.items()
-        if identifier in known
-    ]
-    if changed:
-        connection.execute(CHANGED, changed)
-    new = [
-        row | {"kind": row["kind"] or Kind.ROLLOUT}
-        for identifier, row in rows.items()
-        if identifier not in known
-    ]
-    if new:
-        connection.execute(insert(deployments), new)
-
-
-def _keep(connection: Connection, around: Sequence[Statement], homes: Homes) -> None:
-    new = [statement.row(homes[statement.id]) for statement in around if not statement.stored]
-    if new:
-        connection.execute(insert(evidence), new)
+            CHANGED: [row for row in rows.values() if row["id"] in before],
+            NEW: [
+                {**row, "kind": row["kind"] or Kind.ROLLOUT}
+                for row in rows.values()
+                if row["id"] not in before
+            ],
+            SAID: [
+                statement.row(homes[statement.id]) for statement in around if not statement.stored
+            ],
+        },
+    )
     for statement in around:
         if statement.stored and statement.deployment_id != homes[statement.id]:
             moved = update(evidence).where(evidence.c.id == statement.id)
             connection.execute(moved.values(deployment_id=homes[statement.id]))
+    _forget(connection, before - rows.keys(), around, homes)
+    return homes
+
+
+def _write(connection: Connection, rows: Mapping[Records, Sequence[Row]]) -> None:
+    """Write rows: in one statement, if the database can do that."""
+    given = {
+        records: records.packed(connection.dialect, some) for records, some in rows.items() if some
+    }
+    if connection.dialect.name == "postgresql":
+        values = {records.name: packed for records, packed in given.items()}
+        connection.execute(_together(tuple(given)), values)
+        return
+    for records, packed in given.items():
+        connection.execute(_statement("sqlite", records), {records.name: packed})
+
+
+@cache
+def _together(written: Sequence[Records]) -> Select[Any]:
+    """Return a statement of PostgreSQL that writes some records."""
+    parts = [_statement("postgresql", records).cte(f"{records.name}_rows") for records in written]
+    return select(literal_column("1")).add_cte(*parts)
+
+
+@cache
+def _statement(dialect: str, records: Records) -> Insert | Update:
+    """Return the statement that writes some records. One without a kind keeps the one it has."""
+    if records is not CHANGED:
+        return records.insertion(dialect, deployments if records is NEW else evidence)
+    row = CHANGED.table(dialect).c
+    values: dict[str, ColumnElement[Any]] = {
+        **{name: row[name] for name in CHANGED.columns if name != "id"},
+        "kind": func.coalesce(row.kind, deployments.c.kind),
+    }
+    return update(deployments).where(deployments.c.id == row.id).values(values)
 
 
 def _forget(

@@ -10,15 +10,19 @@ from sqlalchemy import (
     JSON,
     Dialect,
     FromClause,
+    Table,
     Text,
     bindparam,
     cast,
     column,
     func,
     select,
+    true,
     type_coerce,
 )
 from sqlalchemy.types import TypeEngine
+
+from api.domain.kit.sql import Insert, insert_into
 
 Processor = Callable[[Any], Any]
 
@@ -46,6 +50,16 @@ class Records:
             )
         ).cte(self.name)
 
+    def insertion(self, dialect: str, table: Table) -> Insert:
+        """Return the INSERT of the records into a table that has their columns.
+
+        The driver would take as long to read a statement with a parameter for each value of each
+        row as PostgreSQL takes to insert them.
+        """
+        # With a condition: without, SQLite takes what is said of a conflict for a part of it.
+        rows = select(self.table(dialect)).where(true())
+        return insert_into(dialect, table).from_select(list(self.columns), rows)
+
     def packed(self, dialect: Dialect, records: Iterable[Mapping[str, Any]]) -> str:
         """Return the value of the parameter."""
         convert = self._processors(dialect)
@@ -67,6 +81,11 @@ class Records:
                 if (processor := _processor(type_, dialect)) is not None
             }
         return self._known[dialect.name]
+
+
+def records_of(table: Table, name: str) -> Records:
+    """Return records with the columns of a table."""
+    return Records(name, {str(column.name): column.type for column in table.c})
 
 
 def _processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:

@@ -31,6 +31,7 @@ from api.tables import UtcDateTime
 
 # A time, or the parameter or column that has it.
 Instant = datetime | ColumnElement[datetime]
+Insert = postgresql.Insert | sqlite.Insert
 MAX_KEY = 2**63 - 1
 KEYS = func.unnest(bindparam("keys", type_=postgresql.ARRAY(BigInteger))).column_valued("key")
 LOCKED = select(func.pg_advisory_xact_lock(KEYS))
@@ -72,32 +73,32 @@ def lock_table(
 
 
 @cache
-def insert_into(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_into(dialect: str, table: Table) -> Insert:
     """Return an INSERT of the dialect of that name, which can say what to do on a conflict."""
-    made: postgresql.Insert | sqlite.Insert
+    made: Insert
     made = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     return made
 
 
-def insert_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_new(connection: Connection, table: Table) -> Insert:
     """Return an INSERT that skips rows that violate a unique constraint."""
     return _insert_new(connection.dialect.name, table)
 
 
 @cache
-def _insert_new(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+def _insert_new(dialect: str, table: Table) -> Insert:
     # Without this option, rowcount may be unknown after an INSERT.
     statement = insert_into(dialect, table).on_conflict_do_nothing()
     return statement.execution_options(preserve_rowcount=True)
 
 
-def upsert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def upsert(connection: Connection, table: Table) -> Insert:
     """Return an INSERT that takes the place of rows with the same primary key."""
     return _upsert(connection.dialect.name, table)
 
 
 @cache
-def _upsert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+def _upsert(dialect: str, table: Table) -> Insert:
     statement = insert_into(dialect, table)
     keys = set(table.primary_key)
     given = {

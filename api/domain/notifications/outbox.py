@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select, true
 from uuid_utils.compat import uuid7
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.deployments.store import find_all
-from api.domain.kit.sql import insert_new
+from api.domain.kit.records import records_of
+from api.domain.kit.sql import Insert, insert_into
 from api.domain.kit.times import now
 from api.domain.lookups import Subscription
 from api.domain.notifications.subscriptions import Type
@@ -28,6 +29,7 @@ from api.tables import deliveries, environments, subscriptions
 
 Deployment = Mapping[str, Any]
 NEWS = timedelta(hours=24)
+ROWS = records_of(deliveries, "rows")
 # The fields of a pending promotion that a notification contains; the API has the rest.
 SENT = (
     "service",
@@ -39,13 +41,6 @@ SENT = (
     "replaces",
     "blockers",
     "change_count",
-)
-# Those subscriptions that are still there; nobody deletes one before its deliveries are committed.
-KEPT = (
-    select(subscriptions.c.id)
-    .where(subscriptions.c.id.in_(bindparam("known", expanding=True)))
-    .order_by(subscriptions.c.id)
-    .with_for_update(read=True, key_share=True)
 )
 
 
@@ -152,15 +147,6 @@ def _store(
     connection: Connection, subscribed: Sequence[Subscription], messages: Iterable[Message]
 ) -> None:
     at = now()
-    wanting = [
-        (message, wanted)
-        for message in messages
-        if (wanted := [each.id for each in subscribed if _wants(each, message)])
-    ]
-    if not wanting:
-        return
-    named = {"known": {identifier for _, wanted in wanting for identifier in wanted}}
-    kept = set(connection.execute(KEPT, named).scalars())
     rows = [
         {
             "id": uuid7(),
@@ -172,15 +158,34 @@ def _store(
             "state": "waiting",
             "attempts": 0,
             "due_at": at,
+            "failure": None,
             "created_at": at,
         }
-        for message, wanted in wanting
+        for message in messages
+        if (wanted := [each.id for each in subscribed if _wants(each, message)])
         for body in [message.body]
         for subscription_id in wanted
-        if subscription_id in kept
     ]
     if rows:
-        connection.execute(insert_new(connection, deliveries), rows)
+        dialect = connection.dialect
+        connection.execute(_insertion(dialect.name), {ROWS.name: ROWS.packed(dialect, rows)})
+
+
+@cache
+def _insertion(dialect: str) -> Insert:
+    """Return the INSERT of those deliveries that are new.
+
+    Nobody deletes a subscription before its deliveries are committed; one that is gone gets none.
+    """
+    rows = ROWS.table(dialect)
+    known = (
+        select(rows)
+        .join(subscriptions, subscriptions.c.id == rows.c.subscription_id)
+        .where(true())  # without, SQLite takes the conflict for a part of the SELECT
+        .with_for_update(read=True, key_share=True, of=subscriptions)
+    )
+    inserted = insert_into(dialect, deliveries).from_select(list(ROWS.columns), known)
+    return inserted.on_conflict_do_nothing()
 
 
 def _wants(subscription: Subscription, message: Message) -> bool:
