@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -50,6 +50,8 @@ class Filters(Protocol):
 
 
 Place = tuple[str, str]
+# What a line of the matrix says: the service, its owner and the cells.
+Line = tuple[str, str | None, list[tuple[Any, ...]]]
 
 
 class Cell(NamedTuple):
@@ -185,6 +187,16 @@ def sorted_by(order: Sort, found: Sequence[Row]) -> list[Row]:
         Sort.ATTENTION: lambda row: (row.urgency, row.service),
     }
     return sorted(found, key=keys[order])
+
+
+def lines(found: Iterable[Row], shown: Sequence[str]) -> Iterator[Line]:
+    """Yield the line of each row, with a cell for each of the columns that are `shown`.
+
+    A cell has the values of a `Cell`; where nothing is, it has only the environment.
+    """
+    absent = {name: (name, *[None] * (len(Cell._fields) - 1)) for name in shown}
+    for row in found:
+        yield row.service, row.owner, [row.cells.get(name, absent[name]) for name in shown]
 
 
 def columns(environments: Iterable[Mapping[str, Any]], found: Sequence[Row]) -> list[str]:

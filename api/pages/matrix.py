@@ -75,6 +75,7 @@ def show_matrix(query: MatrixForm) -> str:
         empty = not shown and store.is_empty(connection)
     # The last page, if there is none that begins so late.
     start = query.start if query.start < len(found) else max(0, len(found) - 1) // ROWS * ROWS
+    columns = board.columns(environments, found)
     return render_template(
         "matrix.html",
         query=query,
@@ -85,8 +86,8 @@ def show_matrix(query: MatrixForm) -> str:
         marked={mark: _url(_others() | {"state": mark}) for mark in Mark},
         until=query.at or this_minute(),
         day_ago=(query.at or this_minute()) - DAY,
-        columns=board.columns(environments, found),
-        rows=found[start : start + ROWS],
+        columns=columns,
+        lines=board.lines(found[start : start + ROWS], columns),
         number=len(found),
         before=_page(start - ROWS) if start else None,
         after=_page(start + ROWS) if len(found) > start + ROWS else None,
