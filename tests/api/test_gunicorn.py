@@ -122,6 +122,25 @@ def test_a_bad_setting_is_one_clear_line(start: Start) -> None:
     assert output.count("\n") == 1
 
 
+def test_garbage_collections_pass_over_what_was_loaded() -> None:
+    served = """
+import gc, runpy
+runpy.run_path("gunicorn.conf.py")["when_ready"](None)
+print(gc.get_freeze_count(), len(gc.get_objects()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", served],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+
+    passed_over, looked_at = map(int, done.stdout.split()[-2:])
+    assert passed_over > 100 * looked_at
+
+
 def test_a_dotenv_file_is_read_in_development(tmp_path: Path) -> None:
     for name in ("api", "gunicorn.conf.py"):
         (tmp_path / name).symlink_to(ROOT / name)
