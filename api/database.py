@@ -11,12 +11,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from flask import current_app
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.engine import CONNECT_TIMEOUT_S, open_engine
-from api.outages import Outage, UnavailableError
+from api.engine import CONNECT_TIMEOUT_S, RENEWED, open_engine
+from api.outages import Outage, UnavailableError, first_line, outage_of
 from api.settings import Settings
 
 # How often a use case is tried whose transaction PostgreSQL rolls back for what others do, and the
@@ -73,7 +74,11 @@ class Database:
         with self._connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield connection
+            try:
+                yield connection
+            except psycopg.Error as error:  # of a Query, which asks the driver directly
+                self._tell(connection, error)
+                raise
 
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[Connection]:
@@ -182,6 +187,16 @@ class Database:
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
+
+    def _tell(self, connection: Connection, error: psycopg.Error) -> None:
+        """Raise UnavailableError if an error of the driver means it, as the engine would."""
+        outage = outage_of(error)
+        driver = connection.connection.driver_connection
+        if driver is None or driver.closed or outage in RENEWED:
+            connection.invalidate(error)
+            self.renew()
+        if outage is not None:
+            raise UnavailableError(outage, first_line(error)) from error
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:

@@ -88,6 +88,13 @@ def _postgresql(settings: Settings, connections: int) -> Engine:
         if password is not None:
             parameters["password"] = password
 
+    @event.listens_for(engine, "connect")
+    def use_utc(raw: psycopg.Connection[Any], _record: Any) -> None:
+        # A pooler between us and the server may have left out the option above.
+        if raw.info.parameter_status("TimeZone") != "UTC":
+            raw.execute("SET timezone = 'UTC'")
+            raw.commit()
+
     @event.listens_for(engine, "checkout")
     def replace_closed(raw: psycopg.Connection[Any], _record: Any, _proxy: Any) -> None:
         if _is_closed(engine, raw):

@@ -18,13 +18,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain.kit import pages
 from api.domain.kit.errors import InvalidValueError
 from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Listing, Order
+from api.domain.kit.queries import Query
 from api.domain.kit.times import FutureTime, now
 from api.domain.kit.types import Name
 from api.tables import tokens
@@ -112,7 +113,7 @@ FIELDS = tuple(column for column in tokens.c if column is not tokens.c.secret_ha
 ORDER: Order = {"created_at": tokens.c.created_at, "id": tokens.c.id}
 LISTING = Listing(select(*FIELDS), ORDER)
 # Asked for with nearly every request.
-BY_ID = select(tokens).where(tokens.c.id == bindparam("token_id"))
+BY_ID = Query(select(tokens).where(tokens.c.id == bindparam("token_id")))
 
 
 def check_sources(scopes: Iterable[str], sources: Collection[str]) -> None:
@@ -162,9 +163,9 @@ def authenticate(connection: Connection, text: str) -> Caller:
     if parts is None:
         raise InvalidTokenError(Refusal.MALFORMED)
     token_id = UUID(parts["id"])
-    row = connection.execute(BY_ID, {"token_id": token_id}).one_or_none()
+    row = BY_ID.one(connection, token_id=token_id)
     matches = hmac.compare_digest(
-        _hash(parts["secret"]), NO_HASH if row is None else row.secret_hash
+        _hash(parts["secret"]), NO_HASH if row is None else row["secret_hash"]
     )
     if row is None:
         raise InvalidTokenError(Refusal.UNKNOWN, token_id)
@@ -178,18 +179,18 @@ def resume(connection: Connection, token_id: UUID) -> Caller:
 
     Raises InvalidTokenError if it is unknown, revoked or expired by now.
     """
-    row = connection.execute(BY_ID, {"token_id": token_id}).one_or_none()
+    row = BY_ID.one(connection, token_id=token_id)
     if row is None:
         raise InvalidTokenError(Refusal.UNKNOWN, token_id)
     return _caller(row)
 
 
-def _caller(row: Row[Any]) -> Caller:
-    if row.revoked_at is not None:
-        raise InvalidTokenError(Refusal.REVOKED, row.id)
-    if row.expires_at is not None and row.expires_at <= now():
-        raise InvalidTokenError(Refusal.EXPIRED, row.id)
-    return Caller(str(row.id), row.name, frozenset(row.scopes))
+def _caller(row: dict[str, Any]) -> Caller:
+    if row["revoked_at"] is not None:
+        raise InvalidTokenError(Refusal.REVOKED, row["id"])
+    if row["expires_at"] is not None and row["expires_at"] <= now():
+        raise InvalidTokenError(Refusal.EXPIRED, row["id"])
+    return Caller(str(row["id"]), row["name"], frozenset(row["scopes"]))
 
 
 def store_use(connection: Connection, token_id: UUID, at: datetime) -> None:

@@ -45,10 +45,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         one call.
         """
         parsed = self.impl_instance.result_processor(dialect, coltype)
-        return _in_utc if parsed is None else lambda value: _in_utc(parsed(value))
+        return in_utc if parsed is None else lambda value: in_utc(parsed(value))
 
 
-def _in_utc(value: datetime | None) -> datetime | None:
+def in_utc(value: datetime | None) -> datetime | None:
+    """Return a time in UTC; one without a time zone is in UTC already."""
     if value is None or value.tzinfo is UTC:
         return value
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from api.domain.changes.versions import KnownVersion
 from api.domain.kit import pages, versions
 from api.domain.kit.pages import Listing, Order, TimeRange
+from api.domain.kit.queries import Query
 from api.domain.kit.types import Name, Version
 from api.tables import changes, services
 
@@ -38,7 +39,7 @@ ORDER: Order = {"committed_at": changes.c.committed_at, "id": changes.c.id}
 
 
 EVERY = select(*FIELDS).select_from(changes.join(services))
-BY_ID = EVERY.where(changes.c.id == bindparam("change_id"))
+BY_ID = Query(EVERY.where(changes.c.id == bindparam("change_id")))
 LISTING = Listing(
     EVERY,
     ORDER,
@@ -53,7 +54,7 @@ LISTING = Listing(
 
 def find(connection: Connection, change_id: UUID) -> dict[str, Any] | None:
     """Return the change with this id, or None."""
-    return pages.one(connection, BY_ID, change_id=change_id)
+    return BY_ID.one(connection, change_id=change_id)
 
 
 def known_versions(connection: Connection, service_id: UUID) -> dict[str, KnownVersion]:

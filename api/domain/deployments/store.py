@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 from api.domain.deployments.model import Kind, Status
 from api.domain.kit import pages, versions
 from api.domain.kit.pages import Listing, Order, TimeRange
+from api.domain.kit.queries import Query
 from api.domain.kit.types import (
     Name,
     Version,
@@ -53,7 +54,7 @@ ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
 
 EVERY = select(*FIELDS).select_from(deployments.join(services).join(environments))
 # Built once: to build a statement takes longer than to have it answered.
-BY_ID = EVERY.where(deployments.c.id == bindparam("deployment_id"))
+BY_ID = Query(EVERY.where(deployments.c.id == bindparam("deployment_id")))
 BY_IDS = EVERY.where(deployments.c.id.in_(bindparam("deployment_ids", expanding=True)))
 LISTING = Listing(
     EVERY,
@@ -72,7 +73,7 @@ LISTING = Listing(
 
 def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
     """Return the deployment of that id, or None."""
-    return pages.one(connection, BY_ID, deployment_id=deployment_id)
+    return BY_ID.one(connection, deployment_id=deployment_id)
 
 
 def shown(row: Mapping[str, Any], service: str, environment: str) -> dict[str, Any]:

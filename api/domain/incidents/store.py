@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 from api.domain.incidents import causes
 from api.domain.kit import pages
 from api.domain.kit.pages import Listing, Order, TimeRange
+from api.domain.kit.queries import Query
 from api.domain.kit.types import Name
 from api.tables import environments, incidents, services
 
@@ -45,7 +46,7 @@ ORDER: Order = {"detected_at": incidents.c.detected_at, "id": incidents.c.id}
 
 
 EVERY = select(*FIELDS).select_from(incidents.join(services).join(environments))
-BY_ID = EVERY.where(incidents.c.id == bindparam("incident_id"))
+BY_ID = Query(EVERY.where(incidents.c.id == bindparam("incident_id")))
 UNRESOLVED = incidents.c.resolved_at.is_(None)
 # By whether they are open, or of both.
 LISTINGS = {
@@ -64,4 +65,4 @@ LISTINGS = {
 
 def find(connection: Connection, incident_id: UUID) -> dict[str, Any] | None:
     """Return the incident of that id, or None."""
-    return pages.one(connection, BY_ID, incident_id=incident_id)
+    return BY_ID.one(connection, incident_id=incident_id)

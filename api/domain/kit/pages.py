@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, tu
 
 from api.domain.kit.cursor import Position
 from api.domain.kit.models import Incoming
+from api.domain.kit.queries import Query
 from api.domain.kit.times import TimeLimit
 
 # The columns by which a list is sorted, by their names in its rows.
@@ -70,7 +71,7 @@ class Listing:
         self.conditions = conditions
         self.values = values
         self.newest_first = newest_first
-        self._built: dict[Shape, Select[Any]] = {}
+        self._built: dict[Shape, Query] = {}
 
     def rows(
         self,
@@ -91,15 +92,13 @@ class Listing:
             if (value := filters.get(name)) is not None
         }
         shape = frozenset(given), limit is not None, after is not None
-        statement = self._built.get(shape)
-        if statement is None:
-            statement = self._built[shape] = self._statement(*shape)
+        query = self._built.get(shape)
+        if query is None:
+            query = self._built[shape] = Query(self._statement(*shape))
         values |= given | {f"after_{number}": last for number, last in enumerate(after or ())}
-        found = connection.execute(statement, {**values, "limit": limit})
-        columns = tuple(found.keys())
-        # Much faster than the mappings of the rows, or one row after the other, and a matrix has
-        # thousands.
-        return [dict(zip(columns, row, strict=True)) for row in found.all()]
+        if limit is not None:
+            values["limit"] = limit
+        return query.rows(connection, values)
 
     def _statement(self, names: Iterable[str], limited: bool, further: bool) -> Select[Any]:
         statement = self.selected.where(*(self.conditions[name] for name in names))
