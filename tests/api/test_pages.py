@@ -200,6 +200,8 @@ def test_what_waits_says_since_when_what_blocks_it_and_the_command(client: Flask
     assert "checkout 1.1 in place of 1.0, waiting 3 d ready" in waiting(show("/"))
     assert "web 2.0 for the first time, waiting 2 d ready" in waiting(show("/"))
     assert "make promote FROM=dev TO=staging" in waiting(show("/"))
+    brings = 'href="/environments/staging?against=dev">The changes between dev and staging</a>'
+    assert brings in show("/").text
     assert "web" not in waiting(show("/", service="checkout"))
     client.post("/api/v1/incidents", json=incident)
     blocked = "blocked by an open incident , staging: Payments are &lt;b&gt;refused"
