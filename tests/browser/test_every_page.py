@@ -94,13 +94,20 @@ def history(client: FlaskClient) -> None:
 
 
 @pytest.mark.usefixtures("history")
-def test_what_is_printed_has_all_that_is_said_and_no_controls(look: Open) -> None:
+def test_what_is_printed_has_all_that_is_said_and_no_controls(
+    client: FlaskClient, look: Open
+) -> None:
+    for number in range(9):
+        record(client, "1.1.0", f"preview-{number}", finished_at=ago(days=1))
     page = look("/", color_scheme="dark", viewport={"width": PAPER, "height": 1123})
     page.emulate_media(media="print")
-    for path in ("/", "/services/checkout", "/environments/prod", "/insights", "/docs/getMatrix"):
+    for path in (
+        *("/", "/?since=2026-01-01T00:00", "/services/checkout"),
+        *("/environments/prod", "/insights", "/docs/getMatrix"),
+    ):
         page.goto(path)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= PAPER, path
-        for control in page.locator("nav, .filters, .times, .try, .command button").all():
+        for control in page.locator("nav, .sign, .filters, .times, .try, .command button").all():
             assert not control.is_visible(), path
         for table in page.locator(".scroll").all():
             assert table.evaluate("(one) => getComputedStyle(one).overflow") == "visible", path
