@@ -80,6 +80,7 @@ class Renderer(AbstractContextManager["Renderer"]):
     def __init__(self, cache: Cache | None = None, *, network: bool = False) -> None:
         self._cache = None if network else cache
         self._network = network
+        self._rendering = threading.Lock()
         self._renderings: Renderings | None = None
         self._objects: dict[str, dict[str, Any]] = {}  # by their digests
         self._process: subprocess.Popen[str] | None = None
@@ -89,6 +90,10 @@ class Renderer(AbstractContextManager["Renderer"]):
     def render(self, jobs: Iterable[Job]) -> list[Answer]:
         """Render in parallel; the answers are in the order of the jobs."""
         every = list(jobs)
+        with self._rendering:
+            return self._answered(every)
+
+    def _answered(self, every: list[Job]) -> list[Answer]:
         found: list[Answer | None] = [self._known(job) for job in every]
         asked = [job for job, answer in zip(every, found, strict=True) if answer is None]
         made = iter(self._render(asked) if asked else [])

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from gitops import optional
 from gitops.cache import Cache
 from gitops.config import Config
 from gitops.findings import Finding, Severity
 from gitops.images import split
+from gitops.kustomization import Kustomization
 from gitops.objects import Object
 from gitops.places import Sources
 from gitops.render import Answer, Job, Renderer
@@ -78,6 +80,8 @@ class Context:
     validated: tuple[str, ...] = ()  # the Kubernetes versions that the schemas were of
     skipped: dict[str, str] = field(default_factory=dict)  # rule: why it was not checked
     failures: list[str] = field(default_factory=list)  # of the checks themselves
+    _answering: Lock = field(default_factory=Lock, init=False, repr=False)
+    _answers: dict[Overlay, Answer] = field(default_factory=dict, init=False)
     _by_overlay: dict[Overlay, Rendered] = field(default_factory=dict, init=False)
 
     @cached_property
@@ -115,8 +119,13 @@ class Context:
         tops = {each.top for each in self.asked if self.reach is None or self.reach(each)}
         return {each for each in self.asked if not tops.isdisjoint(each.tree)}
 
-    def _answered(self, pending: list[Overlay]) -> dict[Overlay, Answer]:
-        found: dict[Overlay, Answer] = {}
+    def _answered(self, overlays: list[Overlay]) -> dict[Overlay, Answer]:
+        with self._answering:  # schemas are checked beside the rest
+            return self._rendered(overlays)
+
+    def _rendered(self, overlays: list[Overlay]) -> dict[Overlay, Answer]:
+        found = {each: self._answers[each] for each in overlays if each in self._answers}
+        pending = [each for each in overlays if each not in found]
         known = {each.top for each in self.asked}
         while pending:
             answers = self.renderer.render(map(Job.of, pending))
@@ -130,16 +139,13 @@ class Context:
                 if each not in known and not each.is_component
             ]
             known |= bases.keys()
-        return found
+        self._answers |= found
+        return {**{each: found[each] for each in overlays}, **found}
 
     @cached_property
     def all_answers(self) -> dict[Overlay, Answer]:
         """The same for every overlay: only what needs the others asks for them."""
-        if all(map(self.is_reached, self.asked)):
-            return self.answers
-        left = [each for each in self.asked if not self.is_reached(each)]
-        found = {**self.answers, **self._answered(left)}
-        return {**{each: found[each] for each in self.asked}, **found}
+        return {**self._answered(self.asked), **self.answers}
 
     @cached_property
     def unknown(self) -> list[Overlay]:
@@ -167,18 +173,24 @@ class Context:
         """The same of every overlay, whether it is asked about or not."""
         return [*map(self.of, rendering(self.all_answers))]
 
+    def rendered_with(self, parts: set[Kustomization]) -> list[Rendered]:
+        """Return the same of the overlays that include any of some kustomizations."""
+        found = self._answered([it for it in self.asked if not parts.isdisjoint(it.tree)])
+        return [*map(self.of, rendering(found))]
+
     def of(self, overlay: Overlay) -> Rendered:
         """Return what an overlay renders to."""
         if overlay not in self._by_overlay:
             answer = self.answer(overlay)
             objects = tuple(map(Object, overlay.top.delivered(answer.objects)))
             sources = Sources(self.repository, overlay)
-            self._by_overlay[overlay] = Rendered(overlay, answer.digest, objects, sources)
+            rendered = Rendered(overlay, answer.digest, objects, sources)
+            self._by_overlay.setdefault(overlay, rendered)
         return self._by_overlay[overlay]
 
     def answer(self, overlay: Overlay) -> Answer:
         """Return what the renderer answered for an overlay."""
-        return (self.answers if overlay in self.answers else self.all_answers)[overlay]
+        return self._answers[overlay]
 
     @property
     def files(self) -> set[Path]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gitops import patches, transformers
 from gitops.checks.context import Context, Rendered
-from gitops.checks.overwriters import is_default, overwriters
+from gitops.checks.overwriters import is_default, overwriters, owners
 from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
 from gitops.kustomization import Kustomization
@@ -30,7 +30,8 @@ def check(context: Context) -> Iterator[Finding]:
     dead = unchanging(tries, every)
     if dead and context.reach is not None:
         # They may change something in overlays that are not asked about.
-        every = collect(context, context.all_rendered)
+        parts = {part for it in dead for part in owners(context.repository, it)}
+        every = collect(context, [*{*context.rendered_with(parts), *context.rendered}])
         dead = unchanging(tries, asked_about(context, every))
     seen = reached(tries, dead)
     leaves = {override: overlays for override, overlays in dead.items() if override.part_of}

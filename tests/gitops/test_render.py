@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,11 @@ def test_objects_that_are_equal_are_one(renderer: Renderer, tmp_path: Path) -> N
     assert [each["metadata"]["name"] for each in same] == [tmp_path.name]
     assert {each["metadata"]["name"] for each in two.objects} == {tmp_path.name, "two"}
     assert renderer.render([Job(tmp_path / "one")]) == [one]
+
+
+def test_two_threads_get_their_own_answers(renderer: Renderer) -> None:
+    jobs = [Job(folder) for folder in OVERLAYS]
+    wanted = renderer.render(jobs)
+    with ThreadPoolExecutor() as pool:
+        found = [*pool.map(lambda _: renderer.render(jobs), range(6))]
+    assert found == [wanted] * 6
