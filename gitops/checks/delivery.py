@@ -58,6 +58,7 @@ def flux(world: World, thing: Object) -> Iterator[Finding]:
     ]
     if path and same:
         yield from pointed(world, thing, path)
+    yield from referred(world, thing, "sourceRef", source)
     yield from depends(world, thing)
     for each in thing.get("spec", "postBuild", "substituteFrom", default=[]):
         if not each.get("optional"):
@@ -72,10 +73,16 @@ def release(world: World, thing: Object) -> Iterator[Finding]:
         if not each.get("optional"):
             kind, name = str(each.get("kind")), each.get("name")
             yield from world.reference(thing, kind, name, "valuesFrom")
-    source = thing.get("spec", "chart", "spec", "sourceRef", default={})
-    kind, namespace = str(source.get("kind")), source.get("namespace")
-    yield from world.reference(thing, kind, source.get("name"), "sourceRef", namespace)
+    source = thing.get("spec", "chart", "spec", "sourceRef")
+    yield from referred(world, thing, "sourceRef", source)
+    yield from referred(world, thing, "chartRef", thing.get("spec", "chartRef"))
     yield from depends(world, thing)
+
+
+def referred(world: World, thing: Object, where: str, source: Any) -> Iterator[Finding]:
+    """Yield a finding if the source that an object of Flux names does not exist."""
+    kind, name, namespace = (dig(source, key) for key in ("kind", "name", "namespace"))
+    yield from world.reference(thing, str(kind), name, where, namespace)
 
 
 def depends(world: World, thing: Object) -> Iterator[Finding]:

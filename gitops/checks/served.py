@@ -88,13 +88,20 @@ GROUPS = {
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield each object of an API version that is not served, or will not be."""
+    """Yield each object of an API version that is not served, or will not be.
+
+    The group of a custom resource is a domain: the cluster refuses one without a dot.
+    """
     versions = context.kubernetes or context.config.kubernetes
     numbered = [minor(version) for version in versions if version[0].isdigit()]
     newest = max(numbered, default=None)
     for rendered in context.rendered:
         for each in rendered.objects:
             version = str(each.data.get("apiVersion"))
+            if "." not in each.group and each.group not in GROUPS:
+                message = f"{each.title}: Kubernetes has no group {each.group}"
+                hint_ = "write v1 for the core group; the groups of others have a dot"
+                yield rendered.finding("api", message, each, version, hint_)
             if found := removed(each):
                 since, new = found
                 gone = newest is None or minor(since) <= newest

@@ -658,6 +658,37 @@ def test_the_paths_of_argo_cd_and_flux_are_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "kind", "spec"),
+    [
+        (
+            "kustomize.toolkit.fluxcd.io/v1",
+            "Kustomization",
+            "{sourceRef: {kind: GitRepository, name: %s}}",
+        ),
+        (
+            "helm.toolkit.fluxcd.io/v2",
+            "HelmRelease",
+            "{chart: {spec: {sourceRef: {kind: GitRepository, name: %s}}}}",
+        ),
+        (
+            "helm.toolkit.fluxcd.io/v2",
+            "HelmRelease",
+            "{chartRef: {kind: GitRepository, name: %s}}",
+        ),
+    ],
+)
+def test_a_source_of_flux_that_is_misspelt_is_told(
+    tmp_path: Path, version: str, kind: str, spec: str
+) -> None:
+    source = thing("source.toolkit.fluxcd.io/v1", "GitRepository", "charts")
+    assert judged(tmp_path, a=source + thing(version, kind, "shop", spec % "charts")) == []
+    # Who runs the cluster may have made another one.
+    assert judged(tmp_path, a=source + thing(version, kind, "shop", spec % "platform")) == []
+    (told,) = judged(tmp_path, a=source + thing(version, kind, "shop", spec % "chartt"))
+    assert told.endswith("Ref: there is no GitRepository chartt")
+
+
+@pytest.mark.parametrize(
     ("name", "known", "expected"),
     [
         ("shap", "shop", True),
