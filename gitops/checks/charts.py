@@ -14,7 +14,7 @@ NOTE = "what names objects that a chart or another repository may make"
 
 def may_make(world: World, namespace: str) -> bool:
     """Tell whether a chart, or another repository, may make objects in a namespace."""
-    if partial := world.partial:
+    if partial := world.partial(namespace):
         tell(world, partial)
         return True
     for each in world.all:

@@ -40,13 +40,19 @@ class World:
         others = self.scope.others(self.rendered)
         return [*self.rendered.objects, *(each for other in others for each in other.objects)]
 
+    def partial(self, namespace: str) -> str:
+        """Return the name of an overlay, of these, that may have more objects in a namespace."""
+        found = (name for name, filled in self._partials if is_same(filled, namespace))
+        return next(found, next(self.scope.unknown(self.rendered), ""))
+
     @cached_property
-    def partial(self) -> str:
-        """The name of an overlay, of these, that has more objects than are rendered here."""
-        for each in (self.rendered, *self.scope.others(self.rendered)):
-            if any(why.makes for why in each.overlay.aside):
-                return each.overlay.name
-        return next(self.scope.unknown(self.rendered), "")
+    def _partials(self) -> list[tuple[str, str]]:
+        """The overlays that have more objects than are rendered, and the namespace of them all."""
+        return [
+            (each.overlay.name, str(each.overlay.top.data.get("namespace") or ""))
+            for each in (self.rendered, *self.scope.others(self.rendered))
+            if any(why.makes for why in each.overlay.aside)
+        ]
 
     @cached_property
     def made(self) -> set[tuple[str, str, str]]:
