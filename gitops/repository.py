@@ -181,14 +181,27 @@ class Repository:
             if not each.is_component and folder.is_relative_to(self.root)
         }
         applied = self.applied if own.keys() & includers.keys() else set[Path]()
-        return tuple(
+        found = [
             overlay
             for folder, top in own.items()
             if folder not in includers
             or folder in applied
             or (is_environment(folder, includers[folder]) and any(self.includes(top)))
             for overlay in self.delivered(top)
-        )
+        ]
+        built = {*self.kustomizations, *includers, *(file.parent for file in self.faults)}
+        return (*found, *self.applied_as_it_is(built))
+
+    def applied_as_it_is(self, built: set[Path]) -> Iterator[Overlay]:
+        """Yield the folders whose files Argo CD or Flux applies, without what is built of them."""
+        folders = self.deliveries.folders if self.delivers else ()
+        for folder in sorted(folders):
+            is_built = any(path.is_relative_to(folder) for path in built)
+            if folder.is_relative_to(self.root) and not is_built:
+                delivery = self.deliveries.of(folder)[0].of_files()
+                if delivery is not None:
+                    self._files[delivery.source] = [delivery.node]
+                    yield self.overlay(delivery)
 
     @cached_property
     def deliveries(self) -> Deliveries:

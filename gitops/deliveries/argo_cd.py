@@ -13,6 +13,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import images, nodes
+from gitops.deliveries.folders import Selection
 from gitops.deliveries.model import MAP, Delivery, Result
 from gitops.errors import GitopsError
 from gitops.nodes import Path_
@@ -53,10 +54,12 @@ def delivery(file: Path, application: Node, at_: Path_, folder: Path) -> Deliver
     namespace = nodes.get(application, "spec", "destination", "namespace")
     node = MappingNode(MAP, [*settings(its)])
     node.start_mark = source.start_mark
-    if not is_known(nodes.text(namespace)):
-        return Delivery(where, node, name, folder, pins=pins)
     said = (namespace,) if namespace is not None and where == file else ()
-    return Delivery(where, node, name, folder, Result(nodes.text(namespace)), said, pins=pins)
+    text = nodes.text(namespace)
+    result = Result(text if is_known(text) else "")
+    others = any(nodes.get(source, key) is not None for key in ("chart", "helm", "plugin"))
+    selection = None if others else Selection.of(nodes.get(source, "directory"))
+    return Delivery(where, node, name, folder, result, said, pins=pins, selection=selection)
 
 
 def overriding(file: Path) -> MappingNode | None:

@@ -11,6 +11,7 @@ from yaml.nodes import MappingNode, Node
 
 from gitops import nodes
 from gitops.deliveries.argo_cd import is_known, is_true, known, marked
+from gitops.deliveries.folders import Selection
 from gitops.deliveries.model import MAP, Delivery, Result
 from gitops.releases import Place
 
@@ -44,7 +45,10 @@ def delivery(file: Path, document: Node, folder: Path) -> Delivery:
     words = {"namespace": "targetNamespace"}
     pins = Place("Kustomization", name, ("spec", "images"))
     return Delivery(
-        *(file, node, name, folder, result, given, words), replaces_images=False, pins=pins
+        *(file, node, name, folder, result, given, words),
+        replaces_images=False,
+        pins=pins,
+        selection=Selection(),
     )
 
 

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import nodes
 from gitops.deliveries import results
+from gitops.deliveries.folders import Selection, is_plain
 from gitops.deliveries.merging import merged
-from gitops.kustomization import Kustomization
+from gitops.kustomization import NAMES, Kustomization
 from gitops.releases import Place
 
-MAP = "tag:yaml.org,2002:map"
+MAP, LIST, TEXT = (f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str"))
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Delivery(Kustomization):
     words: Mapping[str, str] = field(default_factory=dict)  # what it calls fields of kustomizations
     replaces_images: bool = True  # an entry of the same image as a whole, or its fields
     pins: Place | None = None  # where the file says its images
-    base: Kustomization | None = None
+    selection: Selection | None = None  # of its files, where no other program makes something
+    base: Kustomization | None = None  # none where a folder's files are applied as they are
 
     @property
     def folder(self) -> Path:
@@ -84,6 +86,17 @@ class Delivery(Kustomization):
         """Return it as the delivery of a kustomization."""
         return replace(self, base=base)
 
+    def of_files(self) -> Delivery | None:
+        """Return it as the delivery of a folder's files, if it applies any as they are."""
+        names = self.selection.files(self.path) if self.selection else []
+        if not names or not is_plain(self.path):
+            return None
+        start = self.node.start_mark
+        entries = [ScalarNode(TEXT, name, start, start) for name in names]
+        listed = (ScalarNode(TEXT, "resources", start, start), SequenceNode(LIST, entries))
+        node = MappingNode(MAP, [listed, *self.node.value], start, start)
+        return replace(self, node=node)
+
     def included(self) -> tuple[Path, ...]:
         """Return the folder that it applies, and the components that it adds."""
         return self.path, *super().included()
@@ -94,13 +107,14 @@ class Delivery(Kustomization):
 
     def merged(self, files: Mapping[Path, str]) -> Mapping[Path, str]:
         """Return the files with what it adds in the kustomization of the folder."""
-        assert self.base  # noqa: S101 - only what there is can be rendered
         own = read(self, files)
         rest = {path: text for path, text in files.items() if path != self.source}
         if not own.value:
             return rest
-        both = merged(read(self.base, files), own, replaces_images=self.replaces_images)
-        return {**rest, self.base.file: nodes.write([both])}
+        top = read(self.base, files) if self.base else MappingNode(MAP, [])
+        file = self.base.file if self.base else self.path / NAMES[0]
+        both = merged(top, own, replaces_images=self.replaces_images)
+        return {**rest, file: nodes.write([both])}
 
     def delivered(self, objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the objects as they reach the cluster."""

@@ -14,6 +14,7 @@ from gitops.aside import prepared
 from gitops.config import Config
 from gitops.deliveries.application_sets import Generators
 from gitops.deliveries.argo_cd import settings
+from gitops.deliveries.folders import Selection
 from gitops.deliveries.found import Deliveries
 from gitops.deliveries.merging import merged
 from gitops.deliveries.model import Result
@@ -261,6 +262,26 @@ def test_an_application_set_makes_applications(
     found = Generators(tmp_path, "here".__eq__).applications(nodes.compose(text, "")[0])
     paths = [nodes.text(nodes.get(each, "spec", "source", "path")) for each in found]
     assert paths == expected
+
+
+@pytest.mark.parametrize(
+    ("directory", "expected"),
+    [
+        ("{}", ["a.yaml", "b.json"]),
+        ("{recurse: true}", ["a.yaml", "b.json", "c/d.yml"]),
+        ("{recurse: true, include: '*.y*ml'}", ["a.yaml", "c/d.yml"]),
+        ("{recurse: true, include: '{a,c/*}.{yaml,yml}'}", ["a.yaml", "c/d.yml"]),
+        ("{recurse: true, exclude: 'c/*'}", ["a.yaml", "b.json"]),
+    ],
+)
+def test_the_files_of_a_folder_are_those_that_an_application_takes(
+    directory: str, expected: list[str], tmp_path: Path
+) -> None:
+    names = ("a.yaml", "b.json", "c/d.yml", "c/.hidden/e.yaml", "README.md")
+    written(tmp_path, dict.fromkeys(names, POD))
+    written(tmp_path, {"values.yaml": "a: b\n", "job.yaml": "apiVersion: v1\nkind: Pod\n"})
+    selection = Selection.of(nodes.compose(directory, "")[0])
+    assert selection.files(tmp_path) == expected
 
 
 def test_what_is_delivered_plainly_is_rendered_once_and_as_it_is(tmp_path: Path) -> None:

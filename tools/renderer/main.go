@@ -6,11 +6,11 @@
 //	{"id": 1, "path": "/repository/overlay", "files": {"/repository/base/patch.yaml": "..."}, "want": ["yaml"]}
 //	{"id": 1, "digest": "...", "yaml": "..."}
 //
-// `files` are read instead of those on disk: absolute paths without symbolic links. "want" names
-// what the answer has: "yaml", "objects" (the digest of each, and in "new" the JSON of those that no
-// answer before has had), and "seen" (what the rendering has depended on, see seen.go). It always
-// has a "digest": two renderings with the same digest are the same. What kustomize refuses is
-// {"id": 1, "error": "..."}.
+// `files` are read instead of those on disk, or where there is none: absolute paths without symbolic
+// links. "want" names what the answer has: "yaml", "objects" (the digest of each, and in "new" the
+// JSON of those that no answer before has had), and "seen" (what the rendering has depended on, see
+// seen.go). It always has a "digest": two renderings with the same digest are the same. What kustomize
+// refuses is {"id": 1, "error": "..."}.
 //
 // "unrestricted", "helm" (the command), "kubeVersion" and "plugins" are kustomize build's options
 // --load-restrictor LoadRestrictionsNone, --enable-helm with --helm-command, --helm-kube-version,

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// The disk, with some files replaced. It keeps what a rendering has seen of the disk: as long as all
+// The disk, with some files replaced or added. It keeps what a rendering has seen of the disk: as long as all
 // of that is the same, so is the rendering. A key is one letter and a path: `f` is the digest of a
 // file, empty if it cannot be read, and `p` where a path leads without symbolic links, empty if it
 // leads nowhere.
@@ -41,17 +41,22 @@ func (w watched) CleanedAbs(path string) (filesys.ConfirmedDir, string, error) {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
-	if err != nil {
-		w.seen["p"+path] = ""
-	} else {
+	if err == nil {
 		w.seen["p"+path] = folder.Join(file)
+		return folder, file, nil
+	}
+	w.seen["p"+path] = ""
+	if _, found := w.files[path]; found { // in the place of none
+		folder, _, err = w.FileSystem.CleanedAbs(filepath.Dir(path))
+		return folder, filepath.Base(path), err
 	}
 	return folder, file, err
 }
 
 func (w watched) Exists(path string) bool {
 	_, _, _ = w.CleanedAbs(path)
-	return w.FileSystem.Exists(path)
+	_, found := w.files[path]
+	return found || w.FileSystem.Exists(path)
 }
 
 func (w watched) IsDir(path string) bool {
