@@ -14,7 +14,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, text
 
 # What `bench.seed` fills, and in proportion to the number of deployments.
-HISTORY = ("deployments", "incidents", "changes", "declarations", "deliveries", "events")
+HISTORY = (
+    "deployments",
+    "incidents",
+    "changes",
+    "versions",
+    "declarations",
+    "deliveries",
+    "events",
+)
 # A plain INSERT reads nothing, but SQLite explains how it would look for rows that refer to it.
 EXPLAINED = re.compile(
     r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT.* SELECT )", re.DOTALL | re.IGNORECASE

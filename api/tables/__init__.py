@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.tables.caller import answers, tokens
 from api.tables.catalog import environments, services
 from api.tables.declaration import declaration_reports, declaration_statements, declarations
-from api.tables.deployment import NEW_RELEASE, changes, deployments, evidence
+from api.tables.deployment import NEW_RELEASE, changes, deployments, evidence, versions
 from api.tables.event import deletions, events, removals
 from api.tables.incident import incident_statements, incidents
 from api.tables.metric import changed_facts, failures, first_deliveries, lead_times
@@ -38,4 +38,5 @@ __all__ = [
     "services",
     "subscriptions",
     "tokens",
+    "versions",
 ]

@@ -1,4 +1,4 @@
-"""Deployments, the evidence for each of them, and changes, which they bring."""
+"""Deployments, the evidence for each of them, and the changes that their versions bring."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     String,
     Table,
+    Text,
     Uuid,
     text,
 )
@@ -20,6 +21,8 @@ from api.tables.schema import UtcDateTime, metadata
 
 # What may begin a release; written out in a query as here, an index finds it.
 NEW_RELEASE = "kind <> 'resync'"
+# Which versions have yet to be put in order.
+NOTED = "precedence IS NULL"
 
 deployments = Table(
     "deployments",
@@ -140,4 +143,22 @@ changes = Table(
     Index(None, "service_id", "version", "committed_at", "id"),
     Index(None, "version", "committed_at", "id"),
     Index(None, "event_id"),
+)
+
+# The versions of the changes above, which triggers of the database note. They refer to nothing.
+versions = Table(
+    "versions",
+    metadata,
+    Column("service_id", Uuid, primary_key=True),
+    Column("version", String(128), primary_key=True),
+    # A text that sorts by its bytes as semantic versions do: empty for any other version, NULL
+    # until it is computed.
+    Column("precedence", Text().with_variant(Text(collation="C"), "postgresql")),
+    Index(None, "service_id", "precedence"),
+    Index(
+        "ix_versions_noted",
+        "service_id",
+        postgresql_where=text(NOTED),
+        sqlite_where=text(NOTED),
+    ),
 )

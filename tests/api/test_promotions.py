@@ -11,7 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from api.database import Database
-from api.tables import changes, environments, incidents, services
+from api.domain.changes.versions import sort_key
+from api.domain.dora.kept import refreshing
+from api.tables import changes, environments, incidents, services, versions
+from bench.plans import executed
 from tests.api.conftest import Record, json_of, problem
 
 URL = "/api/v1/promotions/pending"
@@ -111,19 +114,76 @@ def add_changes(database: Database, *told: tuple[str, str | None]) -> None:
 
 
 @pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("put_in_order", [True, False])
 def test_it_brings_the_changes_of_every_version_in_between(
-    client: FlaskClient, database: Database
+    client: FlaskClient, database: Database, put_in_order: bool
 ) -> None:
     add_changes(
         database,
         *(("aaaaaa0", "1.0.0"), ("aaaaaa1", "1.1.0"), ("aaaaaa2", "1.2.0")),
         *(("aaaaaa3", "1.3.0"), ("aaaaaa4", None), ("aaaaaa5", "1.0.1")),
     )
+    if put_in_order:
+        with database.write() as connection:
+            refreshing.refresh(connection)
 
     (item,) = pending(client)
 
     brought = [change["commit"] for change in item["changes"]]
     assert (item["change_count"], brought) == (3, ["aaaaaa5", "aaaaaa2", "aaaaaa1"])
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("put_in_order", [True, False])
+def test_one_version_without_an_order_makes_all_go_by_their_commits(
+    client: FlaskClient, database: Database, put_in_order: bool
+) -> None:
+    told = ("aaaaaa0", "1.0.0"), ("aaaaaa1", "1.3.0"), ("aaaaaa2", "1.2.0"), ("aaaaaa3", "nightly")
+    add_changes(database, *told)
+    if put_in_order:
+        with database.write() as connection:
+            refreshing.refresh(connection)
+
+    (item,) = pending(client)
+    assert [change["commit"] for change in item["changes"]] == ["aaaaaa2", "aaaaaa1"]
+
+    with database.write() as connection:
+        connection.execute(changes.delete().where(changes.c.version == "nightly"))
+    (item,) = pending(client)
+    assert [change["commit"] for change in item["changes"]] == ["aaaaaa2"]
+
+
+@pytest.mark.usefixtures("history")
+def test_the_order_of_versions_is_computed_anew(client: FlaskClient, database: Database) -> None:
+    add_changes(database, ("aaaaaa0", "1.0.0"), ("aaaaaa1", "1.2.0"))
+    with database.write() as connection:
+        connection.execute(versions.delete())
+        refreshing.forget(connection)
+        refreshing.refresh(connection)
+        found = connection.execute(select(versions.c.version, versions.c.precedence)).all()
+
+    assert {row.version: row.precedence for row in found} == {
+        version: sort_key(version) for version in ("1.0.0", "1.2.0")
+    }
+    (item,) = pending(client)
+    assert item["change_count"] == 1
+
+
+def test_more_that_waits_takes_no_more_statements(
+    client: FlaskClient, record: Record, database: Database
+) -> None:
+    numbers = []
+    for service in ("api", "checkout", "search"):
+        record(service=service, version="1.0.0", environment="prod", **at(0))
+        record(service=service, version="1.1.0", **at(1))
+        new = {"service": service, "commit": "a" * 40, "version": "1.1.0"}
+        told = {"changes": [{**new, "committed_at": "2026-03-01T00:00:00Z"}]}
+        assert client.post("/api/v1/changes", json=told).status_code < 300
+        with executed(database.engine) as statements:
+            assert [item["change_count"] for item in pending(client)][-1] == 1
+        numbers.append(len(statements))
+
+    assert len(set(numbers)) == 1
 
 
 def test_versions_of_unknown_order_bring_their_own_changes_alone(

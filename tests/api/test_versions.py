@@ -34,11 +34,22 @@ def test_semver_sorts_as_its_definition_says() -> None:
     assert sorted(IN_ORDER) != IN_ORDER
 
 
+def test_a_sort_key_sorts_by_its_bytes_as_the_precedence_does() -> None:
+    more = ["1.0.0-alpha-1", "1.0.0-alpha.1.1", "1.0.0-0", "1.0.0-a", f"1.{'9' * 100}.0", "v1.9.0"]
+    for one in IN_ORDER + more:
+        for other in IN_ORDER + more:
+            places, keys = ([of(one), of(other)] for of in (versions.precedence, versions.sort_key))
+            assert (places[0] < places[1]) == (keys[0] < keys[1])  # type: ignore[operator]
+            assert (places[0] == places[1]) == (keys[0] == keys[1])
+        assert versions.sort_key(one).isascii()
+
+
 @pytest.mark.parametrize(
     "version", ["1", "1.2", "2026.03.01", "1.2.3.4", "main-4f2a", "1.02.3", "1.2.3-01"]
 )
 def test_what_is_no_semver(version: str) -> None:
     assert versions.precedence(version) is None
+    assert not versions.sort_key(version)
 
 
 def test_a_tag_is_the_version_it_names() -> None:

@@ -43,6 +43,26 @@ def ordering(latest_commits: Mapping[str, datetime], others: Collection[str] = (
     return lambda version: (latest_commits[version],) if version in latest_commits else None
 
 
+def sort_key(version: str) -> str:
+    """Return a text that sorts by its bytes as `precedence` does; empty if a version has none."""
+    place = precedence(version)
+    if place is None:
+        return ""
+    numbers, *pre_release = place[0], *place[2:]
+    core = "".join(_sortable(number) for number in numbers)
+    if not pre_release:
+        return f"{core}~"  # after every character of a pre-release
+    # The space is before every character: what another one continues comes before that one.
+    return core + "".join(
+        f"{kind}{text or _sortable(number)} " for kind, number, text in pre_release[0]
+    )
+
+
+def _sortable(number: int) -> str:
+    """Return a number after the number of its digits, which are at most 128."""
+    return f"{len(str(number)):03}{number}"
+
+
 @lru_cache(maxsize=10_000)
 def precedence(version: str) -> Precedence | None:
     """Return the sort key of a semantic version (semver.org, section 11); None for any other."""

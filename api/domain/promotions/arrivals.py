@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
 from api.domain import live
-from api.domain.changes.store import known_versions
 from api.domain.deployments import store
 from api.domain.deployments.model import Kind
 from api.domain.kit.cursor import Position
 from api.domain.kit.pages import Listing, Order
 from api.domain.kit.sql import first
-from api.domain.promotions.brought import brought
+from api.domain.promotions.brought import NONE, Replacement, brought
 from api.tables import deployments, environments, services
 
 replaced, is_replaced = first(deployments, live.other_releases(deployments), lateral=False)
@@ -41,13 +39,11 @@ def arrivals(
     They begin after the position `after`, and each has what it `replaced`, if anything, and its
     changes. A rollback brings none.
     """
-    known = cache(lambda service_id: known_versions(connection, service_id))
     rows = LISTING.rows(connection, {"environment": environment}, limit, after)
-    return [{**row, **_changes(connection, row, known)} for row in rows]
-
-
-def _changes(connection: Connection, row: dict[str, Any], known: Any) -> dict[str, Any]:
-    if row["kind"] == Kind.ROLLBACK:
-        return {"change_count": 0, "changes": []}
-    service_id = row["service_id"]
-    return brought(connection, service_id, known(service_id), row["replaced"], row["version"])
+    fresh = [row for row in rows if row["kind"] != Kind.ROLLBACK]
+    changes = brought(
+        connection,
+        [Replacement(row["service_id"], row["replaced"], row["version"]) for row in fresh],
+    )
+    of_it = dict(zip((row["id"] for row in fresh), changes, strict=True))
+    return [{**row, **of_it.get(row["id"], NONE)} for row in rows]

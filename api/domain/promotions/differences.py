@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import permutations
+from itertools import batched, permutations
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from api.domain import matrix
-from api.domain.changes.store import known_versions
-from api.domain.promotions.brought import brought
+from api.domain.promotions.brought import Replacement, brought
 from api.domain.promotions.pending import differs
 
 Cell = Mapping[str, Any]
@@ -72,16 +71,26 @@ def _differences(connection: Connection, pairs: Pairs, limit: int) -> Difference
         if one is None or two is None or differs(one, two)
     }
     first = list(other.items())[:limit]
+    changes = iter(_apart(connection, [pair for _, pair in first]))
     items = [
-        Difference(name, one, two, _apart(connection, one, two) if one and two else None)
+        Difference(name, one, two, next(changes) if one and two else None)
         for name, (one, two) in first
     ]
     return Differences(len(pairs) - len(other), len(other), items)
 
 
-def _apart(connection: Connection, one: Cell, two: Cell) -> dict[str, Any]:
-    """Return the changes between two releases, whichever of them is the newer one."""
-    known = known_versions(connection, one["service_id"])
-    either = permutations((one["version"], two["version"]))
-    found = [brought(connection, one["service_id"], known, old, new) for old, new in either]
-    return max(found, key=lambda changes: changes["change_count"])
+def _apart(
+    connection: Connection, pairs: Iterable[tuple[Cell | None, Cell | None]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the changes between two releases, whichever of them is the newer one."""
+    found = brought(
+        connection,
+        [
+            Replacement(one["service_id"], old["version"], new["version"])
+            for one, two in pairs
+            if one and two
+            for old, new in permutations((one, two))
+        ],
+    )
+    for either in batched(found, 2):
+        yield max(either, key=lambda changes: changes["change_count"])

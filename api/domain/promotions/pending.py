@@ -10,13 +10,12 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from api.domain import matrix
-from api.domain.changes.store import known_versions
 from api.domain.declarations.model import SOURCE
 from api.domain.declarations.store import declared_for
 from api.domain.kit.times import this_minute
 from api.domain.kit.versions import same
 from api.domain.promotions.blockers import Candidate, Facts, facts
-from api.domain.promotions.brought import brought
+from api.domain.promotions.brought import Replacement, brought
 from api.tables import environments
 
 # What runs in an environment, by service: cells of the matrix.
@@ -32,9 +31,10 @@ def pending(
     `downstream` had and replaced since is listed too, and blocked.
     """
     candidates = list(_waiting(connection, upstream, downstream, service))
+    changes = brought(connection, [_replacement(candidate) for candidate in candidates])
     return [
-        {**waits, **_changes(connection, candidate)}
-        for candidate, waits in zip(candidates, items(connection, candidates), strict=True)
+        {**waits, **of_it}
+        for waits, of_it in zip(items(connection, candidates), changes, strict=True)
     ]
 
 
@@ -110,7 +110,6 @@ def differs(here: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
     return not same(here["version"], there["version"]) or bool(one and other and one != other)
 
 
-def _changes(connection: Connection, candidate: Candidate) -> dict[str, Any]:
+def _replacement(candidate: Candidate) -> Replacement:
     old = candidate.downstream["version"] if candidate.downstream else None
-    known = known_versions(connection, candidate.id)
-    return brought(connection, candidate.id, known, old, candidate.upstream["version"])
+    return Replacement(candidate.id, old, candidate.upstream["version"])

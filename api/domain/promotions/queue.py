@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from api.domain.changes.store import known_versions
 from api.domain.promotions.blockers import Candidate
-from api.domain.promotions.brought import brought
+from api.domain.promotions.brought import Replacement, brought
 from api.domain.promotions.pending import items, waiting
 
 Cells = dict[str, dict[str, dict[str, Any]]]
@@ -65,13 +64,17 @@ def queue_of_service(
     if not found:
         return []
     service_id = running[0]["service_id"]
-    known = known_versions(connection, service_id)
-
-    def with_changes(entry: dict[str, Any]) -> dict[str, Any]:
-        old = entry["replaces"] and entry["replaces"]["version"]
-        return {**entry, **brought(connection, service_id, known, old, entry["version"])}
-
-    return [step._replace(items=[*map(with_changes, step.items)]) for step in found]
+    replacements = [
+        Replacement(
+            service_id, entry["replaces"] and entry["replaces"]["version"], entry["version"]
+        )
+        for step in found
+        for entry in step.items
+    ]
+    changes = iter(brought(connection, replacements))
+    return [
+        step._replace(items=[{**entry, **next(changes)} for entry in step.items]) for step in found
+    ]
 
 
 def steps(environments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

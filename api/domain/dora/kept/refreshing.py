@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, exists
 
+from api.domain.changes import precedences
 from api.domain.dora.kept import changed, delivering, failing
 from api.tables import deployments, failures, first_deliveries, lead_times
 
@@ -16,6 +17,7 @@ def outdated(connection: Connection) -> bool:
 def refresh(connection: Connection) -> None:
     """Bring the kept rows up to date with what has been written."""
     found = changed.take(connection)
+    precedences.refresh(connection)
     failing.refresh(connection, found.cells)
     delivering.refresh(connection, found)
 
@@ -23,6 +25,7 @@ def refresh(connection: Connection) -> None:
 def forget(connection: Connection) -> None:
     """Have the next refreshment compute all kept rows anew; those of nothing are deleted."""
     changed.everything(connection)
+    precedences.forget(connection)
     for table in (failures, first_deliveries, lead_times):
         known = exists().where(deployments.c.id == table.c.deployment_id)
         connection.execute(delete(table).where(~known))
