@@ -30,8 +30,8 @@ def check(context: Context) -> Iterator[Finding]:
     dead = unchanging(tries, every)
     if dead and context.reach is not None:
         # They may change something in overlays that are not asked about.
-        parts = {part for it in dead for part in owners(context.repository, it)}
-        every = collect(context, [*{*context.rendered_with(parts), *context.rendered}])
+        owning = {part for it in dead for part in owners(context.repository, it)}
+        every = collect(context, [*{*context.rendered_with(owning), *context.rendered}])
         dead = unchanging(tries, asked_about(context, every))
     seen = reached(tries, dead)
     leaves = {override: overlays for override, overlays in dead.items() if override.part_of}

@@ -33,7 +33,7 @@ LISTINGS: dict[str, Listing] = {
     "tokens": tokens.LISTING,
     "services": catalog.SERVICES,
     "environments": catalog.ENVIRONMENTS,
-    "matrix": matrix.NOW,
+    "matrix": matrix._listing(lateral=True, past=False),
 }
 # It has an IN.
 LEFT_TO_SQLALCHEMY = {"incidents"}
