@@ -155,3 +155,13 @@ def test_the_start_tells_what_is_served_and_no_password(
     assert line.items() >= {"event": "serving", "version": VERSION, **told}.items()
     assert line["event_rules"] == "default"
     assert "hunter2" not in out
+
+
+def test_a_line_that_cannot_be_written_fails_no_request(
+    logged_client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with (tmp_path / "closed").open("w") as closed:
+        pass
+    monkeypatch.setattr("sys.stdout", closed)
+
+    assert logged_client.get("/").status_code == 200
