@@ -686,6 +686,13 @@ def test_what_turns_around_turns_nothing_beside_it(sqlite_client: FlaskClient, s
     assert "a, code, em, small, span { unicode-bidi: isolate; }" in styles
 
 
+def test_the_head_says_where_one_is(sqlite_client: FlaskClient, show: Show) -> None:
+    record(sqlite_client, "1.0", "dev")
+    for path, words in (("/", ["Matrix"]), ("/docs", ["API"]), ("/services/checkout", [])):
+        head = show(path).text.partition("<main")[0]
+        assert re.findall(r'aria-current="page">(\w+)<', head) == words
+
+
 def test_pages_forbid_whatever_they_do_not_need(sqlite_client: FlaskClient, show: Show) -> None:
     record(sqlite_client, "1.0", "dev")
     for path in (
