@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gitops import patches, transformers
 from gitops.checks.context import Context, Rendered
-from gitops.checks.overwriters import is_default, overwriters, owners
+from gitops.checks.overwriters import are_apart, is_default, overwriters, owners
 from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
 from gitops.kustomization import Kustomization
@@ -89,11 +89,13 @@ def without_effect_by(
         is_repeated = same and other.gives == override.gives
     if is_repeated:
         return f"is repeated by {place}", Severity.NOTE
-    if not other.delivers and not is_default(context.repository, override, other):
-        return f"is overwritten by {place}", Severity.ERROR
     # One that Argo CD or Flux overwrites may count wherever they do not apply it.
-    harmless = override.subject == "namespace" and not other.delivers
-    return f"is overwritten by {place}", Severity.NOTE if harmless else Severity.WARNING
+    if other.delivers:
+        return f"is overwritten by {place}", Severity.WARNING
+    if override.subject == "namespace" and are_apart(context.repository, override, other):
+        return f"is overwritten by {place}", Severity.NOTE
+    default = is_default(context.repository, override, other)
+    return f"is overwritten by {place}", Severity.WARNING if default else Severity.ERROR
 
 
 def finding(override: Override, overlays: list[Overlay], how: str, severity: Severity) -> Finding:

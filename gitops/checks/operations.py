@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from yaml.nodes import Node, SequenceNode
 
 from gitops import nodes, settings
 from gitops.checks.context import Context
 from gitops.checks.sources import Sources
-from gitops.findings import Finding
+from gitops.checks.unknown import is_misspelt
+from gitops.findings import Finding, Severity
+from gitops.kustomization import Kustomization
 from gitops.patches import Patch, patches
 from gitops.repository import Overlay, Repository
 
@@ -25,36 +28,58 @@ MEMBERS = {
 }
 # The keys of a ConfigMap or a Secret may be names of files.
 DATA = ("/data/", "/binaryData/", "/stringData/")
+WORD = re.compile(r"(?<![\w/-])[\w-]+(?:[./][\w.-]+)*")  # none of a path of a patch
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield each member of an operation that is missing or unknown, and each value that is."""
+    """Yield each member of an operation that is missing or unknown, and each field that is."""
+    vocabulary = Vocabulary(context.repository)
     for overlay in context.repository.overlays:
         for kustomization in overlay.tree:
             for patch in patches(context.repository, kustomization):
                 for document in patch.documents:
                     if isinstance(document, SequenceNode):
                         yield from faults(patch, document, overlay.name)
-                        yield from replaced(context.repository, patch, document, overlay)
+                        yield from replaced(vocabulary, patch, document, overlay)
+
+
+@dataclass
+class Vocabulary:
+    """The words in the files of kustomizations, without those in the paths of patches."""
+
+    repository: Repository
+    _words: dict[Kustomization, set[str]] = field(default_factory=dict)
+
+    def of(self, overlay: Overlay) -> set[str]:
+        """Return the words of what an overlay includes; none if it has more than is known here."""
+        sources = (Sources(self.repository, part) for part in overlay.tree)
+        if overlay.aside or any(each.composes for each in sources):
+            return set()
+        return {word for part in overlay.tree for word in self._of(part)}
+
+    def _of(self, part: Kustomization) -> set[str]:
+        if part not in self._words:
+            found = WORD.findall(self.repository.text(part))
+            self._words[part] = {one for word in found for one in (word, *word.split("."))}
+        return self._words[part]
 
 
 def replaced(
-    repository: Repository, patch: Patch, document: Node, overlay: Overlay
+    vocabulary: Vocabulary, patch: Patch, document: Node, overlay: Overlay
 ) -> Iterator[Finding]:
     """Yield each `replace` of a field that no source of an overlay has: kustomize adds it."""
-    if overlay.aside or any(Sources(repository, part).composes for part in overlay.tree):
-        return
     for _, operation in nodes.items(document):
         name, path = (nodes.text(nodes.get(operation, key)) for key in ("op", "path"))
         key = settings.last(path.split("/")).replace("~1", "/").replace("~0", "~")
         if name != "replace" or not key or path.startswith(DATA):
             continue
-        word = re.compile(rf"(?<![\w/-]){re.escape(key)}(?![\w-])")
-        if not any(word.search(repository.text(part)) for part in overlay.tree):
+        known = vocabulary.of(overlay) if WORD.fullmatch(key) else set()
+        if known and key not in known:
+            severity = Severity.ERROR if is_misspelt(key, known) else Severity.WARNING
             message = f"patch {patch.label}: replace {path}, and nothing has a field {key}"
             line = nodes.line(operation) + patch.first_line
             hint = "correct the path, or write `op: add` if the field is new"
-            yield Finding(patch.file, line, "patch", message, (overlay.name,), hint)
+            yield Finding(patch.file, line, "patch", message, (overlay.name,), hint, severity)
 
 
 def faults(patch: Patch, document: Node, overlay: str) -> Iterator[Finding]:

@@ -99,10 +99,15 @@ def is_default(repository: Repository, override: Override, other: Override) -> b
     inner, outer = owners(repository, override), owners(repository, other)
     below = {part for top in outer for part in repository.tree(top)}
     return (
-        inner.isdisjoint(outer)
+        are_apart(repository, override, other)
         and inner <= below
         and not any(part.is_component for part in (*inner, *outer))
     )
+
+
+def are_apart(repository: Repository, override: Override, other: Override) -> bool:
+    """Tell whether no kustomization has both of two overrides."""
+    return owners(repository, override).isdisjoint(owners(repository, other))
 
 
 def owners(repository: Repository, override: Override) -> set[Kustomization]:

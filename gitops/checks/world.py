@@ -97,6 +97,7 @@ class World:
             return False
         return (
             kind in PLATFORM
+            or (kind == "ServiceAccount" and self._is_bundle)
             or namespace not in self.namespaces
             or charts.may_make(self, namespace)
             or any(self.may_make(each, name, namespace) for each in self.all)
@@ -157,6 +158,11 @@ class World:
             for key, value in labels.items()
             for text, known in ((key, keys), (str(value), values))
         )
+
+    @cached_property
+    def _is_bundle(self) -> bool:
+        """Whether the Operator Lifecycle Manager installs it, which makes the accounts."""
+        return any(each.kind == "ClusterServiceVersion" for each in self.rendered.objects)
 
     def _is_claimed(self, name: str, namespace: str) -> bool:
         for each in self.all:
