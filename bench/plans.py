@@ -36,7 +36,7 @@ SMALL = (
     "alembic_version",
     "changed_facts",
 )
-NO_TABLE = ("(", "json_each", "anon_", "stretch", "asked")
+NO_TABLE = ("(", "json_each", "anon_", "stretch", "asked", "ranges", "wanted")
 
 Statement = tuple[str, Any]
 
