@@ -11,6 +11,7 @@ from yaml.nodes import MappingNode, Node
 from gitops import nodes
 from gitops.checks.context import Context, is_unknown
 from gitops.cycles import cycles
+from gitops.deliveries.model import Delivery
 from gitops.findings import Finding, Severity, place
 from gitops.kustomization import NAMES, Kustomization
 from gitops.places import parts
@@ -49,6 +50,7 @@ def check(context: Context) -> Iterator[Finding]:
                 yield refusal(context, culprit, overlay)
     for fault, names in users.items():
         yield told(fault, tuple(sorted(names)))
+    yield from refused(context)
     yield from twice(context)
     yield from nothing(context)
     yield from set_aside(context)
@@ -130,6 +132,15 @@ def is_template(file: Path) -> bool:
         return bool(TEMPLATE.search(file.read_text(encoding="utf-8", errors="replace")))
     except OSError:
         return False
+
+
+def refused(context: Context) -> Iterator[Finding]:
+    """Yield what Argo CD refuses to add to a kustomization."""
+    for overlay in context.repository.overlays:
+        if isinstance(overlay.top, Delivery):
+            for line, why in overlay.top.refused():
+                message = f"Argo CD refuses {why}"
+                yield Finding(overlay.top.file, line, "render", message, (overlay.name,))
 
 
 def twice(context: Context) -> Iterator[Finding]:

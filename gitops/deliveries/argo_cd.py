@@ -22,6 +22,11 @@ from gitops.releases import Place
 TEXT, LIST, BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "bool"))
 Pair = tuple[Node, Node]
 PLAIN = ("namePrefix", "nameSuffix", "namespace", "replicas", "commonAnnotations", "patches")
+# `kustomize edit add` refuses a label or an annotation that is there, unless it is forced.
+FORCES = {
+    "commonLabels": "forceCommonLabels",
+    "commonAnnotations": "forceCommonAnnotations",
+}
 # Files in the folder that Argo CD reads over the Application's own; its Image Updater writes them.
 OVERRIDES = (".argocd-source.yaml", ".argocd-source-{name}.yaml")
 
@@ -59,7 +64,13 @@ def delivery(file: Path, application: Node, at_: Path_, folder: Path) -> Deliver
     result = Result(text if is_known(text) else "")
     others = any(nodes.get(source, key) is not None for key in ("chart", "helm", "plugin"))
     selection = None if others else Selection.of(nodes.get(source, "directory"))
-    return Delivery(where, node, name, folder, result, said, pins=pins, selection=selection)
+    demands = {key: option for key, option in FORCES.items() if not is_true(its, option)}
+    return Delivery(
+        *(where, node, name, folder, result, said),
+        demands=demands,
+        pins=pins,
+        selection=selection,
+    )
 
 
 def overriding(file: Path) -> MappingNode | None:

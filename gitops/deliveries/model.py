@@ -6,7 +6,7 @@ merged into the kustomization of the folder, as the delivery tools do, and not l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Delivery(Kustomization):
     values: tuple[Node, ...] = ()  # that the result is made of
     words: Mapping[str, str] = field(default_factory=dict)  # what it calls fields of kustomizations
     replaces_images: bool = True  # an entry of the same image as a whole, or its fields
+    demands: Mapping[str, str] = field(default_factory=dict)  # by what a key may be repeated
     pins: Place | None = None  # where the file says its images
     selection: Selection | None = None  # of its files, where no other program makes something
     base: Kustomization | None = None  # none where a folder's files are applied as they are
@@ -85,6 +86,15 @@ class Delivery(Kustomization):
     def of(self, base: Kustomization) -> Delivery:
         """Return it as the delivery of a kustomization."""
         return replace(self, base=base)
+
+    def refused(self) -> Iterator[tuple[int, str]]:
+        """Yield line and reason of each key that may not be in the kustomization already."""
+        for field_, option in self.demands.items():
+            had = dict(nodes.items(nodes.get(self.own.node, field_)))
+            for key, _ in nodes.items(nodes.get(self.node, field_)):
+                if key in had:
+                    line = nodes.key_line(nodes.get(self.node, field_), key)
+                    yield line, f"{field_} {key}: the kustomization has it, too, without `{option}`"
 
     def of_files(self) -> Delivery | None:
         """Return it as the delivery of a folder's files, if it applies any as they are."""
