@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 from yaml.nodes import Node, ScalarNode
 
-from gitops import nodes
+from gitops import definitions, nodes
 from gitops.errors import GitopsError
 from gitops.kustomization import NAMES, Kustomization
 from gitops.objects import Object, without_hash
@@ -24,28 +24,44 @@ class Sources:
 
     @cached_property
     def _documents(self) -> list[tuple[Path, Node]]:
-        """Every document of the tree: kustomizations, resources and patches."""
+        """Every document of the tree: kustomizations, resources and patches.
+
+        Files of definitions of custom resources are left out: they are large, and read only to find
+        a definition.
+        """
         found: list[tuple[Path, Node]] = []
         for each in self._overlay.tree:
             found += [(each.file, node) for node in each.said]
-            for path in each.files():
-                if path.name not in NAMES:
-                    found += [(path, node) for node in self._repository.documents(path)]
+            found += self._read(path for path in each.files() if not self._repository.defines(path))
         return found
+
+    @cached_property
+    def _definitions(self) -> list[tuple[Path, Node]]:
+        files = dict.fromkeys(path for each in self._overlay.tree for path in each.files())
+        return [*self._read(filter(self._repository.defines, files))]
+
+    def _read(self, files: Iterable[Path]) -> Iterator[tuple[Path, Node]]:
+        for path in files:
+            if path.name not in NAMES:
+                yield from ((path, node) for node in self._repository.documents(path))
+
+    def _around(self, thing: Object) -> list[tuple[Path, Node]]:
+        """Return the documents among which an object, or a value of it, is looked for."""
+        return self._documents + (self._definitions if thing.kind == definitions.KIND else [])
 
     @cached_property
     def text(self) -> str:
         """The text of all its sources, comments included."""
         folders = {each.folder for each in self._overlay.tree}
         files = {path for folder in folders for path in folder.iterdir() if path.is_file()}
-        files |= {path for path, _ in self._documents}
+        files |= {path for each in self._overlay.tree for path in (each.file, *each.files())}
         return "\n".join(path.read_text("utf-8", "replace") for path in sorted(files))
 
     def find(self, thing: Object, value: object = None) -> tuple[Path, int]:
         """Return the file and line of an object, or of the first scalar in it with this value."""
         own = self._own(thing)
         around = {part.file for part in self.around(thing)}
-        others = [each for each in self._documents if each not in own]
+        others = [each for each in self._around(thing) if each not in own]
         others.sort(key=lambda each: each[0] not in around)
         wanted = {str(value), without_hash(str(value))}
         for file, document in (*own, *others) if value is not None else ():
@@ -96,7 +112,7 @@ class Sources:
 
     def _own(self, thing: Object) -> list[tuple[Path, Node]]:
         """Return the documents that describe an object: of its name, or most of it."""
-        found = [each for each in self._documents if is_of(each[1], thing)]
+        found = [each for each in self._around(thing) if is_of(each[1], thing)]
         named = [each for each in found if name_of(each[1]) in thing.plain_name]
         longest = max((len(name_of(document)) for _, document in named), default=0)
         return [each for each in named if len(name_of(each[1])) == longest] or found

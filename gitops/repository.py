@@ -15,7 +15,7 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
 
-from gitops import applications, nodes
+from gitops import applications, definitions, nodes
 from gitops.deliveries.found import Deliveries
 from gitops.deliveries.model import Delivery
 from gitops.errors import GitopsError, UnreadableError
@@ -102,6 +102,7 @@ class Repository:
     delivers: bool = False  # whether an overlay is what Argo CD and Flux make of its folder
     copy: Copy | None = None  # if it is not the clone itself
     _files: dict[Path, list[Node]] = field(default_factory=dict)
+    _defining: dict[Path, bool] = field(default_factory=dict)
     _texts: dict[Kustomization, str] = field(default_factory=dict)
 
     @classmethod
@@ -155,6 +156,12 @@ class Repository:
                 self._files[file] = []
                 self.faults[file] = Fault(file, error.line or 1, error.problem)
         return self._files[file]
+
+    def defines(self, file: Path) -> bool:
+        """Tell whether a file has definitions of custom resources, and nothing else."""
+        if file not in self._defining:
+            self._defining[file] = definitions.are_all(file.read_text("utf-8", "replace"))
+        return self._defining[file]
 
     def text(self, kustomization: Kustomization) -> str:
         """Return the text of all files of a kustomization, comments included."""

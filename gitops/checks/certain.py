@@ -14,8 +14,7 @@ from typing import Any
 
 from yaml.nodes import Node
 
-from gitops import nodes, settings
-from gitops.checks import definitions
+from gitops import definitions, nodes, settings
 from gitops.checks.context import Context, Rendered
 from gitops.checks.sources import Sources
 from gitops.images import split

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from yaml.nodes import Node, SequenceNode
 
-from gitops import nodes, settings
-from gitops.checks import definitions
+from gitops import definitions, nodes, settings
 from gitops.kustomization import NAMES, Kustomization
 from gitops.patches import Patch, patches
 from gitops.repository import Repository

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gitops import definitions
 from gitops.aside import PLUGINS
-from gitops.checks import definitions
 from gitops.checks.certain import Certainty
 from gitops.checks.context import Context
 from gitops.kustomization import NAMES

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gitops.checks import definitions
+from gitops import definitions
 from gitops.render import Answer, Job, Renderer
 from tests.gitops.conftest import Check
 from tests.gitops.test_cases import written

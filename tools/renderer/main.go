@@ -153,9 +153,9 @@ func describe(objects resmap.ResMap, want []string, result *answer) error {
 }
 
 func main() {
-	// Short-lived: memory is cheaper than collecting it, up to a third of a gigabyte.
+	// Short-lived: memory is cheaper than collecting it, up to a sixth of a gigabyte.
 	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(1 << 30 / 3)
+	debug.SetMemoryLimit(1 << 30 / 6)
 	if !slices.Contains(os.Args, "--network") {
 		refuseNetwork()
 	}
