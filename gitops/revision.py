@@ -148,8 +148,11 @@ class Clone:
         return self._git("remote", "get-url", "origin").stdout.strip()
 
     def remotes(self) -> list[str]:
-        """Return the URLs of all remotes; none if this is no clone."""
-        found = self._git("config", "--get-regexp", r"^remote\..*\.url$").stdout
+        """Return the URLs of all remotes; none if this is no clone, or without git."""
+        try:
+            found = self._git("config", "--get-regexp", r"^remote\..*\.url$").stdout
+        except GitopsError:
+            return []
         return [line.partition(" ")[2] for line in found.splitlines()]
 
     def is_shallow(self) -> bool:

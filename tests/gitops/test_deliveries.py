@@ -86,6 +86,13 @@ def test_a_path_of_a_stranger_is_none_of_this_repository(tmp_path: Path) -> None
     assert found.folders == {tmp_path / "a"}
 
 
+def test_without_git_no_remote_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, {"a/kustomization.yaml": "resources: []\n", "a.yaml": application("a")})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Clone(tmp_path).remotes() == []
+    assert Repository.read(tmp_path).deliveries.folders == {tmp_path / "a"}
+
+
 def application(path: str, url: str = HOME, kustomize: str = "{}", namespace: str = "x") -> str:
     return (
         "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\n"
