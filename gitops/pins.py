@@ -86,23 +86,24 @@ def read(file: Path) -> str:
 def pins(repository: Repository, overlay: Overlay) -> dict[str, Pin]:
     """Return the pins of an overlay by image, without those that it shares with another.
 
-    What is applied last counts: what Argo CD or Flux adds, then what is nearest to the overlay,
-    where `images` counts more than a patch.
+    What is applied last counts: what Argo CD or Flux adds, then what is nearest to the overlay. A
+    patch counts where nothing else pins anything: beside others, it is that of a helper.
     """
     shared = {part for each in repository.overlays if each is not overlay for part in each.tree}
     found: dict[str, Pin] = {}
+    patched: dict[str, Pin] = {}
     for part in reversed([each for each in overlay.tree if each not in shared]):
         for patch in patches(repository, part):
             if patch.file != part.file and patch.file.is_relative_to(part.folder):
                 for document in patch.documents:
                     place = Place(*releases.identity(document), path=())
-                    found |= at(patch.file, [document], overlay, place)
+                    patched |= at(patch.file, [document], overlay, place)
         found |= at(part.file, [part.node], overlay, KUSTOMIZATION)
     deliveries = repository.deliveries.of(overlay.folder)
     for delivery in deliveries if len(deliveries) == 1 else ():
         if delivery.pins is not None:
             found |= at(delivery.file, nodes.read(delivery.file), overlay, delivery.pins)
-    return found
+    return found or patched
 
 
 def at(file: Path, documents: list[Node], overlay: Overlay, place: Place) -> dict[str, Pin]:

@@ -77,7 +77,7 @@ def test_what_counts_last_is_what_an_overlay_pins(tmp_path: Path) -> None:
     assert [pin.file.name for pin in found.values()] == ["patch.yaml", "patch.yaml"]
     own = BASE["prod/kustomization.yaml"] + "images: [{name: shop, newTag: '3'}]\n"
     written(tmp_path, {"prod/kustomization.yaml": own})
-    assert choose(Repository.open(tmp_path), "prod", "shop").release.tag == "3"
+    assert choose(Repository.open(tmp_path), "prod", None).release.tag == "3"
     written(tmp_path, {source: application})
     assert choose(Repository.open(tmp_path), "prod", "shop").file == tmp_path / source
 
