@@ -154,7 +154,8 @@ versions = Table(
     # A text that sorts by its bytes as semantic versions do: empty for any other version, NULL
     # until it is computed.
     Column("precedence", Text().with_variant(Text(collation="C"), "postgresql")),
-    Index(None, "service_id", "precedence"),
+    # Covers the query for those in a range.
+    Index(None, "service_id", "precedence", "version"),
     Index(
         "ix_versions_noted",
         "service_id",

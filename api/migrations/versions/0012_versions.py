@@ -28,7 +28,11 @@ def upgrade() -> None:
         sa.Column("precedence", sa.Text(collation="C" if postgresql else None)),
         sa.PrimaryKeyConstraint("service_id", "version", name="pk_versions"),
     )
-    op.create_index("ix_versions_service_id_precedence", "versions", ["service_id", "precedence"])
+    op.create_index(
+        "ix_versions_service_id_precedence_version",
+        "versions",
+        ["service_id", "precedence", "version"],
+    )
     unknown = sa.text("precedence IS NULL")
     op.create_index(
         "ix_versions_noted",
