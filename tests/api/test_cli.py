@@ -46,6 +46,15 @@ def test_a_process_that_serves_imports_neither_alembic_nor_the_commands() -> Non
     assert excess("import api") == set()
 
 
+def test_what_is_imported_is_not_searched_for_garbage() -> None:
+    program = "import api, gc; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_what_a_process_that_serves_need_not_import_is_found() -> None:
     assert {"alembic", "api.migrate"} <= excess("import api, api.migrate")
     assert "httpx" in excess("import api, httpx, hypothesis")
