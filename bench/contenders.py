@@ -53,11 +53,17 @@ def python(source: Path) -> str:
 
 
 @contextmanager
-def gunicorn(name: str, source: Path, place: dict[str, Any]) -> Iterator[Contender]:
+def gunicorn(
+    name: str,
+    source: Path,
+    place: dict[str, Any],
+    application: str = "api:application",
+    probe: str = "/readyz",
+) -> Iterator[Contender]:
     """Serve the revision in a folder on a database, as in production, until the end."""
     port = free_port()
-    command = [python(source), "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "api:application"]
-    with _started(name, command, source, place, port, "/readyz") as contender:
+    command = [python(source), "-m", "gunicorn", "-b", f"127.0.0.1:{port}", application]
+    with _started(name, command, source, place, port, probe) as contender:
         yield contender
 
 
