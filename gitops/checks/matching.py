@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gitops.checks.world import World, is_same
@@ -18,11 +18,12 @@ def selected(world: World, thing: Object, selector: Selector) -> list[Object]:
 
     They are those of its overlay, or else of others that a cluster may have together with it.
     """
-    for among in (world.rendered.objects, world.all):
-        near = [each for each in among if is_same(each.namespace, thing.namespace)]
-        if found := select(near, selector):
-            return found
-    return []
+
+    def near(among: Iterable[Object]) -> list[Object]:
+        own = (each for each in among if is_same(each.namespace, thing.namespace))
+        return select(own, selector)
+
+    return near(world.rendered.objects) or near(world.all)
 
 
 def nothing(

@@ -219,7 +219,11 @@ def test_what_nothing_reaches_is_not_rendered(
     written(tmp_path, {**FILES, **{path: text.replace(DEAD, "") for path, text in FILES.items()}})
     git(tmp_path, "init", "--initial-branch", "main")
     commit(tmp_path)
-    append("other/pod.yaml")(tmp_path)
+    selected = POD.replace("{name: NAME}", "{name: other, labels: {app: other}}")
+    service = (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: other}\nspec: {selector: {app: other}}\n"
+    )
+    written(tmp_path, {"other/pod.yaml": f"{selected}---\n{service}"})
     asked: list[str] = []
     render = Renderer.render
 
