@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -34,11 +34,14 @@ class Deliveries:
     remotes: Sequence[str] = ()
 
     def of(self, folder: Path) -> list[Delivery]:
-        """Return the deliveries of a folder, without those that do the same as another one."""
-        found: dict[tuple[object, ...], Delivery] = {}
+        """Return the deliveries of a folder, one for those that build the same.
+
+        It has the namespace of these, unless they have several.
+        """
+        same: dict[tuple[object, ...], list[Delivery]] = {}
         for delivery in self._by_folder.get(folder, []):
-            found.setdefault(delivery.effect, delivery)
-        return [*found.values()]
+            same.setdefault(delivery.build, []).append(delivery)
+        return [together(deliveries) for deliveries in same.values()]
 
     def files(self, folder: Path) -> set[Path]:
         """Return the files that say how a folder is applied."""
@@ -140,6 +143,15 @@ class Deliveries:
                 if kind in KINDS and version.startswith(KINDS[kind].decode()):
                     found.setdefault(kind, []).append((file, document))
         return found
+
+
+def together(deliveries: list[Delivery]) -> Delivery:
+    """Return one of several deliveries that differ in namespaces at most."""
+    spaces = {each.result.namespace: each for each in deliveries if each.result.namespace}
+    first = next(iter(spaces.values()), deliveries[0])
+    if len(spaces) <= 1:
+        return first
+    return replace(first, result=replace(first.result, namespace=""), values=())
 
 
 def read(file: Path) -> list[Node]:

@@ -79,9 +79,9 @@ class Delivery(Kustomization):
         return not self.node.value and self.result == Result()
 
     @property
-    def effect(self) -> tuple[object, ...]:
-        """What tells it from another delivery of the same folder."""
-        return self.path, nodes.write([self.node]), repr(self.result)
+    def build(self) -> tuple[object, ...]:
+        """What tells it from another delivery of the same folder, but for the namespace."""
+        return nodes.write([self.node]), repr(replace(self.result, namespace=""))
 
     def of(self, base: Kustomization) -> Delivery:
         """Return it as the delivery of a kustomization."""

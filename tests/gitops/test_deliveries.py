@@ -300,6 +300,22 @@ def test_what_is_delivered_plainly_is_rendered_once_and_as_it_is(tmp_path: Path)
     assert repository.overlays[0].top is repository.kustomizations[tmp_path / "prod"]
 
 
+@pytest.mark.parametrize(
+    ("namespaces", "expected"), [(["shop", "''"], "shop"), (["shop", "pay"], ""), (["''"], "")]
+)
+def test_deliveries_that_build_the_same_are_rendered_once(
+    namespaces: list[str], expected: str, tmp_path: Path
+) -> None:
+    written(tmp_path, {"prod/kustomization.yaml": "resources: []\n"})
+    for name in namespaces:
+        written(tmp_path, {f"argocd/{len(name)}.yaml": application("prod", namespace=name)})
+    (overlay,) = prepared(tmp_path, Config.read(tmp_path)).overlays
+    service = {"kind": "Service", "metadata": {"name": "a"}}
+    (found,) = overlay.top.delivered([service])
+    assert overlay.name == "prod"
+    assert found["metadata"].get("namespace", "") == expected
+
+
 def test_a_difference_in_an_application_is_one_in_what_is_delivered(tmp_path: Path) -> None:
     written(tmp_path, {"k8s/prod/kustomization.yaml": "resources: [pod.yaml]\n"})
     written(tmp_path, {"k8s/prod/pod.yaml": POD})
