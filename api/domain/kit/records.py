@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from api.domain.kit.sql import Insert, insert_into
+from api.tables import UtcDateTime
 
 Processor = Callable[[Any], Any]
 
@@ -90,6 +91,7 @@ def records_of(table: Table, name: str) -> Records:
 
 def _processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
     """Return what makes of a value what the database stores, if it is not the value itself."""
-    if dialect.name == "postgresql" and isinstance(type_, JSON):  # a part of the whole
+    # Parts of the whole, and times with their offsets, are in the JSON as PostgreSQL reads them.
+    if dialect.name == "postgresql" and isinstance(type_, JSON | UtcDateTime):
         return None
     return type_.dialect_impl(dialect).bind_processor(dialect)
