@@ -44,7 +44,7 @@ class Query:
         # Who listens to SQLAlchemy's statements, as what explains them does, is told of this one.
         if alone and not connection.dispatch.before_cursor_execute:
             if not self._checked:
-                self._direct = _direct(self.statement, connection.dialect, values)
+                self._direct = _direct(self.statement, connection.dialect)
                 self._checked = True
             if self._direct is not None:
                 return _ask(connection, self._direct, values)
@@ -71,7 +71,7 @@ def _ask(connection: Connection, direct: Direct, values: Values) -> list[dict[st
     return _named([column.name for column in cursor.description or ()], cursor.fetchall())
 
 
-def _direct(statement: Select[Any], dialect: Dialect, values: Values) -> Direct | None:
+def _direct(statement: Select[Any], dialect: Dialect) -> Direct | None:
     """Return the statement for the driver, or None if SQLAlchemy has to convert anything.
 
     It has not to convert times, which the driver returns in the time zone of the session: UTC.
@@ -86,9 +86,9 @@ def _direct(statement: Select[Any], dialect: Dialect, values: Values) -> Direct 
     if compiled.post_compile_params:  # an IN has as many parameters as there are values
         return None
     constants = {
-        name: value
-        for name, value in compiled.construct_params(values).items()
-        if name not in values
+        name: parameter.effective_value
+        for name, parameter in compiled.binds.items()
+        if not parameter.required
     }
     return Direct(str(compiled), compiled.positiontup or (), constants)
 
