@@ -21,7 +21,8 @@ from gitops.kustomization import Kustomization, is_remote
 from gitops.made import made
 from gitops.nodes import Path_
 from gitops.options import PLAIN, Options, Settings
-from gitops.repository import Aside, Copy, Overlay, Repository
+from gitops.overlays import Aside, Copy, Overlay
+from gitops.repository import Repository
 
 PLUGINS = ("generators", "transformers", "validators")
 RUN = "a program, which runs only with --build-options '--enable-alpha-plugins --enable-exec'"

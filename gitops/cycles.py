@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from gitops import nodes
 from gitops.kustomization import Kustomization
-from gitops.repository import Fault, Repository
+from gitops.overlays import Fault
+from gitops.repository import Repository
 
 
 def cycles(repository: Repository) -> Iterator[Fault]:

@@ -16,7 +16,8 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from gitops import nodes
 from gitops.config import Config
 from gitops.kustomization import Kustomization
-from gitops.repository import Overlay, Repository
+from gitops.overlays import Overlay
+from gitops.repository import Repository
 
 # The annotation of a component that needs a newer Kubernetes than the overlays do.
 MINIMUM = "minimum-kubernetes"

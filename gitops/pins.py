@@ -9,9 +9,10 @@ from yaml.nodes import Node
 
 from gitops import edits, nodes, releases
 from gitops.errors import GitopsError
+from gitops.overlays import Overlay
 from gitops.patches import patches
 from gitops.releases import KUSTOMIZATION, Place, Release
-from gitops.repository import Overlay, Repository
+from gitops.repository import Repository
 
 BYTE_ORDER_MARK = "\ufeff"
 

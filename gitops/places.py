@@ -12,7 +12,8 @@ from gitops import definitions, nodes
 from gitops.errors import GitopsError
 from gitops.kustomization import NAMES, Kustomization
 from gitops.objects import Object, without_hash
-from gitops.repository import Overlay, Repository
+from gitops.overlays import Overlay
+from gitops.repository import Repository
 
 
 class Sources:

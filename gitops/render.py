@@ -17,8 +17,8 @@ from gitops import programs
 from gitops.cache import Cache, program_digest
 from gitops.errors import GitopsError
 from gitops.options import PLAIN, Options
+from gitops.overlays import Overlay
 from gitops.renderings import Renderings
-from gitops.repository import Overlay
 
 Files = Mapping[Path, str]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from gitops.deliveries.found import Deliveries
 from gitops.deliveries.model import Delivery
 from gitops.errors import GitopsError, UnreadableError
 from gitops.kustomization import NAMES, Kustomization, refused
-from gitops.options import PLAIN, Options
+from gitops.overlays import Copy, Fault, Overlay
 from gitops.revision import Clone
 
 # A folder of such a name is applied, even if another one extends it.
@@ -30,65 +30,6 @@ ENVIRONMENTS = {
 }
 # Folders of what is not the repository's own to apply.
 FOREIGN = {"node_modules", "testdata", "vendor"}
-
-
-@dataclass(frozen=True, order=True)
-class Fault:
-    """Why a file cannot be used, or cannot mean what it says."""
-
-    file: Path
-    line: int
-    message: str
-    is_cycle: bool = False  # of includes, and not in the file alone
-
-
-@dataclass(frozen=True)
-class Aside:
-    """An entry that cannot be rendered here, so that the rest is checked without it."""
-
-    file: Path
-    line: int
-    what: str  # with the reason; a name of what is made before the build
-    is_made: bool = False  # before the build
-    makes: bool = True  # objects, or changes of them, that are not known
-    opens: str = ""  # the generator whose keys are not known
-
-
-@dataclass(frozen=True, eq=False)
-class Overlay:
-    """What is applied to one environment."""
-
-    name: str
-    top: Kustomization
-    tree: tuple[Kustomization, ...]
-    # What is read instead of the disk, so that it can be rendered (gitops.aside), and the component
-    # of one that is rendered to check a component that no overlay includes (gitops.optional).
-    files: Mapping[Path, str] = field(default_factory=dict)
-    component: Kustomization | None = None
-    options: Options = PLAIN
-    aside: tuple[Aside, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """The folder that is rendered."""
-        return self.top.folder
-
-    @property
-    def environment(self) -> str:
-        """The name of its folder, which is that of the environment."""
-        return self.top.folder.name
-
-    def is_named(self, name: str) -> bool:
-        """Tell whether this is the overlay of a name: that of its folder, or its path."""
-        return name in (self.name, self.environment)
-
-
-@dataclass(frozen=True)
-class Copy:
-    """Where a copy of a clone begins, and the URLs of the clone's remotes."""
-
-    top: Path
-    remotes: tuple[str, ...]
 
 
 @dataclass(eq=False)

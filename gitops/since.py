@@ -17,7 +17,8 @@ from gitops.charts import charts
 from gitops.config import Config
 from gitops.findings import Finding
 from gitops.kustomization import NAMES, Kustomization, is_remote
-from gitops.repository import Overlay, Repository
+from gitops.overlays import Overlay
+from gitops.repository import Repository
 from gitops.revision import Clone
 
 

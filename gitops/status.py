@@ -16,11 +16,12 @@ from gitops.images import split
 from gitops.ledger import Ledger
 from gitops.objects import WORKLOADS, Object, dig
 from gitops.options import Settings
+from gitops.overlays import Overlay
 from gitops.pins import Pin, pins
 from gitops.promotion import history
 from gitops.releases import Release
 from gitops.render import Job, Renderer
-from gitops.repository import Overlay, Repository
+from gitops.repository import Repository
 from gitops.revision import Clone
 
 KUBECTL = "https://kubernetes.io/docs/tasks/tools/"

@@ -20,8 +20,8 @@ from gitops.checks.sources import Sources
 from gitops.images import split
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
+from gitops.overlays import Overlay
 from gitops.overrides import FileSource, Override
-from gitops.repository import Overlay
 from gitops.settings import ANY, GENERATED, Scope, Setting
 
 # What kustomize itself sets.

@@ -16,9 +16,10 @@ from gitops.findings import Finding, Severity
 from gitops.images import split
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
+from gitops.overlays import Overlay
 from gitops.places import Sources
 from gitops.render import Answer, Job, Renderer
-from gitops.repository import Overlay, Repository
+from gitops.repository import Repository
 
 # What kustomize says of a patch, a generator or a replacement whose object is not there.
 MISSES = re.compile(

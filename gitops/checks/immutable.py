@@ -11,9 +11,9 @@ from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity
 from gitops.objects import Object
+from gitops.overlays import Copy
 from gitops.quantities import quantity
 from gitops.render import Job
-from gitops.repository import Copy
 from gitops.revision import Clone
 
 # From each kind's documentation in the Kubernetes API reference; roleRef from that of RBAC.

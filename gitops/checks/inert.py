@@ -15,9 +15,10 @@ from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
+from gitops.overlays import Overlay
 from gitops.overrides import Override, entries
 from gitops.render import Answer, Job
-from gitops.repository import Overlay, Repository
+from gitops.repository import Repository
 
 HINT = "remove it, or correct what it is meant to match"
 SAME = "it may be removed: the value is the same without it"

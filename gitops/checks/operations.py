@@ -14,8 +14,9 @@ from gitops.checks.sources import Sources
 from gitops.checks.unknown import is_misspelt
 from gitops.findings import Finding, Severity
 from gitops.kustomization import Kustomization
+from gitops.overlays import Overlay
 from gitops.patches import Patch, patches
-from gitops.repository import Overlay, Repository
+from gitops.repository import Repository
 
 # RFC 6902, section 4: what each operation has beside `op` and `path`.
 MEMBERS = {

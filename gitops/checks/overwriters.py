@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from gitops.checks.tries import Tries, Users, is_error
 from gitops.kustomization import Kustomization
+from gitops.overlays import Overlay
 from gitops.overrides import Files, Override
-from gitops.repository import Overlay, Repository
+from gitops.repository import Repository
 
 SUSPECTS = 20  # that are tried as what overwrites an override
 

@@ -14,9 +14,9 @@ from gitops.cycles import cycles
 from gitops.deliveries.model import Delivery
 from gitops.findings import Finding, Severity, place
 from gitops.kustomization import NAMES, Kustomization
+from gitops.overlays import Fault, Overlay
 from gitops.places import parts
 from gitops.refusals import line_of, reason
-from gitops.repository import Fault, Overlay
 
 # What fills a template in runs before kustomize, and is not part of the repository.
 TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL)

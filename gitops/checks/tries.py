@@ -12,10 +12,10 @@ from gitops.checks.certain import Certainty
 from gitops.checks.context import Context
 from gitops.kustomization import NAMES
 from gitops.nodes import without
+from gitops.overlays import Overlay
 from gitops.overrides import Files, FileSource, Override
 from gitops.render import Job
 from gitops.renderings import name
-from gitops.repository import Overlay
 
 Users = dict[Override, list[Overlay]]
 ERROR = "error: "  # before what kustomize says of a rendering, in place of its digest

@@ -13,9 +13,10 @@ from gitops.checks.context import Context, Rendered
 from gitops.config import Config, Entry
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
+from gitops.overlays import Overlay
 from gitops.places import Sources
 from gitops.render import Renderer
-from gitops.repository import Overlay, Repository
+from gitops.repository import Repository
 
 
 def context(root: Path, overlays: dict[str, str], external: tuple[str, ...] = ()) -> Context:
