@@ -16,8 +16,8 @@ from uuid_utils.compat import uuid7
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import kinds, nearby
-from api.domain.deployments.kinds import Altered
+from api.domain.deployments import nearby, reviewing
+from api.domain.deployments.reviewing import Altered
 from api.domain.deployments.store import find
 from api.domain.kit.pages import Listing, Order
 from api.domain.kit.times import now
@@ -79,7 +79,7 @@ def delete_deployment(connection: Connection, deployment_id: UUID, actor: str) -
     connection.execute(delete(evidence).where(evidence.c.deployment_id == deployment_id))
     connection.execute(delete(deployments).where(deployments.c.id == deployment_id))
     cell = Cell(statements[0].service_id, statements[0].environment_id)
-    kinds.review(connection, cell, Altered.of(statements))
+    reviewing.review(connection, cell, Altered.of(statements))
     of_it = {name: known[name] for name in ("service", "environment")}
     keys = {(statement.source, statement.external_id) for statement in statements}
     rows = [

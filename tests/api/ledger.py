@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from api.domain import catalog
 from api.domain.cells import Cell
-from api.domain.deployments import kinds, reports
+from api.domain.deployments import reports, reviewing
 from api.domain.deployments.model import NewDeployment
 from api.tables import changes, incidents
 
@@ -64,7 +64,7 @@ class Ledger:
                 created_at=detected_at,
             )
         )
-        kinds.review(self.connection, cell, kinds.Altered(detected_at))
+        reviewing.review(self.connection, cell, reviewing.Altered(detected_at))
         return identifier
 
     def commit(self, service: str, committed: Sequence[tuple[str | None, datetime]]) -> None:

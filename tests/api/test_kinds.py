@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from api.database import Database
 from api.domain.cells import Cell
-from api.domain.deployments import kinds, reports, surroundings
+from api.domain.deployments import kinds, reports, reviewing, surroundings
 from api.domain.deployments.model import NewDeployment, Status
 from api.domain.deployments.surroundings import Attempt
 from api.tables import deployments, environments, incidents, services
@@ -334,6 +334,6 @@ def test_an_incident_makes_what_began_during_it_a_hotfix(
         connection.execute(
             incidents.insert(), {"id": UUID(int=1), "title": "down", **place, **times}
         )
-        kinds.review(connection, Cell(**place), kinds.Altered(times["detected_at"]))
+        reviewing.review(connection, Cell(**place), reviewing.Altered(times["detected_at"]))
 
     assert listed(client) == [("1", "rollout"), ("2", "hotfix")]

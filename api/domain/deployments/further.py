@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from api.domain.cells import Cell
 from api.domain.deployments import nearby, settling
-from api.domain.deployments.kinds import Altered
 from api.domain.deployments.model import NewDeployment
+from api.domain.deployments.reviewing import Altered
 from api.domain.deployments.statements import Statement, of_report
 from api.domain.deployments.witnesses import Witness
 from api.domain.kit.errors import ConflictError, ContradictionError, InvalidValueError

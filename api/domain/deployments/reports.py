@@ -17,10 +17,10 @@ from uuid_utils.compat import uuid7
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import further, kinds, settling, surroundings
+from api.domain.deployments import further, kinds, reviewing, settling, surroundings
 from api.domain.deployments.further import Stored
-from api.domain.deployments.kinds import Altered
 from api.domain.deployments.model import Kind, NewDeployment
+from api.domain.deployments.reviewing import Altered
 from api.domain.deployments.surroundings import Attempt, Place, Surroundings
 from api.domain.kit.records import records_of
 from api.domain.kit.times import now
@@ -65,7 +65,7 @@ def record_all(
     ContradictionError with all the reports that contradict earlier ones or each other.
     """
     recorded, altered = store_all(connection, batch, found=found)
-    kinds.review_each(connection, altered)
+    reviewing.review_each(connection, altered)
     return recorded
 
 

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import kinds, nearby, surroundings, writing
-from api.domain.deployments.kinds import Altered
+from api.domain.deployments import kinds, nearby, reviewing, surroundings, writing
 from api.domain.deployments.model import NewDeployment
+from api.domain.deployments.reviewing import Altered
 from api.domain.deployments.statements import Statement, of_report
 from api.domain.deployments.surroundings import Attempt, Place
 from api.domain.deployments.vicinity import Vicinity
@@ -71,7 +71,7 @@ def record(
         homes |= added.homes
         row = added.row if len(statements) == 1 else None
         if added.altered is not None:
-            kinds.review(connection, cell, added.altered)
+            reviewing.review(connection, cell, added.altered)
     return [Recorded(homes[statement.id], row) for statement in statements]
 
 
@@ -227,5 +227,5 @@ def _settle_and_review(connection: Connection, rollouts: Sequence[Rollout]) -> H
     homes = settle(connection, rollouts)
     statement = rollouts[0][0].statements[0]
     cell = Cell(statement.service_id, statement.environment_id)
-    kinds.review(connection, cell, _altered(rollouts))
+    reviewing.review(connection, cell, _altered(rollouts))
     return homes

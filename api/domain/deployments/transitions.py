@@ -10,9 +10,9 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import corrections, kinds
-from api.domain.deployments.kinds import Altered
+from api.domain.deployments import corrections, reviewing
 from api.domain.deployments.model import DeploymentChange, Status
+from api.domain.deployments.reviewing import Altered
 from api.domain.deployments.store import find
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
@@ -63,7 +63,7 @@ def change(connection: Connection, deployment_id: UUID, changed: DeploymentChang
     connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(values))
     cell = Cell(row["service_id"], row["environment_id"])
     start = row["started_at"]
-    kinds.review(connection, cell, Altered(start, start, frozenset({row["version"]})))
+    reviewing.review(connection, cell, Altered(start, start, frozenset({row["version"]})))
 
 
 def _check_end(row: RowMapping, finished_at: datetime) -> None:

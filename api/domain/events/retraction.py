@@ -12,8 +12,8 @@ from sqlalchemy import Connection, delete, or_, select, update
 from api.domain import cells, removals
 from api.domain.cells import Cell
 from api.domain.changes import reports as change_reports
-from api.domain.deployments import kinds, nearby
-from api.domain.deployments.kinds import Altered
+from api.domain.deployments import nearby, reviewing
+from api.domain.deployments.reviewing import Altered
 from api.domain.deployments.settling import regroup
 from api.domain.deployments.statements import Statement
 from api.domain.deployments.vicinity import Vicinity
@@ -104,7 +104,7 @@ def _retract(connection: Connection, statement: Statement) -> list[Statement]:
     left = [other for other in left if other.key in said_of]
     if left:
         regroup(connection, left, beside)
-        kinds.review(connection, cell, Altered.of(found))
+        reviewing.review(connection, cell, Altered.of(found))
         return orphans
     connection.execute(
         update(incidents)
@@ -112,7 +112,7 @@ def _retract(connection: Connection, statement: Statement) -> list[Statement]:
         .values(deployment_id=None)
     )
     connection.execute(delete(deployments).where(deployments.c.id == statement.deployment_id))
-    kinds.review(connection, cell, Altered.of(found))
+    reviewing.review(connection, cell, Altered.of(found))
     if beside:
         regroup(connection, (), beside)
     return orphans

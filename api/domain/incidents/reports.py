@@ -21,8 +21,8 @@ from uuid_utils.compat import uuid7
 
 from api.domain import cells
 from api.domain.cells import Cell
-from api.domain.deployments import kinds
-from api.domain.deployments.kinds import END, Altered
+from api.domain.deployments import reviewing
+from api.domain.deployments.reviewing import END, Altered
 from api.domain.incidents import statements, store
 from api.domain.incidents.model import IncidentChange, NewIncident
 from api.domain.incidents.statements import Key
@@ -54,7 +54,7 @@ def record(connection: Connection, new: NewIncident) -> tuple[dict[str, Any], bo
     created = inserted(connection, table, row)
     identifier = row["id"] if created else _add(connection, cell, timed, reported_at)
     if created:
-        kinds.review(connection, cell, Altered(row["detected_at"], row["resolved_at"] or END))
+        reviewing.review(connection, cell, Altered(row["detected_at"], row["resolved_at"] or END))
     recorded = store.find(connection, identifier)
     assert recorded is not None  # noqa: S101 (written in this transaction)
     return recorded, created
@@ -100,7 +100,7 @@ def change(connection: Connection, incident_id: UUID, changed: IncidentChange) -
         values["corrected"] = statements.corrected(known["corrected"], values)
         connection.execute(update(table).where(table.c.id == incident_id).values(values))
         if "resolved_at" in values:
-            kinds.review(connection, cell, Altered(known["detected_at"]))
+            reviewing.review(connection, cell, Altered(known["detected_at"]))
         return
     deployment = {name: values[name] for name in ("deployment_id",) if name in values}
     statements.add(connection, statements.of_correction(known, values), known, deployment)

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, and_, delete, insert, select, update
 from uuid_utils.compat import uuid7
 
 from api.domain.cells import Cell
-from api.domain.deployments import kinds
-from api.domain.deployments.kinds import END, Altered
+from api.domain.deployments import reviewing
+from api.domain.deployments.reviewing import END, Altered
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import derived, following
@@ -210,7 +210,7 @@ def _settle(
     if spans and (len(spans) == 1 or spans[0] != spans[1]):
         ends = [resolved_at or END for _, resolved_at in spans]
         since = min(detected_at for detected_at, _ in spans)
-        kinds.review(connection, cell, Altered(since, max(ends)))
+        reviewing.review(connection, cell, Altered(since, max(ends)))
 
 
 def find(connection: Connection, key: Key) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from api.domain import cells
 from api.domain.declarations import reports as declarations
-from api.domain.deployments import kinds
+from api.domain.deployments import reviewing
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import now
 from api.domain.transfer.comparing import compare
@@ -138,7 +138,7 @@ def _refusal(error: Exception) -> str:
 
 
 def _decide(connection: Connection, places: Sequence[tuple[str, str]]) -> None:
-    kinds.review_all(connection, cells.hold(connection, places, now()))
+    reviewing.review_all(connection, cells.hold(connection, places, now()))
 
 
 def _counted(counts: dict[str, int]) -> str:
