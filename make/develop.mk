@@ -30,7 +30,7 @@ dashboard: $(READY) ## Write the Grafana dashboard docs/grafana.json from tools/
 	@$(PYTHON) -m tools.dashboard
 
 .PHONY: bench
-bench: $(READY) $(PEER) ## Measure the service beside FastAPI and BASE=, and write docs/benchmarks.md (about 15 minutes; ARGS=--quick, ARGS=--help)
+bench: $(READY) $(PEER) ## Measure the service beside FastAPI and BASE=, and write docs/benchmarks.md (about 25 minutes; ARGS=--quick, ARGS=--help)
 	@$(PYTHON) -m bench $(if $(BASE),--base $(BASE)) $(ARGS)
 
 .PHONY: flood

@@ -24,7 +24,6 @@ def result() -> dict[str, Any]:
     return made()
 
 
-@pytest.mark.skipif(not document.RESULT.exists(), reason="`make bench` has written no result yet")
 def test_the_documents_are_what_the_command_makes_from_the_committed_result() -> None:
     for path, text in document.files(document.read()).items():
         assert path.read_text(encoding="utf-8") == text, path.name
