@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from api import demo
 from api.database import Database
-from api.domain.deployments import kinds, reports
+from api.domain.deployments import reports, reviewing
 from api.domain.deployments.model import Kind
 from api.domain.events.cloudevents import STRUCTURED
 from api.domain.kit.times import now
@@ -193,7 +193,7 @@ def test_a_long_past_is_decided_in_parts(
 ) -> None:
     exported(full, tmp_path / "file")
 
-    monkeypatch.setattr(kinds, "CHUNK", 3)
+    monkeypatch.setattr(reviewing, "CHUNK", 3)
     imported(embedded, tmp_path / "file")
 
     assert rows(embedded.extensions["database"]) == rows(full.extensions["database"])
