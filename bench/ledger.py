@@ -24,8 +24,6 @@ from bench.questions import LISTS, SUMS
 from tools.command import say
 
 ADMIN_TOKEN = "an-admin-token-that-only-the-benchmark-knows"  # noqa: S105
-# Sums take long, so only one in so many rounds requests them, counted back from the last one.
-SUMS_EVERY = 5
 
 
 @dataclass
@@ -102,8 +100,7 @@ def open_ledger(database: str, size: int, place: dict[str, Any], folder: Path) -
 def time_all(found: list[Ledger], rounds: int) -> dict[str, list[dict[str, Any]]]:
     """Request every list and every sum of all ledgers, in rounds, and return the times."""
     for number in range(rounds + 1):
-        sums = SUMS if number == 0 or (rounds - number) % SUMS_EVERY == 0 else []
-        for path in LISTS + sums:
+        for path in LISTS + SUMS:
             for ledger in found:
                 ledger.ask(path)
         if number == 0:  # the first round warms up

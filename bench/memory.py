@@ -1,13 +1,12 @@
 """Measure the peak memory of a process that answers one request: each sum, and pending promotions.
 
 The ledger is on SQLite. Each request is made in a process of its own, because a process does not
-return memory, and a forked child starts with the peak of its parent.
+return memory.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -45,8 +44,12 @@ def ask(folder: Path, path: str) -> dict[str, Any]:
 
 
 def peak() -> int:
-    """Return the peak memory of this process, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    """Return the peak memory of this program, in MiB.
+
+    Not `ru_maxrss`, which is at least that of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 if __name__ == "__main__":
