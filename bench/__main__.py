@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,8 +24,9 @@ from bench.ledger import Ledger, open_ledger, time_all
 from bench.questions import LISTS, MATRIX
 from bench.requests import Known
 from bench.seed import Cells
-from tests.postgresql import Server, find_programs
-from tools.command import ROOT, ToolError, exit_with, say
+from bench.servers import postgresql
+from tests.postgresql import Server
+from tools.command import ROOT, exit_with, say
 
 QUICK = {"sizes": [300, 1_000], "rounds": 2, "seconds": 0.3}
 WHOLE = {"sizes": [10_000, 1_000_000], "rounds": 7, "seconds": 1.0}
@@ -189,22 +189,11 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     """Run the benchmark; write the result, and the documents unless it was quick."""
     given = parsed()
-    programs = find_programs()
-    if programs is None:
-        raise ToolError("PostgreSQL (initdb and pg_ctl) is not installed")
     if not PEER.exists():
         say("the peer is not installed (`make bench` does that): it is left out")
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "postgresql").mkdir()
-        server = Server(programs, folder / "postgresql", durable=True)
-        server.start()
-        try:
-            result = Benchmark(given, server, folder).run()
-        finally:
-            server.stop()
+    with postgresql(durable=True) as (server, folder):
+        result = Benchmark(given, server, folder).run()
     result["minutes"] = round((time.monotonic() - started) / 60, 1)
     file = given.result or (ROOT / ".build/bench.json" if given.quick else document.RESULT)
     file.parent.mkdir(exist_ok=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,8 @@ from typing import Any
 from api.app import create_app
 from api.database import Database
 from api.migrate import upgrade
-from tests.postgresql import Server, find_programs
+from bench.servers import postgresql
+from tools.command import exit_with
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,27 +62,15 @@ def main() -> None:
     parser.add_argument("--deployments", type=int, default=10_000, help="how many")
     parser.add_argument("--cells", type=int, default=6_000, help="in how many; a multiple of 3")
     options = parser.parse_args()
-    programs = find_programs()
-    if programs is None:
-        raise SystemExit("bench.moving: PostgreSQL (initdb and pg_ctl) is not installed")
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(programs, Path(folder, "server"), durable=True)
-        server.folder.mkdir()
-        Path(folder).chmod(0o755)
-        server.start()
-        try:
-            for reports in (1, 2):
-                file = Path(folder, f"{reports}.jsonl")
-                found = lines(options.deployments, options.cells, reports)
-                file.write_text("".join(json.dumps(line) + "\n" for line in found))
-                sqlite = seconds({"DATA_DIR": Path(folder, f"data-{reports}")}, file)
-                postgresql = seconds(server.new_database(), file)
-                print(
-                    f"{reports} a deployment: SQLite {sqlite:.1f} s, PostgreSQL {postgresql:.1f} s"
-                )
-        finally:
-            server.stop()
+    with postgresql(durable=True) as (server, folder):
+        for reports in (1, 2):
+            file = folder / f"{reports}.jsonl"
+            found = lines(options.deployments, options.cells, reports)
+            file.write_text("".join(json.dumps(line) + "\n" for line in found))
+            embedded = seconds({"DATA_DIR": folder / f"data-{reports}"}, file)
+            served = seconds(server.new_database(), file)
+            print(f"{reports} a deployment: SQLite {embedded:.1f} s, PostgreSQL {served:.1f} s")
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

@@ -13,11 +13,9 @@ from __future__ import annotations
 import argparse
 import gc
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -26,7 +24,8 @@ from sqlalchemy import Connection, insert, text
 from api.database import Database, writing
 from api.tables import declarations, deployments, environments, incidents, services
 from bench.ledger import Ledger, open_ledger
-from tests.postgresql import Server, find_programs
+from bench.servers import postgresql
+from tools.command import exit_with
 
 BROWSER = {"Accept": "text/html"}
 STAGES = ["test", "dev", "qa", "staging", "canary", "prod"]
@@ -134,45 +133,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
     parser.add_argument("--times", type=int, default=40, help="requests of a page; default: 40")
     given = parser.parse_args()
-    programs = find_programs()
-    if programs is None:
-        raise SystemExit("no PostgreSQL on this machine: initdb and pg_ctl are needed")
     gc.collect()
     gc.freeze()  # as gunicorn.conf.py does
     yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M}"
     over = 0
     print("| matrix | page | median | p95 | CPU | KiB |\n| --- | --- | ---: | ---: | ---: | ---: |")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        (Path(folder) / "postgresql").mkdir()
-        server = Server(programs, Path(folder) / "postgresql")
-        server.start()
-        try:
-            for size in SIZES:
-                name = f"{size.services:,} x {size.environments}"
-                rows = size.services * size.environments * DEPLOYMENTS
-                place = server.new_database()
-                ledger = open_ledger("PostgreSQL", rows, place, Path(folder))
-                database: Database = ledger.client.application.extensions["database"]
-                with database.engine.connect() as connection, writing(connection):
-                    fill(connection, size)
-                    connection.execute(text("ANALYZE"))
-                for path in (*PAGES, MATRIX):
-                    asked = path.format(yesterday=yesterday)
-                    wall, cpu, length = measure(ledger, asked, given.times)
-                    p95 = wall[round(0.95 * (len(wall) - 1))]
-                    over += p95 > size.milliseconds or (path != MATRIX and length > size.bytes)
-                    print(
-                        f"| {name} | `{path}` | {statistics.median(wall):.0f} | {p95:.0f}"
-                        f" | {cpu:.0f} | {length / KIBIBYTE:.0f} |",
-                        flush=True,
-                    )
-                ledger.engine.dispose()
-        finally:
-            server.stop()
+    with postgresql() as (server, folder):
+        for size in SIZES:
+            name = f"{size.services:,} x {size.environments}"
+            rows = size.services * size.environments * DEPLOYMENTS
+            place = server.new_database()
+            ledger = open_ledger("PostgreSQL", rows, place, folder)
+            database: Database = ledger.client.application.extensions["database"]
+            with database.engine.connect() as connection, writing(connection):
+                fill(connection, size)
+                connection.execute(text("ANALYZE"))
+            for path in (*PAGES, MATRIX):
+                asked = path.format(yesterday=yesterday)
+                wall, cpu, length = measure(ledger, asked, given.times)
+                p95 = wall[round(0.95 * (len(wall) - 1))]
+                over += p95 > size.milliseconds or (path != MATRIX and length > size.bytes)
+                print(
+                    f"| {name} | `{path}` | {statistics.median(wall):.0f} | {p95:.0f}"
+                    f" | {cpu:.0f} | {length / KIBIBYTE:.0f} |",
+                    flush=True,
+                )
+            ledger.engine.dispose()
     if over:
         raise SystemExit(f"{over} answers take longer or are larger than they may")
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

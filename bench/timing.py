@@ -10,15 +10,14 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 from bench import plans
 from bench.ledger import Ledger, open_ledger
 from bench.questions import PENDING, SUMS
-from tests.postgresql import Server, find_programs
-from tools.command import ToolError, exit_with, say
+from bench.servers import postgresql
+from tools.command import exit_with, say
 
 HEAD = """| GET | median | p95 | CPU | CPU of PostgreSQL | statements |
 | --- | ---: | ---: | ---: | ---: | ---: |"""
@@ -79,24 +78,13 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1_000_000, help="default: 1000000")
     parser.add_argument("--rounds", type=int, default=40, help="default: 40")
     given = parser.parse_args()
-    programs = find_programs()
-    if programs is None:
-        raise ToolError("PostgreSQL (initdb and pg_ctl) is not installed")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "postgresql").mkdir()
-        server = Server(programs, folder / "postgresql")
-        server.start()
-        try:
-            ledger = open_ledger("PostgreSQL", given.size, server.new_database(), folder)
-            ledger.fill()
-            say(HEAD)
-            for path in given.paths:
-                say(line(ledger, path, given.rounds))
-            ledger.engine.dispose()
-        finally:
-            server.stop()
+    with postgresql() as (server, folder):
+        ledger = open_ledger("PostgreSQL", given.size, server.new_database(), folder)
+        ledger.fill()
+        say(HEAD)
+        for path in given.paths:
+            say(line(ledger, path, given.rounds))
+        ledger.engine.dispose()
 
 
 if __name__ == "__main__":
