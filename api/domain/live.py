@@ -25,12 +25,14 @@ from sqlalchemy import (
     true,
     tuple_,
 )
+from sqlalchemy.sql.base import ColumnCollection
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.kit.sql import Instant, same_version
 from api.domain.removals import ended
 from api.tables import deployments, environments, services
 
+Columns = ColumnCollection[str, Any]
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 
 
@@ -43,13 +45,18 @@ def successes(at: Instant | None = None) -> Select[Any]:
 def other_releases(running: FromClause) -> Select[Any]:
     """Select the successful deployments of a cell before the release that runs, the last first."""
     earlier = deployments.alias()
-    images = earlier.c.image_digest, running.c.image_digest
-    another = or_(
-        not_(same_version(earlier.c.version, running.c.version)),
+    before = earlier.c.finished_at <= running.c.finished_at
+    conditions = (*begins(earlier), before, is_another(earlier.c, running.c))
+    return _newest(earlier, earlier.c.finished_at, None, *conditions)
+
+
+def is_another(one: Columns, other: Columns) -> ColumnElement[bool]:
+    """Return the condition that two deployments, by their columns, are of different releases."""
+    images = one.image_digest, other.image_digest
+    return or_(
+        not_(same_version(one.version, other.version)),
         and_(*(image.is_not(None) for image in images), images[0] != images[1]),
     )
-    before = earlier.c.finished_at <= running.c.finished_at
-    return _newest(earlier, earlier.c.finished_at, None, *begins(earlier), before, another)
 
 
 def begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:

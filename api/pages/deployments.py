@@ -14,7 +14,6 @@ from flask.typing import ResponseReturnValue
 from api.database import database
 from api.domain import catalog, recording
 from api.domain.deployments import nearby, store, transitions
-from api.domain.deployments.history import neighbours
 from api.domain.deployments.model import DeploymentChange, Kind, Status
 from api.domain.deployments.statements import Statement
 from api.domain.deployments.witnesses import conflicts, witnesses
@@ -22,6 +21,7 @@ from api.domain.kit import pages
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.times import parse_instant
 from api.domain.kit.types import Actor, Name
+from api.domain.promotions.replacing import neighbours
 from api.http import auth
 from api.http.problems import found_or_404
 from api.http.turns import turn

@@ -435,6 +435,59 @@ def test_an_environment_has_release_notes_to_read_and_to_copy(client: FlaskClien
     assert show("/environments/nothing").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("versions", "undone"),
+    [
+        pytest.param(["1.0", "1.1", "1.2 failed", "1.1"], 2, id="that failed"),
+        pytest.param(["1.0", "1.1", "1.2 failed", "1.2 failed", "1.1"], 3, id="that failed twice"),
+        pytest.param(["1.0", "1.1", "1.2", "1.1"], 2, id="that ran"),
+        pytest.param(["1.0", "1.1", "1.2", "1.3 failed", "1.1"], 2, id="that ran, after a failure"),
+    ],
+)
+def test_a_rollback_is_instead_of_the_release(
+    client: FlaskClient, versions: list[str], undone: int
+) -> None:
+    ids = []
+    for day, attempt in enumerate(versions, start=1):
+        version, _, status = attempt.partition(" ")
+        given: dict[str, Any] = {"status": status or "succeeded"}
+        if day == len(versions):
+            given["kind"] = "rollback"
+        given["finished_at"] = f"2026-03-0{day}T12:00:00Z"
+        ids.append(record(client, version, "prod", **given))
+    version = versions[undone].partition(" ")[0]
+    link = f'<a href="/deployments/{ids[undone]}">{version}</a>'
+    show = browser_of(client)
+
+    page = show("/environments/prod").text
+
+    assert f"rollback instead of {link}" in page
+    assert f"Rollback on 2026-03-0{len(versions)} 12:00 UTC instead of {version}." in page
+    assert f"<dt>Replaced</dt><dd>{link}" in show(f"/deployments/{ids[-1]}").text
+
+
+def test_a_resync_replaced_nothing_and_an_image_built_again_replaced_one(
+    client: FlaskClient,
+) -> None:
+    digests = {"image_digest": f"sha256:{1:064x}"}, {"image_digest": f"sha256:{2:064x}"}
+    show = browser_of(client)
+    first = record(client, "1.0", "prod", finished_at="2026-03-01T12:00:00Z", **digests[0])
+    again = record(client, "1.0", "prod", finished_at="2026-03-02T12:00:00Z", **digests[1])
+    resync = record(client, "1.0", "prod", finished_at="2026-03-03T12:00:00Z", **digests[1])
+
+    neighbours = [
+        re.findall(r"<dt>Replaced(?: by)?</dt><dd>(\S+)", show(f"/deployments/{id_}").text)
+        for id_ in (first, again, resync)
+    ]
+
+    nothing = "\N{EN DASH}</dd></div>"
+    assert [[part == nothing for part in pair] for pair in neighbours] == [
+        [True, False],
+        [False, True],
+        [True, True],
+    ]
+
+
 def test_older_releases_of_an_environment_are_on_further_pages(
     sqlite_client: FlaskClient, show: Show
 ) -> None:

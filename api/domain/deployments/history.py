@@ -9,13 +9,8 @@ from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, literal, not_
-
-from api.domain.deployments import store
 from api.domain.deployments.model import Kind, Status
-from api.domain.kit.sql import same_version
 from api.domain.kit.versions import canonical
-from api.tables import deployments, environments, services
 
 Deployment = Mapping[str, Any]
 NOT_KNOWN: Mapping[str, datetime] = {}
@@ -127,26 +122,3 @@ def last_success(here: Iterable[Deployment]) -> Deployment | None:
     """Return the last deployment that succeeded, or None."""
     successes = (row for row in here if row["status"] == Status.SUCCEEDED)
     return max(successes, key=lambda row: (row["finished_at"], row["id"]), default=None)
-
-
-def neighbours(
-    connection: Connection, found: Deployment
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Return the last success of another version before a deployment, and the first one after it.
-
-    They are what it replaced and what replaced it, if it has succeeded; otherwise both are None.
-    """
-    if found["status"] != Status.SUCCEEDED:
-        return None, None
-    finished_at = deployments.c.finished_at
-    statement = store.EVERY.where(
-        services.c.name == found["service"],
-        environments.c.name == found["environment"],
-        deployments.c.status == Status.SUCCEEDED,
-        not_(same_version(deployments.c.version, literal(found["version"]))),
-    )
-    before = statement.where(finished_at <= found["finished_at"]).order_by(finished_at.desc())
-    after = statement.where(finished_at > found["finished_at"]).order_by(finished_at)
-    rows = (connection.execute(each.limit(1)).mappings().first() for each in (before, after))
-    earlier, later = (dict(row) if row else None for row in rows)
-    return earlier, later

@@ -13,6 +13,7 @@ from api.domain.kit.cursor import Position
 from api.domain.kit.pages import Listing, Order
 from api.domain.kit.sql import first
 from api.domain.promotions.brought import NONE, Replacement, brought
+from api.domain.promotions.replacing import undone
 from api.tables import deployments, environments, services
 
 replaced, is_replaced = first(deployments, live.other_releases(deployments), lateral=False)
@@ -37,10 +38,14 @@ def arrivals(
     """Return up to `limit` deployments that brought a release to an environment, newest first.
 
     They begin after the position `after`, and each has what it `replaced`, if anything, and its
-    changes. A rollback brings none.
+    changes. A rollback brings none, and replaced what it undid.
     """
     rows = LISTING.rows(connection, {"environment": environment}, limit, after)
     fresh = [row for row in rows if row["kind"] != Kind.ROLLBACK]
+    attempts = undone(connection, {row["id"] for row in rows} - {row["id"] for row in fresh})
+    for row in rows:
+        if attempt := attempts.get(row["id"]):
+            row |= {"replaced_id": attempt.id, "replaced": attempt.version}
     changes = brought(
         connection,
         [Replacement(row["service_id"], row["replaced"], row["version"]) for row in fresh],
