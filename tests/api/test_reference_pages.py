@@ -55,6 +55,14 @@ def test_every_operation_of_the_document_has_a_page(browser: Browser) -> None:
     assert browser.get("/docs/inventOperation").status_code == 404
 
 
+def test_a_field_says_what_it_is_when_it_is_left_out(browser: Browser) -> None:
+    page = browser.get("/docs/recordDeployment").text
+    status = page.partition("<code>status</code>")[2].partition("</tr>")[0]
+    links = page.partition("<code>links</code>")[2].partition("</tr>")[0]
+    assert '<small>default: <code>"succeeded"</code></small>' in status
+    assert "default" not in links
+
+
 def test_a_person_tries_a_request_with_the_rights_of_the_session(
     sqlite_client: FlaskClient, browser: Browser
 ) -> None:

@@ -94,10 +94,15 @@ class NewDeployment(Incoming):
         Kind | None, Field(description="Decided from the history when it is not given.")
     ] = None
     status: Status = Status.SUCCEEDED
-    started_at: Time | None = None
-    finished_at: Time | None = None
+    started_at: Annotated[
+        Time | None, Field(description="Without it, finished_at, or the time of the report.")
+    ] = None
+    finished_at: Annotated[
+        Time | None,
+        Field(description="Of a final status only; without it, the time of the report."),
+    ] = None
     actor: Annotated[Actor | None, Field(description="Who or what started it.")] = None
-    links: Links = Field(default=[])
+    links: Links = Field(default=[], description="Pages about it, such as its pipeline.")
     source: Annotated[Name, Field(description="Who reports it.")] = "api"
     external_id: Annotated[
         ExternalId | None,

@@ -41,12 +41,14 @@ class NewIncident(Incoming):
     service: Annotated[Name, Field(description="What broke; created on first sight.")]
     environment: Annotated[Name, Field(description="Where; created on first sight.")]
     title: Line
-    detected_at: Time | None = None
+    detected_at: Annotated[
+        Time | None, Field(description="Without it, resolved_at, or the time of the report.")
+    ] = None
     resolved_at: Annotated[Time | None, Field(description="Absent while it is open.")] = None
     deployment_id: Annotated[
         UUID | None, Field(description="The deployment that caused it, when it is known.")
     ] = None
-    links: Links = Field(default=[])
+    links: Links = Field(default=[], description="Pages about it, such as the alert.")
     source: Annotated[Name, Field(description="Who reports it.")] = "api"
     external_id: Annotated[
         ExternalId | None,
