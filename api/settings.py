@@ -155,14 +155,7 @@ class Settings(BaseModel):
         """
         if self.DATABASE_PASSWORD_FILE is None:
             return self.DATABASE_PASSWORD
-        try:
-            return self.DATABASE_PASSWORD_FILE.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise ValueError(
-                f"{PREFIX}DATABASE_PASSWORD_FILE {self.DATABASE_PASSWORD_FILE}"
-                f" cannot be read: {reason}"
-            ) from error
+        return (self._content("DATABASE_PASSWORD_FILE") or "").strip()
 
     def admin_token(self) -> str | None:
         """Return the bootstrap admin token, or None if the file does not exist.
@@ -170,19 +163,13 @@ class Settings(BaseModel):
         The file is read on every call, so that the token can be replaced. Raises ValueError if the
         file cannot be read or the token is too short.
         """
-        if self.ADMIN_TOKEN_FILE is None:
+        token = self._content("ADMIN_TOKEN_FILE", may_be_missing=True)
+        if token is None:
             return None
-        fault = f"{PREFIX}ADMIN_TOKEN_FILE {self.ADMIN_TOKEN_FILE}"
-        try:
-            token = self.ADMIN_TOKEN_FILE.read_text().strip()
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise ValueError(f"{fault} cannot be read: {reason}") from error
-        if len(token) < ADMIN_TOKEN_LENGTH:
+        if len(token.strip()) < ADMIN_TOKEN_LENGTH:
+            fault = f"{PREFIX}ADMIN_TOKEN_FILE {self.ADMIN_TOKEN_FILE}"
             raise ValueError(f"{fault} has fewer than {ADMIN_TOKEN_LENGTH} characters")
-        return token
+        return token.strip()
 
     def session_keys(self) -> list[str]:
         """Return the keys that sign sessions of the pages, the current one first.
@@ -206,19 +193,28 @@ class Settings(BaseModel):
 
     def _secrets(self, name: str, length: int) -> list[str]:
         """Return the secrets in the file that a setting names, of at least this length."""
+        text = self._content(name, may_be_missing=True) or ""
+        secrets = [line.strip() for line in text.splitlines() if line.strip()]
+        if any(len(secret) < length for secret in secrets):
+            fault = f"{PREFIX}{name} {getattr(self, name)}"
+            raise ValueError(f"{fault} has a line of fewer than {length} characters")
+        return secrets
+
+    def _content(self, name: str, *, may_be_missing: bool = False) -> str | None:
+        """Return the text of the file that a setting names; None without the setting or the file.
+
+        Raises ValueError if it cannot be read, and if it is missing but may not be.
+        """
         path: Path | None = getattr(self, name, None)
         if path is None:
-            return []
+            return None
         try:
-            secrets = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-        except FileNotFoundError:
-            return []
+            return path.read_text()
         except (OSError, UnicodeDecodeError) as error:
+            if may_be_missing and isinstance(error, FileNotFoundError):
+                return None
             reason = getattr(error, "strerror", None) or "it is not text"
             raise ValueError(f"{PREFIX}{name} {path} cannot be read: {reason}") from error
-        if any(len(secret) < length for secret in secrets):
-            raise ValueError(f"{PREFIX}{name} {path} has a line of fewer than {length} characters")
-        return secrets
 
     def notification_private_hosts(self) -> frozenset[str]:
         """Return the hosts that may receive notifications at private addresses."""
