@@ -2,9 +2,14 @@
 
 ##@ More on a laptop
 FUZZERS = $(shell grep -rlE '^(from|import) (hypothesis|schemathesis)|HYPOTHESIS_PROFILE' tests/api --include='test_*.py')
-.PHONY: fuzz
-fuzz: $(READY) ## Fuzz with schemathesis and Hypothesis for about an hour (ARGS= for pytest)
-	@HYPOTHESIS_PROFILE=long $(BIN)/pytest $(FUZZERS) $(ARGS)
+EXAMPLES ?= 1000
+.PHONY: fuzz histories
+fuzz: $(READY) ## Fuzz with schemathesis and Hypothesis for about an hour (EXAMPLES=, ARGS= for pytest)
+	@HYPOTHESIS_PROFILE=long EXAMPLES=$(EXAMPLES) $(BIN)/pytest $(FUZZERS) $(ARGS)
+
+histories: EXAMPLES = 10000
+histories: $(READY) ## Compare the kept rows of the metrics with a computation of everything, for 10,000 random histories (EXAMPLES=, ARGS= for pytest)
+	@HYPOTHESIS_PROFILE=long EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/api/test_dora_kept.py -k kept_rows_are $(ARGS)
 
 .PHONY: examples
 examples: $(READY) ## Run the examples of README.md and docs/api.md, and update their answers

@@ -30,7 +30,7 @@ from tests import postgresql, sqlite
 from tests.postgresql import Server, find_programs
 
 # The same examples each time, so that a change is judged by what it changed; `long` looks for new
-# ones. Fixtures may be shared: an example that needs an empty ledger does not use them. Neither is
+# ones, as many as EXAMPLES says. Fixtures may be shared: an example that needs an empty ledger does not use them. Neither is
 # called `default`: schemathesis takes over what differs from the profile of that name, and no more.
 settings.register_profile(
     "repeated",
@@ -41,7 +41,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.register_profile(
-    "long", settings.get_profile("repeated"), derandomize=False, max_examples=1000
+    "long",
+    settings.get_profile("repeated"),
+    derandomize=False,
+    max_examples=int(os.environ.get("EXAMPLES", "1000")),
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeated"))
 
