@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, FromClause, Uuid, select, tuple_
 
 from api.domain import catalog
 from api.domain.kit import sql
+from api.domain.kit.records import Records
 from api.domain.lookups import Found
 
 
@@ -19,6 +20,9 @@ class Cell(NamedTuple):
 
     service_id: UUID
     environment_id: UUID
+
+
+CELLS = Records("cells", dict.fromkeys(Cell._fields, Uuid()))
 
 
 def hold(
@@ -41,6 +45,12 @@ def hold(
     ordered = sorted(set(zip(places, cells, strict=True)))
     sql.lock_all(connection, [_key(cell) for _, cell in ordered])
     return cells
+
+
+def among(connection: Connection, rows: FromClause, cells: Iterable[Cell]) -> ColumnElement[bool]:
+    """Return the condition that the rows of a table are of some cells, however many these are."""
+    given = CELLS.given(connection.dialect, (cell._asdict() for cell in cells))
+    return tuple_(rows.c.service_id, rows.c.environment_id).in_(select(given))
 
 
 def lock(connection: Connection, cell: Cell) -> None:

@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import Connection, exists, select, update
 
 from api.domain.changes.versions import sort_key
-from api.domain.kit.sql import insert_new, upsert
+from api.domain.kit.records import upsert
+from api.domain.kit.sql import insert_new
 from api.tables import changes, versions
 
 # How many are computed at once.
@@ -35,7 +36,7 @@ def refresh(connection: Connection) -> None:
             }
             for row in batch
         ]
-        connection.execute(upsert(connection, versions), rows)
+        upsert(connection, versions, rows)
 
 
 def forget(connection: Connection) -> None:

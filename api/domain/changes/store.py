@@ -12,6 +12,7 @@ from api.domain.changes.versions import KnownVersion
 from api.domain.kit import pages, versions
 from api.domain.kit.pages import Listing, Order, TimeRange
 from api.domain.kit.queries import Query
+from api.domain.kit.sql import among
 from api.domain.kit.types import Name, Version
 from api.tables import changes, services
 
@@ -70,7 +71,7 @@ def known_versions_of(
     columns = (changes.c.service_id, changes.c.version)
     statement = (
         select(*columns, func.count(), func.max(changes.c.committed_at))
-        .where(changes.c.service_id.in_(service_ids), changes.c.version.is_not(None))
+        .where(among(connection, changes.c.service_id, service_ids), changes.c.version.is_not(None))
         .group_by(*columns)
     )
     found: dict[UUID, dict[str, KnownVersion]] = {each: {} for each in service_ids}

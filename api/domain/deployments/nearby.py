@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_, union
+from sqlalchemy import Connection, Row, Select, bindparam, select, union
 
+from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import correlation
 from api.domain.deployments.correlation import LONGEST, WINDOW
 from api.domain.deployments.statements import Statement, of_deployment
-from api.domain.kit.sql import Earlier
+from api.domain.kit.sql import Earlier, among
 from api.tables import deployments, evidence
 
 NEAR_EVENTS = select(deployments).where(
@@ -74,7 +75,10 @@ def of_witnesses(
     sources, ids = {source for source, _ in keys}, {external_id for _, external_id in keys}
     homes = union(
         *(
-            select(home).where(home.table.c.source.in_(sources), home.table.c.external_id.in_(ids))
+            select(home).where(
+                among(connection, home.table.c.source, sources),
+                among(connection, home.table.c.external_id, ids),
+            )
             for home in HOMES
         )
     )
@@ -85,12 +89,12 @@ def of_witnesses(
 
 
 def cells_with_events(
-    connection: Connection, cells: Collection[Cell], since: datetime
+    connection: Connection, places: Collection[Cell], since: datetime
 ) -> set[Cell]:
     """Return those cells in which an event may be about a deployment started since then."""
     here = (evidence.c.service_id, evidence.c.environment_id)
     found = select(*here).where(
-        tuple_(*here).in_(cells),
+        cells.among(connection, evidence, places),
         evidence.c.started_at >= since - LONGEST - WINDOW,
         evidence.c.event_id.is_not(None),
     )

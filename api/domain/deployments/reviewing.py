@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from api.domain import cells
 from api.domain.cells import Cell
 from api.domain.deployments import surroundings
 from api.domain.deployments.kinds import Outage, decide, decide_each
@@ -147,7 +148,8 @@ def review_each(connection: Connection, altered: Mapping[Cell, Altered]) -> None
 def review_all(connection: Connection, places: Sequence[Cell]) -> None:
     """Decide again what each deployment of some cells was, and read them all in one go."""
     here = (deployments.c.service_id, deployments.c.environment_id)
-    statement = select(*COLUMNS).where(tuple_(*here).in_(places)).order_by(*here, *ORDER)
+    there = cells.among(connection, deployments, places)
+    statement = select(*COLUMNS).where(there).order_by(*here, *ORDER)
     rows = connection.execute(statement, execution_options={"yield_per": CHUNK})
     outages = _outages_of(connection, places)
     changed: list[tuple[Known, Kind]] = []
@@ -181,13 +183,10 @@ def _affected(connection: Connection, cell: Cell, altered: Altered) -> Iterator[
 
 
 def _outages_of(connection: Connection, places: Sequence[Cell]) -> dict[Cell, list[Outage]]:
-    here = (incidents.c.service_id, incidents.c.environment_id)
+    there = cells.among(connection, incidents, places)
     found: dict[Cell, list[Outage]] = defaultdict(list)
-    for service_id, environment_id, *outage in connection.execute(
-        select(*here, incidents.c.detected_at, incidents.c.resolved_at).where(
-            tuple_(*here).in_(places)
-        )
-    ):
+    columns = (incidents.c[name] for name in (*Cell._fields, "detected_at", "resolved_at"))
+    for service_id, environment_id, *outage in connection.execute(select(*columns).where(there)):
         found[Cell(service_id, environment_id)].append((outage[0], outage[1]))
     return found
 

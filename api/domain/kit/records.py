@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from pydantic_core import to_json
 from sqlalchemy import (
     JSON,
+    BindParameter,
+    Connection,
     Dialect,
     FromClause,
     Table,
@@ -38,7 +41,14 @@ class Records:
 
     def table(self, dialect: str) -> FromClause:
         """Return the records as what a statement of the dialect of that name selects from."""
-        given = bindparam(self.name, type_=Text)
+        return self._table(dialect, bindparam(self.name, type_=Text))
+
+    def given(self, dialect: Dialect, records: Iterable[Mapping[str, Any]]) -> FromClause:
+        """Return these records as what a statement selects from, which has them with it."""
+        packed = self.packed(dialect, records)
+        return self._table(dialect.name, bindparam(self.name, packed, type_=Text))
+
+    def _table(self, dialect: str, given: BindParameter[str]) -> FromClause:
         if dialect == "postgresql":
             columns = [column(name, type_) for name, type_ in self.columns.items()]
             found = func.json_to_recordset(cast(given, JSON)).table_valued(*columns)
@@ -82,6 +92,28 @@ class Records:
                 if (processor := _processor(type_, dialect)) is not None
             }
         return self._known[dialect.name]
+
+
+def upsert(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert rows of a table in the place of those with the same primary key."""
+    records = _rows_of(table)
+    given = {records.name: records.packed(connection.dialect, rows)}
+    connection.execute(_upsertion(connection.dialect.name, table), given)
+
+
+@cache
+def _upsertion(dialect: str, table: Table) -> Insert:
+    statement = _rows_of(table).insertion(dialect, table)
+    keys = set(table.primary_key)
+    replaced = {
+        column.name: statement.excluded[column.name] for column in table.c if column not in keys
+    }
+    return statement.on_conflict_do_update(index_elements=[*table.primary_key], set_=replaced)
+
+
+@cache
+def _rows_of(table: Table) -> Records:
+    return records_of(table, "rows")
 
 
 def records_of(table: Table, name: str) -> Records:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -92,24 +92,21 @@ def _insert_new(dialect: str, table: Table) -> Insert:
     return statement.execution_options(preserve_rowcount=True)
 
 
-def upsert(connection: Connection, table: Table) -> Insert:
-    """Return an INSERT that takes the place of rows with the same primary key."""
-    return _upsert(connection.dialect.name, table)
-
-
-@cache
-def _upsert(dialect: str, table: Table) -> Insert:
-    statement = insert_into(dialect, table)
-    keys = set(table.primary_key)
-    given = {
-        column.name: statement.excluded[column.name] for column in table.c if column not in keys
-    }
-    return statement.on_conflict_do_update(index_elements=[*table.primary_key], set_=given)
-
-
 def inserted(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
     """Insert a row unless it exists; return whether it was inserted."""
     return connection.execute(insert_new(connection, table), row).rowcount == 1
+
+
+def among(
+    connection: Connection, column: ColumnElement[Any], values: Collection[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that a column has one of some values.
+
+    PostgreSQL gets them as one array: its driver takes long over a parameter for each.
+    """
+    if connection.dialect.name == "postgresql":
+        return column == func.any(literal([*values], postgresql.ARRAY(column.type)))
+    return column.in_(values)
 
 
 def same_version(one: ColumnElement[str], other: ColumnElement[str]) -> ColumnElement[bool]:

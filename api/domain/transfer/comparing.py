@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from api.domain.kit.sql import among
 from api.domain.transfer import identity
 from api.domain.transfer.earlier import EarlierEntries
 from api.domain.transfer.identity import IDENTITY
@@ -58,7 +59,7 @@ def _missing(connection: Connection, batch: Batch) -> set[UUID]:
     for reference, column in REFERENCES.items():
         named = {_referred(entry, reference) for *_, entry in batch} - {None}
         if named:
-            found = connection.execute(select(column).where(column.in_(named)))
+            found = connection.execute(select(column).where(among(connection, column, named)))
             missing |= named - set(found.scalars())
     return missing
 

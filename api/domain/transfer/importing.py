@@ -30,7 +30,7 @@ from api.domain.transfer.reading import Batch, InvalidLinesError, LineError, Pro
 # What else may be wrong with a line that has passed the check.
 REFUSED = (ConflictError, DataError, IntegrityError, ValueError)
 # How many cells' kinds are decided in one transaction.
-CELLS = 200
+CELLS = 500
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
 

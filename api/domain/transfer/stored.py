@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, select
 
+from api.domain.kit.sql import among
 from api.domain.transfer.lines import ENTRIES, Entry
 from api.tables import (
     changes,
@@ -83,11 +84,13 @@ class Known:
         keys = [entry.key for entry in entries if entry.key is not None]
         conditions: list[tuple[ColumnElement[bool], ...]] = []
         if ids:
-            conditions.append((shelf.id.in_(ids),))
+            conditions.append((among(connection, shelf.id, ids),))
         if keys:
             # More than the pairs that were asked for, at times; each index finds them fast.
             parts = zip(shelf.key, zip(*keys, strict=True), strict=True)
-            conditions.append(tuple(column.in_(set(values)) for column, values in parts))
+            conditions.append(
+                tuple(among(connection, column, set(values)) for column, values in parts)
+            )
         for condition in conditions:
             for found in connection.execute(shelf.statement.where(*condition)).mappings():
                 row = dict(found)

@@ -19,7 +19,8 @@ from api.domain.dora.kept import scopes, since
 from api.domain.dora.kept.changed import Changed
 from api.domain.dora.kept.successes import Part, first_successes, parts, successes
 from api.domain.dora.rules.first_deliveries import FirstDelivery, Success, deliveries_of
-from api.domain.kit.sql import upsert
+from api.domain.kit.records import upsert
+from api.domain.kit.sql import among
 from api.tables import changes, first_deliveries, lead_times
 
 # How many versions are in one statement, and how many rows are inserted at once.
@@ -42,7 +43,7 @@ def _compute(connection: Connection, part: Part) -> None:
     for table in (first_deliveries, lead_times):
         later = and_(
             table.c.scope_id == part.scope.id,
-            table.c.service_id.in_(part.services),
+            among(connection, table.c.service_id, part.services),
             table.c.finished_at >= part.since,
         )
         connection.execute(delete(table).where(later))
@@ -91,7 +92,8 @@ def _leads(connection: Connection, part: Part, delivered: Delivered) -> Iterator
     for batch in batched(sorted(services), BATCH):
         here = {service_id for version in batch for service_id in services[version]}
         statement = select(*columns).where(
-            changes.c.service_id.in_(here), changes.c.version.in_(batch)
+            among(connection, changes.c.service_id, here),
+            among(connection, changes.c.version, batch),
         )
         for change in connection.execute(statement).all():
             success = delivered.get((change.service_id, change.version))
@@ -113,4 +115,4 @@ def _lead(part: Part, success: Success, change: Any) -> dict[str, Any]:
 def _write(connection: Connection, table: Any, rows: Iterable[dict[str, Any]]) -> None:
     for batch in batched(rows, BATCH):
         # A row of the service that a deployment had before may come in a later part.
-        connection.execute(upsert(connection, table), list(batch))
+        upsert(connection, table, batch)

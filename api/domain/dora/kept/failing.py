@@ -21,7 +21,7 @@ from api.domain.dora.loading import rows, stretches
 from api.domain.dora.loading.stretches import Scope, Stretch
 from api.domain.dora.rules.assessments import Failure, failures_in
 from api.domain.dora.rules.periods import Window
-from api.domain.kit.sql import upsert
+from api.domain.kit.records import upsert
 from api.tables import deployments, failures, services
 
 # How many deployments are looked at at once; each takes 2 KiB.
@@ -80,7 +80,7 @@ def _scope(connection: Connection, cells: Iterable[Cell]) -> Scope:
 
 def _concerned(connection: Connection, noted: Sequence[Stretch]) -> Iterator[tuple[Cell, Span]]:
     """Yield the span of the deployments that each of some changes can concern."""
-    for stretch in stretches.tables(noted):
+    for stretch in stretches.tables(connection, noted):
         cell = (stretch.c.service_id, stretch.c.environment_id)
         earlier = deployments.alias()
         before = earlier.c.finished_at < stretch.c.since
@@ -139,7 +139,7 @@ def _compute(connection: Connection, scope: Scope, window: Window) -> None:
     found = [_row(failure) for failure in failures_in(rows.load(connection, scope, window), window)]
     if found:
         # A row of the time or place that a deployment had before may come later.
-        connection.execute(upsert(connection, failures), found)
+        upsert(connection, failures, found)
 
 
 def _row(failure: Failure) -> dict[str, Any]:

@@ -9,19 +9,22 @@ from itertools import batched
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, and_, column, func, select, values
+from sqlalchemy import Connection, Uuid, and_, func, select
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.kept.scopes import DeliveryScope
 from api.domain.dora.rules.first_deliveries import Success
+from api.domain.kit.records import Records
+from api.domain.kit.sql import among
 from api.tables import UtcDateTime, deployments
 
 DELIVERED = and_(deployments.c.status == Status.SUCCEEDED, deployments.c.kind != Kind.RESYNC)
 # How many deployments, and how many services, are looked at at once.
 MOST = 20_000
-BATCH = 200
+BATCH = 500
 # Services are not looked at together if one is looked at for so much longer.
 NEAR = timedelta(days=30)
+ASKED = Records("asked", {"service_id": Uuid(), "since": UtcDateTime()})
 
 
 class Part(NamedTuple):
@@ -54,11 +57,8 @@ def _counts(
     """Return how many deployments each service has had since a time of its own."""
     found: dict[UUID, int] = {}
     for batch in batched(sorted(since.items()), BATCH):
-        asked = (
-            values(column("service_id", Uuid), column("since", UtcDateTime), name="asked")
-            .data(list(batch))
-            .cte("asked")
-        )
+        services = ({"service_id": service_id, "since": at} for service_id, at in batch)
+        asked = ASKED.given(connection.dialect, services)
         number = (
             select(func.count())
             .where(
@@ -78,7 +78,7 @@ def successes(connection: Connection, part: Part) -> dict[UUID, list[Success]]:
     """Return the successes of each service."""
     table = deployments.c
     statement = select(table.service_id, table.id, table.version, table.finished_at).where(
-        table.service_id.in_(part.services),
+        among(connection, table.service_id, part.services),
         table.environment_id.in_(part.scope.environments),
         DELIVERED,
         table.finished_at >= part.since,
@@ -98,7 +98,10 @@ def first_successes(
     # In this form, both databases scan the index of versions.
     statement = (
         select(table.service_id, table.version, first)
-        .where(table.service_id.in_(services), table.environment_id.in_(scope.environments))
+        .where(
+            among(connection, table.service_id, services),
+            table.environment_id.in_(scope.environments),
+        )
         .group_by(table.service_id, table.environment_id, table.version)
         .having(first.is_not(None))
     )

@@ -36,13 +36,15 @@ def load(
         row.id: Incident(
             row.id, scope.place(row), row.detected_at, row.resolved_at, row.deployment_id
         )
-        for statement in _statements(scope, window, found)
+        for statement in _statements(connection, scope, window, found)
         for row in connection.execute(statement).all()
     }
     return list(listed.values())
 
 
-def _statements(scope: Scope, window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
+def _statements(
+    connection: Connection, scope: Scope, window: Window, found: Sequence[Stretch]
+) -> Iterator[Select[Any]]:
     table = deployments.c
     is_cause = table.id == incidents.c.deployment_id
     finished = and_(table.finished_at >= window.since, table.finished_at < window.until)
@@ -51,7 +53,7 @@ def _statements(scope: Scope, window: Window, found: Sequence[Stretch]) -> Itera
         .select_from(incidents.join(deployments, is_cause))
         .where(scope.includes(deployments), finished)
     )
-    for stretch in stretches.tables(found):
+    for stretch in stretches.tables(connection, found):
         yield (
             select(*COLUMNS)
             .select_from(

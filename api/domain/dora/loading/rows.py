@@ -43,7 +43,7 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
     incidents_found = incidents.load(connection, scope, window, found)
     around = [
         identifier
-        for statement in _around(window, found)
+        for statement in _around(connection, window, found)
         for identifier in connection.execute(statement).scalars()
     ]
     statements = chain(
@@ -73,14 +73,16 @@ def _of(ids: Iterable[UUID]) -> Iterator[Select[Any]]:
         yield select(*COLUMNS).where(deployments.c.id.in_(batch), deployments.c.kind != Kind.RESYNC)
 
 
-def _around(window: Window, found: Sequence[Stretch]) -> Iterator[Select[Any]]:
+def _around(
+    connection: Connection, window: Window, found: Sequence[Stretch]
+) -> Iterator[Select[Any]]:
     """Yield SELECTs of the deployment ids in the stretches outside the window, resyncs included.
 
     They select only what an index contains. PostgreSQL cannot estimate how short a stretch is: with
     more columns, it expects a third of the history and scans the whole table.
     """
     table = deployments.c
-    for stretch in stretches.tables(found):
+    for stretch in stretches.tables(connection, found):
         beside = (
             select(table.id)
             .select_from(stretch.join(deployments, stretches.same_cell(deployments, stretch)))

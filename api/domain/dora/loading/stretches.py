@@ -16,19 +16,16 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Connection,
     FromClause,
     ScalarSelect,
     Uuid,
     and_,
-    column,
     func,
     or_,
     select,
     true,
-    values,
 )
 
 from api.domain.deployments.model import Kind, Status
@@ -37,12 +34,13 @@ from api.domain.dora.rules.periods import EARLIEST, Window
 from api.domain.dora.rules.records import Place
 from api.domain.incidents.model import INFERENCE_WINDOW
 from api.domain.kit.errors import InvalidValueError
+from api.domain.kit.records import Records
 from api.domain.kit.sql import ByteOrder
 from api.domain.tiers import Tier
 from api.tables import UtcDateTime, deployments, environments, incidents, services
 
-# The number of cells in one statement, with four values each.
-BATCH = 500
+# The number of cells in one statement.
+BATCH = 2_000
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,17 @@ class Stretch(NamedTuple):
     environment_id: UUID
     since: datetime
     until: datetime
+
+
+STRETCHES = Records(
+    "stretch",
+    {
+        "service_id": Uuid(),
+        "environment_id": Uuid(),
+        "since": UtcDateTime(),
+        "until": UtcDateTime(),
+    },
+)
 
 
 def scope(connection: Connection, query: Query) -> Scope:
@@ -139,23 +148,13 @@ def find(connection: Connection, scope: Scope, window: Window) -> list[Stretch]:
     ]
 
 
-def tables(stretches: Sequence[Stretch]) -> Iterator[CTE]:
-    """Yield batches of stretches as table expressions for joins."""
+def tables(connection: Connection, stretches: Sequence[Stretch]) -> Iterator[FromClause]:
+    """Yield batches of stretches as tables for joins."""
     for batch in batched(stretches, BATCH):
-        yield (
-            values(
-                column("service_id", Uuid),
-                column("environment_id", Uuid),
-                column("since", UtcDateTime),
-                column("until", UtcDateTime),
-                name="stretch",
-            )
-            .data(list(batch))
-            .cte("stretch")
-        )
+        yield STRETCHES.given(connection.dialect, (stretch._asdict() for stretch in batch))
 
 
-def same_cell(rows: FromClause, stretch: CTE) -> ColumnElement[bool]:
+def same_cell(rows: FromClause, stretch: FromClause) -> ColumnElement[bool]:
     """Return the condition that a table's rows belong to the cell of a stretch."""
     return and_(
         rows.c.service_id == stretch.c.service_id,
