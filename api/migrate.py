@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,8 +20,10 @@ from api.domain.dora.kept import refreshing
 
 # An arbitrary key that nothing else in the database may use: "slip" in ASCII.
 ADVISORY_LOCK = 0x736C6970
+LOCKED = text("SELECT pg_try_advisory_lock(:key)")
 # A migration by another process may take longer than a request's write.
 SQLITE_WAIT_MS = 120_000
+POLL_S = 0.2
 
 
 class MigrationError(ValueError):
@@ -58,6 +61,8 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         target = newest_revision()
         if before is not None and before >= target:
             return before, before
+        if connection.dialect.name == "postgresql":  # Alembic begins and ends its own
+            connection.commit()
         try:
             command.upgrade(configuration(connection), "head")
         except CommandError as error:
@@ -76,10 +81,12 @@ def _one_at_a_time(connection: Connection) -> Iterator[None]:
         with writing(connection):
             yield
         return
-    # A session-level lock, which survives the commits in between. Waiting for a migration by
-    # another process may take longer than the statement timeout.
+    # A session-level lock, which survives the commits in between. Who waits for it is in no
+    # transaction meanwhile: an index that is made concurrently would wait for that one.
     connection.execute(text("SET statement_timeout = 0"))
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    while not connection.execute(LOCKED, {"key": ADVISORY_LOCK}).scalar():
+        connection.commit()
+        time.sleep(POLL_S)
     connection.commit()
     try:
         yield

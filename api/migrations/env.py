@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from api import settings
 from api.engine import open_engine
+from api.migrations.indexes import limit
 from api.tables import metadata
-
-# A migration that cannot get its lock soon gives up instead of holding up the pods that serve.
-LOCK_TIMEOUT = "4s"
-STATEMENT_TIMEOUT = "60s"
 
 
 def run(connection: Connection) -> None:
-    """Run the migrations in one transaction."""
+    """Run the migrations in one transaction, but for what they do outside of one."""
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -23,9 +20,7 @@ def run(connection: Connection) -> None:
         render_as_batch=connection.dialect.name == "sqlite",
     )
     with context.begin_transaction():
-        if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
-            connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        limit(connection)
         context.run_migrations()
 
 

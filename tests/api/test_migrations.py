@@ -23,6 +23,11 @@ from api.domain.tiers import guess
 from api.engine import open_engine
 from api.tables import REQUIRED_REVISION, environments, metadata
 
+MAKES_AN_INDEX = text(
+    "SELECT FROM pg_stat_activity"
+    " WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'"
+)
+INVALID = text("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")
 ROOT = Path(__file__).parents[2]
 
 
@@ -108,6 +113,35 @@ def test_migrations_at_the_same_time_are_one(empty_database: dict[str, object]) 
 
     assert befores.count(None) == 1
     assert befores.count(migrate.newest_revision()) == 5
+
+
+@pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True)
+def test_who_writes_does_not_wait_for_an_index(engine: Engine) -> None:
+    migrate.upgrade(engine)
+    with engine.connect() as connection, writing(connection):
+        command.downgrade(migrate.configuration(connection), "0010")
+        # An attempt that failed has left one that is not valid.
+        connection.execute(
+            text("CREATE INDEX ix_failures_environment_id_finished_at_new ON failures (reason)")
+        )
+
+    written = text("LOCK TABLE deployments IN ROW EXCLUSIVE MODE")  # as an INSERT does
+    with engine.connect() as before, ThreadPoolExecutor(1) as pool:
+        before.execute(written)
+        migrating = pool.submit(migrate.upgrade, engine)
+        with engine.connect() as connection:
+            while not connection.execute(MAKES_AN_INDEX).all():
+                assert not migrating.done()
+                connection.commit()
+            connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+            connection.execute(written)
+        assert not migrating.done()  # it waits for who wrote before
+        before.rollback()
+        migrating.result()
+
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.execute(INVALID).all() == []
 
 
 def test_a_newer_database_is_left_alone(engine: Engine) -> None:

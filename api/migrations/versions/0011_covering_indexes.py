@@ -5,7 +5,11 @@ SQLite keeps those it has: it would prefer a longer one where a narrower search 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from alembic import op
+
+from api.migrations import indexes
 
 revision = "0011"
 down_revision = "0010"
@@ -35,19 +39,19 @@ INDEXES = {
 
 
 def upgrade() -> None:
-    _replace(covering=True)
+    for name, table, columns, more in _replaced():
+        indexes.replace(name, table, columns, postgresql_include=more)
 
 
 def downgrade() -> None:
-    _replace(covering=False)
+    for name, table, columns, _ in _replaced():
+        op.drop_index(name)
+        op.create_index(name, table, columns)
 
 
-def _replace(*, covering: bool) -> None:
-    if op.get_bind().dialect.name != "postgresql":
-        return
-    for table, indexes in INDEXES.items():
-        for columns, more in indexes:
-            name = f"ix_{table}_{'_'.join(columns)}"
-            op.execute(f"ALTER INDEX {name} RENAME TO replaced")
-            op.create_index(name, table, columns, postgresql_include=more if covering else [])
-            op.execute("DROP INDEX replaced")
+def _replaced() -> Iterator[tuple[str, str, list[str], list[str]]]:
+    """Yield the name of each index, its table, its columns, and those beside them."""
+    if op.get_bind().dialect.name == "postgresql":
+        for table, replaced in INDEXES.items():
+            for columns, more in replaced:
+                yield f"ix_{table}_{'_'.join(columns)}", table, columns, more
