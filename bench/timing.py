@@ -26,7 +26,7 @@ WARM_UP = 12
 
 
 class Cost(NamedTuple):
-    """The CPU time of an answer in milliseconds: of the process, and of PostgreSQL's."""
+    """CPU times in milliseconds: of the process, and of PostgreSQL's."""
 
     own: float
     postgresql: float
@@ -34,9 +34,15 @@ class Cost(NamedTuple):
 
 def cost(ledger: Ledger, path: str) -> Cost:
     """Ask once."""
-    before = _own(), _of_postgresql(ledger)
+    before = cpu_ms(ledger)
     ledger.ask(path)
-    return Cost(_own() - before[0], _of_postgresql(ledger) - before[1])
+    after = cpu_ms(ledger)
+    return Cost(after.own - before.own, after.postgresql - before.postgresql)
+
+
+def cpu_ms(ledger: Ledger) -> Cost:
+    """Return the CPU time so far."""
+    return Cost(_own(), _of_postgresql(ledger))
 
 
 def _own() -> float:
