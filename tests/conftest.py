@@ -30,8 +30,9 @@ from tests import postgresql, sqlite
 from tests.postgresql import Server, find_programs
 
 # The same examples each time, so that a change is judged by what it changed; `long` looks for new
-# ones, as many as EXAMPLES says. Fixtures may be shared: an example that needs an empty ledger does not use them. Neither is
-# called `default`: schemathesis takes over what differs from the profile of that name, and no more.
+# ones, as many as EXAMPLES says. Fixtures may be shared: an example that needs an empty ledger does
+# not use them. Neither is called `default`: schemathesis takes over what differs from the profile
+# of that name, and no more.
 settings.register_profile(
     "repeated",
     database=None,

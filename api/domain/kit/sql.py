@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    Text,
     bindparam,
     func,
     literal,
@@ -105,7 +106,9 @@ def among(
     PostgreSQL gets them as one array: its driver takes long over a parameter for each.
     """
     if connection.dialect.name == "postgresql":
-        return column == func.any(literal([*values], postgresql.ARRAY(column.type)))
+        # A text of a column's length would be cut without a word.
+        element = Text() if isinstance(column.type, String) else column.type
+        return column == func.any(literal([*values], postgresql.ARRAY(element)))
     return column.in_(values)
 
 
