@@ -15,6 +15,7 @@ from api.domain.dora.query import Query
 from api.domain.dora.rules.explanations import Explanation, Explanations
 from api.domain.dora.rules.periods import Window
 from api.domain.kit.cursor import CursorError, Position
+from api.http import bodies
 from api.http.problems import InvalidParameterError
 from api.http.turns import turn
 from api.routes import lists
@@ -49,16 +50,15 @@ def get_metrics(query: Query) -> Response:
     ratio is null if its denominator is 0. docs/metrics.md has the definitions.
     """
     with turn() as connection:
-        found = report.measure(connection, query)
-    # They may be long, and a third of the time is saved where no dictionaries are made of them.
-    return Response(found.model_dump_json(by_alias=True) + "\n", mimetype="application/json")
+        figures = report.figures(connection, query)
+    return bodies.response(figures)
 
 
 @bp.get("/explain")
 @bp.input(ExplanationQuery, location="query", arg_name="query")
 @bp.output(ExplanationPage)
 @bp.doc(operation_id="explainDoraMetrics", summary="Explain the DORA metrics")
-def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict[str, str]]:
+def explain_metrics(query: ExplanationQuery) -> Response:
     """Return the deployments in the window with what each adds to each metric, and why.
 
     All pages together add up to the metrics in /metrics/dora. The cursor keeps the window of the
@@ -78,7 +78,7 @@ def explain_metrics(query: ExplanationQuery) -> tuple[ExplanationPage, int, dict
 
     items, next_cursor, headers = lists.cut(query, found.items, position_of)
     page = {**dict(found), "items": items, "next_cursor": next_cursor}
-    return ExplanationPage.model_validate(page), 200, headers
+    return bodies.response(ExplanationPage.model_validate(page), headers)
 
 
 def _during(query: Query, since: Any, until: Any) -> Query:

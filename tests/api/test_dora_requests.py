@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import BaseModel
 
 from api.domain.dora import report
+from api.domain.dora.model import Metrics
 from api.domain.dora.query import MAX_FIGURES
 from api.http import turns
+from api.routes.dora import ExplanationPage
 from tests.api.conftest import Record, json_of, problem
 
 URL = "/api/v1/metrics/dora"
@@ -49,6 +52,22 @@ def test_one_is_added_up_at_a_time_and_who_waits_too_long_is_told(
     assert "try again" in str(problem(refused, 503)["detail"])
     assert refused.headers["Retry-After"] == "5"
     assert sqlite_client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "model"), [(URL, Metrics), (f"{URL}/explain", ExplanationPage)])
+@pytest.mark.parametrize("tier", ["production", "staging"])
+def test_the_body_is_that_of_its_model(
+    client: FlaskClient, path: str, model: type[BaseModel], tier: str
+) -> None:
+    """With all its fields, in their order: it is not made of the model."""
+    deployed(client, 2)
+    failed = {"service": "s0", "environment": "prod", "version": "1.1", "status": "failed"}
+    json_of(client.post("/api/v1/deployments", json=failed))
+    json_of(client.put("/api/v1/environments/prod", json={"tier": tier}))
+
+    body = client.get(path).get_data(as_text=True)
+
+    assert body == model.model_validate_json(body).model_dump_json(by_alias=True) + "\n"
 
 
 def test_400_periods_are_not_too_many(sqlite_client: FlaskClient) -> None:

@@ -88,6 +88,19 @@ def test_the_metrics_of_all_services_are_counted_by_an_index(large: Ledger, inde
     assert any(counted in step for step in found)
 
 
+@pytest.mark.parametrize("path", SUMS[2:])
+def test_the_incidents_of_a_page_are_looked_up_by_cell_and_time(large: Ledger, path: str) -> None:
+    """And not all those without a stated cause, of all times and services."""
+    with plans.executed(large.engine) as statements:
+        assert large.client.get(path).status_code == 200
+
+    (probable,) = [each for each in statements if "CASE WHEN (incidents.deployment_id" in each[0]]
+    with large.engine.connect() as connection:
+        (step,) = [step for step in plans.steps(connection, [probable]) if "ix_incidents" in step]
+    assert "ix_incidents_service_id_environment_id_detected_at_id" in step
+    assert large.database == "PostgreSQL" or "detected_at>? AND detected_at<?" in step
+
+
 def test_since_when_a_release_runs_is_found_by_the_index_for_it(large: Ledger) -> None:
     """However often it was synchronised again. The index and the query state the same condition."""
     with large.engine.connect() as connection:

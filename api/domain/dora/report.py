@@ -18,17 +18,12 @@ from api.domain.dora.loading import stretches
 from api.domain.dora.model import (
     MAX_LISTED,
     Metrics,
-    Period,
-    Periods,
-    ServicePeriods,
     UnattributedIncident,
     UnattributedIncidents,
-    Unrecovered,
-    UnrecoveredList,
 )
 from api.domain.dora.query import MAX_FIGURES, Query
 from api.domain.dora.rules.explanations import Explanations, explain
-from api.domain.dora.rules.figures import Tally, add_up
+from api.domain.dora.rules.figures import Fields, Tally, add_up
 from api.domain.dora.rules.periods import Window, split
 from api.domain.kit.errors import InvalidValueError
 from api.domain.tiers import Tier
@@ -36,16 +31,22 @@ from api.tables import deployments, failures, incidents
 
 
 def measure(connection: Connection, query: Query, *, by_service: bool = True) -> Metrics:
+    """Compute the metrics as `figures` does."""
+    return Metrics.model_validate(figures(connection, query, by_service=by_service))
+
+
+def figures(connection: Connection, query: Query, *, by_service: bool = True) -> Fields:
     """Compute the metrics of each period, overall and for each service unless not asked for.
 
-    Raises InvalidValueError, with the name of the parameter, if these are too many, and as
-    `stretches.scope` does.
+    Returns the fields of `Metrics`, as they are written: there may be thousands of figures, and to
+    validate them takes longer than to compute them. Raises InvalidValueError, with the name of the
+    parameter, if these are too many, and as `stretches.scope` does.
     """
     window = query.window
     periods = list(split(window, query.interval))
     asked = Question(stretches.scope(connection, query), periods, by_service)
     found = tallies(connection, asked)
-    active = {asked.scope.services[service] for service in found if service is not None}
+    active = {service for service in found if service is not None}
     if query.service is not None and by_service:
         active |= set(asked.scope.services.values())
     if len(periods) > 1 and len(periods) * (len(active) + 1) > MAX_FIGURES:
@@ -55,25 +56,22 @@ def measure(connection: Connection, query: Query, *, by_service: bool = True) ->
             f" {MAX_FIGURES} are answered at once: use a longer interval, a shorter window or one"
             " service",
         )
-    ids = {name: identifier for identifier, name in asked.scope.services.items()}
 
-    def figures(service: UUID | None) -> list[Period]:
+    def of(service: str | None) -> list[Fields]:
         of_it = found.get(service, {})
         return [
             add_up(period, of_it.get(number) or Tally()) for number, period in enumerate(periods)
         ]
 
-    return Metrics(
-        since=window.since,
-        until=window.until,
-        environments=list(asked.scope.environments.values()),
-        tiers=_tiers(connection, asked.scope),
-        overall=Periods(periods=figures(None)),
-        services=[
-            ServicePeriods(service=name, periods=figures(ids[name])) for name in sorted(active)
-        ],
-        unrecovered=_unrecovered(connection, asked.scope, window),
-    )
+    return {
+        "from": window.since,
+        "to": window.until,
+        "environments": list(asked.scope.environments.values()),
+        "tiers": _tiers(connection, asked.scope),
+        "overall": {"periods": of(None)},
+        "services": [{"periods": of(name), "service": name} for name in sorted(active)],
+        "unrecovered": _unrecovered(connection, asked.scope, window),
+    }
 
 
 def explanations(
@@ -109,7 +107,7 @@ def _tiers(connection: Connection, scope: stretches.Scope) -> dict[Tier, list[st
     return {} if scope.environments else stretches.tiers(connection, MAX_LISTED)
 
 
-def _unrecovered(connection: Connection, scope: stretches.Scope, window: Window) -> UnrecoveredList:
+def _unrecovered(connection: Connection, scope: stretches.Scope, window: Window) -> Fields:
     table = failures.c
     statement = (
         select(failures, deployments.c.version, func.count().over().label("number"))
@@ -125,18 +123,17 @@ def _unrecovered(connection: Connection, scope: stretches.Scope, window: Window)
     )
     rows = connection.execute(statement).all()
     items = [
-        Unrecovered(
-            deployment_id=row.deployment_id,
-            service=(place := scope.place(row)).service,
-            environment=place.environment,
-            version=row.version,
-            finished_at=row.finished_at,
-            age_seconds=(window.until - row.finished_at).total_seconds(),
-            recovered_at=row.recovered_at,
-        )
+        {
+            "deployment_id": row.deployment_id,
+            **scope.place(row)._asdict(),
+            "version": row.version,
+            "finished_at": row.finished_at,
+            "age_seconds": (window.until - row.finished_at).total_seconds(),
+            "recovered_at": row.recovered_at,
+        }
         for row in rows
     ]
-    return UnrecoveredList(count=rows[0].number if rows else 0, items=items)
+    return {"count": rows[0].number if rows else 0, "items": items}
 
 
 def _unattributed(

@@ -6,13 +6,11 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select
 
-from api.domain.deployments.model import Kind, Status
 from api.domain.dora.kept import scopes, sums
 from api.domain.dora.kept.sums import PERIODS, Form
 from api.domain.dora.loading.stretches import Scope
@@ -20,9 +18,10 @@ from api.domain.dora.rules.figures import DIGITS, Spread, Tally
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import BY_CODE, Reason
 
-# By service, None for all together, and by the number of the period.
-Tallies = Mapping[UUID | None, Mapping[int, Tally]]
-Found = dict[UUID | None, dict[int, Tally]]
+# By the name of the service, None for all together, and by the number of the period.
+Tallies = Mapping[str | None, Mapping[int, Tally]]
+# The same by the text of the service's id.
+Found = dict[str | None, dict[int, Tally]]
 Rows = Callable[[Select[Any]], Sequence[Any]]
 
 
@@ -53,7 +52,8 @@ def tallies(connection: Connection, asked: Question) -> Tallies:
         found[service][number].recoveries = spread
     for service, number, spread in _spreads(form, asked, rows(sums.of_leads(form))):
         found[service][number].leads = spread
-    return found
+    names = asked.scope.services
+    return {service and names[UUID(service)]: of_it for service, of_it in found.items()}
 
 
 def _values(connection: Connection, asked: Question) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _count(form: Form, rows: Rows, found: Found) -> None:
     """Count everything but the times."""
     for statement in sums.of_deployments(form):
         for service, number, kind, status, count in rows(statement):
-            found[service][number].deployments[_sort(kind, status)] += count
+            found[service][number].deployments[kind, status] += count
     for service, number, lost, count in rows(sums.of_failures(form)):
         tally = found[service][number]
         tally.failed += count
@@ -93,21 +93,16 @@ def _count(form: Form, rows: Rows, found: Found) -> None:
         found[service][number].changes_left_out[Reason.COMMITTED_AFTER] += count
 
 
-@cache
-def _sort(kind: str, status: str) -> tuple[Kind, Status]:
-    return Kind(kind), Status(status)
-
-
 def _spreads(
     form: Form, asked: Question, rows: Sequence[Any]
-) -> Iterator[tuple[UUID | None, int, Spread]]:
+) -> Iterator[tuple[str | None, int, Spread]]:
     """Yield the spread of some times, of all services together and of each."""
     if form.dialect == "postgresql":
         for service, number, count, median, ninth in rows:
             yield service, number, Spread(count, round(median, DIGITS), round(ninth, DIGITS))
         return
     beginnings = [period.since for period in asked.periods]
-    times: dict[tuple[UUID | None, int], list[float]] = defaultdict(list)
+    times: dict[tuple[str | None, int], list[float]] = defaultdict(list)
     for service, time, seconds in rows:
         for together in {None, service}:
             times[together, bisect(beginnings, time) - 1].append(seconds)
