@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import zip_longest
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,12 +22,14 @@ from sqlalchemy import (
     Uuid,
     or_,
     select,
+    union_all,
 )
 
 from api.domain.changes.versions import precedence
 from api.domain.deployments.model import Status
 from api.domain.kit.records import Records
-from api.domain.kit.sql import first, same_version
+from api.domain.kit.sql import first
+from api.domain.kit.versions import spellings
 from api.tables import deployments, incidents
 
 
@@ -119,6 +122,8 @@ ASKED = Records(
         "upstream_id": Uuid(),
         "downstream_id": Uuid(),
         "version": String(),
+        # The same with a `v` or without; NULL if there is no such.
+        "spelling": String(),
         "image_digest": String(),
     },
 )
@@ -134,7 +139,7 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> list[Facts
             "service_id": candidate.id,
             "upstream_id": candidate.upstream_id,
             "downstream_id": candidate.downstream_id,
-            "version": candidate.upstream["version"],
+            **dict(zip_longest(("version", "spelling"), spellings(candidate.upstream["version"]))),
             "image_digest": candidate.upstream["image_digest"],
         }
         for number, candidate in enumerate(candidates)
@@ -163,24 +168,36 @@ def _tried(dialect: str) -> Select[Any]:
     here, other = asked.c, deployments.alias("other")
     downstream = other.c.environment_id == here.downstream_id
     has_ended = other.c.status.in_((Status.SUCCEEDED, Status.FAILED))
-    same = same_version(other.c.version, here.version)
+    succeeded = other.c.status == Status.SUCCEEDED
     same_image = or_(here.image_digest.is_(None), other.c.image_digest == here.image_digest)
+
+    def newest(*conditions: ColumnElement[bool]) -> Select[Any]:
+        return (
+            select(other)
+            .where(other.c.service_id == here.service_id, *conditions)
+            .order_by(other.c.started_at.desc(), other.c.id.desc())
+        )
+
+    def newest_of_version(*conditions: ColumnElement[bool]) -> Select[Any]:
+        # One look along an index for each spelling; for both at once, SQLite would read the cell.
+        each = (
+            newest(downstream, other.c.version == version, *conditions).limit(1).correlate(asked)
+            for version in (here.version, here.spelling)
+        )
+        found = union_all(*(select(one.subquery()) for one in each)).subquery()
+        return select(found).order_by(found.c.started_at.desc(), found.c.id.desc())
+
     # In the order of Attempts.
-    conditions: tuple[tuple[ColumnElement[bool], ...], ...] = (
-        (other.c.environment_id == here.upstream_id, has_ended),
-        (downstream,),
-        (downstream, other.c.status == Status.SUCCEEDED, same, same_image),
-        (downstream, has_ended, same),
+    wanted = (
+        newest(other.c.environment_id == here.upstream_id, has_ended),
+        newest(downstream),
+        newest_of_version(succeeded, same_image),
+        newest_of_version(has_ended),
     )
     columns: list[ColumnElement[Any]] = []
     joined: FromClause = asked
-    for condition in conditions:
-        newest = (
-            select(other)
-            .where(other.c.service_id == here.service_id, *condition)
-            .order_by(other.c.started_at.desc(), other.c.id.desc())
-        )
-        attempt, is_newest = first(deployments, newest, lateral=dialect == "postgresql")
+    for ordered in wanted:
+        attempt, is_newest = first(deployments, ordered, lateral=dialect == "postgresql")
         joined = joined.outerjoin(attempt, is_newest)
         columns += (attempt.c[name] for name in Attempt._fields)
     return select(here.number, *columns).select_from(joined)
