@@ -35,8 +35,11 @@ from api.domain.kit.records import Records
 from api.tables import UtcDateTime, deployments, failures, first_deliveries, incidents, lead_times
 
 # Written out, and no parameters, or no plan for any question would know that they are few.
-UNFINISHED = deployments.c.status.in_(
-    [literal_column(f"'{status}'") for status in Status if not status.terminal]
+FINISHED, UNFINISHED = (
+    deployments.c.status.in_(
+        [literal_column(f"'{status}'") for status in Status if status.terminal is terminal]
+    )
+    for terminal in (True, False)
 )
 COUNTED = failures.c.reason.is_not(None)
 UNATTRIBUTED = and_(incidents.c.deployment_id.is_(None), ~inferred().exists())
@@ -106,8 +109,10 @@ def of_deployments(form: Form) -> tuple[Select[Any], Select[Any]]:
     table = deployments.c
     sorts = (table.kind, table.status)
     here = form.here(deployments)
+    # Those have finished anyway, but SQLite would look through those of all services for one.
+    finished = and_(here, FINISHED) if form.one_service and form.dialect == "sqlite" else here
     return (
-        _counts(form, table.finished_at, here, sorts),
+        _counts(form, table.finished_at, finished, sorts),
         _counts(form, table.started_at, and_(here, UNFINISHED), sorts),
     )
 
