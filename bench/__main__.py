@@ -48,6 +48,7 @@ class Benchmark:
         self.given = given
         self.server = server
         self.folder = folder
+        self.now = contenders.present(folder / "now")
         self.base = contenders.extract(given.base, folder / "base") if given.base else None
         self.ledgers: list[Ledger] = []
 
@@ -98,14 +99,14 @@ class Benchmark:
 
     def beside(self, measured: Any) -> dict[str, Any]:
         """Measure the present revision, and the other one if there is one."""
-        return {"now": measured(ROOT)} | ({"base": measured(self.base)} if self.base else {})
+        return {"now": measured(self.now)} | ({"base": measured(self.base)} if self.base else {})
 
     def compare(self, compared: Ledger) -> dict[str, Any]:
         """Serve everybody, check that their answers are the same, and measure them."""
         with ExitStack() as stack:
             served: list[Served] = []
             for ledger in [compared, *(other for other in self.postgresql() if other != compared)]:
-                servers = [contenders.gunicorn("now", ROOT, ledger.place)]
+                servers = [contenders.gunicorn("now", self.now, ledger.place)]
                 if ledger is compared:
                     if self.base:
                         servers.append(contenders.gunicorn("base", self.base, ledger.place))

@@ -19,6 +19,8 @@ PEER = ROOT / ".tools/peer/bin/python"
 UV = ROOT / ".tools/uv/bin/uv"
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 300
+# What the image has of a revision.
+SERVED = ("api", "gunicorn.conf.py", "requirements.txt")
 
 
 class Contender:
@@ -81,10 +83,39 @@ def peer(place: dict[str, Any]) -> Iterator[Contender]:
 
 def extract(revision: str, folder: Path) -> Path:
     """Write the service of another revision to a folder, with its own packages."""
-    archive = ["git", "archive", revision, "api", "gunicorn.conf.py", "requirements.txt"]
-    done = subprocess.run(archive, cwd=ROOT, check=True, capture_output=True)
     folder.mkdir()
+    done = subprocess.run(
+        ["git", "archive", revision, *SERVED], cwd=ROOT, check=True, capture_output=True
+    )
     subprocess.run(["tar", "-x"], cwd=folder, check=True, input=done.stdout)
+    return _install(folder)
+
+
+def present(folder: Path) -> Path:
+    """Link the present service into a folder, with the packages of the image and no others.
+
+    Those of a developer would be imported, too: structlog imports rich where that is installed.
+    """
+    folder.mkdir()
+    for name in SERVED:
+        (folder / name).symlink_to(ROOT / name)
+    return _install(folder)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment without settings of the service, and as the image has it.
+
+    The image has compiled files of everything, which the first start writes here.
+    """
+    left_out = {"PYTHONDONTWRITEBYTECODE"}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in left_out and "SLIPWAY_" not in name
+    }
+
+
+def _install(folder: Path) -> Path:
     quiet = [str(UV), "--quiet"]
     subprocess.run([*quiet, "venv", "--python", sys.executable, ".venv"], cwd=folder, check=True)
     sync = [*quiet, "pip", "sync", "--require-hashes", "--compile-bytecode", "requirements.txt"]
@@ -97,9 +128,8 @@ def _started(
     name: str, command: list[str], source: Path, place: dict[str, Any], port: int, probe: str
 ) -> Iterator[Contender]:
     settings = {**place, "RATE_LIMIT": "1000000 per second", "LOG_LEVEL": "info"}
-    environment = {name: value for name, value in os.environ.items() if "SLIPWAY_" not in name}
-    environment |= {f"SLIPWAY_{name}": str(value) for name, value in settings.items()}
-    process = subprocess.Popen(command, cwd=source, env=environment, stdout=subprocess.DEVNULL)
+    given = environment() | {f"SLIPWAY_{name}": str(value) for name, value in settings.items()}
+    process = subprocess.Popen(command, cwd=source, env=given, stdout=subprocess.DEVNULL)
     try:
         _await(process, f"http://127.0.0.1:{port}{probe}")
         yield Contender(name, process, port)

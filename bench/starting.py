@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.contenders import gunicorn, python
+from bench.contenders import environment, gunicorn, python
 
 
 def importing(source: Path, rounds: int) -> dict[str, list[float]]:
@@ -17,9 +17,9 @@ def importing(source: Path, rounds: int) -> dict[str, list[float]]:
     seconds, cpu = [], []
     for _ in range(1 + rounds):
         before, started = _children(), time.perf_counter()
-        environment = os.environ | {"SLIPWAY_PUBLIC_READ": "true"}
         command = [python(source), "-c", "import api"]
-        subprocess.run(command, cwd=source, check=True, env=environment)
+        given = environment() | {"SLIPWAY_PUBLIC_READ": "true"}
+        subprocess.run(command, cwd=source, check=True, env=given)
         seconds.append(round(time.perf_counter() - started, 3))
         cpu.append(round(_children() - before, 3))
     return {"seconds": seconds[1:], "cpu_s": cpu[1:]}

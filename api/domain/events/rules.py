@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
 from api.domain.events.names import name_pattern, slug
@@ -117,6 +116,9 @@ def load(path: Path | None, defaults: Mapping[str, SourceRules]) -> dict[str, So
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Read a file; only this needs YAML, so only this imports it."""
+    import yaml  # noqa: PLC0415
+
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
