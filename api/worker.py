@@ -43,7 +43,8 @@ from api.http import problems
 from api.logs import REQUEST_ID_HEADER
 
 # How long a thread waits once for its client before it is replaced: many clients send the head and
-# the body of a request one after the other.
+# the body of a request one after the other. And how long it waits for the next request, as the way
+# by the main thread costs more than most requests do themselves.
 PATIENCE_MS = 1
 # From the first byte of a request to the last of its body; shorter than the grace of a shutdown.
 REQUEST_TIMEOUT_S = 15
@@ -94,6 +95,10 @@ class Threads(Executor):
         self._jobs.put(job)
         return future
 
+    def has_jobs(self) -> bool:
+        """Return whether a job waits for a thread."""
+        return not self._jobs.empty()
+
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Let another thread work while this one waits."""
@@ -132,6 +137,8 @@ class ClientSocket(socket.socket):
         self._patience_ms = PATIENCE_MS
         # Whether the client sends the body only if it is told to (Expect: 100-continue).
         self.expects_continue = False
+        self._holds = False
+        self._held = b""
 
     def settimeout(self, value: float | None, /) -> None:
         """Wait no longer than `value` seconds from now on; Gunicorn sets it before it closes."""
@@ -147,11 +154,36 @@ class ClientSocket(socket.socket):
             except BlockingIOError:
                 if self.expects_continue:
                     self.expects_continue = False
-                    self.sendall(CONTINUE)
+                    self._send(CONTINUE)
                 self._await(select.POLLIN, self.deadline)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send everything. Raises NoMoreData if the client does not take it in time."""
+        if self._holds:
+            self._holds, self._held = False, bytes(data)
+            return
+        if self._held:
+            data, self._held = self._held + data, b""
+        self._send(data, flags)
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Send the first piece of a response, its head, together with what follows it."""
+        self._holds = True
+        try:
+            yield
+        finally:
+            self._holds = False
+            if self._held and self.fileno() >= 0:  # there was no body
+                self.sendall(b"")
+
+    def has_more(self) -> bool:
+        """Return whether there is something to receive, soon."""
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        return bool(poll.poll(PATIENCE_MS))
+
+    def _send(self, data: Any, flags: int = 0) -> None:
         deadline = time.monotonic() + RESPONSE_TIMEOUT_S
         rest = memoryview(data)
         while rest:
@@ -197,12 +229,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
         self.poller.register(client, EVENT_READ, readable)
 
     def handle(self, conn: TConn) -> Any:
-        """Handle a request, and close the connection unless it is kept alive."""
-        conn.sock.settimeout(REQUEST_TIMEOUT_S)
-        kept = super().handle(conn)
+        """Handle a request and those that follow it at once, unless others wait for a thread.
+
+        Closes the connection unless it is kept alive.
+        """
+        kept = self._handle_one(conn)
+        while kept and self.alive and not self.tpool.has_jobs() and conn.sock.has_more():
+            kept = self._handle_one(conn)
         if not kept:  # here and not in the main thread, which would wait for the client
             util.close_graceful(conn.sock, LINGER_S, LINGER_BYTES)
         return kept
+
+    def _handle_one(self, conn: TConn) -> Any:
+        conn.sock.settimeout(REQUEST_TIMEOUT_S)
+        return super().handle(conn)
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """Keep the connection for its next request, unless it is closed already."""
@@ -220,7 +260,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
         req._expected_100_continue = False
         asked_to_close = req.should_close
         req.should_close = lambda: asked_to_close() or _is_unread(req) or not self.alive
-        return bool(super().handle_request(req, conn))
+        with conn.sock.joined():
+            return bool(super().handle_request(req, conn))
 
     def handle_error(
         self, req: Request | None, client: socket.socket, addr: Any, exc: Exception

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -280,6 +281,52 @@ def test_nobody_waits_for_a_client_that_takes_no_response(
     monkeypatch.setattr("api.worker.RESPONSE_TIMEOUT_S", 0.05)
     with pytest.raises(NoMoreData):
         pair[0].sendall(bytes(10_000_000))
+
+
+def test_the_head_of_a_response_is_sent_with_its_body(
+    pair: tuple[ClientSocket, socket.socket],
+) -> None:
+    client, theirs = pair
+    theirs.setblocking(False)
+    with client.joined():
+        client.sendall(b"head, ")
+        with pytest.raises(BlockingIOError):
+            theirs.recv(100)
+        client.sendall(b"body, ")
+        assert theirs.recv(100) == b"head, body, "
+        client.sendall(b"more of it")
+        assert theirs.recv(100) == b"more of it"
+    with client.joined():
+        client.sendall(b"no body")
+    assert theirs.recv(100) == b"no body"
+
+
+def test_a_client_may_ask_for_the_body_though_the_response_has_not_begun(
+    pair: tuple[ClientSocket, socket.socket],
+) -> None:
+    client, theirs = pair
+    client.settimeout(0.05)
+    client.expects_continue = True
+    with client.joined(), pytest.raises(NoMoreData):
+        client.recv(100)
+    assert theirs.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_a_thread_stays_with_a_client_that_sends_more_at_once_unless_others_wait(
+    pair: tuple[ClientSocket, socket.socket],
+) -> None:
+    client, theirs = pair
+    assert not client.has_more()
+    theirs.sendall(b"GET")
+    assert client.has_more()
+    threads, busy = Threads(1), threading.Event()
+    assert not threads.has_jobs()
+    threads.submit(busy.wait, PATIENCE_S)
+    waits = threads.submit(lambda: None)
+    assert threads.has_jobs()
+    busy.set()
+    waits.result(PATIENCE_S)
+    assert not threads.has_jobs()
 
 
 def test_a_thread_that_waits_is_replaced_and_not_more() -> None:
