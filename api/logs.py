@@ -31,13 +31,19 @@ SHARED_PROCESSORS: list[structlog.typing.Processor] = [
 ]
 
 
+def write(line: str) -> None:
+    """Write one line, in one piece: print() makes two of it where output is not buffered."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 class StandardOutput(logging.Handler):
     """Writes to the current sys.stdout, because test runners replace it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
         try:
-            print(self.format(record), flush=True)  # noqa: T201 (the purpose of this handler)
+            write(self.format(record))
         except Exception:  # noqa: BLE001 (as in logging: an error while logging is not fatal)
             self.handleError(record)
 
@@ -48,7 +54,7 @@ class Lines:
     def msg(self, line: str) -> None:
         """Write one line."""
         with suppress(OSError, ValueError):  # an error while logging is not fatal
-            print(line, flush=True)  # noqa: T201 (the purpose of this logger)
+            write(line)
 
     debug = info = msg
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -165,3 +166,22 @@ def test_a_line_that_cannot_be_written_fails_no_request(
     monkeypatch.setattr("sys.stdout", closed)
 
     assert logged_client.get("/").status_code == 200
+
+
+def test_a_line_is_written_in_one_piece_also_where_output_is_not_buffered(
+    logged_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the lines of two threads could get mixed up."""
+    pieces: list[str] = []
+
+    class Unbuffered(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return len(text)
+
+    monkeypatch.setattr("sys.stdout", Unbuffered())
+    logged_client.get("/api/v1/deployments")
+    structlog.get_logger("api.test").warning("as others do")
+
+    assert [piece.count("\n") for piece in pieces] == [1, 1]
+    assert all(piece.endswith("}\n") for piece in pieces)
