@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.engine import CONNECT_TIMEOUT_S, RENEWED, open_engine
-from api.outages import Outage, UnavailableError, first_line, outage_of
+from api.outages import Outage, UnavailableError
 from api.settings import Settings
 
 # How often a use case is tried whose transaction PostgreSQL rolls back for what others do, and the
@@ -25,9 +25,6 @@ from api.settings import Settings
 ATTEMPTS = 4
 RETRIED = {Outage.CONFLICT, Outage.MIGRATED}
 BACKOFF_S = 0.05
-# The transactions whose effects are visible: the same ones, the same data. A server that takes the
-# place of this one, or was restored, counts them anew.
-STATE = text("SELECT pg_current_snapshot() || ' since ' || pg_postmaster_start_time()")
 # Ticks of the clock are shorter.
 SETTLED_S = 0.1
 
@@ -72,13 +69,7 @@ class Database:
             yield joined
             return
         with self._connect() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execution_options(isolation_level="AUTOCOMMIT")
-            try:
-                yield connection
-            except psycopg.Error as error:  # of a Query, which asks the driver directly
-                self._tell(connection, error)
-                raise
+            yield connection
 
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[Connection]:
@@ -142,15 +133,12 @@ class Database:
         with self.up_to_date(outdated, refresh):
             pass
 
-    def state(self) -> str | None:
-        """Return a text that is another one once anything has been written; None if in doubt.
+    def written(self) -> str | None:
+        """Return a text that is another one once an embedded database was written to.
 
-        What other databases of the same server write may change it, too.
+        Returns None if that was just now.
         """
-        if self.settings.embedded:
-            return _written(self.settings.database_file)
-        with self.read() as connection:
-            return str(connection.execute(STATE).scalar())
+        return _written(self.settings.database_file)
 
     def retrying[Result](self, use_case: Callable[[], Result]) -> Result:
         """Call a use case again if PostgreSQL rolled its transaction back for what others do.
@@ -188,16 +176,6 @@ class Database:
                 self._engine.dispose()
                 self._engine = None
 
-    def _tell(self, connection: Connection, error: psycopg.Error) -> None:
-        """Raise UnavailableError if an error of the driver means it, as the engine would."""
-        outage = outage_of(error)
-        driver = connection.connection.driver_connection
-        if driver is None or driver.closed or outage in RENEWED:
-            connection.invalidate(error)
-            self.renew()
-        if outage is not None:
-            raise UnavailableError(outage, first_line(error)) from error
-
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
         try:
@@ -206,7 +184,23 @@ class Database:
             reason = f"no connection was free within {CONNECT_TIMEOUT_S} s"
             raise UnavailableError(Outage.OVERLOADED, reason) from error
         with connection:
-            yield connection
+            try:
+                yield connection
+            except UnavailableError as error:
+                self._drop(connection, error)
+                raise
+
+    def _drop(self, connection: Connection, error: UnavailableError) -> None:
+        """Drop a connection that is of no use, as the engine does for its own statements.
+
+        Those of a Query are the driver's alone.
+        """
+        if connection.invalidated or not isinstance(error.__cause__, psycopg.Error):
+            return
+        driver = connection.connection.driver_connection
+        if driver is None or driver.closed or error.outage in RENEWED:
+            connection.invalidate(error.__cause__)
+            self.renew()
 
 
 def _written(file: Path) -> str | None:

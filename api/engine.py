@@ -40,6 +40,9 @@ WRITABLE = """
 def open_engine(settings: Settings, connections: int = 0) -> Engine:
     """Create an engine with a pool of this many connections; with 0, without a pool.
 
+    On PostgreSQL, a statement over a connection of the pool is a transaction of its own, unless the
+    connection has the option `writes` or another isolation level.
+
     It raises UnavailableError instead of the driver's error if the database cannot serve.
     """
     engine = _sqlite(settings) if settings.embedded else _postgresql(settings, connections)
@@ -59,7 +62,14 @@ def _unavailable(context: ExceptionContext) -> UnavailableError | None:
 
 def _postgresql(settings: Settings, connections: int) -> Engine:
     pool: dict[str, Any] = (
-        {"pool_size": connections, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
+        {
+            "pool_size": connections,
+            "max_overflow": 0,
+            "pool_timeout": CONNECT_TIMEOUT_S,
+            # What most requests need, so that only the others have to change it, and back.
+            "isolation_level": "AUTOCOMMIT",
+            "skip_autocommit_rollback": True,
+        }
         if connections
         else {"poolclass": NullPool}
     )
@@ -94,6 +104,11 @@ def _postgresql(settings: Settings, connections: int) -> Engine:
         if raw.info.parameter_status("TimeZone") != "UTC":
             raw.execute("SET timezone = 'UTC'")
             raw.commit()
+
+    @event.listens_for(engine, "set_connection_execution_options")
+    def write_in_transactions(_connection: Connection, options: dict[str, Any]) -> None:
+        if options.get("writes"):
+            options.setdefault("isolation_level", "READ COMMITTED")
 
     @event.listens_for(engine, "checkout")
     def replace_closed(raw: psycopg.Connection[Any], _record: Any, _proxy: Any) -> None:

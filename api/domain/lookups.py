@@ -11,13 +11,14 @@ from uuid import UUID
 
 from pydantic_core import from_json
 from sqlalchemy import (
+    ARRAY,
     Column,
     ColumnElement,
-    CompoundSelect,
     Connection,
     Select,
     Text,
     Uuid,
+    any_,
     bindparam,
     cast,
     literal_column,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from api.domain.kit.queries import Query
 from api.tables import UtcDateTime, deletions, environments, services, subscriptions
 
 
@@ -92,7 +94,8 @@ def look_up(
     if keys is not None:
         values["sources"] = list({source for source, _ in keys})
         values["external_ids"] = [external_id for _, external_id in keys]
-    for topic, name, other, identifier, at in connection.execute(_asked(keys is not None), values):
+    asked = _asked(connection.dialect.name, keys is not None)
+    for topic, name, other, identifier, at in asked.tuples(connection, values):
         if topic == "services":
             found.services[name] = identifier
         elif topic == "environments":
@@ -109,11 +112,12 @@ def look_up(
 
 
 @cache
-def _asked(deleted: bool) -> CompoundSelect[Any]:
-    """Return the SELECT of a topic, a name, what else is known of it, an id and a time."""
+def _asked(dialect: str, deleted: bool) -> Query:
+    """Return the query for a topic, a name, what else is known of it, an id and a time."""
+    among = _in_array if dialect == "postgresql" else _in
     parts = [
         _part(f"'{table.name}'", table.c.name, identifier=table.c.id).where(
-            _in(table.c.name, table.name)
+            among(table.c.name, table.name)
         )
         for table in (services, environments)
     ]
@@ -129,13 +133,13 @@ def _asked(deleted: bool) -> CompoundSelect[Any]:
     if deleted:
         service, environment = deletions.c.service, deletions.c.environment
         parts += [
-            _gone(Deleted.SERVICE, service).where(_in(service, "services")),
-            _gone(Deleted.ENVIRONMENT, environment).where(_in(environment, "environments")),
+            _gone(Deleted.SERVICE, service).where(among(service, "services")),
+            _gone(Deleted.ENVIRONMENT, environment).where(among(environment, "environments")),
             _gone(Deleted.DEPLOYMENT, deletions.c.source).where(
-                _in(deletions.c.source, "sources"), _in(deletions.c.external_id, "external_ids")
+                among(deletions.c.source, "sources"), among(deletions.c.external_id, "external_ids")
             ),
         ]
-    return union_all(*parts)
+    return Query(union_all(*parts))
 
 
 def _part(
@@ -163,3 +167,8 @@ def _gone(deleted: Deleted, name: Column[Any]) -> Select[Any]:
 
 def _in(column: Column[Any], asked: str) -> ColumnElement[bool]:
     return column.in_(bindparam(asked, expanding=True))
+
+
+def _in_array(column: Column[Any], asked: str) -> ColumnElement[bool]:
+    """Return the same with one parameter, however many values there are."""
+    return column == any_(bindparam(asked, type_=ARRAY(Text)))

@@ -17,6 +17,7 @@ from apiflask import APIFlask
 from flask import Response, current_app, g, request
 
 from api.database import database
+from api.domain.kit import snapshots
 from api.domain.kit.times import this_minute
 from api.http import auth, sessions
 from api.http.auth.guards import marked
@@ -73,7 +74,7 @@ def _unchanged() -> Response | None:
     if request.method != "GET" or "HTTP_IF_NONE_MATCH" not in given or "HTTP_IF_MATCH" in given:
         return None
     subject = _subject()
-    state = None if subject is None else database().state()
+    state = None if subject is None else _state()
     if subject is None or state is None:
         return None
     # Before anything is read: what is written meanwhile makes another state.
@@ -95,6 +96,15 @@ def _remember(response: Response) -> Response:
             subject, moment = g.unchanged
             _memory().keep(subject, moment, etag)
     return response
+
+
+def _state() -> str | None:
+    """Return a text that is another one once anything has been written; None if in doubt."""
+    found = database()
+    if found.settings.embedded:
+        return found.written()
+    with found.read() as connection:
+        return snapshots.visible(connection)
 
 
 def _subject() -> Key | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from api.database import writing
 from api.domain.matrix import selected
 from bench import plans
 from bench.ledger import Ledger, open_ledger
@@ -134,9 +135,9 @@ def test_a_statement_that_no_index_serves_is_found(large: Ledger, statement: str
 def test_a_list_that_loses_its_index_is_found(large: Ledger) -> None:
     statements = large.statements("/api/v1/events")
 
-    with large.engine.connect() as connection, connection.begin() as transaction:
+    with large.engine.connect() as connection, writing(connection):
         connection.execute(text("DROP INDEX ix_events_received_at_id"))
         found = plans.scans(connection, statements)
-        transaction.rollback()
+        connection.rollback()
 
     assert found != set()

@@ -19,7 +19,6 @@ from sqlalchemy import (
     FromClause,
     Integer,
     ScalarSelect,
-    Select,
     String,
     Text,
     Uuid,
@@ -37,6 +36,7 @@ from api.domain.cells import Cell
 from api.domain.deployments.correlation import LONGEST, WINDOW
 from api.domain.deployments.model import Status
 from api.domain.kit import versions
+from api.domain.kit.queries import Query
 from api.domain.kit.records import Records
 from api.domain.kit.sql import Earlier
 from api.tables import UtcDateTime, deployments, evidence, incidents
@@ -122,7 +122,7 @@ def of_each(connection: Connection, places: Sequence[Place]) -> list[Surrounding
         for number, place in enumerate(places)
     )
     given = {PLACES.name: PLACES.packed(connection.dialect, records)}
-    rows = connection.execute(_statement(connection.dialect.name), given).all()
+    rows = _query(connection.dialect.name).tuples(connection, given)
     return [_surroundings(row) for row in sorted(rows, key=lambda row: row[0])]
 
 
@@ -141,8 +141,8 @@ def _attempt(packed: str) -> Attempt:
 
 
 @cache
-def _statement(dialect: str) -> Select[Any]:
-    """Return the SELECT of the facts about each place: its number, the flags, and its past.
+def _query(dialect: str) -> Query:
+    """Return the query for the facts about each place: its number, the flags, and its past.
 
     An attempt is packed into one value: a column costs more than what is in it.
     """
@@ -169,7 +169,7 @@ def _statement(dialect: str) -> Select[Any]:
     array = func.json_build_array if dialect == "postgresql" else func.json_array
     packed = cast(array(*(others.c[name] for name in Attempt._fields)), Text)
     past = (_newest_before(place, others, packed, condition) for condition in conditions)
-    return select(place.number, *_flags(place), *past)
+    return Query(select(place.number, *_flags(place), *past))
 
 
 def _newest_before(

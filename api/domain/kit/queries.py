@@ -7,51 +7,80 @@ twice the time of the driver.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Dialect, Select
-from sqlalchemy.exc import MultipleResultsFound
+from sqlalchemy import CompoundSelect, Connection, Dialect, Select
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound
 
+from api.outages import UnavailableError, first_line, outage_of
 from api.tables.schema import in_utc
 
 Values = Mapping[str, Any]
+Statement = Select[Any] | CompoundSelect[Any]
 
 
-class Direct(NamedTuple):
+class Direct:
     """A statement as the driver takes it: its text, the names of its parameters, and constants."""
 
-    sql: str
-    names: Sequence[str]
-    constants: Values
+    def __init__(self, sql: str, names: Sequence[str], constants: Values) -> None:
+        self._sql = sql
+        self._names = names
+        self._constants = constants
+        self._columns: Sequence[str] = ()
+
+    def rows(self, driver: psycopg.Connection[Any], values: Values) -> list[dict[str, Any]]:
+        """Return all rows for these values of the parameters."""
+        found = self.tuples(driver, values)
+        return _named(self._columns, found)
+
+    def tuples(self, driver: psycopg.Connection[Any], values: Values) -> list[tuple[Any, ...]]:
+        """Return the values of all rows.
+
+        Raises what SQLAlchemy would raise: UnavailableError for an outage, and else DBAPIError.
+        """
+        given = {**self._constants, **values}
+        cursor = psycopg.RawCursor(driver)
+        try:
+            cursor.execute(self._sql, [given[name] for name in self._names])
+            found = cursor.fetchall()
+        except psycopg.Error as error:
+            if (outage := outage_of(error)) is not None:
+                raise UnavailableError(outage, first_line(error)) from error
+            raise DBAPIError(self._sql, None, error) from error
+        # They are the same each time, and the driver makes an object of each one.
+        if not self._columns:
+            self._columns = [column.name for column in cursor.description or ()]
+        return found
 
 
 class Query:
-    """A SELECT with parameters, whose rows are dictionaries.
+    """A SELECT with parameters.
 
-    Where each statement is a transaction of its own (`Database.read` on PostgreSQL), the driver is
-    asked directly. So its errors come from the driver, too, and `Database.read` translates them.
+    On PostgreSQL, the driver is asked directly, within a transaction or without one.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Statement) -> None:
         self.statement = statement
         self._direct: Direct | None = None
         self._checked = False
 
     def rows(self, connection: Connection, values: Values) -> list[dict[str, Any]]:
-        """Return all rows for these values of the parameters."""
-        alone = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
-        # Who listens to SQLAlchemy's statements, as what explains them does, is told of this one.
-        if alone and not connection.dispatch.before_cursor_execute:
-            if not self._checked:
-                self._direct = _direct(self.statement, connection.dialect)
-                self._checked = True
-            if self._direct is not None:
-                return _ask(connection, self._direct, values)
+        """Return all rows for these values of the parameters, as dictionaries."""
+        driver = _driver(connection)
+        if driver is not None and (direct := self._for_driver(connection)) is not None:
+            return direct.rows(driver, values)
         found = connection.execute(self.statement, dict(values))
         # Much faster than the mappings of the rows, or one row after the other, and a matrix has
         # thousands.
         return _named(tuple(found.keys()), found.all())
+
+    def tuples(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
+        """Return the values of all rows."""
+        driver = _driver(connection)
+        if driver is not None and (direct := self._for_driver(connection)) is not None:
+            return direct.tuples(driver, values)
+        return connection.execute(self.statement, dict(values)).all()
 
     def one(self, connection: Connection, **values: Any) -> dict[str, Any] | None:
         """Return the only row for these values, or None.
@@ -63,15 +92,25 @@ class Query:
             raise MultipleResultsFound
         return found[0] if found else None
 
+    def _for_driver(self, connection: Connection) -> Direct | None:
+        if not self._checked:
+            self._direct = _direct(self.statement, connection.dialect)
+            self._checked = True
+        return self._direct
 
-def _ask(connection: Connection, direct: Direct, values: Values) -> list[dict[str, Any]]:
+
+def _driver(connection: Connection) -> psycopg.Connection[Any] | None:
+    """Return the connection of the driver, if that may be asked directly.
+
+    Who listens to SQLAlchemy's statements, as what explains them does, is told of each one.
+    """
+    if connection.dispatch.before_cursor_execute:
+        return None
     driver: Any = connection.connection.driver_connection
-    given = {**direct.constants, **values}
-    cursor = psycopg.RawCursor(driver).execute(direct.sql, [given[name] for name in direct.names])
-    return _named([column.name for column in cursor.description or ()], cursor.fetchall())
+    return driver if isinstance(driver, psycopg.Connection) else None
 
 
-def _direct(statement: Select[Any], dialect: Dialect) -> Direct | None:
+def _direct(statement: Statement, dialect: Dialect) -> Direct | None:
     """Return the statement for the driver, or None if SQLAlchemy has to convert anything.
 
     It has not to convert times, which the driver returns in the time zone of the session: UTC.

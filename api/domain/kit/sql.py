@@ -28,6 +28,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from api.domain.kit.queries import Query
 from api.tables import UtcDateTime
 
 # A time, or the parameter or column that has it.
@@ -35,7 +36,9 @@ Instant = datetime | ColumnElement[datetime]
 Insert = postgresql.Insert | sqlite.Insert
 MAX_KEY = 2**63 - 1
 KEYS = func.unnest(bindparam("keys", type_=postgresql.ARRAY(BigInteger))).column_valued("key")
-LOCKED = select(func.pg_advisory_xact_lock(KEYS))
+LOCKED = Query(select(func.pg_advisory_xact_lock(KEYS)))
+NAME = func.hashtextextended(bindparam("name", type_=Text), 0)
+LOCKED_NAME = Query(select(func.pg_advisory_xact_lock(NAME)))
 
 
 def lock(connection: Connection, key: int) -> None:
@@ -49,13 +52,13 @@ def lock(connection: Connection, key: int) -> None:
 def lock_all(connection: Connection, keys: Iterable[int]) -> None:
     """Lock several keys as `lock` does, one after the other, in one statement."""
     if connection.dialect.name == "postgresql":  # SQLite has a single writer
-        connection.execute(LOCKED, {"keys": [key & MAX_KEY for key in keys]})
+        LOCKED.tuples(connection, {"keys": [key & MAX_KEY for key in keys]})
 
 
 def lock_name(connection: Connection, name: str) -> None:
     """Lock a name until the transaction ends, as `lock` does a key."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+        LOCKED_NAME.tuples(connection, {"name": name})
 
 
 def lock_table(
