@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from api.domain.events import projection, runs, store
 from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import ADAPTERS
-from api.domain.events.interpret import Outcome
+from api.domain.events.interpret import Outcome, interpret
 from api.domain.events.projection import Projected, Rules
 from api.domain.events.redaction import redacted, text
 from api.domain.kit import sql
@@ -75,8 +75,9 @@ def record(
 ) -> tuple[StoredEvent, Projected]:
     """Store an event and project it; return what to announce."""
     identifier = delivery_id(adapter, event)
-    state = projection.locked_state(connection, adapter, event, rules)
-    meaning = projection.meaning_of(connection, adapter, event, rules)
+    meaning = interpret(adapter, rules, event)
+    state = projection.locked_state(connection, adapter, event, meaning)
+    meaning = projection.placed(connection, adapter, event, meaning)
     row: dict[str, Any] = {
         "id": uuid7(),
         "source": adapter.source,
@@ -113,7 +114,8 @@ def replay(connection: Connection, event_id: UUID, rules: Rules) -> bool:
         return False
     with suppress(store.UnreadableError):
         event = store.received(row)
-        projection.locked_state(connection, ADAPTERS[row.source], event, rules)
+        adapter = ADAPTERS[row.source]
+        projection.locked_state(connection, adapter, event, interpret(adapter, rules, event))
     # Lock it by an update, which waits for `rebuild`, and for nobody who refers to the event.
     connection.execute(update(events).where(events.c.id == event_id).values(reason=events.c.reason))
     projection.project_again(connection, [event_id], rules)

@@ -50,20 +50,25 @@ log = structlog.get_logger()
 
 
 def locked_state(
-    connection: Connection, adapter: Adapter, event: Received, rules: Rules
+    connection: Connection, adapter: Adapter, event: Received, meaning: Meaning
 ) -> State | None:
-    """Return the state that an event repeats or changes, after locking what it is about."""
+    """Return the state that an event repeats or changes, after locking what it is about.
+
+    `meaning` is what it means by itself.
+    """
     state = adapter.state(event) if adapter.state else None
     if state is not None:
         runs.lock(connection, state)
     if adapter.moves:
-        moves.lock(connection, interpret(adapter, rules, event))
+        moves.lock(connection, meaning)
     return state
 
 
-def meaning_of(connection: Connection, adapter: Adapter, event: Received, rules: Rules) -> Meaning:
-    """Return the meaning of an event, given the stored ones if it may repeat or move something."""
-    meaning = interpret(adapter, rules, event)
+def placed(connection: Connection, adapter: Adapter, event: Received, meaning: Meaning) -> Meaning:
+    """Return the meaning of an event, given the stored ones if it may repeat or move something.
+
+    `meaning` is what it means by itself.
+    """
     if adapter.moves:
         return moves.placed(connection, meaning)
     state = adapter.state(event) if adapter.state else None
@@ -76,7 +81,8 @@ def _stored_meaning(connection: Connection, row: Row[Any], rules: Rules) -> Mean
         event = store.received(row)
     except UnreadableError as error:
         return nothing(Outcome.FAILED, str(error))
-    return meaning_of(connection, ADAPTERS[row.source], event, rules)
+    adapter = ADAPTERS[row.source]
+    return placed(connection, adapter, event, interpret(adapter, rules, event))
 
 
 def project(
