@@ -18,7 +18,7 @@ AGO = {"an hour ago": timedelta(hours=1), "yesterday": timedelta(days=1)}
 AGO["a week ago"] = timedelta(days=7)
 SCHEMES = ("https://", "http://")
 # What cannot be in a document (XML 1.0, section 2.2), however it is written.
-NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 CODE = re.compile("`([^`]+)`")
 TIME = Markup('<time datetime="{}">{}</time>')
 
