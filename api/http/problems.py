@@ -9,10 +9,11 @@ import structlog
 from apiflask import APIFlask, abort
 from apiflask.exceptions import HTTPError
 from flask import Response, jsonify, request
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from api.domain.kit.errors import ContradictionError
+from api.domain.kit.models import Model
 from api.logs import request_id
 from api.outages import UnavailableError
 
@@ -33,7 +34,7 @@ MESSAGES = {
 log = structlog.get_logger()
 
 
-class Fault(BaseModel):
+class Fault(Model):
     """One fault of a request: its place and what is wrong."""
 
     pointer: str | None = Field(
@@ -47,7 +48,7 @@ class Fault(BaseModel):
     detail: str = Field(description="What is wrong.", examples=["is missing"])
 
 
-class Problem(BaseModel):
+class Problem(Model):
     """A problem document (RFC 9457)."""
 
     type: str = Field(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 from sqlalchemy import Connection
 
 from api.domain import catalog
+from api.domain.kit.models import Model
 from api.domain.kit.times import parse_time
 from api.domain.kit.types import Name
 from api.http.problems import faults
@@ -29,7 +30,7 @@ def _in_utc(value: Any) -> datetime:
 FormTime = Annotated[datetime, BeforeValidator(_in_utc)]
 
 
-class ByName(BaseModel):
+class ByName(Model):
     """The name in a path, which the database need not be asked about unless it is one."""
 
     name: Name
@@ -43,7 +44,7 @@ def choices(connection: Connection) -> dict[str, list[str]]:
     }
 
 
-class Form(BaseModel):
+class Form(Model):
     """The fields of a form; an empty one was left out."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.database import database
 from api.domain.changes import reports, store
 from api.domain.changes.model import NewChanges
 from api.domain.changes.store import Filters
 from api.domain.kit.errors import ContradictionError
+from api.domain.kit.models import Model
 from api.domain.kit.types import Commit, Name
 from api.http import problems, unchanged
 from api.http.problems import found_or_404
@@ -31,7 +32,7 @@ bp = APIBlueprint(
 )
 
 
-class Change(BaseModel):
+class Change(Model):
     """A change; times are in UTC."""
 
     id: UUID
@@ -44,14 +45,14 @@ class Change(BaseModel):
     created_at: Annotated[AwareDatetime, Field(description="When it was first reported.")]
 
 
-class ChangePage(BaseModel):
+class ChangePage(Model):
     """A page of changes, newest commit first."""
 
     items: list[Change]
     next_cursor: NextCursor
 
 
-class RecordedChanges(BaseModel):
+class RecordedChanges(Model):
     """The result of reporting a batch of changes."""
 
     created: Annotated[int, Field(description="The number of new changes.")]

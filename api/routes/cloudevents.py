@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from apiflask import APIBlueprint, abort
 from flask import Response, current_app, request
-from pydantic import BaseModel, Field, RootModel, ValidationError
+from pydantic import Field, RootModel, ValidationError
 
 from api.domain.events import batches, cloudevents
 from api.domain.events.adapter import Received
@@ -21,6 +21,7 @@ from api.domain.events.cloudevents import (
     HeaderError,
 )
 from api.domain.events.interpret import Outcome
+from api.domain.kit.models import Model
 from api.domain.tokens import READ
 from api.http import auth, idempotency, openapi
 from api.http.headers import header
@@ -59,7 +60,7 @@ class BatchReceipt(Receipt):
     ]
 
 
-class BatchReceipts(BaseModel):
+class BatchReceipts(Model):
     """The results of receiving a batch, in its order."""
 
     items: list[BatchReceipt]
@@ -69,7 +70,7 @@ class EventsReceipt(RootModel[Receipt | BatchReceipts]):
     """The result of receiving an event or a batch."""
 
 
-class DryRuns(BaseModel):
+class DryRuns(Model):
     """The results of a dry run of a batch, in its order."""
 
     items: list[DryRun]

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import Response, url_for
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.database import database
 from api.domain.declarations import reports, store
 from api.domain.declarations.model import Folder, NewDeclarations
 from api.domain.declarations.store import Filters
+from api.domain.kit.models import Model
 from api.domain.kit.types import ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
 from api.http import etags, unchanged
 from api.http.problems import found_or_404
@@ -28,7 +29,7 @@ bp = APIBlueprint(
 )
 
 
-class Declaration(BaseModel):
+class Declaration(Model):
     """A release declared from `declared_at` on; without version and digest, a withdrawal."""
 
     id: UUID
@@ -43,14 +44,14 @@ class Declaration(BaseModel):
     created_at: Annotated[AwareDatetime, Field(description="When it was first reported.")]
 
 
-class DeclarationPage(BaseModel):
+class DeclarationPage(Model):
     """A page of declarations, newest first."""
 
     items: list[Declaration]
     next_cursor: NextCursor
 
 
-class Declarations(BaseModel):
+class Declarations(Model):
     """The releases currently declared for an environment."""
 
     environment: Name

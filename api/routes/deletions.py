@@ -7,9 +7,10 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.domain import deletions as domain
+from api.domain.kit.models import Model
 from api.domain.kit.types import Name
 from api.domain.lookups import Deleted
 from api.http import auth
@@ -24,7 +25,7 @@ bp = APIBlueprint(
 )
 
 
-class Deletion(BaseModel):
+class Deletion(Model):
     """What was deleted; of a deployment, one for each of its senders."""
 
     id: UUID
@@ -38,7 +39,7 @@ class Deletion(BaseModel):
     actor: Annotated[Name, Field(description="The name of the token.")]
 
 
-class DeletionPage(BaseModel):
+class DeletionPage(Model):
     """A page of deletions, newest first."""
 
     items: list[Deletion]

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from apiflask import APIBlueprint, abort
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.database import database
+from api.domain.kit.models import Model
 from api.domain.notifications import deliveries as domain
 from api.domain.notifications.deliveries import DeliveryState, Filters
 from api.domain.notifications.subscriptions import Type
@@ -28,7 +29,7 @@ bp = APIBlueprint(
 UNKNOWN = "There is no delivery with this id."
 
 
-class Delivery(BaseModel):
+class Delivery(Model):
     """A webhook to a subscriber; times are in UTC."""
 
     id: Annotated[UUID, Field(description="The header webhook-id is `msg_` and this id.")]
@@ -52,7 +53,7 @@ class Delivery(BaseModel):
     created_at: AwareDatetime
 
 
-class DeliveryPage(BaseModel):
+class DeliveryPage(Model):
     """A page of deliveries, newest first."""
 
     items: list[Delivery]

@@ -25,6 +25,7 @@ from api.domain.deployments.model import (
 from api.domain.deployments.store import Filters
 from api.domain.deployments.witnesses import conflicts, witnesses
 from api.domain.kit.errors import ConflictError, ContradictionError
+from api.domain.kit.models import Model
 from api.domain.kit.types import Commit, ImageDigest, Link, Name, Version
 from api.http import auth, bodies, etags, problems, strict, unchanged
 from api.http.problems import found_or_404
@@ -43,7 +44,7 @@ UNKNOWN = "There is no deployment with this id."
 log = structlog.get_logger()
 
 
-class Deployment(BaseModel):
+class Deployment(Model):
     """A deployment; times are in UTC."""
 
     id: UUID
@@ -64,14 +65,14 @@ class Deployment(BaseModel):
     created_at: Annotated[AwareDatetime, Field(description="When it was first reported.")]
 
 
-class DeploymentPage(BaseModel):
+class DeploymentPage(Model):
     """A page of deployments, newest start first."""
 
     items: list[Deployment]
     next_cursor: NextCursor
 
 
-class DeploymentAnswer(BaseModel):
+class DeploymentAnswer(Model):
     """The answer to a report of a list."""
 
     status: Annotated[
@@ -83,7 +84,7 @@ class DeploymentAnswer(BaseModel):
     ]
 
 
-class DeploymentAnswers(BaseModel):
+class DeploymentAnswers(Model):
     """The answers to a list of reports, in its order."""
 
     items: list[DeploymentAnswer]
@@ -93,7 +94,7 @@ class RecordedDeployments(RootModel[Deployment | DeploymentAnswers]):
     """The deployment of a report, or the answers to a list of reports."""
 
 
-class EvidenceStatement(BaseModel):
+class EvidenceStatement(Model):
     """What an event or a report states about a deployment."""
 
     source: Name
@@ -114,7 +115,7 @@ class EvidenceStatement(BaseModel):
     created_at: AwareDatetime
 
 
-class Evidence(BaseModel):
+class Evidence(Model):
     """All statements about a deployment, in the order in which they were received."""
 
     items: list[EvidenceStatement]

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.domain import catalog, deletions
 from api.domain.catalog import EnvironmentDescription
+from api.domain.kit.models import Model
 from api.domain.kit.types import Name
 from api.domain.tiers import Tier
 from api.http import auth, unchanged
@@ -25,7 +26,7 @@ bp = APIBlueprint(
 )
 
 
-class Environment(BaseModel):
+class Environment(Model):
     """An environment."""
 
     name: Name
@@ -43,7 +44,7 @@ class Environment(BaseModel):
     created_at: Annotated[AwareDatetime, Field(description="When it was created.")]
 
 
-class EnvironmentPage(BaseModel):
+class EnvironmentPage(Model):
     """A page of environments, by name."""
 
     items: list[Environment]

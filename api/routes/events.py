@@ -7,12 +7,13 @@ from uuid import UUID
 
 from apiflask import APIBlueprint, abort
 from flask import Response, current_app
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.database import database
 from api.domain.events import inbox, store
 from api.domain.events.interpret import Outcome
 from api.domain.events.store import Filters
+from api.domain.kit.models import Model
 from api.domain.kit.types import ImageDigest, Name
 from api.domain.tokens import ADMIN
 from api.http import auth
@@ -30,7 +31,7 @@ bp = APIBlueprint(
 UNKNOWN = "There is no event with this id."
 
 
-class Event(BaseModel):
+class Event(Model):
     """A received event without its content; times are in UTC."""
 
     id: UUID
@@ -59,7 +60,7 @@ class EventDetail(Event):
     ] = None
 
 
-class EventPage(BaseModel):
+class EventPage(Model):
     """A page of events, newest first."""
 
     items: list[Event]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from apiflask import APIBlueprint, abort
 from flask import Response, url_for
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api import metrics
 from api.database import database
@@ -16,6 +16,7 @@ from api.domain.incidents.causes import Cause
 from api.domain.incidents.model import IncidentChange, NewIncident
 from api.domain.incidents.store import Filters
 from api.domain.kit.errors import ConflictError, InvalidValueError
+from api.domain.kit.models import Model
 from api.domain.kit.types import Line, Link, Name
 from api.http import etags, unchanged
 from api.http.problems import InvalidBodyError, found_or_404
@@ -32,7 +33,7 @@ bp = APIBlueprint(
 UNKNOWN = "There is no incident with this id."
 
 
-class Incident(BaseModel):
+class Incident(Model):
     """An incident; times are in UTC."""
 
     id: UUID
@@ -57,7 +58,7 @@ class Incident(BaseModel):
     created_at: Annotated[AwareDatetime, Field(description="When it was first reported.")]
 
 
-class IncidentPage(BaseModel):
+class IncidentPage(Model):
     """A page of incidents, newest detection first."""
 
     items: list[Incident]

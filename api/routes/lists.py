@@ -12,7 +12,7 @@ from api.database import database
 from api.domain.kit import cursor as cursors
 from api.domain.kit import pages
 from api.domain.kit.cursor import Position
-from api.domain.kit.models import Incoming
+from api.domain.kit.models import Incoming, Model
 from api.domain.kit.pages import Listing
 from api.domain.kit.types import Name
 from api.http import bodies, paging
@@ -22,7 +22,7 @@ NextCursor = Annotated[
 ]
 
 
-class ByName(BaseModel):
+class ByName(Model):
     """The name of a resource in a path."""
 
     name: Name

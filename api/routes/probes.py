@@ -6,8 +6,9 @@ from typing import Annotated
 
 from apiflask import APIBlueprint, abort
 from flask import current_app, url_for
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from api.domain.kit.models import Model
 from api.health import DatabaseProbe, NotReadyError
 from api.http.problems import RETRY_AFTER_S
 from api.version import VERSION
@@ -15,7 +16,7 @@ from api.version import VERSION
 bp = APIBlueprint("service", __name__, tag={"name": "Service", "description": "The ledger itself."})
 
 
-class Index(BaseModel):
+class Index(Model):
     """The entry points of the API."""
 
     service: Annotated[str, Field(examples=["slipway"])]
@@ -23,13 +24,13 @@ class Index(BaseModel):
     links: Annotated[dict[str, str], Field(examples=[{"matrix": "/api/v1/matrix"}])]
 
 
-class Health(BaseModel):
+class Health(Model):
     """The process is alive."""
 
     status: Annotated[str, Field(examples=["ok"])]
 
 
-class Readiness(BaseModel):
+class Readiness(Model):
     """The service can serve requests."""
 
     status: Annotated[str, Field(examples=["ready"])]

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.database import database
 from api.domain.declarations.model import Folder
-from api.domain.kit.models import Incoming
+from api.domain.kit.models import Incoming, Model
 from api.domain.kit.types import Commit, ImageDigest, Name, RepositoryUrl, Version
 from api.domain.promotions import pending as domain
 from api.http.problems import InvalidParameterError
@@ -34,7 +34,7 @@ class PromotionQuery(Incoming):
     ]
 
 
-class Running(BaseModel):
+class Running(Model):
     """The release of a service that runs in an environment."""
 
     version: Version
@@ -44,7 +44,7 @@ class Running(BaseModel):
     deployment_id: UUID
 
 
-class PromotedChange(BaseModel):
+class PromotedChange(Model):
     """A change that the promotion delivers."""
 
     id: UUID
@@ -55,7 +55,7 @@ class PromotedChange(BaseModel):
     version: Version
 
 
-class PromotionBlocker(BaseModel):
+class PromotionBlocker(Model):
     """A reason not to promote a release yet."""
 
     reason: Literal[
@@ -71,7 +71,7 @@ class PromotionBlocker(BaseModel):
     incident_id: UUID | None
 
 
-class DeclaringFolder(BaseModel):
+class DeclaringFolder(Model):
     """The folder of a repository that declares releases for an environment."""
 
     repository: RepositoryUrl
@@ -100,7 +100,7 @@ class PendingPromotion(Running):
     ]
 
 
-class PendingPromotions(BaseModel):
+class PendingPromotions(Model):
     """The releases that wait to be promoted, by service."""
 
     items: list[PendingPromotion]

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.domain import catalog, deletions
 from api.domain.catalog import ServiceDescription
+from api.domain.kit.models import Model
 from api.domain.kit.types import Name
 from api.http import auth, unchanged
 from api.routes import lists
@@ -24,7 +25,7 @@ bp = APIBlueprint(
 )
 
 
-class Service(BaseModel):
+class Service(Model):
     """A service."""
 
     name: Name
@@ -34,7 +35,7 @@ class Service(BaseModel):
     created_at: Annotated[AwareDatetime, Field(description="When it was created.")]
 
 
-class ServicePage(BaseModel):
+class ServicePage(Model):
     """A page of services, by name."""
 
     items: list[Service]

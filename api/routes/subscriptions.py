@@ -7,10 +7,11 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import Response, current_app, url_for
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.database import database
 from api.domain.kit.errors import InvalidValueError
+from api.domain.kit.models import Model
 from api.domain.notifications import subscriptions as domain
 from api.domain.notifications.subscriptions import NewSubscription, Type
 from api.http import auth
@@ -28,7 +29,7 @@ bp = APIBlueprint(
 UNKNOWN = "There is no subscription with this id."
 
 
-class Subscription(BaseModel):
+class Subscription(Model):
     """A subscription without its secret; times are in UTC."""
 
     id: UUID
@@ -49,7 +50,7 @@ class CreatedSubscription(Subscription):
     ]
 
 
-class SubscriptionPage(BaseModel):
+class SubscriptionPage(Model):
     """A page of subscriptions, newest first."""
 
     items: list[Subscription]

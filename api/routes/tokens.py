@@ -7,12 +7,13 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import Response, url_for
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.database import database
 from api.domain import tokens as domain
 from api.domain.events.adapters import ADAPTERS
 from api.domain.kit.errors import InvalidValueError
+from api.domain.kit.models import Model
 from api.domain.kit.types import Name
 from api.domain.tokens import NewToken, Scope
 from api.http import auth
@@ -30,7 +31,7 @@ bp = APIBlueprint(
 UNKNOWN = "There is no token with this id."
 
 
-class Token(BaseModel):
+class Token(Model):
     """A token without its secret; times are in UTC."""
 
     id: UUID
@@ -54,7 +55,7 @@ class CreatedToken(Token):
     ]
 
 
-class TokenPage(BaseModel):
+class TokenPage(Model):
     """A page of tokens, newest first."""
 
     items: list[Token]

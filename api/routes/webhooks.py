@@ -11,7 +11,7 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
+from pydantic import AwareDatetime, ConfigDict, Field, RootModel
 from sqlalchemy import Connection
 
 from api.database import database
@@ -21,6 +21,7 @@ from api.domain.events.adapter import Adapter, Received
 from api.domain.events.adapters import WEBHOOKS
 from api.domain.events.interpret import Outcome, interpret
 from api.domain.events.projection import NotProjectedError
+from api.domain.kit.models import Model
 from api.domain.kit.types import Commit, ImageDigest, Line, Name, Version
 from api.domain.tokens import READ
 from api.http import auth, idempotency, openapi
@@ -43,14 +44,14 @@ class Payload(RootModel[dict[str, Any]]):
     model_config = ConfigDict(hide_input_in_errors=True)
 
 
-class Receipt(BaseModel):
+class Receipt(Model):
     """The result of receiving an event; `GET /api/v1/events/{id}` returns more."""
 
     id: UUID
     outcome: Outcome
 
 
-class MappedDeployment(BaseModel):
+class MappedDeployment(Model):
     """A deployment to which an event maps."""
 
     service: Name
@@ -63,7 +64,7 @@ class MappedDeployment(BaseModel):
     external_id: str | None
 
 
-class MappedIncident(BaseModel):
+class MappedIncident(Model):
     """An incident to which an event maps."""
 
     service: Name
@@ -74,7 +75,7 @@ class MappedIncident(BaseModel):
     external_id: str | None
 
 
-class MappedRemoval(BaseModel):
+class MappedRemoval(Model):
     """The end of what runs in an environment, to which an event maps."""
 
     service: Annotated[Name | None, Field(description="Null: everything that runs there.")]
@@ -82,7 +83,7 @@ class MappedRemoval(BaseModel):
     at: AwareDatetime
 
 
-class MappedChange(BaseModel):
+class MappedChange(Model):
     """A change to which an event maps."""
 
     service: Name
@@ -91,7 +92,7 @@ class MappedChange(BaseModel):
     title: Line | None
 
 
-class DryRun(BaseModel):
+class DryRun(Model):
     """The result of a dry run of an event."""
 
     outcome: Outcome

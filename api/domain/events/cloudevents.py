@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from api.domain.kit import strictjson
+from api.domain.kit.models import Model
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -41,7 +42,7 @@ Attribute = Annotated[
 ]
 
 
-class CloudEvent(BaseModel):
+class CloudEvent(Model):
     """An event in the JSON event format; extensions may be added."""
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)

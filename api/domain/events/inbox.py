@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import Connection, select, update
 from uuid_utils.compat import uuid7
 
@@ -21,6 +20,7 @@ from api.domain.events.interpret import Outcome, interpret
 from api.domain.events.projection import Projected, Rules
 from api.domain.events.redaction import redacted, text
 from api.domain.kit import sql
+from api.domain.kit.models import Model
 from api.domain.kit.times import now
 from api.domain.kit.types import printable
 from api.domain.notifications import outbox
@@ -30,7 +30,7 @@ MAX_HEADER = 500
 MAX_DELIVERY_ID = 256
 
 
-class StoredEvent(BaseModel):
+class StoredEvent(Model):
     """The id and the outcome of a stored event; `new` unless it was received before."""
 
     id: UUID
