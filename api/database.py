@@ -16,7 +16,7 @@ from flask import current_app
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.engine import CONNECT_TIMEOUT_S, RENEWED, open_engine
+from api.engine import CONNECT_TIMEOUT_S, RENEWED, let_write, open_engine
 from api.outages import Outage, UnavailableError
 from api.settings import Settings
 
@@ -236,7 +236,7 @@ def _do_first(
 @contextmanager
 def writing(connection: Connection) -> Iterator[None]:
     """Begin a write transaction and commit it at the end."""
-    connection.execution_options(writes=True)
+    let_write(connection)
     with connection.begin():
         yield
 

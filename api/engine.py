@@ -41,7 +41,7 @@ def open_engine(settings: Settings, connections: int = 0) -> Engine:
     """Create an engine with a pool of this many connections; with 0, without a pool.
 
     On PostgreSQL, a statement over a connection of the pool is a transaction of its own, unless the
-    connection has the option `writes` or another isolation level.
+    connection is given to `let_write` or has another isolation level.
 
     It raises UnavailableError instead of the driver's error if the database cannot serve.
     """
@@ -105,17 +105,31 @@ def _postgresql(settings: Settings, connections: int) -> Engine:
             raw.execute("SET timezone = 'UTC'")
             raw.commit()
 
-    @event.listens_for(engine, "set_connection_execution_options")
-    def write_in_transactions(_connection: Connection, options: dict[str, Any]) -> None:
-        if options.get("writes"):
-            options.setdefault("isolation_level", "READ COMMITTED")
-
     @event.listens_for(engine, "checkout")
     def replace_closed(raw: psycopg.Connection[Any], _record: Any, _proxy: Any) -> None:
         if _is_closed(engine, raw):
             raise InvalidatePoolError
 
+    if connections:
+        event.listen(engine, "checkin", _commit_each_statement)
     return engine
+
+
+def let_write(connection: Connection) -> None:
+    """Let what a connection executes be in transactions that write, until it is closed.
+
+    An isolation level would do the same on PostgreSQL with four calls of psycopg, and an event with
+    some for each statement.
+    """
+    connection.execution_options(writes=True)
+    driver: Any = connection.connection.driver_connection
+    if isinstance(driver, psycopg.Connection):
+        driver.autocommit = False
+
+
+def _commit_each_statement(raw: psycopg.Connection[Any] | None, _record: Any) -> None:
+    if raw is not None and not raw.closed and not raw.autocommit:
+        raw.autocommit = True
 
 
 def _is_closed(engine: Engine, raw: psycopg.Connection[Any]) -> bool:

@@ -17,6 +17,7 @@ from api.database import Database
 from api.domain import cells
 from api.domain.deployments import reports
 from api.domain.deployments.model import MAX_BATCH, NewDeployment
+from api.engine import let_write
 from api.http.strict import MAX_LIST_BYTES
 from api.tables import deployments, environments, incidents, services
 from tests.api.conftest import json_of, problem
@@ -252,7 +253,7 @@ def test_a_list_makes_of_the_ledger_what_its_reports_make_one_by_one(
     found = []
     for in_one_go in (True, False):
         with database.engine.connect() as connection:
-            connection.execution_options(writes=True)
+            let_write(connection)
             events = [fact("github", "7/1", 20, version=event, service="a")] if event else []
             begin(connection, [made(*each) for each in before], outage, events)
             if in_one_go:

@@ -32,6 +32,7 @@ from api.domain.incidents import reports
 from api.domain.incidents.model import IncidentChange, NewIncident
 from api.domain.kit.errors import ConflictError, InvalidValueError
 from api.domain.tiers import Tier
+from api.engine import let_write
 from api.tables import (
     changes,
     deployments,
@@ -223,7 +224,7 @@ def told(database: Database, seed: int) -> Iterator[Connection]:
     chance = random.Random(seed)  # noqa: S311 (a history, not a secret)
     acts = chance.choices([*ACTS], [*ACTS.values()], k=chance.randrange(5, 60))
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         for act in acts:
             with suppress(ConflictError, InvalidValueError), connection.begin_nested():
                 act(connection, chance)
@@ -381,7 +382,7 @@ CASES: dict[str, tuple[list[Step], Step]] = {
 def test_what_is_told_afterwards_counts(database: Database, case: str) -> None:
     before, afterwards = CASES[case]
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         ledger = Ledger(connection)
         for step in before:
             step(ledger)

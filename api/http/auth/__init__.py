@@ -115,10 +115,9 @@ def _failed(response: Response) -> bool:
 
 
 def _authenticate() -> None:
-    token, signature = bearer.offered(), signatures.offered()
-    if token is not None:
+    if (token := bearer.offered()) is not None:
         accept(bearer.check(token))
-    elif signature is not None:
+    elif (signature := signatures.offered()) is not None:
         signatures.authenticate(signature)
     elif marked("page"):
         signing_in.authenticate()

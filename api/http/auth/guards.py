@@ -12,6 +12,7 @@ from api.domain.events.adapter import Verify
 from api.domain.tokens import READ, WRITE
 
 API_PREFIX = "/api/v1"
+IN_API = f"{API_PREFIX}/"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -78,5 +79,7 @@ def marked(name: str) -> bool:
 
 def is_guarded() -> bool:
     """Return whether the current request is for a route that needs a scope."""
-    in_api = request.url_rule is not None and request.url_rule.rule.startswith(f"{API_PREFIX}/")
-    return in_api or marked("page")
+    rule = request.url_rule
+    if rule is None:
+        return False
+    return rule.rule.startswith(IN_API) or marked("page")

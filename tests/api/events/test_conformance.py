@@ -16,6 +16,7 @@ from api.domain.events.adapter import Adapter
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.adapters.argocd import ARGOCD
 from api.domain.events.adapters.github import GITHUB
+from api.engine import let_write
 from tests.api.conftest import NewApp
 from tests.api.events.orders import tries
 from tests.api.events.payloads import DIGEST, argocd, event_of, github, healing
@@ -182,7 +183,7 @@ def ledger_of(
     database: Database, deliveries: list[tuple[int, dict[str, Any]]], adapter: Adapter
 ) -> list[dict[str, Any]]:
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         for number, body in deliveries:
             headers = {"X-GitHub-Event": event_of(body), "X-GitHub-Delivery": str(number)}
             # Without an id of its own, a delivery differs by its bytes.

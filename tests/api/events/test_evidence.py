@@ -23,6 +23,7 @@ from api.domain.deployments import reports, settling
 from api.domain.deployments.model import NewDeployment
 from api.domain.deployments.store import FIELDS
 from api.domain.kit.times import now
+from api.engine import let_write
 from api.tables import deployments, environments, events, services
 from tests.api.conftest import Record, json_of, problem
 from tests.api.events.orders import tries
@@ -110,7 +111,7 @@ def told(connection: Connection) -> list[dict[str, Any]]:
 def ledger_of(database: Database, facts: Sequence[Fact]) -> list[dict[str, Any]]:
     """Return what facts make of an empty ledger, and leave it empty."""
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         tell(connection, facts)
         found = told(connection)
         connection.rollback()

@@ -14,6 +14,7 @@ from api.database import Database
 from api.domain.events import inbox
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.cloudevents import STRUCTURED
+from api.engine import let_write
 from api.tables import incidents
 from tests.api.conftest import json_of, problem
 from tests.api.events.payloads import CLOUDEVENTS, cdevent
@@ -63,7 +64,7 @@ def told(database: Database, events: Any) -> list[Any]:
     names = ("title", "detected_at", "resolved_at", "links", "corrected", "source", "external_id")
     rules = {"cloudevents": ADAPTERS["cloudevents"].rules}
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         for event in events:
             came = inbox.received(ADAPTERS["cloudevents"], {}, event, b"")
             inbox.receive(connection, ADAPTERS["cloudevents"], came, rules)

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from api.database import Database
 from api.domain.deployments import reports
 from api.domain.events import retraction
+from api.engine import let_write
 from api.tables import events
 from tests.api.events.test_evidence import Fact, fact, ledger_of, tell, told
 
@@ -45,7 +46,7 @@ def test_the_next_rollout_costs_the_same_after_forty_and_after_three_times_as_ma
 ) -> None:
     costs: dict[int, int] = {}
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         for number in range(MANY + 1):
             if number in (FEW, MANY):
                 costs[number] = calls(lambda at=number: tell(connection, rollout(at)))
@@ -121,7 +122,7 @@ def test_what_is_taken_back_leaves_no_trace(
     )
 
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         tell(connection, facts)
         ids = connection.execute(select(events.c.id).order_by(events.c.id)).scalars().all()
         retraction.retract(connection, [ids[of_events.index(number)] for number in gone])
@@ -152,7 +153,7 @@ def test_reports_in_one_go_are_what_they_are_one_by_one(
     expected = ledger_of(database, [*before, *facts])
 
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         tell(connection, before)
         reports.record_all(connection, [report for report, *_ in facts])
         found = told(connection)

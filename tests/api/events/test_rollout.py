@@ -19,6 +19,7 @@ from sqlalchemy import select
 from api.database import Database
 from api.domain.events import inbox
 from api.domain.events.adapters import ADAPTERS
+from api.engine import let_write
 from api.tables import evidence, incidents
 from tests.api.conftest import NewApp, json_of
 from tests.api.events.payloads import PURL, argocd, cdevent, event_of, flux, github
@@ -101,7 +102,7 @@ def ledger_of(database: Database, deliveries: Sequence[Delivery]) -> tuple[Any, 
     """Return the deployments, their witnesses and the incidents that deliveries make."""
     names = ("title", "detected_at", "resolved_at", "links", "source", "external_id")
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         for source, number, body in deliveries:
             headers = {"X-GitHub-Event": event_of(body), "X-GitHub-Delivery": str(number)}
             adapter = ADAPTERS[source]

@@ -21,6 +21,7 @@ from api.domain.events.adapters.flux import FLUX
 from api.domain.events.signatures import sign
 from api.domain.kit.times import now
 from api.domain.transfer import exporting
+from api.engine import let_write
 from api.tables import events
 from tests.api.conftest import NewApp, json_of, problem
 from tests.api.events.orders import tries
@@ -68,7 +69,7 @@ def rows(found: list[dict[str, Any]], environment: str) -> list[tuple[str, str, 
 
 def ledger_of(database: Database, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         for body in bodies:
             came = inbox.received(FLUX, {}, body, json.dumps(body).encode())
             inbox.receive(connection, FLUX, came, {"flux": FLUX.rules})
@@ -165,7 +166,7 @@ def test_a_real_failure_is_mapped_by_rules(database: Database) -> None:
         update={"service": "{involvedObject.name}", "environment": "{involvedObject.namespace}"}
     )
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         came = inbox.received(FLUX, {"Gotk-Component": "kustomize-controller"}, body, raw)
         assert inbox.receive(connection, FLUX, came, {"flux": FLUX.rules}).outcome == "unmapped"
         connection.rollback()
@@ -200,7 +201,7 @@ def test_a_rebuild_leaves_the_same_export_whatever_came_in_whatever_order(
 ) -> None:
     database: Database = sqlite_client.application.extensions["database"]
     with database.engine.connect() as connection:
-        connection.execution_options(writes=True)
+        let_write(connection)
         for body in bodies:
             came = inbox.received(FLUX, {}, body, json.dumps(body).encode())
             inbox.receive(connection, FLUX, came, {"flux": FLUX.rules})
