@@ -11,12 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, Text, bindparam, select
 
 from api.domain.deployments.model import Status
 from api.domain.events.adapter import ObservedDeployment
 from api.domain.events.interpret import Meaning
 from api.domain.kit import sql
+from api.domain.kit.queries import Query
 from api.tables import environments, evidence
 
 
@@ -28,6 +29,14 @@ class Reported(NamedTuple):
 
 
 Elsewhere = Mapping[str, Sequence[Reported]]
+# What events report of a deployment in other environments than `here`, by its id for each of them.
+THERE = bindparam("id", type_=Text) + environments.c.name
+ELSEWHERE = Query(
+    select(environments.c.name, evidence.c.sequence, evidence.c.said)
+    .select_from(environments.join(evidence, evidence.c.external_id == THERE))
+    .where(evidence.c.source == bindparam("source"), environments.c.name != bindparam("here"))
+    .where(evidence.c.event_id.is_not(None))
+)
 
 
 def lock(connection: Connection, meaning: Meaning) -> None:
@@ -72,12 +81,9 @@ def _cancelled(observed: ObservedDeployment) -> ObservedDeployment:
 def _elsewhere(connection: Connection, observed: ObservedDeployment) -> Elsewhere:
     """Return a deployment's reports by events in other environments, by one lookup each."""
     report = observed.report
-    there = literal(f"{_name(observed)}/") + environments.c.name
-    rows = connection.execute(
-        select(environments.c.name, evidence.c.sequence, evidence.c.said)
-        .select_from(environments.join(evidence, evidence.c.external_id == there))
-        .where(evidence.c.source == report.source, environments.c.name != report.environment)
-        .where(evidence.c.event_id.is_not(None))
+    rows = ELSEWHERE.tuples(
+        connection,
+        {"id": f"{_name(observed)}/", "source": report.source, "here": report.environment},
     )
     found: dict[str, list[Reported]] = defaultdict(list)
     for environment, sequence, said in rows:
