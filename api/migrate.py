@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from api.database import writing
 from api.domain.dora.kept import refreshing
+from api.engine import let_write
 
 # An arbitrary key that nothing else in the database may use: "slip" in ASCII.
 ADVISORY_LOCK = 0x736C6970
@@ -81,6 +82,7 @@ def _one_at_a_time(connection: Connection) -> Iterator[None]:
         with writing(connection):
             yield
         return
+    let_write(connection)
     # A session-level lock, which survives the commits in between. Who waits for it is in no
     # transaction meanwhile: an index that is made concurrently would wait for that one.
     connection.execute(text("SET statement_timeout = 0"))

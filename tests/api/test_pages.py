@@ -837,14 +837,14 @@ def test_what_was_just_written_is_not_taken_for_unchanged(
     record(sqlite_client, "1.0", "prod")
     with monkeypatch.context() as slow:  # however long the machine takes to get here
         slow.setattr("api.database.SETTLED_S", 600)
-        assert database.state() is None
+        assert database.written() is None
     settle(sqlite_client)
-    before = database.state()
+    before = database.written()
     assert before is not None
-    assert database.state() == before
+    assert database.written() == before
     record(sqlite_client, "1.1", "prod")
     settle(sqlite_client)
-    assert database.state() != before
+    assert database.written() != before
 
 
 def test_pages_that_are_watched_say_so(sqlite_client: FlaskClient, show: Show) -> None:
