@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from api.database import writing
 from api.domain.matrix import selected
+from api.domain.promotions import commits
+from api.tables import services
 from bench import plans
 from bench.ledger import Ledger, open_ledger
-from bench.questions import LISTS, SUMS
+from bench.questions import LISTS, PENDING, SUMS
 from tests.api.test_statement_counts import CASES
 from tests.postgresql import Lender
 
@@ -100,6 +102,31 @@ def test_the_incidents_of_a_page_are_looked_up_by_cell_and_time(large: Ledger, p
         (step,) = [step for step in plans.steps(connection, [probable]) if "ix_incidents" in step]
     assert "ix_incidents_service_id_environment_id_detected_at_id" in step
     assert large.database == "PostgreSQL" or "detected_at>? AND detected_at<?" in step
+
+
+def test_the_deployments_of_a_version_that_waits_are_looked_up_by_it(large: Ledger) -> None:
+    with plans.executed(large.engine) as statements:
+        assert large.client.get(PENDING).status_code == 200
+
+    tried = [each for each in statements if "deployments AS other" in each[0]]
+    with large.engine.connect() as connection:
+        found = [step for step in plans.steps(connection, tried) if "ix_deployments_vers" in step]
+    assert len(found) == 4  # two attempts, with two spellings each
+
+
+def test_versions_that_go_by_their_commits_are_looked_up_by_these(large: Ledger) -> None:
+    with plans.executed(large.engine) as statements, large.engine.connect() as connection:
+        asked = connection.execute(select(services.c.id).limit(3)).scalars()
+        found = [
+            {"number": number, "service_id": service_id, "old": "1.1.5", "new": "1.9.5"}
+            for number, service_id in enumerate(asked)
+        ]
+        list(commits.between(connection, found))
+
+    with large.engine.connect() as connection:
+        steps = [*plans.steps(connection, statements)]
+        assert plans.scans(connection, statements) == set()
+    assert any("ix_changes_service_id_committed_at_id" in step for step in steps)
 
 
 def test_since_when_a_release_runs_is_found_by_the_index_for_it(large: Ledger) -> None:

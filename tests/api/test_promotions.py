@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from api.database import Database
-from api.domain.changes.versions import sort_key
+from api.domain.changes.store import known_versions
+from api.domain.changes.versions import ordering, sort_key
 from api.domain.dora.kept import refreshing
+from api.domain.promotions import commits
 from api.tables import changes, environments, incidents, services, versions
 from bench.plans import executed
 from tests.api.conftest import Record, json_of, problem
@@ -184,6 +187,35 @@ def test_more_that_waits_takes_no_more_statements(
         numbers.append(len(statements))
 
     assert len(set(numbers)) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_versions_that_go_by_their_commits_have_the_order_of_the_rule(
+    database: Database, record: Record, seed: int
+) -> None:
+    """As `ordering` puts them: what is between two is looked up, and they are not compared."""
+    chance = random.Random(seed)  # noqa: S311 (the same each time)
+    names = ["1.0.0", "nightly", "blue", "green", "red", "main-7"]
+    record(version="blue", **at(0))
+    told = [chance.choice([*names, None]) for _ in range(chance.randrange(20))]
+    add_changes(database, *((f"{number:040x}", name) for number, name in enumerate(told)))
+    pairs = [(old, new) for old in [None, *names] for new in names]
+    with database.read() as connection:
+        (service_id,) = connection.execute(select(services.c.id)).scalars()
+        asked = [
+            {"number": number, "service_id": service_id, "old": old, "new": new}
+            for number, (old, new) in enumerate(pairs)
+        ]
+        found = set(commits.between(connection, asked))
+        known = known_versions(connection, service_id)
+
+    order = ordering({name: of_it.latest for name, of_it in known.items()}, ["nightly"])
+    for number, (old, new) in enumerate(pairs):
+        bottom, top = order(old) if old else (), order(new)
+        wanted = {new}
+        if bottom is not None and top is not None:
+            wanted = {name for name in known if bottom < (order(name) or ()) <= top}
+        assert {version for place, version in found if place == number} == wanted
 
 
 def test_versions_of_unknown_order_bring_their_own_changes_alone(

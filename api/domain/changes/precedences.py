@@ -14,7 +14,7 @@ from sqlalchemy import Connection, exists, select, update
 from api.domain.changes.versions import sort_key
 from api.domain.kit.records import upsert
 from api.domain.kit.sql import insert_new
-from api.tables import changes, versions
+from api.tables import changes, services, versions
 
 # How many are computed at once.
 BATCH = 5_000
@@ -53,9 +53,12 @@ def forget(connection: Connection) -> None:
 
 def without_order(connection: Connection, service_ids: Collection[UUID]) -> set[UUID]:
     """Return the services that have changes of a version without a precedence."""
-    statement = (
-        select(versions.c.service_id)
-        .where(versions.c.service_id.in_(service_ids), versions.c.precedence == "", OF_A_CHANGE)
-        .distinct()
+    # The first one will do, but as a mere condition PostgreSQL would look for all.
+    first = (
+        select(versions.c.version)
+        .where(versions.c.service_id == services.c.id, versions.c.precedence == "", OF_A_CHANGE)
+        .limit(1)
+        .scalar_subquery()
     )
+    statement = select(services.c.id).where(services.c.id.in_(service_ids), first.is_not(None))
     return set(connection.execute(statement).scalars())

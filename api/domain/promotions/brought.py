@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Integer, Select, String, Uuid, func, select, union_all
 
-from api.domain.changes import precedences, versions
-from api.domain.changes.store import known_versions
-from api.domain.changes.versions import KnownVersion, sort_key
+from api.domain.changes import precedences
+from api.domain.changes.versions import sort_key
 from api.domain.kit.records import Records
+from api.domain.promotions import commits
 from api.tables import changes
 from api.tables import versions as kept
 
@@ -37,8 +37,8 @@ class Replacement(NamedTuple):
 def brought(connection: Connection, replacements: Sequence[Replacement]) -> list[dict[str, Any]]:
     """Return the changes that each release brings, newest first, and how many they are.
 
-    At most MAX_CHANGES of each are listed. Where versions have an order of their own, that takes
-    three statements, however many there are.
+    At most MAX_CHANGES of each are listed. That takes three statements, however many there are, and
+    two more where versions have no order of their own.
     """
     found: list[dict[str, Any]] = [{**NONE, "changes": []} for _ in replacements]
     wanted = [
@@ -67,19 +67,17 @@ def _versions(
             others.add(number)
         else:
             ranges[number] = above, until
-    between: list[tuple[int, str]] = []
+    inside: list[tuple[int, str]] = []
     for number, version, precedence in _in_ranges(connection, replacements, ranges):
         key = sort_key(version) if precedence is None else precedence  # it was noted just now
         above, until = ranges[number]
         if not key:
             others.add(number)
         elif above < key <= until:
-            between.append((number, version))
-    yield from ((number, version) for number, version in between if number not in others)
-    known = cache(lambda service_id: known_versions(connection, service_id))
-    for number in sorted(others):
-        service_id, old, new = replacements[number]
-        yield from ((number, version) for version in _between(known(service_id), old, new))
+            inside.append((number, version))
+    yield from ((number, version) for number, version in inside if number not in others)
+    asked = [{"number": number, **replacements[number]._asdict()} for number in sorted(others)]
+    yield from commits.between(connection, asked)
 
 
 def _in_ranges(
@@ -111,7 +109,9 @@ def _within(dialect: str) -> Any:
     inside = (kept.c.precedence > ranges.c.above, kept.c.precedence <= ranges.c.until)
     return union_all(
         select(*columns).join_from(ranges, kept, of_it).where(*inside),
-        select(*columns).join_from(ranges, kept, of_it).where(kept.c.precedence.is_(None)),
+        select(*columns)
+        .join_from(ranges, kept, of_it)
+        .where(kept.c.precedence.is_(None), precedences.OF_A_CHANGE),
     )
 
 
@@ -138,14 +138,3 @@ def _newest(dialect: str) -> Select[Any]:
         .where(numbered.c.place <= MAX_CHANGES)
         .order_by(numbered.c.number, numbered.c.place)
     )
-
-
-def _between(known: Mapping[str, KnownVersion], old: str | None, new: str) -> set[str]:
-    """Return the versions that `new` brings where `old` is: only itself if that is not known."""
-    latest = {version: of_it.latest for version, of_it in known.items()}
-    order = versions.ordering(latest, [new, *([old] if old else [])])
-    top, bottom = order(new), order(old) if old else ()
-    if top is None or bottom is None:
-        return {new}
-    places = {version: order(version) for version in latest}
-    return {version for version, place in places.items() if place and bottom < place <= top}
