@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 from gunicorn.http.errors import NoMoreData
 
-from api.worker import ClientSocket, Threads
+from api.clients import ClientSocket, Threads
 from tests.api.conftest import ADMIN_TOKEN
 from tests.ports import free_port
 
@@ -278,7 +278,7 @@ def test_nothing_is_received_after_the_deadline(pair: tuple[ClientSocket, socket
 def test_nobody_waits_for_a_client_that_takes_no_response(
     pair: tuple[ClientSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.worker.RESPONSE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("api.clients.RESPONSE_TIMEOUT_S", 0.05)
     with pytest.raises(NoMoreData):
         pair[0].sendall(bytes(10_000_000))
 
