@@ -46,7 +46,8 @@ def add_suite(suites: Element, report: Report, rule: str) -> None:
 
 def add_case(suite: Element, finding: Finding, where: str) -> None:
     """Add the test that a finding fails, or is told in."""
-    case = case_of(suite, where, finding.rule)
+    # Of tests of one name GitLab shows the first alone.
+    case = case_of(suite, f"{where}: {finding.text}", finding.rule)
     text = xml(f"{where}: {finding.severity}: {finding.text}\n{finding.hint}".rstrip())
     if finding.severity is Severity.NOTE:
         SubElement(case, "system-out").text = text

@@ -17,7 +17,8 @@ def markdown(report: Report) -> str:
     """Return the findings by file; those that would make it too long for a comment are counted."""
     mark = "❌" if report.failures else worst(report)
     lines = [f"### {mark} gitops check: {report.counts} in {report.checked}", ""]
-    lines += [f"**The check itself failed**: {code(reason)}" for reason in report.failures]
+    for reason in report.failures:
+        lines += [f"**The check itself failed**: {code(reason)}", ""]
     left, cut = LIMIT - RESERVE, 0
     for file, findings in groupby(worst_first(report.found), key=lambda finding: finding.file):
         block = [f"**{code(report.of_clone(file))}**", ""]

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from gitops import __version__, programs
 from gitops.baseline import fingerprints
+from gitops.explain import Explanation, page
 from gitops.findings import RULES, Finding
 from gitops.formats.report import DOCUMENTATION, PAGES, Report
 
@@ -49,15 +50,21 @@ def driver() -> dict[str, Any]:
         "name": "gitops check",
         "version": __version__,
         "informationUri": DOCUMENTATION,
-        "rules": [
-            {
-                "id": rule,
-                "shortDescription": {"text": text},
-                "helpUri": f"{PAGES}/{rule}.md",
-                "help": {"text": f"{programs.PACKAGE} check --explain {rule}"},
-            }
-            for rule, text in RULES.items()
-        ],
+        "rules": [descriptor(rule, text) for rule, text in RULES.items()],
+    }
+
+
+def descriptor(rule: str, text: str) -> dict[str, Any]:
+    """Return a rule, with what GitHub shows beside an alert: why it is one, and its page."""
+    return {
+        "id": rule,
+        "shortDescription": {"text": text},
+        "fullDescription": {"text": " ".join(Explanation.of(rule).why.split())},
+        "helpUri": f"{PAGES}/{rule}.md",
+        "help": {
+            "text": f"{programs.PACKAGE} check --explain {rule}",
+            "markdown": page(rule).replace("../gitops.md", DOCUMENTATION),
+        },
     }
 
 
@@ -72,5 +79,9 @@ def result(finding: Finding, fingerprint: str, report: Report) -> dict[str, Any]
         "level": finding.severity.value,
         "message": {"text": finding.text},
         "locations": [{"physicalLocation": location}],
-        "partialFingerprints": {"gitopsCheck/v1": fingerprint},
+        # GitHub tells alerts apart by the first alone.
+        "partialFingerprints": {
+            "primaryLocationLineHash": fingerprint,
+            "gitopsCheck/v1": fingerprint,
+        },
     }

