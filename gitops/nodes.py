@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
@@ -46,10 +47,16 @@ def compose(text: str, where: str) -> list[Node]:
 def read(file: Path) -> list[Node]:
     """Return the documents of a file. Raises UnreadableError if it cannot be read."""
     try:
-        return compose(file.read_text(encoding="utf-8"), str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        problem = getattr(error, "strerror", None) or str(error)
-        raise UnreadableError(str(file), 0, problem) from None
+        content = file.read_bytes()
+    except OSError as error:
+        raise UnreadableError(str(file), 0, error.strerror or str(error)) from None
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if is_wide else "utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UnreadableError(str(file), line, f"it is not written in {error.encoding}") from None
+    return compose(text, str(file))
 
 
 def write(documents: list[Node]) -> str:

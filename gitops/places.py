@@ -116,7 +116,32 @@ class Sources:
         found = [each for each in self._around(thing) if is_of(each[1], thing)]
         named = [each for each in found if name_of(each[1]) in thing.plain_name]
         longest = max((len(name_of(document)) for _, document in named), default=0)
-        return [each for each in named if len(name_of(each[1])) == longest] or found
+        nearest = [each for each in named if len(name_of(each[1])) == longest] or found
+        if len({file for file, _ in nearest}) == 1:
+            return nearest
+        # Two bases may have objects of one name, and give them different ones.
+        called = [
+            (file, document)
+            for file, document in nearest
+            if thing.plain_name in self._names(file, name_of(document))
+        ]
+        return called or nearest
+
+    def _names(self, file: Path, name: str) -> Iterator[str]:
+        """Yield the names that an object of a file may be given by what includes it."""
+        for part in self._overlay.tree:
+            if file in part.files():
+                yield from self._given(part, name, ())
+
+    def _given(
+        self, part: Kustomization, name: str, inner: tuple[Kustomization, ...]
+    ) -> Iterator[str]:
+        name = f"{part.data.get('namePrefix') or ''}{name}{part.data.get('nameSuffix') or ''}"
+        if part is self._overlay.top:
+            yield name
+        for outer in self._overlay.tree:
+            if part.folder in outer.included() and outer not in inner:
+                yield from self._given(outer, name, (*inner, part))
 
 
 def inside(block: ScalarNode, wanted: set[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,17 @@ from gitops.repository import Repository
 WRAPPED = re.compile(
     r"accumulat\w+ (?:resources|components)[^:]*: |recursed (?:accumulation|merging)[^:]*: "
 )
-# It tries an entry as a file, then as a folder, and tells both errors.
-TRIED = re.compile(r"accumulation err='(?P<file>.*)': (?:must build at|\w+ err|)(?P<folder>.*)")
+# It tries an entry as a file, then as a folder, and tells both errors: what matters is the second
+# if it is a folder, else the first.
+FOLDER = re.compile(
+    r"accumulation err='.*?' must resolve to a file': (?:couldn't make target for path '[^']*': )?"
+)
+FILE = re.compile(
+    r"accumulation err='(?:accumulating resources from '(?P<entry>[^']*)': )?(?P<why>.*?)': "
+    r"(?:must build at|\w+ err).*"
+)
+# What goes wrong in a component, as a text of Go's in another one.
+COMPONENT = re.compile(r'(?:accumulateDirectory: |loader\.New )(?P<text>"(?:[^"\\]|\\.)*")')
 MISSING = re.compile(r"evalsymlink failure on '([^']*)' : lstat \S+: (.*)")
 CONFIG = re.compile(r"trouble configuring (builtin \S+) with config: `.*?`: ", re.DOTALL)
 # What Go prints of a generator, and of what identifies an object.
@@ -33,12 +43,8 @@ def reason(error: str, root: Path | None = None, top: Path | None = None) -> str
 
     `top` is the folder of the clone that this is in: the paths outside that are left as they are.
     """
-    text = WRAPPED.sub("", CONFIG.sub(r"\1: ", error))
-    while match := TRIED.fullmatch(" ".join(text.split())):
-        inner = match["file"]
-        text = match["folder"] if inner.endswith("must resolve to a file") else inner
-        text = WRAPPED.sub("", text)
-    text = MISSING.sub(r"\1: \2", " ".join(text.split()))
+    text = unwrapped(" ".join(CONFIG.sub(r"\1: ", error).split()))
+    text = MISSING.sub(r"\1: \2", WRAPPED.sub("", text))
     text = IDENTITY.sub(r"\1 \2", GENERATOR.sub("", text))
     if root is not None:
         text = text.replace(f"{root}/", "").replace(str(root), ".")
@@ -48,13 +54,35 @@ def reason(error: str, root: Path | None = None, top: Path | None = None) -> str
     return text if len(text) <= LONGEST else text[:LONGEST].rstrip() + " …"
 
 
+def unwrapped(text: str) -> str:
+    """Return an error without those of the folders, files and components that lead to it."""
+    while True:
+        if found := WRAPPED.match(text) or FOLDER.match(text):
+            text = text[found.end() :]
+        elif found := FILE.fullmatch(text):
+            entry, text = found["entry"] or "", found["why"]
+            if Path(entry).name not in text:
+                text = f"{entry}: {text}"
+        elif (found := COMPONENT.fullmatch(text)) and (inner := unquoted(found["text"])):
+            text = inner
+        else:
+            return text
+
+
+def unquoted(text: str) -> str:
+    """Return what a text of Go's says, if that is written as in JSON."""
+    try:
+        return " ".join(str(json.loads(text)).split())
+    except ValueError:
+        return ""
+
+
 def line_of(repository: Repository, parts: list[Kustomization], message: str) -> tuple[Path, int]:
     """Return the file and line that an error names: the longest text of them that is in it."""
     best = (0, parts[0].file, nodes.line(parts[0].node) if parts[0].delivers else 1)
-    for file, scalar in [
+    for file, scalar, text in [
         found for kustomization in parts for found in named(repository, kustomization)
     ]:
-        text = str(scalar.value)
         word = rf"(?<![\w-]){re.escape(text)}(?![\w-])"
         if len(text) > max(best[0], 2) and re.search(word, message):
             best = (len(text), file, nodes.line(scalar))
@@ -63,17 +91,24 @@ def line_of(repository: Repository, parts: list[Kustomization], message: str) ->
 
 def named(
     repository: Repository, kustomization: Kustomization
-) -> Iterator[tuple[Path, ScalarNode]]:
-    """Yield the values of a kustomization, and the names of the objects in its other files."""
+) -> Iterator[tuple[Path, ScalarNode, str]]:
+    """Yield the values of a kustomization, and the names of the objects in its other files.
+
+    Each comes with the text that an error may name it by.
+    """
     for scalar in specific(kustomization.node):
-        yield kustomization.file, scalar
+        text = str(scalar.value)
+        yield kustomization.file, scalar, text
+        if text.startswith("../") and "\n" not in text:
+            path = (kustomization.folder / text).resolve()
+            yield kustomization.file, scalar, repository.relative(path)
     resources = {*kustomization.included()}
     for file in kustomization.files():
         if file.name not in NAMES and file not in resources:
             for document in repository.documents(file):
                 name = nodes.get(document, "metadata", "name")
                 if isinstance(name, ScalarNode):
-                    yield file, name
+                    yield file, name, str(name.value)
 
 
 def specific(node: Node) -> Iterator[ScalarNode]:

@@ -74,6 +74,8 @@ class Repository:
             return self.kustomizations[folder]
         file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
         if file is None:
+            for link in (folder / name for name in NAMES if (folder / name).is_symlink()):
+                self.faults[link] = Fault(link, 1, f"a link to {link.readlink()}, which is no file")
             return None
         documents = self.documents(file)
         message = "" if file in self.faults else refused(documents)

@@ -2,6 +2,7 @@
 
 A case has the files of a repository beside those of `common`, and what is found there: severity,
 rule, file, line and message, with `...` for anything.
+A file may be a text, bytes, or a link: `{link: TARGET}`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def written(root: Path, files: dict[str, Any]) -> None:
         if text is not None:
             file = root / name
             file.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(text, dict):
+                file.symlink_to(text["link"])
+                continue
             file.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
