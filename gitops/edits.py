@@ -14,6 +14,7 @@ from gitops import nodes
 from gitops.errors import UnreadableError
 
 Edit = tuple[int, int, str]  # from where to where, and what is there then
+Span = tuple[int, int]
 
 
 class Located(yaml.SafeLoader):
@@ -21,21 +22,26 @@ class Located(yaml.SafeLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.shared: set[int] = set()  # where the values begin that aliases stand for
+        self.shared: set[Span] = set()  # where the values are that aliases stand for
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         """Compose a node, and a copy for an alias."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         node: Node | None = super().compose_node(parent, index)
         if isinstance(event, AliasEvent) and node is not None:
-            self.shared.add(node.start_mark.index)
+            self.shared.add(span(node))
             node = copy(node)
             node.start_mark, node.end_mark = event.start_mark, event.end_mark
         return node
 
 
-def located(text: str, where: str) -> tuple[list[Node], set[int]]:
-    """Return the documents of a text, and where the values begin that aliases stand for.
+def span(node: Node) -> Span:
+    """Return where a node begins and ends."""
+    return node.start_mark.index, node.end_mark.index
+
+
+def located(text: str, where: str) -> tuple[list[Node], set[Span]]:
+    """Return the documents of a text, and where the values are that aliases stand for.
 
     Raises UnreadableError with `where` for invalid YAML.
     """

@@ -64,7 +64,8 @@ class Pin:
         entry = self.place.find(documents, self.image)
         if entry is None:
             raise GitopsError(f"{where}: this entry is not in the file itself")
-        if any(value.start_mark.index in shared for value in releases.values_of(entry)):
+        places = [edits.span(value) for value in (entry, *releases.values_of(entry))]
+        if any(start <= place[0] < end for place in places for start, end in shared):
             raise GitopsError(f"{where}: other places take the release from here, by an alias")
         edited = releases.written(body, entry, new)
         if not self._has(edited, new):

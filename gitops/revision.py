@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,11 +42,13 @@ class Clone:
     def default(self) -> str:
         """Return what a branch is compared with: the default branch, else the commit before.
 
-        Raises GitopsError if there is neither.
+        Raises GitopsError if there is neither, because nothing is committed or fetched.
         """
         if not self._commit("HEAD"):
-            raise GitopsError(f"{self.top}: nothing is committed yet")
-        for revision in (*self._defaults(), "HEAD^"):
+            raise self._empty()
+        # The first commit of a branch differs from nothing but what is not committed.
+        only = () if self.is_shallow() else ("HEAD",)
+        for revision in (*self._defaults(), "HEAD^", *only):
             if self._commit(revision):
                 return revision
         fetch = remedy(f"origin/{BRANCHES[0]}", self.is_shallow())
@@ -56,6 +59,8 @@ class Clone:
         found = self._commit(revision)
         if found:
             return found
+        if not self._commit("HEAD"):
+            raise self._empty()
         fetch = remedy(revision, self.is_shallow())
         raise GitopsError(f"this clone has no revision {revision!r}: `{fetch}` may bring it")
 
@@ -140,7 +145,7 @@ class Clone:
         """Return the commit that is checked out, and its time. Raises GitopsError without one."""
         found = self._git("log", "--max-count=1", "--format=%H %cI").stdout.split()
         if not found:
-            raise GitopsError(f"{self.top}: nothing is committed yet")
+            raise self._empty()
         return found[0], datetime.fromisoformat(found[1])
 
     def origin(self) -> str:
@@ -187,6 +192,9 @@ class Clone:
         if len(only := branches.split()) == 1:
             yield from only
 
+    def _empty(self) -> GitopsError:
+        return GitopsError(f"{self.top}: nothing is committed yet")
+
     def _commit(self, revision: str) -> str:
         argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         return self._git(*argv).stdout.strip()
@@ -210,7 +218,7 @@ class Clone:
 def remedy(revision: str, shallow: bool) -> str:
     """Return the git command that fetches a revision into a full or shallow clone."""
     remote, slash, branch = revision.partition("/")
-    if remote == "origin" and slash:
+    if remote == "origin" and slash and not re.search(r"[~^@:]", branch):
         depth = "--depth=1 " if shallow else ""
         return f"git fetch {depth}origin {branch}:refs/remotes/{revision}"
     return "git fetch --unshallow --tags" if shallow else "git fetch --tags"

@@ -375,6 +375,20 @@ def test_without_a_commit_there_is_nothing_to_compare_with(tmp_path: Path) -> No
     git(tmp_path, "init")
     with pytest.raises(GitopsError, match="nothing is committed yet"):
         Clone(tmp_path).default()
+    with pytest.raises(GitopsError, match="nothing is committed yet"):
+        Clone(tmp_path).commit("HEAD")
+
+
+def test_the_first_commit_of_a_branch_of_any_name_is_compared_with_itself(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--initial-branch=develop")
+    git(tmp_path, "commit", "--allow-empty", "--message=first")
+    assert Clone(tmp_path).default() == "HEAD"
+
+
+def test_what_nobody_can_fetch_by_name_is_not_asked_for_so(root: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--depth=1", f"file://{root}", "other")
+    with pytest.raises(GitopsError, match="`git fetch --unshallow --tags`"):
+        Clone(tmp_path / "other").commit("origin/main~9")
 
 
 def test_a_revision_has_its_submodules_and_what_no_archive_would_have(

@@ -512,6 +512,10 @@ def test_a_release_is_written_as_the_file_is_written(tmp_path: Path, written: st
     ("text", "reason"),
     [
         (
+            "images:\n- &shop\n  name: shop\n  newTag: '1'\n- {<<: *shop, name: mail}\n",
+            "other places take the release from here, by an alias",
+        ),
+        (
             "images: [{name: shop, newTag: &v '1'}, {name: mail, newTag: *v}]\n",
             "other places take the release from here, by an alias",
         ),
