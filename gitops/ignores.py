@@ -1,6 +1,7 @@
 """Comments that accept a finding where it is: `# gitops: ignore RULE reason`.
 
-A comment beside a line is about that line, one on a line of its own about the next.
+A comment beside a line is about that line, one on a line of its own about the next. Where that line
+begins an entry of a list, it is about the whole entry: the finding is at the key that is wrong.
 """
 
 from __future__ import annotations
@@ -85,9 +86,8 @@ def read(file: Path) -> Iterator[Ignore]:
     lines = text.splitlines() if "gitops:" in text else []
     for number, line in enumerate(lines, 1):
         if found := COMMENT.search(line):
-            about = {number}
-            if is_comment(line):
-                about |= {next_line(lines, number)}
+            first = next_line(lines, number) if is_comment(line) else number
+            about = {number, *entry(lines, first)}
             reason = found["reason"].strip()
             yield Ignore(file, number, found["rule"], reason, frozenset(about))
 
@@ -101,6 +101,22 @@ def next_line(lines: list[str], number: int) -> int:
     return next(
         (n for n, line in following if line.strip() not in BLANK and not is_comment(line)), number
     )
+
+
+def entry(lines: list[str], first: int) -> Iterator[int]:
+    """Yield the number of a line, and those of the rest of the entry of a list that it begins."""
+    yield first
+    start = indentation(lines[first - 1])
+    if f"{lines[first - 1]} "[start:].startswith("- "):
+        for number, line in enumerate(lines[first:], first + 1):
+            if line.strip() and indentation(line) <= start:
+                break
+            yield number
+
+
+def indentation(line: str) -> int:
+    """Return how many spaces a line begins with."""
+    return len(line) - len(line.lstrip())
 
 
 def is_comment(line: str) -> bool:

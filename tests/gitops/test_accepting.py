@@ -45,9 +45,11 @@ def changed(root: Path, old: str, new: str) -> None:
         ("#gitops:ignore inert: it is meant", {1}),
         ("\ufeff# gitops: ignore inert it is meant\r\n---\r\n\r\na: 1\r\n", {1, 4}),
         ("a: 'x#gitops: ignore inert it is meant'", None),
+        ("a:\n- b # gitops: ignore inert it is meant\n\n  c\n- d", {2, 3, 4}),
+        ("a:\n  # gitops: ignore inert it is meant\n  -\n    b\n# more\n  - d", {2, 3, 4}),
     ],
 )
-def test_a_comment_is_about_its_line_or_the_next(
+def test_a_comment_is_about_its_line_or_the_next_or_the_entry_that_begins_there(
     tmp_path: Path, text: str, lines: set[int] | None
 ) -> None:
     file = tmp_path / "x.yaml"
