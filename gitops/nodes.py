@@ -60,8 +60,17 @@ def read(file: Path) -> list[Node]:
 
 
 def write(documents: list[Node]) -> str:
-    """Return documents as YAML text."""
-    return str(yaml.serialize_all(documents, Dumper=Dumper, width=1 << 16, allow_unicode=True))
+    """Return documents as YAML text, each as a block: what begins with a bracket may be read as JSON.
+
+    Kustomize does so with patches, and values that are put in have no quotation marks.
+    """
+    blocks = []
+    for document in documents:
+        block = copy(document)
+        if isinstance(block, (MappingNode, SequenceNode)) and block.value:
+            block.flow_style = False
+        blocks.append(block)
+    return str(yaml.serialize_all(blocks, Dumper=Dumper, width=1 << 16, allow_unicode=True))
 
 
 class Writer(Dumper):

@@ -12,6 +12,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
+from yaml import Mark
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import nodes
@@ -37,9 +38,10 @@ class Generators:
         template = nodes.get(spec, "template")
         if template is None:
             return
+        patch = nodes.get(spec, "templatePatch")
         for _, generator in nodes.items(nodes.get(spec, "generators")):
             for params in self._params(generator, {}):
-                yield filled(template, params)
+                yield patched(filled(template, params), patch, params)
 
     def _params(self, generator: Node, known: Params) -> Iterator[Params]:
         """Yield the parameters of a generator; those of one that nobody knows are none."""
@@ -150,6 +152,44 @@ def filled(node: Any, params: Params) -> Any:
         result.value = [(filled(key, params), filled(below, params)) for key, below in node.value]
     elif isinstance(node, SequenceNode):
         result.value = [filled(item, params) for item in node.value]
+    return result
+
+
+def patched(application: Node, patch: Node | None, params: Params) -> Node:
+    """Return an Application with what `templatePatch` adds, unless that needs more than parameters.
+
+    https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Template/#template-patch
+    """
+    text = nodes.text(filled(patch, params)) if patch is not None else ""
+    if patch is None or "{{" in text:
+        return application
+    try:
+        (document,) = nodes.compose(text, "")
+    except (GitopsError, ValueError):
+        return application
+    return laid(application, moved(document, patch))
+
+
+def moved(node: Any, block: Node) -> Any:
+    """Return a copy of a node in a block of text with the lines of the file that has the block."""
+    result = copy(node)
+    line = nodes.line(block) + node.start_mark.line
+    result.start_mark = result.end_mark = Mark("", 0, line, 0, None, None)
+    if isinstance(node, MappingNode):
+        result.value = [(moved(key, block), moved(its, block)) for key, its in node.value]
+    elif isinstance(node, SequenceNode):
+        result.value = [moved(item, block) for item in node.value]
+    return result
+
+
+def laid(old: Node | None, new: Node) -> Node:
+    """Return a node with another one laid over it: mappings are merged, everything else replaced."""
+    if not (isinstance(old, MappingNode) and isinstance(new, MappingNode)):
+        return new
+    result = copy(old)
+    keys = {key for key, _ in nodes.items(new)}
+    result.value = [pair for pair in old.value if pair[0].value not in keys]
+    result.value += [(key, laid(nodes.get(old, key.value), its)) for key, its in new.value]
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -22,6 +23,7 @@ KINDS = {
     "GitRepository": b"source.toolkit.fluxcd.io/",
     "Kustomization": b"kustomize.toolkit.fluxcd.io/",
 }
+TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
 Document = tuple[Path, Node]
 
 
@@ -113,9 +115,12 @@ class Deliveries:
     def _has_any(self, named: dict[str, set[str]], url: str) -> bool:
         return any(self._is_there(each.removeprefix("./").strip("/")) for each in named[url])
 
-    def _is_there(self, pattern: str) -> bool:
+    def _is_there(self, path: str) -> bool:
+        # What a generator fills in may be anything, beside what is written.
+        pattern = TEMPLATE.sub("*", path)
+        is_known = bool(path if pattern == path else pattern.strip("*/"))
         try:
-            return bool(pattern) and next(self.top.glob(pattern), None) is not None
+            return is_known and next(self.top.glob(pattern), None) is not None
         except (ValueError, NotImplementedError):
             return False
 
