@@ -117,6 +117,10 @@ class Kustomization:
         """Return what becomes of rendered objects before they are applied."""
         return list(objects)
 
+    def applied(self, document: Node) -> Node:
+        """Return a document of a file as it is applied, at the same lines."""
+        return document
+
     def word(self, key: str) -> str:
         """Return what a field is called in its file."""
         return key

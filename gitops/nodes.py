@@ -60,9 +60,9 @@ def read(file: Path) -> list[Node]:
 
 
 def write(documents: list[Node]) -> str:
-    """Return documents as YAML text, each as a block: what begins with a bracket may be read as JSON.
+    """Return documents as YAML text, each as a block.
 
-    Kustomize does so with patches, and values that are put in have no quotation marks.
+    Kustomize reads a patch that begins with a bracket as JSON, where a text needs quotation marks.
     """
     blocks = []
     for document in documents:

@@ -22,6 +22,7 @@ class Sources:
     def __init__(self, repository: Repository, overlay: Overlay) -> None:
         self._repository = repository
         self._overlay = overlay
+        self._filled: dict[Node, Node] = {}
 
     @cached_property
     def _documents(self) -> list[tuple[Path, Node]]:
@@ -72,6 +73,11 @@ class Sources:
                     return file, nodes.line(scalar)
                 if "\n" in scalar.value and (line := inside(scalar, wanted)):
                     return file, line
+        # What fills in a value need not be a file of the overlay.
+        for file, document in own if value is not None else ():
+            for scalar in nodes.scalars(self._applied(document)):
+                if scalar.value in wanted:
+                    return file, nodes.line(scalar)
         for file, document in own:
             return file, nodes.line(document)
         return self._overlay.top.own.file, 1
@@ -113,10 +119,17 @@ class Sources:
 
     def _own(self, thing: Object) -> list[tuple[Path, Node]]:
         """Return the documents that describe an object: of its name, or most of it."""
-        found = [each for each in self._around(thing) if is_of(each[1], thing)]
-        named = [each for each in found if name_of(each[1]) in thing.plain_name]
-        longest = max((len(name_of(document)) for _, document in named), default=0)
-        nearest = [each for each in named if len(name_of(each[1])) == longest] or found
+        every = ((file, node, self._applied(node)) for file, node in self._around(thing))
+        named = [
+            (name_of(applied), (file, node))
+            for file, node, applied in every
+            if is_of(applied, thing)
+        ]
+        longest = max((len(name) for name, _ in named if name in thing.plain_name), default=0)
+        nearest = [
+            each for name, each in named if len(name) == longest and name in thing.plain_name
+        ]
+        nearest = nearest or [each for _, each in named]
         if len({file for file, _ in nearest}) == 1:
             return nearest
         # Two bases may have objects of one name, and give them different ones.
@@ -126,6 +139,12 @@ class Sources:
             if thing.plain_name in self._names(file, name_of(document))
         ]
         return called or nearest
+
+    def _applied(self, document: Node) -> Node:
+        """Return a document of a file as it is applied: with what a delivery fills in."""
+        if document not in self._filled:
+            self._filled[document] = self._overlay.top.applied(document)
+        return self._filled[document]
 
     def _names(self, file: Path, name: str) -> Iterator[str]:
         """Yield the names that an object of a file may be given by what includes it."""

@@ -174,7 +174,7 @@ def moved(node: Any, block: Node) -> Any:
     """Return a copy of a node in a block of text with the lines of the file that has the block."""
     result = copy(node)
     line = nodes.line(block) + node.start_mark.line
-    result.start_mark = result.end_mark = Mark("", 0, line, 0, None, None)
+    result.start_mark = result.end_mark = Mark("", 0, line, 0, "", 0)
     if isinstance(node, MappingNode):
         result.value = [(moved(key, block), moved(its, block)) for key, its in node.value]
     elif isinstance(node, SequenceNode):
@@ -183,7 +183,7 @@ def moved(node: Any, block: Node) -> Any:
 
 
 def laid(old: Node | None, new: Node) -> Node:
-    """Return a node with another one laid over it: mappings are merged, everything else replaced."""
+    """Return a node with another one laid over it: only mappings are merged."""
     if not (isinstance(old, MappingNode) and isinstance(new, MappingNode)):
         return new
     result = copy(old)

@@ -5,6 +5,7 @@ Its controller writes them into the kustomization of the folder: fluxcd/pkg, kus
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
@@ -23,7 +24,10 @@ FIELDS = {
 }
 
 
-def delivery(file: Path, document: Node, folder: Path) -> Delivery:
+Maps = Callable[[str], Node | None]  # the data of the ConfigMap of a name, if that is known
+
+
+def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
     """Return how a Kustomization applies a folder."""
     spec = nodes.get(document, "spec")
     pairs = []
@@ -37,7 +41,7 @@ def delivery(file: Path, document: Node, folder: Path) -> Delivery:
     result = Result(
         labels=texts(nodes.get(spec, "commonMetadata", "labels")),
         annotations=texts(nodes.get(spec, "commonMetadata", "annotations")),
-        variables=texts(nodes.get(spec, "postBuild", "substitute")),
+        variables=variables(nodes.get(spec, "postBuild"), maps),
     )
     values = [nodes.get(spec, *path) for path in (("commonMetadata",), ("postBuild", "substitute"))]
     given = tuple(value for value in values if value is not None)
@@ -50,6 +54,18 @@ def delivery(file: Path, document: Node, folder: Path) -> Delivery:
         pins=pins,
         selection=Selection(),
     )
+
+
+def variables(build: Node | None, maps: Maps) -> dict[str, str]:
+    """Return the variables that are known: what is written here counts before what is elsewhere.
+
+    Of several sources, the last one counts. What a Secret has is not known.
+    """
+    found: dict[str, str] = {}
+    for _, source in nodes.items(nodes.get(build, "substituteFrom")):
+        if nodes.text(nodes.get(source, "kind")) == "ConfigMap":
+            found |= texts(maps(nodes.text(nodes.get(source, "name"))))
+    return found | texts(nodes.get(build, "substitute"))
 
 
 def texts(node: Node | None) -> dict[str, str]:

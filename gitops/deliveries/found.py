@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ KINDS = {
     "Kustomization": b"kustomize.toolkit.fluxcd.io/",
 }
 TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
+CONFIG = "ConfigMap"
 Document = tuple[Path, Node]
 
 
@@ -82,7 +84,19 @@ class Deliveries:
             url = self._sources.get(reference(document), "")
             if self._is_own(url):
                 for folder in self._folder(file, nodes.text(nodes.get(document, "spec", "path"))):
-                    yield flux.delivery(file, document, folder)
+                    yield flux.delivery(file, document, folder, partial(self._map, file))
+
+    def _map(self, near: Path, name: str) -> Node | None:
+        """Return the data of the ConfigMap of a name that is nearest to a file, if one is."""
+        found: dict[int, list[Node | None]] = {}
+        for file in applications.files(self.root):
+            for document in read(file, name.encode()):
+                kind = nodes.text(nodes.get(document, "kind"))
+                if (kind, nodes.text(nodes.get(document, "metadata", "name"))) == (CONFIG, name):
+                    shared = len(Path(os.path.commonpath([file, near])).parts)
+                    found.setdefault(shared, []).append(nodes.get(document, "data"))
+        nearest = found[max(found)] if found else []
+        return nearest[0] if len(nearest) == 1 else None
 
     def _folder(self, file: Path, path: str) -> Iterator[Path]:
         """Yield the folder that a path means, if there is one.
@@ -142,7 +156,7 @@ class Deliveries:
     def _by_kind(self) -> dict[str, list[Document]]:
         found: dict[str, list[Document]] = {}
         for file in applications.files(self.root):
-            for document in read(file):
+            for document in read(file, *KINDS.values()):
                 kind = nodes.text(nodes.get(document, "kind"))
                 version = nodes.text(nodes.get(document, "apiVersion"))
                 if kind in KINDS and version.startswith(KINDS[kind].decode()):
@@ -159,14 +173,14 @@ def together(deliveries: list[Delivery]) -> Delivery:
     return replace(first, result=replace(first.result, namespace=""), values=())
 
 
-def read(file: Path) -> list[Node]:
-    """Return the documents of a file that may have such an object.
+def read(file: Path, *marks: bytes) -> list[Node]:
+    """Return the documents of a file that may have an object, by texts that are in it.
 
     What cannot be read is told if a kustomization names it.
     """
     try:
         text = file.read_bytes()
-        return nodes.read(file) if any(mark in text for mark in KINDS.values()) else []
+        return nodes.read(file) if any(mark in text for mark in marks) else []
     except (GitopsError, OSError):
         return []
 

@@ -130,6 +130,12 @@ class Delivery(Kustomization):
         """Return the objects as they reach the cluster."""
         return [results.applied(each, self.result) for each in objects]
 
+    def applied(self, document: Node) -> Node:
+        """Return a document of a file as it is applied, at the same lines."""
+        variables = self.result.variables
+        found: Node = results.read(document, variables) if variables else document
+        return found
+
 
 def read(part: Kustomization, files: Mapping[Path, str]) -> MappingNode:
     """Return the document of a kustomization, as it is among some files."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
+
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from gitops import nodes
 from gitops.objects import NAMESPACED, dig
@@ -51,3 +54,16 @@ def substituted(value: Any, variables: Mapping[str, str]) -> Any:
     text = VARIABLE.sub(lambda found: variables.get(found["name"]) or found[0], value)
     # What is written without quotation marks is read again.
     return nodes.scalar(text) if VARIABLE.fullmatch(value) else text
+
+
+def read(node: Any, variables: Mapping[str, str]) -> Any:
+    """Return a node of a file as it is applied: with the variables that are known."""
+    if isinstance(node, ScalarNode):
+        value = node.value if "${" not in node.value else substituted(node.value, variables)
+        return ScalarNode(node.tag, str(value), node.start_mark, node.end_mark, node.style)
+    result = copy(node)
+    if isinstance(node, MappingNode):
+        result.value = [(read(key, variables), read(its, variables)) for key, its in node.value]
+    elif isinstance(node, SequenceNode):
+        result.value = [read(item, variables) for item in node.value]
+    return result
