@@ -9,7 +9,7 @@ from typing import Any
 
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
-from gitops.pins import Pin, pins
+from gitops.pins import Pin, every
 from gitops.promotion import history
 from gitops.releases import Release
 from gitops.remotes import SSH, URL
@@ -120,10 +120,9 @@ class Declarations:
 def by_environment(repository: Repository) -> dict[str, dict[str, list[Pin]]]:
     """Return the pins by environment and image, in the order of the overlays."""
     found: dict[str, dict[str, list[Pin]]] = {}
-    for overlay in repository.overlays:
-        for pin in pins(repository, overlay).values():
-            images = found.setdefault(overlay.environment, {})
-            images.setdefault(pin.image, []).append(pin)
+    for pin in every(repository):
+        images = found.setdefault(pin.overlay.environment, {})
+        images.setdefault(pin.image, []).append(pin)
     return found
 
 
@@ -133,10 +132,10 @@ def undeclared(same: list[Pin], images: dict[str, list[Pin]]) -> str:
     An image that several applications pin beside one of their own, such as a proxy, is a part of
     each of them, and no service.
     """
-    applications = [pin.overlay for pin in same]
-    names = ", ".join(each.name for each in applications)
+    applications = {pin.overlay for pin in same}
+    names = ", ".join(pin.where for pin in same)
     own = {pins[0].overlay for pins in images.values() if len(pins) == 1}
-    if len(same) > 1 and own.issuperset(applications):
+    if len(applications) > 1 and own.issuperset(applications):
         return f"a part of {names}"
     if any(pin.release != same[0].release for pin in same):
         return f"several releases, of {names}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yaml.nodes import Node
 
 from gitops import edits, nodes, releases
+from gitops.deliveries.model import Delivery
 from gitops.errors import GitopsError
 from gitops.overlays import Overlay
 from gitops.patches import patches
@@ -26,6 +28,12 @@ class Pin:
     entry: Node
     overlay: Overlay
     place: Place = KUSTOMIZATION
+    by: str = ""  # the object that applies the overlay, where several do with images of their own
+
+    @property
+    def where(self) -> str:
+        """What tells it from the same image's pin elsewhere: who applies it, else its overlay."""
+        return self.by or self.overlay.name
 
     @property
     def release(self) -> Release:
@@ -85,11 +93,29 @@ def read(file: Path) -> str:
         return stream.read()
 
 
-def pins(repository: Repository, overlay: Overlay) -> dict[str, Pin]:
+def every(repository: Repository) -> Iterator[Pin]:
+    """Yield the pins of all overlays, in each way in which they are applied."""
+    for overlay in repository.overlays:
+        for by in ways(repository, overlay):
+            yield from pins(repository, overlay, by).values()
+
+
+def ways(repository: Repository, overlay: Overlay) -> list[str]:
+    """Return who applies an overlay with images of their own, by name, if it is not one alone.
+
+    Otherwise it is an empty name: the overlay has the same images whoever applies it.
+    """
+    deliveries = repository.deliveries.each(overlay.folder)
+    names = {each.name for each in deliveries if pinned(each, overlay)}
+    return sorted(names) if names and len(deliveries) > 1 else [""]
+
+
+def pins(repository: Repository, overlay: Overlay, by: str = "") -> dict[str, Pin]:
     """Return the pins of an overlay by image, without those that it shares with another.
 
     What is applied last counts: what Argo CD or Flux adds, then what is nearest to the overlay. A
-    patch counts where nothing else pins anything: beside others, it is that of a helper.
+    patch counts where nothing else pins anything: beside others, it is that of a helper. `by` is
+    who applies it, where several do (`ways`).
     """
     shared = {part for each in repository.overlays if each is not overlay for part in each.tree}
     found: dict[str, Pin] = {}
@@ -101,11 +127,19 @@ def pins(repository: Repository, overlay: Overlay) -> dict[str, Pin]:
                     place = Place(*releases.identity(document), path=())
                     patched |= at(patch.file, [document], overlay, place)
         found |= at(part.file, [part.node], overlay, KUSTOMIZATION)
-    deliveries = repository.deliveries.of(overlay.folder)
-    for delivery in deliveries if len(deliveries) == 1 else ():
-        if delivery.pins is not None:
-            found |= at(delivery.file, nodes.read(delivery.file), overlay, delivery.pins)
+    deliveries = repository.deliveries.each(overlay.folder)
+    for delivery in deliveries if by or len(deliveries) == 1 else ():
+        if by in ("", delivery.name):
+            found |= pinned(delivery, overlay, by)
     return found or patched
+
+
+def pinned(delivery: Delivery, overlay: Overlay, by: str = "") -> dict[str, Pin]:
+    """Return the pins of what applies an overlay, by image."""
+    if delivery.pins is None:
+        return {}
+    found = at(delivery.file, nodes.read(delivery.file), overlay, delivery.pins)
+    return {name: replace(pin, by=by) for name, pin in found.items()}
 
 
 def at(file: Path, documents: list[Node], overlay: Overlay, place: Place) -> dict[str, Pin]:
@@ -128,27 +162,31 @@ def choose(
 ) -> Pin:
     """Return the pin of an image in an environment, or its only pin if no image is given.
 
-    Of several overlays of that name, each of another application, it is the one that pins the
-    image; of several that do, the one in the same folder as the overlay `beside`.
+    The environment may be named by the object that applies it, where several do. Of several
+    overlays of that name, each of another application, it is the one that pins the image; of
+    several that do, the one in the same folder as the overlay `beside`.
     Raises GitopsError if there is no such environment, or no such pin, or several.
     """
-    overlays = [each for each in repository.overlays if each.is_named(environment)]
-    if not overlays:
-        known = ", ".join(each.name for each in repository.overlays)
+    places = [(each, by) for each in repository.overlays for by in ways(repository, each)]
+    named = [place for place in places if place[0].is_named(environment)]
+    named = named or [place for place in places if environment == place[1]]
+    if not named:
+        known = ", ".join(dict.fromkeys(each.name for each, _ in places))
         raise GitopsError(f"no overlay is called {environment}; the overlays are {known}")
-    every = [pin for each in overlays for pin in pins(repository, each).values()]
-    if not every:
+    there = [pin for place in named for pin in pins(repository, *place).values()]
+    if not there:
         raise GitopsError(f"{environment}: none of its own files pins an image")
-    found = [pin for pin in every if image in (None, pin.image)]
+    found = [pin for pin in there if image in (None, pin.image)]
     if beside and len(found) > 1:
         near = [pin for pin in found if pin.overlay.folder.parent == beside.folder.parent]
         found = near or found
     if len(found) == 1:
         return found[0]
     if not found:
-        names = ", ".join(sorted({pin.image for pin in every}))
+        names = ", ".join(sorted({pin.image for pin in there}))
         raise GitopsError(f"{environment} does not pin {image}, but {names}")
     if len(images := sorted({pin.image for pin in found})) > 1:
         raise GitopsError(f"{environment} pins {', '.join(images)}: choose one with --image")
-    paths = ", ".join(pin.overlay.name for pin in found)
-    raise GitopsError(f"{paths} pin {found[0].image}: name one of them by its path")
+    names = ", ".join(pin.where for pin in found)
+    how = "" if all(pin.by for pin in found) else " by its path"
+    raise GitopsError(f"{names} pin {found[0].image}: name one of them{how}")

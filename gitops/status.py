@@ -17,7 +17,7 @@ from gitops.ledger import Ledger
 from gitops.objects import WORKLOADS, Object, dig
 from gitops.options import Settings
 from gitops.overlays import Overlay
-from gitops.pins import Pin, pins
+from gitops.pins import Pin, every
 from gitops.promotion import history
 from gitops.releases import Release
 from gitops.render import Job, Renderer
@@ -86,19 +86,19 @@ def rows(
     """Yield a row for each pin of an overlay."""
     cells = ledger.get("matrix")["cells"] if ledger else []
     objects = rendered(repository) if context else {}
-    for overlay in repository.overlays:
-        for pin in pins(repository, overlay).values():
-            place = (pin.service, overlay.environment)
-            cell = next((c for c in cells if (c["service"], c["environment"]) == place), None)
-            declared = history.since(clone, pin)
-            yield Row(
-                overlay.environment,
-                pin.service,
-                pin.release,
-                declared.at if declared else None,
-                recorded(cell) if cell else None,
-                running(context, pin, objects[overlay]) if context else None,
-            )
+    for pin in every(repository):
+        environment = pin.overlay.environment
+        place = (pin.service, environment)
+        cell = next((c for c in cells if (c["service"], c["environment"]) == place), None)
+        declared = history.since(clone, pin)
+        yield Row(
+            environment,
+            pin.service,
+            pin.release,
+            declared.at if declared else None,
+            recorded(cell) if cell else None,
+            running(context, pin, objects[pin.overlay]) if context else None,
+        )
 
 
 def rendered(repository: Repository) -> dict[Overlay, list[Object]]:

@@ -10,7 +10,7 @@ from gitops.declarations import Change, Declarations, web_address
 from gitops.errors import GitopsError
 from gitops.ledger import connect, option
 from gitops.output import Output, bold, faint, green, red
-from gitops.pins import pins
+from gitops.pins import every
 from gitops.repository import Repository
 from gitops.revision import Clone
 
@@ -94,7 +94,7 @@ def declare(
 
 def uncommitted(clone: Clone, repository: Repository) -> list[str]:
     """Return a reason for each file with uncommitted changes not to be declared."""
-    files = {pin.file for each in repository.overlays for pin in pins(repository, each).values()}
+    files = {pin.file for pin in every(repository)}
     return [
         f"{repository.relative(file)} has uncommitted changes: commit them, or use --allow-dirty"
         for file in sorted(files)

@@ -62,7 +62,7 @@ def pin(
     found.demand_committed(clone, repository, chosen.file)
     if new != chosen.release:
         verify_signature(found, f"{chosen.name}@{digest}", Config.read(repository.root))
-    title = f"Release {chosen.service} {tag} to {environment}"
+    title = f"Release {chosen.service} {tag} to {chosen.overlay.environment}"
     path_in_clone = str(chosen.file.relative_to(clone.top))
     proposal = Proposal(title, chosen, new, path_in_clone, found)
     finish(command, Output(as_json=as_json), [proposal], dry_run)

@@ -71,10 +71,10 @@ def rollback(
     for each in [] if chosen else known:
         fault = history.fault(
             each.release,
-            needs_digest=not is_tag_enough(config, environment),
+            needs_digest=not is_tag_enough(config, pin.overlay.name),
             ledger=ledger,
             service=service or pin.service,
-            environment=environment,
+            environment=pin.overlay.environment,
         )
         if not fault:
             chosen = each
@@ -85,6 +85,7 @@ def rollback(
     else:
         found.notes += [*passed, f"declared until {chosen.at:%Y-%m-%d} ({chosen.commit[:12]})"]
     release = chosen.release if chosen else pin.release
-    title = f"Roll {service or pin.service} in {environment} back to {release.tag or release}"
+    where, to = pin.overlay.environment, release.tag or str(release)
+    title = f"Roll {service or pin.service} in {where} back to {to}"
     path_in_clone = str(pin.file.relative_to(clone.top))
     finish(command, output, [Proposal(title, pin, release, path_in_clone, found)], dry_run)

@@ -47,6 +47,10 @@ class Deliveries:
             same.setdefault(delivery.build, []).append(delivery)
         return [together(deliveries) for deliveries in same.values()]
 
+    def each(self, folder: Path) -> list[Delivery]:
+        """Return the deliveries of a folder, each of them."""
+        return self._by_folder.get(folder, [])
+
     def files(self, folder: Path) -> set[Path]:
         """Return the files that say how a folder is applied."""
         return {delivery.file for delivery in self._by_folder.get(folder, [])}

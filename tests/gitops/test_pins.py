@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gitops.declarations import by_environment, undeclared
+from gitops.errors import GitopsError
 from gitops.pins import choose, pins
 from gitops.releases import Release
 from gitops.repository import Repository
@@ -91,3 +93,23 @@ def test_what_is_filled_in_elsewhere_is_no_release(tmp_path: Path, image: str) -
     written(tmp_path, {**BASE, "argocd/shop.yaml": text})
     repository = Repository.open(tmp_path)
     assert pins(repository, repository.overlays[0]) == {}
+
+
+def test_of_objects_that_apply_one_folder_each_is_named_by_itself(tmp_path: Path) -> None:
+    """What is declared for the folder is then known only if they agree."""
+    names = {"shop-eu": "1", "shop-us": "2"}
+    for name, tag in names.items():
+        text = APPLICATION.replace("name: shop", f"name: {name}")
+        images = f"path: prod, kustomize: {{images: ['shop:{tag}']}}"
+        written(tmp_path, {**BASE, f"{name}.yaml": text.replace("path: prod", images)})
+    repository = Repository.open(tmp_path)
+
+    with pytest.raises(GitopsError, match=r"shop-eu, shop-us pin shop: name one of them$"):
+        choose(repository, "prod", None)
+    assert {name: choose(repository, name, None).release.tag for name in names} == names
+    (same,) = by_environment(repository)["prod"].values()
+    assert undeclared(same, {"shop": same}) == "several releases, of shop-eu, shop-us"
+
+    written(tmp_path, {"shop-us.yaml": (tmp_path / "shop-us.yaml").read_text().replace(":2", ":1")})
+    (same,) = by_environment(Repository.open(tmp_path))["prod"].values()
+    assert undeclared(same, {"shop": same}) == ""
