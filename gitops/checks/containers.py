@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from gitops.checks.unknown import is_open
 from gitops.checks.world import World
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.objects import WORKLOADS, Object, dig
 
 # https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
+# https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+VARIABLE = re.compile(r"\$\(([A-Za-z_]\w*)\)")
+SERVICE = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT|_PORT$|_PORT_\d+_")
 
 
 def mounts(
@@ -46,6 +50,23 @@ def handler_ports(world: World, thing: Object, container: dict[str, Any]) -> Ite
             given = [container.get(key) for key in ("env", "args", "command")]
             if str(port) not in str(given):
                 yield world.number(thing, f"{where}: the container has no port {port}", port)
+
+
+def variables(world: World, thing: Object, container: dict[str, Any]) -> Iterator[Finding]:
+    """Yield each variable in a value of `env` that none before it has: it stays as it is written.
+
+    Of Services there are variables, too, and of what `envFrom` names nobody need know all.
+    """
+    if container.get("envFrom") or not thing.is_whole:
+        return
+    known: set[Any] = set()
+    for each in container.get("env") or []:
+        for name in VARIABLE.findall(str(each.get("value") or "").replace("$$", "")):
+            if name not in known and not SERVICE.search(name):
+                where = f"container {container.get('name')}, variable {each.get('name')}"
+                message = f"{where}: there is no variable {name} before it"
+                yield world.finding(thing, message, each.get("value"), severity=Severity.WARNING)
+        known.add(each.get("name"))
 
 
 def resources(world: World, thing: Object, container: dict[str, Any]) -> Iterator[Finding]:

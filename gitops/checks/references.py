@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitops.checks import backends, delivery, hashes, scaling, services
-from gitops.checks.containers import handler_ports, mounts, resources
+from gitops.checks.containers import handler_ports, mounts, resources, variables
 from gitops.checks.context import Context
 from gitops.checks.scope import Scope
 from gitops.checks.unknown import is_misspelt, is_open
@@ -59,6 +59,7 @@ def pods(world: World, thing: Object) -> Iterator[Finding]:
                 yield from container_references(world, thing, container)
                 yield from resources(world, thing, container)
                 yield from mounts(world, thing, container, volumes)
+                yield from variables(world, thing, container)
 
 
 def volume_sources(world: World, thing: Object, volume: dict[str, Any]) -> Iterator[Finding]:

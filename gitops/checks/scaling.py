@@ -1,4 +1,4 @@
-"""What autoscalers scale: workloads that exist, of the API version that is named."""
+"""What autoscalers and canaries change: workloads that exist, of the version that is named."""
 
 from __future__ import annotations
 
@@ -49,6 +49,13 @@ def keda(world: World, thing: Object) -> Iterator[Finding]:
     yield from authenticated(world, thing)
 
 
+def canary(world: World, thing: Object) -> Iterator[Finding]:
+    """Yield the workload and the autoscaler of Flagger's Canary that are missing."""
+    yield from scaled(world, thing, "targetRef")
+    if thing.get("spec", "autoscalerRef"):
+        yield from scaled(world, thing, "autoscalerRef")
+
+
 def authenticated(world: World, thing: Object) -> Iterator[Finding]:
     """Yield the authentications of KEDA's triggers that are missing."""
     for trigger in thing.get("spec", "triggers", default=[]):
@@ -67,6 +74,7 @@ KINDS = {
     "HorizontalPodAutoscaler": horizontal,
     "VerticalPodAutoscaler": vertical,
     "ScaledObject": keda,
+    "Canary": canary,
     "ScaledJob": authenticated,
     "TriggerAuthentication": authentication,
 }

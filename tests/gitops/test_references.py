@@ -154,6 +154,11 @@ POINTERS: list[tuple[str, str, str]] = [
         )
     ),
     (
+        thing("flagger.app/v1beta1", "Canary", "c", "{targetRef: {kind: Deployment, name: shop}}"),
+        thing("flagger.app/v1beta1", "Canary", "c", "{targetRef: {kind: Deployment, name: shap}}"),
+        "targetRef: there is no Deployment shap",
+    ),
+    (
         thing("keda.sh/v1alpha1", "ScaledObject", "s", "{scaleTargetRef: {name: shop}}"),
         thing("keda.sh/v1alpha1", "ScaledObject", "s", "{scaleTargetRef: {name: shap}}"),
         "no Deployment shap",
@@ -326,6 +331,24 @@ def test_what_an_operator_makes_is_there_and_what_it_does_not_make_is_not(
     assert judged(tmp_path, a=maker + uses(wrong)) == [
         f"Deployment shop, container app: there is no Secret {wrong}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("env", "missing"),
+    [
+        ("{name: A, value: b}, {name: B, value: $(A)/c}", ""),
+        ("{name: B, value: $(A)/c}, {name: A, value: b}", "A"),
+        ("{name: B, value: $(NAME)}", "NAME"),
+        ("{name: B, value: $$(NAME)}, {name: C, value: $(CACHE_SERVICE_HOST)}", ""),
+        ("{name: B, value: $(NAME)}], envFrom: [{secretRef: {name: own, optional: true}}", ""),
+    ],
+)
+def test_a_variable_in_the_value_of_another_one_is_set_before_it(
+    tmp_path: Path, env: str, missing: str
+) -> None:
+    said = f"variable B: there is no variable {missing} before it"
+    found = judged(tmp_path, a=pod(f", env: [{env}]"))
+    assert [each.rpartition("app, ")[2] for each in found] == ([said] if missing else [])
 
 
 def test_every_name_that_an_operator_gives_can_be_written_out() -> None:
