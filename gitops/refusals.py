@@ -24,8 +24,10 @@ FOLDER = re.compile(
 )
 FILE = re.compile(
     r"accumulation err='(?:accumulating resources from '(?P<entry>[^']*)': )?(?P<why>.*?)': "
-    r"(?:must build at|\w+ err).*"
+    r"(?:must build at|new root|\w+ err).*"
 )
+# A key that it does not know, or whose value is of another type.
+KEY = re.compile(r'unknown field "(?P<unknown>\w+)"|struct field Kustomization\.(?P<key>\w+)')
 # What goes wrong in a component, as a text of Go's in another one.
 COMPONENT = re.compile(r'(?:accumulateDirectory: |loader\.New )(?P<text>"(?:[^"\\]|\\.)*")')
 MISSING = re.compile(r"evalsymlink failure on '([^']*)' : lstat \S+: (.*)")
@@ -79,6 +81,10 @@ def unquoted(text: str) -> str:
 
 def line_of(repository: Repository, parts: list[Kustomization], message: str) -> tuple[Path, int]:
     """Return the file and line that an error names: the longest text of them that is in it."""
+    if (found := KEY.search(message)) and (key := found["unknown"] or found["key"]):
+        for part in parts:
+            if any(key == each.value for each in nodes.keys(part.node)):
+                return part.file, line_of_key(part.node, key)
     best = (0, parts[0].file, nodes.line(parts[0].node) if parts[0].delivers else 1)
     for file, scalar, text in [
         found for kustomization in parts for found in named(repository, kustomization)
@@ -87,6 +93,11 @@ def line_of(repository: Repository, parts: list[Kustomization], message: str) ->
         if len(text) > max(best[0], 2) and re.search(word, message):
             best = (len(text), file, nodes.line(scalar))
     return best[1], best[2]
+
+
+def line_of_key(node: Node, key: str) -> int:
+    """Return the line of the first key of a name below a node."""
+    return next(nodes.line(each) for each in nodes.keys(node) if each.value == key)
 
 
 def named(

@@ -40,16 +40,15 @@ def replacements(repository: Repository, kustomization: Kustomization) -> Iterat
             yield from targets(own, kustomization.node, ("replacements", i))
         elif (file := (kustomization.folder / name).resolve()).is_file():
             source = FileSource(repository, file)
+            whole = entry(
+                repository, kustomization, ("replacements", i), f"replacements {name}", ""
+            )
             for document in repository.documents(file)[:1]:
-                if isinstance(document, SequenceNode):
-                    for j, _ in nodes.items(document):
-                        yield from targets(source, document, (j,))
-                else:
-                    whole = entry(
-                        repository, kustomization, ("replacements", i), f"replacements {name}", ""
-                    )
-                    for override in targets(source, document, ()):
-                        yield replace(override, part_of=whole)
+                is_list = isinstance(document, SequenceNode)
+                places: list[Path_] = [(j,) for j, _ in nodes.items(document)] if is_list else [()]
+                for override in (it for at in places for it in targets(source, document, at)):
+                    # A file without a replacement is refused.
+                    yield replace(override, part_of=whole) if len(places) == 1 else override
 
 
 def targets(source: FileSource, document: Node, here: Path_) -> Iterator[Override]:

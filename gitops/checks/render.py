@@ -51,6 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
     for fault, names in users.items():
         yield told(fault, tuple(sorted(names)))
     yield from refused(context)
+    yield from unread(context)
     yield from twice(context)
     yield from nothing(context)
     yield from set_aside(context)
@@ -141,6 +142,16 @@ def refused(context: Context) -> Iterator[Finding]:
             for line, why in overlay.top.refused():
                 message = f"Argo CD refuses {why}"
                 yield Finding(overlay.top.file, line, "render", message, (overlay.name,))
+
+
+def unread(context: Context) -> Iterator[Finding]:
+    """Yield each document of a kustomization that kustomize does not read: all but the first."""
+    for kustomization in context.repository.kustomizations.values():
+        for document in context.repository.documents(kustomization.file)[1:]:
+            message = "another document in a kustomization: kustomize reads the first one alone"
+            hint = "write it into the first one"
+            line = nodes.line(document)
+            yield Finding(kustomization.file, line, "file", message, (), hint)
 
 
 def twice(context: Context) -> Iterator[Finding]:
