@@ -17,6 +17,7 @@ VERSION = "{{.NormalizedKubernetesVersion}}"
 # A message holds every fault of an object, each after the place where it is.
 FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
 UNKNOWN = "could not find schema for"
+UNREAD = "failed downloading schema"  # the beginning of a message that is not about the object
 EMPTY = ""  # the status of a document of comments only
 
 

@@ -14,7 +14,7 @@ from gitops.cache import digest
 from gitops.checks import served
 from gitops.checks.context import Context, Rendered
 from gitops.checks.unknown import is_misspelt, is_open
-from gitops.findings import Finding
+from gitops.findings import Finding, counted
 from gitops.kubeconform import Verdict
 from gitops.objects import Object
 
@@ -108,8 +108,12 @@ def findings(context: Context, verdicts: dict[str, Verdicts], known: set[str]) -
     versions: dict[tuple[int, str, str], list[str]] = {}
     things: dict[tuple[int, str, str], Object] = {}
     unknown: set[str] = set()
+    unread: dict[str, str] = {}
     for version, number, each in told(verdicts):
         thing = subject(context.rendered[number], each)
+        if each.faults and each.faults[0].startswith(kubeconform.UNREAD):
+            unread[thing.title] = each.faults[0]
+            continue
         if not each.is_known and is_custom(thing, known):
             unknown.add(each.kind)
             continue
@@ -117,6 +121,9 @@ def findings(context: Context, verdicts: dict[str, Verdicts], known: set[str]) -
             key = number, thing.title, fault
             versions.setdefault(key, []).append(version)
             things[key] = thing
+    if unread:
+        why = next(iter(unread.values()))
+        context.failures.append(f"schema: {counted(len(unread), 'object')} not validated: {why}")
     if unknown:
         context.skipped["schema of custom resources"] = f"no schema of {', '.join(sorted(unknown))}"
     for key, having in versions.items():

@@ -245,9 +245,10 @@ def restricted(report: Report, context: Context, change: Change | None) -> Repor
     if change is None:
         return report
     found = change.restricted(report.found, context.asked)
-    names = {each.name for each in context.repository.overlays if change.reaches(each)}
+    names = [each.name for each in context.repository.overlays if change.reaches(each)]
     unchecked = len(context.repository.overlays) - len(names)
-    return replace(report, found=found, since=change.revision, unchecked=unchecked)
+    since = change.revision
+    return replace(report, found=found, overlays=tuple(names), since=since, unchecked=unchecked)
 
 
 def unchecked(context: Context) -> str:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from gitops import kubeconform, programs
 from gitops.cli import cli
+from gitops.kubeconform import Verdict
 from tests.manifests import faults
 from tools import overlay
 from tools.command import ROOT, ToolError
@@ -221,3 +222,22 @@ def test_a_missing_kubeconform_says_how_to_get_it(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="kubeconform is not installed: make"):
         kubeconform.validate([], "1.37.0", ())
+
+
+def test_what_could_not_be_fetched_is_no_fault_of_an_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def validate(files: list[Path], *_: object) -> list[Verdict]:
+        (file,) = files[0].iterdir()
+        why = "failed downloading schema at https://example.com: 429 Too Many Requests"
+        return [Verdict(str(file), "v1", "ConfigMap", "x", (why,))]
+
+    monkeypatch.setattr(kubeconform, "validate", validate)
+    (tmp_path / "kustomization.yaml").write_text("resources: [map.yaml]\n")
+    (tmp_path / "map.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+    argv = ["check", str(tmp_path), "--only", "schema", "--schema-location", "default"]
+    result = CliRunner().invoke(cli, argv)
+
+    assert result.exit_code == 2
+    assert "Error: schema: 1 object not validated: failed downloading schema at" in result.output
+    assert "0 findings" in result.output
