@@ -31,7 +31,7 @@ def fingerprints(findings: list[Finding], root: Path) -> list[str]:
     names = []
     for finding in findings:
         parts = finding.rule, place(finding.file, root), MOVING.sub("", finding.message)
-        name = sha256("\n".join(parts).encode()).hexdigest()[:16]
+        name = sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()[:16]
         seen[name] += 1
         names.append(f"{name}:{seen[name]}")
     return names
@@ -54,7 +54,7 @@ def write(file: Path, findings: list[Finding], root: Path) -> None:
     lines = ",\n".join(f"    {json.dumps(entry, ensure_ascii=False)}" for entry in entries)
     text = f'{{\n  "version": {VERSION},\n  "findings": [\n{lines}\n  ]\n}}\n'
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise GitopsError(f"{file}: {error.strerror}") from None
 

