@@ -58,7 +58,14 @@ def run(
     """
     try:
         return subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, check=False, cwd=cwd, env=env
+            argv,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            cwd=cwd,
+            env=env,
+            encoding="utf-8",
+            errors="surrogateescape",  # names of files may be in any encoding, or in none
         )
     except FileNotFoundError:
         if cwd is not None and not cwd.is_dir():
