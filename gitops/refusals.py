@@ -28,6 +28,8 @@ FILE = re.compile(
 )
 # A key that it does not know, or whose value is of another type.
 KEY = re.compile(r'unknown field "(?P<unknown>\w+)"|struct field Kustomization\.(?P<key>\w+)')
+# An object, by its kind and its name.
+OBJECT = re.compile(r"of '(?P<kind>\w+)\.[^/']*/(?P<name>[^/']+)\.[^.']+'")
 # What goes wrong in a component, as a text of Go's in another one.
 COMPONENT = re.compile(r'(?:accumulateDirectory: |loader\.New )(?P<text>"(?:[^"\\]|\\.)*")')
 MISSING = re.compile(r"evalsymlink failure on '([^']*)' : lstat \S+: (.*)")
@@ -85,6 +87,10 @@ def line_of(repository: Repository, parts: list[Kustomization], message: str) ->
         for part in parts:
             if any(key == each.value for each in nodes.keys(part.node)):
                 return part.file, line_of_key(part.node, key)
+    if (found := OBJECT.search(message)) and (
+        place := object_of(repository, parts, *found.groups())
+    ):
+        return place
     best = (0, parts[0].file, nodes.line(parts[0].node) if parts[0].delivers else 1)
     for file, scalar, text in [
         found for kustomization in parts for found in named(repository, kustomization)
@@ -93,6 +99,18 @@ def line_of(repository: Repository, parts: list[Kustomization], message: str) ->
         if len(text) > max(best[0], 2) and re.search(word, message):
             best = (len(text), file, nodes.line(scalar))
     return best[1], best[2]
+
+
+def object_of(
+    repository: Repository, parts: list[Kustomization], kind: str, name: str
+) -> tuple[Path, int] | None:
+    """Return the file and line of an object, if a file has it under that name."""
+    for file in dict.fromkeys(file for part in parts for file in part.files()):
+        for document in repository.documents(file):
+            its = nodes.get(document, "kind"), nodes.get(document, "metadata", "name")
+            if (kind, name) == (nodes.text(its[0]), nodes.text(its[1])):
+                return file, nodes.line(document)
+    return None
 
 
 def line_of_key(node: Node, key: str) -> int:

@@ -19,9 +19,9 @@ from gitops.errors import GitopsError
 from gitops.nodes import Path_
 from gitops.releases import Place
 
-TEXT, LIST, BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "bool"))
+TEXT, LIST, BOOL, INT = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "bool", "int"))
 Pair = tuple[Node, Node]
-PLAIN = ("namePrefix", "nameSuffix", "namespace", "replicas", "commonAnnotations", "patches")
+PLAIN = ("namePrefix", "nameSuffix", "namespace", "commonAnnotations", "patches")
 # `kustomize edit add` refuses a label or an annotation that is there, unless it is forced.
 FORCES = {
     "commonLabels": "forceCommonLabels",
@@ -111,8 +111,25 @@ def settings(given: Node | None) -> Iterator[Pair]:
             yield key, SequenceNode(LIST, [each for each in every if each])
         elif key.value == "components" and is_true(given, "ignoreMissingComponents"):
             continue  # it names what need not be there
+        elif key.value == "replicas":
+            yield key, counted(value)
         elif key.value in (*PLAIN, "components") and (value := known(value)) is not None:
             yield key, value
+
+
+def counted(replicas: Node) -> Node:
+    """Return the entries of `replicas` that are known; a number may be written as a text here."""
+    entries: list[Node] = []
+    for _, entry in nodes.items(known(replicas)):
+        its = copy(entry)
+        its.value = [
+            (key, ScalarNode(INT, value.value, value.start_mark, value.end_mark))
+            if key.value == "count" and nodes.text(value).isdecimal()
+            else (key, value)
+            for key, value in (entry.value if isinstance(entry, MappingNode) else ())
+        ]
+        entries.append(its)
+    return SequenceNode(LIST, entries, replicas.start_mark, replicas.end_mark)
 
 
 def labels(given: Node | None, key: Node, value: Node | None) -> Iterator[Pair]:
