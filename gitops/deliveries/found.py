@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Deliveries:
     root: Path
     top: Path  # of the clone
     remotes: Sequence[str] = ()
+    _maps: dict[str, list[Document]] = field(default_factory=dict)
 
     def of(self, folder: Path) -> list[Delivery]:
         """Return the deliveries of a folder, one for those that build the same.
@@ -92,15 +93,21 @@ class Deliveries:
 
     def _map(self, near: Path, name: str) -> Node | None:
         """Return the data of the ConfigMap of a name that is nearest to a file, if one is."""
-        found: dict[int, list[Node | None]] = {}
+        if name not in self._maps:
+            self._maps[name] = [*self._config_maps(name)]
+        nearest: dict[int, list[Node | None]] = {}
+        for file, document in self._maps[name]:
+            shared = len(Path(os.path.commonpath([file, near])).parts)
+            nearest.setdefault(shared, []).append(nodes.get(document, "data"))
+        found = nearest[max(nearest)] if nearest else []
+        return found[0] if len(found) == 1 else None
+
+    def _config_maps(self, name: str) -> Iterator[Document]:
         for file in applications.files(self.root):
             for document in read(file, name.encode()):
                 kind = nodes.text(nodes.get(document, "kind"))
                 if (kind, nodes.text(nodes.get(document, "metadata", "name"))) == (CONFIG, name):
-                    shared = len(Path(os.path.commonpath([file, near])).parts)
-                    found.setdefault(shared, []).append(nodes.get(document, "data"))
-        nearest = found[max(found)] if found else []
-        return nearest[0] if len(nearest) == 1 else None
+                    yield file, document
 
     def _folder(self, file: Path, path: str) -> Iterator[Path]:
         """Yield the folder that a path means, if there is one.
