@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from yaml.nodes import MappingNode, Node
 from gitops import applications, nodes, remotes
 from gitops.deliveries import argo_cd, flux
 from gitops.deliveries.application_sets import Generators
+from gitops.deliveries.config_maps import ConfigMaps, Document, read
 from gitops.deliveries.model import Delivery
-from gitops.errors import GitopsError
 
 # The kinds that apply a folder, and a text that is in every file with one.
 KINDS = {
@@ -25,8 +24,6 @@ KINDS = {
     "Kustomization": b"kustomize.toolkit.fluxcd.io/",
 }
 TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
-CONFIG = "ConfigMap"
-Document = tuple[Path, Node]
 
 
 @dataclass(eq=False)
@@ -36,7 +33,6 @@ class Deliveries:
     root: Path
     top: Path  # of the clone
     remotes: Sequence[str] = ()
-    _maps: dict[str, list[Document]] = field(default_factory=dict)
 
     def of(self, folder: Path) -> list[Delivery]:
         """Return the deliveries of a folder, one for those that build the same.
@@ -85,29 +81,12 @@ class Deliveries:
                             yield argo_cd.delivery(file, application, at, folder)
 
     def _flux(self) -> Iterator[Delivery]:
+        maps = ConfigMaps(self.root)
         for file, document in self._documents("Kustomization"):
             url = self._sources.get(reference(document), "")
             if self._is_own(url):
                 for folder in self._folder(file, nodes.text(nodes.get(document, "spec", "path"))):
-                    yield flux.delivery(file, document, folder, partial(self._map, file))
-
-    def _map(self, near: Path, name: str) -> Node | None:
-        """Return the data of the ConfigMap of a name that is nearest to a file, if one is."""
-        if name not in self._maps:
-            self._maps[name] = [*self._config_maps(name)]
-        nearest: dict[int, list[Node | None]] = {}
-        for file, document in self._maps[name]:
-            shared = len(Path(os.path.commonpath([file, near])).parts)
-            nearest.setdefault(shared, []).append(nodes.get(document, "data"))
-        found = nearest[max(nearest)] if nearest else []
-        return found[0] if len(found) == 1 else None
-
-    def _config_maps(self, name: str) -> Iterator[Document]:
-        for file in applications.files(self.root):
-            for document in read(file, name.encode()):
-                kind = nodes.text(nodes.get(document, "kind"))
-                if (kind, nodes.text(nodes.get(document, "metadata", "name"))) == (CONFIG, name):
-                    yield file, document
+                    yield flux.delivery(file, document, folder, partial(maps.nearest, file))
 
     def _folder(self, file: Path, path: str) -> Iterator[Path]:
         """Yield the folder that a path means, if there is one.
@@ -182,18 +161,6 @@ def together(deliveries: list[Delivery]) -> Delivery:
     if len(spaces) <= 1:
         return first
     return replace(first, result=replace(first.result, namespace=""), values=())
-
-
-def read(file: Path, *marks: bytes) -> list[Node]:
-    """Return the documents of a file that may have an object, by texts that are in it.
-
-    What cannot be read is told if a kustomization names it.
-    """
-    try:
-        text = file.read_bytes()
-        return nodes.read(file) if any(mark in text for mark in marks) else []
-    except (GitopsError, OSError):
-        return []
 
 
 def reference(document: Node) -> tuple[str, str]:
