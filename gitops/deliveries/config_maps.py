@@ -23,14 +23,14 @@ class ConfigMaps:
     root: Path
     _found: dict[str, list[Document]] = field(default_factory=dict)
 
-    def nearest(self, file: Path, name: str) -> Node | None:
-        """Return the data of the one of a name that is nearest to a file, if one alone is."""
+    def nearest(self, file: Path, name: str) -> Document | None:
+        """Return the one of a name that is nearest to a file, with its file, if one alone is."""
         if name not in self._found:
             self._found[name] = [*self._named(name)]
-        near: dict[int, list[Node | None]] = {}
+        near: dict[int, list[Document]] = {}
         for other, document in self._found[name]:
             shared = len(Path(os.path.commonpath([file, other])).parts)
-            near.setdefault(shared, []).append(nodes.get(document, "data"))
+            near.setdefault(shared, []).append((other, document))
         found = near[max(near)] if near else []
         return found[0] if len(found) == 1 else None
 

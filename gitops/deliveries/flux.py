@@ -5,7 +5,7 @@ Its controller writes them into the kustomization of the folder: fluxcd/pkg, kus
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
@@ -24,7 +24,8 @@ FIELDS = {
 }
 
 
-Maps = Callable[[str], Node | None]  # the data of the ConfigMap of a name, if that is known
+# The file and the document of the ConfigMap of a name, if that is known.
+Maps = Callable[[str], tuple[Path, Node] | None]
 
 
 def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
@@ -38,10 +39,12 @@ def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
             pairs.append((marked(FIELDS[key.value], key), it))
     node = MappingNode(MAP, pairs)
     node.start_mark = document.start_mark
+    named = (nodes.text(nodes.get(it, "name")) for it in config_maps(nodes.get(spec, "postBuild")))
+    given_maps = [found for found in map(maps, named) if found is not None]
     result = Result(
         labels=texts(nodes.get(spec, "commonMetadata", "labels")),
         annotations=texts(nodes.get(spec, "commonMetadata", "annotations")),
-        variables=variables(nodes.get(spec, "postBuild"), maps),
+        variables=variables(nodes.get(spec, "postBuild"), [document for _, document in given_maps]),
     )
     values = [nodes.get(spec, *path) for path in (("commonMetadata",), ("postBuild", "substitute"))]
     given = tuple(value for value in values if value is not None)
@@ -53,18 +56,25 @@ def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
         replaces_images=False,
         pins=pins,
         selection=Selection(),
+        others=tuple(file for file, _ in given_maps),
     )
 
 
-def variables(build: Node | None, maps: Maps) -> dict[str, str]:
-    """Return the variables that are known: what is written here counts before what is elsewhere.
-
-    Of several sources, the last one counts. What a Secret has is not known.
-    """
-    found: dict[str, str] = {}
+def config_maps(build: Node | None) -> Iterator[Node]:
+    """Yield what names a ConfigMap with variables, in order."""
     for _, source in nodes.items(nodes.get(build, "substituteFrom")):
         if nodes.text(nodes.get(source, "kind")) == "ConfigMap":
-            found |= texts(maps(nodes.text(nodes.get(source, "name"))))
+            yield source
+
+
+def variables(build: Node | None, maps: list[Node]) -> dict[str, str]:
+    """Return the variables that are known: what is written here counts before what is elsewhere.
+
+    Of several ConfigMaps, the last one counts. What a Secret has is not known.
+    """
+    found: dict[str, str] = {}
+    for document in maps:
+        found |= texts(nodes.get(document, "data"))
     return found | texts(nodes.get(build, "substitute"))
 
 

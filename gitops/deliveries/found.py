@@ -50,7 +50,11 @@ class Deliveries:
 
     def files(self, folder: Path) -> set[Path]:
         """Return the files that say how a folder is applied."""
-        return {delivery.file for delivery in self._by_folder.get(folder, [])}
+        return {
+            file
+            for delivery in self._by_folder.get(folder, [])
+            for file in (delivery.file, *delivery.others)
+        }
 
     @cached_property
     def folders(self) -> set[Path]:

@@ -46,6 +46,7 @@ class Delivery(Kustomization):
     demands: Mapping[str, str] = field(default_factory=dict)  # by what a key may be repeated
     pins: Place | None = None  # where the file says its images
     selection: Selection | None = None  # of its files, where no other program makes something
+    others: tuple[Path, ...] = ()  # files of which the object takes values
     base: Kustomization | None = None  # none where a folder's files are applied as they are
 
     @property

@@ -235,3 +235,18 @@ def test_what_nothing_reaches_is_not_rendered(
     monkeypatch.setattr(Renderer, "render", noted)
     check(tmp_path, *CHECKS, since="HEAD")
     assert set(asked) == {"other"}
+
+
+def test_a_config_map_of_which_flux_takes_variables_reaches_what_it_applies(
+    tmp_path: Path, check: Check
+) -> None:
+    flux = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: s}\n"
+    flux += "spec: {path: ./other, postBuild: {substituteFrom: [{kind: ConfigMap, name: all}]}}\n"
+    settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: all}\ndata: {A: b}\n"
+    written(tmp_path, {**FILES, "clusters/flux.yaml": flux, "clusters/all.yaml": settings})
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path)
+    append("clusters/all.yaml")(tmp_path)
+    found = check(tmp_path, "inert", since="HEAD")
+
+    assert {name for each in found for name in each.overlays} == {"other"}
