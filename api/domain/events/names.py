@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 
 from api.domain.kit.types import NAME_LENGTH
 
@@ -12,31 +13,50 @@ VERSION_LENGTH = 128
 
 def slug(text: str) -> str:
     """Return a text as a valid name; empty if nothing of it can be in one."""
-    made = re.sub(r"[^a-z0-9._-]+", "-", text.lower())
-    return _cut(made.strip("._-"), NAME_LENGTH).rstrip("._-")
+    plain = _plain(text).lower()
+    made = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("._-")
+    return _apart(made, plain, NAME_LENGTH).rstrip("._-")
 
 
 def version(text: str) -> str:
     """Return a text as a valid version; empty if nothing of it can be in one."""
-    made = re.sub(r"[^A-Za-z0-9._+-]+", "-", text)
-    return _cut(re.sub(r"^[^A-Za-z0-9]+", "", made), VERSION_LENGTH)
+    plain = _plain(text)
+    made = re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._+-]+", "-", plain))
+    return _apart(made, plain, VERSION_LENGTH)
 
 
-def _cut(text: str, length: int) -> str:
-    """Return a text of at most this length; what is longer ends in a hash, so that it stays apart.
-
-    Two images whose names begin alike are two services.
-    """
-    if len(text) <= length:
+def _plain(text: str) -> str:
+    """Return a text without its accents, and without other ways to write the same letters."""
+    if text.isascii():
         return text
-    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{text[: length - len(mark) - 1]}-{mark}"
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in parts if not unicodedata.combining(character))
+
+
+def _loses(plain: str) -> bool:
+    """Return whether letters or digits of a text cannot be in a name."""
+    return any(character.isalnum() and not character.isascii() for character in plain)
+
+
+def _apart(made: str, plain: str, length: int) -> str:
+    """Return what was made of a text, at most so long, with a hash at its end if that loses any.
+
+    Two images whose names begin alike are two services, and so are two in another script.
+    """
+    whole = plain if _loses(plain) else made
+    if whole == made and len(made) <= length:
+        return made
+    mark = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    begin = (made.rstrip("._+-") if whole == plain else made)[: length - len(mark) - 1]
+    return f"{begin}-{mark}" if begin else mark
 
 
 def name_pattern(key: str) -> str:
     """Return a key with `*` as it is compared with names; empty if no name can be like it."""
-    made = re.sub(r"[^a-z0-9._*-]+", "-", key.lower())
-    return made if made.strip("._-") == made and len(made) <= NAME_LENGTH else ""
+    plain = _plain(key).lower()
+    made = re.sub(r"[^a-z0-9._*-]+", "-", plain)
+    fine = made.strip("._-") == made and len(made) <= NAME_LENGTH and not _loses(plain)
+    return made if fine else ""
 
 
 def fits(pattern: str, name: str) -> bool:

@@ -60,12 +60,15 @@ Commit = Annotated[
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # One line of text, without control characters.
 LINE = r"^[^\x00-\x1f\x7f-\x9f]+$"
+LINE_LENGTH, ACTOR_LENGTH = 200, 128
 Line = Annotated[
     str,
-    StringConstraints(pattern=LINE, max_length=200),
+    StringConstraints(pattern=LINE, max_length=LINE_LENGTH),
     Field(examples=["Payments are refused"]),
 ]
-Actor = Annotated[str, StringConstraints(pattern=LINE, max_length=128), Field(examples=["ada"])]
+Actor = Annotated[
+    str, StringConstraints(pattern=LINE, max_length=ACTOR_LENGTH), Field(examples=["ada"])
+]
 # A commit, or a controller's notation for one: `main@sha1:…`, `sha256:…`.
 ConfigRevision = Annotated[
     str,
@@ -76,9 +79,10 @@ ExternalId = Annotated[
     str, StringConstraints(pattern=r"^[!-~]+$", max_length=256), Field(examples=["4711"])
 ]
 URL = r"^https?://[!-~]+$"
+URL_LENGTH = 2048
 Url = Annotated[
     str,
-    StringConstraints(pattern=URL, max_length=2048),
+    StringConstraints(pattern=URL, max_length=URL_LENGTH),
     Field(examples=["https://ci.example.com/runs/4711"]),
 ]
 RepositoryUrl = Annotated[

@@ -490,6 +490,15 @@ def test_fields_at_the_top_level_may_have_images_and_names() -> None:
     assert meaning({**FLAT[0], "phase": None}).outcome is Outcome.UNMAPPED
 
 
+@pytest.mark.parametrize("revisions", ["[aaaaaaa bbbbbbb]", ["aaaaaaa", "bbbbbbb"]])
+def test_fields_at_the_top_level_may_have_several_revisions(revisions: Any) -> None:
+    body = {"app": "checkout", "namespace": "prod", "phase": "Succeeded", "revisions": revisions}
+    body |= {"finishedAt": "2026-03-01T12:00:30Z", "images": "checkout:1.4.2"}
+    ((report, _),) = meaning(body).deployments
+
+    assert (report.version, report.config_revision) == ("1.4.2", "aaaaaaa,bbbbbbb")
+
+
 def send(client: FlaskClient, body: dict[str, Any]) -> int:
     return client.post(WEBHOOK, json=body).status_code
 

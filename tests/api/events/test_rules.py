@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from api.app import create_app
 from api.domain.events.mapper import LeftOutError, Mapper, UnmappedNameError
+from api.domain.events.names import slug
 from api.domain.events.rules import SourceRules
 from api.settings import SettingsError
 
@@ -118,3 +120,31 @@ def test_long_names_that_begin_alike_stay_apart() -> None:
     assert {len(each.version) for each in found} == {128}
     renamed = Mapper(SourceRules(service="{a}", services={f"{long}blue": "blue"}))
     assert renamed.name("service", {"a": f"{long}blue"}) == "blue"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("\N{ROCKET} Production", "production"),
+        ("F\u00fcr-Test", "fur-test"),
+        ("Fu\u0308r-Test", "fur-test"),
+        ("\uff50\uff52\uff4f\uff44", "prod"),  # as wide as they are high
+        ("prod-\u65e5\u672c", "prod-e172cdce"),
+        ("prod-\u4e2d\u56fd", "prod-4d4334b1"),
+        ("\u672c\u756a", "e3038302"),
+        ("\N{ROCKET}", ""),
+    ],
+)
+def test_names_in_other_scripts_stay_apart(text: str, name: str) -> None:
+    assert slug(text) == name
+
+
+def test_a_table_knows_names_in_other_scripts() -> None:
+    table = Mapper(SourceRules(environment="{e}", environments={"\u672c\u756a": "prod"}))
+    assert table.name("environment", {"e": "\u672c\u756a"}) == "prod"
+
+    versions = Mapper(SourceRules(service="a", environment="b", version="{v}"))
+    found = {versions.names({"v": text}).version for text in ("1-\u65e5", "1-\u4e2d", "1-\u00e9")}
+    assert len(found) == 3
+    with pytest.raises(ValidationError, match="can never match"):
+        SourceRules(environments={"prod-\u65e5*": "prod"})

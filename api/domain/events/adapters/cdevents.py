@@ -29,14 +29,16 @@ from api.domain.events.adapter import (
 from api.domain.events.links import links
 from api.domain.events.mapper import Mapper
 from api.domain.events.rules import SourceRules
+from api.domain.events.texts import line
 from api.domain.incidents.model import NewIncident
 from api.domain.kit.times import parse_time
+from api.domain.kit.types import LINE_LENGTH
 
 SOURCE = "cloudevents"
 TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)(\.[0-9].*)?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-MAX_KEY, MAX_TITLE = 256, 200
+MAX_KEY = 256
 SAFE = "/:@!$&'()*+,;=?"
 
 
@@ -89,12 +91,12 @@ def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
         subject = data["subject"]
         content = subject["content"]
         fields = {**data, **content, "artifact": _artifact(content.get("artifactId"))}
-        title = " ".join(str(content.get("description") or f"Incident {subject['id']}").split())
+        title = line(content.get("description"), LINE_LENGTH)
         return NewIncident.model_validate(
             {
                 "service": mapper.name("service", fields),
                 "environment": mapper.name("environment", fields),
-                "title": title[:MAX_TITLE],
+                "title": title or line(f"Incident {subject['id']}", LINE_LENGTH),
                 moment: data["context"]["timestamp"],
                 "links": links({"source": event["source"], "ticket": content.get("ticketURI")}),
                 "source": SOURCE,
@@ -120,13 +122,12 @@ def _merged(event: dict[str, Any], mapper: Mapper) -> NewChange:
     # Unless the sender says which service it is, that of the repository.
     service = {"id": str(repository.get("id") or "").rpartition("/")[2]}
     fields = {"service": service, **data, **content}
-    title = " ".join(str(content.get("description") or "").split())
     return NewChange.model_validate(
         {
             "service": mapper.name("service", fields),
             "commit": commit,
             "committed_at": data["context"]["timestamp"],
-            "title": title[:MAX_TITLE] or None,
+            "title": line(content.get("description"), LINE_LENGTH),
         }
     )
 

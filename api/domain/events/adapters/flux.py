@@ -29,6 +29,7 @@ from api.domain.events.adapter import (
 from api.domain.events.mapper import Mapper, Names, UnmappedNameError
 from api.domain.events.rules import SourceRules
 from api.domain.events.tags import tag_of
+from api.domain.events.texts import in_ascii
 from api.domain.kit.times import parse_instant
 from api.domain.kit.types import printable
 
@@ -178,9 +179,9 @@ def _deployed_revision(
     to a repository of many services says nothing of one whose version is stated besides it.
     """
     if kind == "HelmRelease":
-        return f"{_config_revision(metadata)}@{at:%Y-%m-%dT%H:%M:%SZ}"[-MAX_REVISION:]
+        return in_ascii(f"{_config_revision(metadata)}@{at:%Y-%m-%dT%H:%M:%SZ}")[-MAX_REVISION:]
     is_other = names.version not in revision.values()
-    return None if is_other else _config_revision(metadata)
+    return None if is_other else in_ascii(_config_revision(metadata))[-MAX_REVISION:]
 
 
 def _revision(metadata: dict[str, str]) -> dict[str, str | None]:

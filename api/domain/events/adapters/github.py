@@ -24,7 +24,9 @@ from api.domain.events.links import links
 from api.domain.events.mapper import Mapper
 from api.domain.events.rules import SourceRules
 from api.domain.events.tags import tag_of
+from api.domain.events.texts import line
 from api.domain.kit.times import parse_time
+from api.domain.kit.types import ACTOR_LENGTH
 
 STATES = {
     "pending": Status.PENDING,
@@ -62,7 +64,7 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
             "status": state,
             "started_at": deployment["created_at"],
             "finished_at": status["created_at"] if status and state.terminal else None,
-            "actor": (deployment.get("creator") or {}).get("login"),
+            "actor": line((deployment.get("creator") or {}).get("login"), ACTOR_LENGTH),
             "links": _links(status),
             "source": GITHUB.source,
             # A status may move a deployment, and the numbers are those of one host.

@@ -29,7 +29,9 @@ from api.domain.events.links import links
 from api.domain.events.mapper import Mapper
 from api.domain.events.rules import SourceRules
 from api.domain.events.tags import REFERENCE, tag_of
+from api.domain.events.texts import line
 from api.domain.kit.times import parse_time
+from api.domain.kit.types import ACTOR_LENGTH
 
 STATES = {
     "running": Status.RUNNING,
@@ -138,7 +140,7 @@ def _observed(job: Job, body: dict[str, Any], mapper: Mapper) -> Iterator[Observ
         "status": status,
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at) if status.terminal else None,
-        "actor": (body.get("user") or {}).get("username"),
+        "actor": line((body.get("user") or {}).get("username"), ACTOR_LENGTH),
         "links": links(job.links),
         "source": GITLAB.source,
         # The numbers are those of one host, and a project may be renamed.

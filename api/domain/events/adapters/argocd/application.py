@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 from api.domain.events.adapter import NotOursError, UnmappedError
 from api.domain.events.adapters.argocd.sync import Phase, Sync
 from api.domain.events.links import web_url
+from api.domain.events.texts import in_ascii, line
 from api.domain.kit.times import parse_instant
+from api.domain.kit.types import ACTOR_LENGTH
 
 MAX_REVISION = 128
 RESOURCE_VERSION = re.compile("[1-9][0-9]{0,17}")
@@ -144,14 +146,15 @@ def _revision(of: Mapping[str, Any]) -> str | None:
     Not `status.sync.revision`, which is what the Application is compared with by now.
     """
     several = [revision for revision in of.get("revisions") or [] if revision]
-    revision = ",".join(several) or of.get("revision")
-    if revision and len(revision) > MAX_REVISION:
+    revision = in_ascii(str(",".join(several) or of.get("revision") or ""))
+    if len(revision) > MAX_REVISION:
         return f"sha256:{hashlib.sha256(revision.encode()).hexdigest()}"
-    return str(revision) if revision else None
+    return revision or None
 
 
 def _actor(initiated_by: Mapping[str, Any]) -> str | None:
-    return None if initiated_by.get("automated") else initiated_by.get("username") or None
+    username = initiated_by.get("username")
+    return None if initiated_by.get("automated") else line(username, ACTOR_LENGTH)
 
 
 def _applied_images(result: Mapping[str, Any]) -> tuple[str, ...]:

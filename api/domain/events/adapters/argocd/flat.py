@@ -33,6 +33,7 @@ NAMES = {
     "started": ("startedat", "operationstartedat", "operationstatestartedat", "starttime"),
     "finished": ("finishedat", "operationfinishedat", "operationstatefinishedat", "endtime"),
     "revision": ("revision", "gitrevision", "syncrevision", "commit", "commitid", "commitsha"),
+    "revisions": ("revisions", "syncrevisions"),  # of several sources
     "user": ("initiatedby", "initiatedbyusername", "user", "username", "triggeredby"),
     "automated": ("automated", "initiatedbyautomated"),
     "images": ("images", "image", "summaryimages"),
@@ -83,26 +84,29 @@ def _application(body: Mapping[str, Any]) -> dict[str, Any]:
         },
         "status": {
             "health": {"status": field("health"), "lastTransitionTime": field("healthchanged")},
-            "summary": {"images": _images(field("images"))},
+            "summary": {"images": _listed(field("images"))},
             "operationState": {
                 "phase": phase,
                 "startedAt": field("started"),
                 "finishedAt": finished_at,
                 "operation": {"initiatedBy": initiated_by},
-                "syncResult": {"revision": field("revision")},
+                "syncResult": {
+                    "revision": field("revision"),
+                    "revisions": _listed(field("revisions")),
+                },
             },
         },
     }
 
 
-def _images(value: Any) -> Any:
-    """Return the images in a list, or in a text as Go prints one: `[a:1 b:2]`, or with commas."""
+def _listed(value: Any) -> Any:
+    """Return the texts in a list, or in a text as Go prints one: `[a:1 b:2]`, or with commas."""
     if not isinstance(value, str):
         return value or []
     return [
-        image.strip("\"'")
-        for image in re.split(r"[\s,]+", value.strip().removeprefix("[").removesuffix("]"))
-        if image.strip("\"'")
+        text.strip("\"'")
+        for text in re.split(r"[\s,]+", value.strip().removeprefix("[").removesuffix("]"))
+        if text.strip("\"'")
     ]
 
 
