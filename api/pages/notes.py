@@ -9,7 +9,11 @@ from typing import Any
 from api.pages.words import minute, titled
 
 # What Markdown, HTML or TeX would read as more than text, anywhere or at the beginning of a line.
-SPECIAL = re.compile(r"[\\`*_\[\]<>#&|~!@+=$]|^-|(?<=\d)[.)](?= |$)")
+SPECIAL = re.compile(r"[\\`*_\[\]<>#&|~!+=$]|^-|(?<=\d)[.)](?= |$)")
+# What mentions somebody, however Markdown escapes it: GitHub looks for it in the text that is left.
+MENTION = "@"
+# What nobody sees, and no name begins with.
+ZERO_WIDTH_SPACE = "\u200b"
 # What turns around the direction of what follows.
 DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
@@ -20,8 +24,12 @@ def markdown(environment: str, arrivals: Sequence[Mapping[str, Any]]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text in one line, so that Markdown shows it as it is and nothing after it turns."""
-    return SPECIAL.sub(r"\\\g<0>", " ".join(DIRECTION.sub("", text).split()))
+    """Return a text in one line, so that Markdown shows it as it is and nothing after it turns.
+
+    It mentions nobody: whose name is in it is not told of the notes.
+    """
+    escaped = SPECIAL.sub(r"\\\g<0>", " ".join(DIRECTION.sub("", text).split()))
+    return escaped.replace(MENTION, MENTION + ZERO_WIDTH_SPACE)
 
 
 def _lines(environment: str, arrivals: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -571,7 +571,9 @@ def test_the_difference_of_two_instants_says_what_changed_in_an_environment(
         ("[a](javascript:alert(1))", r"\[a\](javascript:alert(1))"),
         ("- [ ] a task", r"\- \[ \] a task"),
         ("# a heading", r"\# a heading"),
-        ("*bold* `code` ~~gone~~ @all", r"\*bold\* \`code\` \~\~gone\~\~ \@all"),
+        ("*bold* `code` ~~gone~~", r"\*bold\* \`code\` \~\~gone\~\~"),
+        # GitHub takes `\@all` and `&#64;all` for a mention, too.
+        ("cc @all and @acme/web", "cc @\u200ball and @\u200bacme/web"),
         ("one\n\n# two", r"one \# two"),
         ("Round half-up (again)", "Round half-up (again)"),
         ("12. of a list", r"12\. of a list"),
