@@ -17,7 +17,7 @@ from api.http import auth
 from api.http.problems import InvalidParameterError, found_or_404
 from api.pages import paging
 from api.pages.blueprint import bp
-from api.pages.forms import Form, FormTime
+from api.pages.forms import Form, FormTime, choosable
 from api.pages.notes import markdown
 from api.pages.paging import Cursor
 from api.pages.words import AGO, clock
@@ -62,7 +62,7 @@ def show_environment(name: str, query: EnvironmentForm) -> str:
         arrivals=items,
         markdown=markdown(name, items),
         older=older,
-        others=others,
+        others=choosable(others),
         query=query,
         differences=other,
         changed=changed,

@@ -27,6 +27,9 @@ def _in_utc(value: Any) -> datetime:
     return parse_time(f"{value}:00Z" if local else value)
 
 
+# A longer list is slower to find a name in than to type it, and most of the page.
+MOST_CHOICES = 200
+
 FormTime = Annotated[datetime, BeforeValidator(_in_utc)]
 
 
@@ -36,12 +39,22 @@ class ByName(Model):
     name: Name
 
 
-def choices(connection: Connection) -> dict[str, list[str]]:
-    """Return the names of all services, and of all environments in the order of promotion."""
+def choices(connection: Connection) -> dict[str, list[str] | None]:
+    """Return the names of services, and of environments in the order of promotion, to choose from.
+
+    None stands for more than anybody chooses from.
+    """
+    services = catalog.SERVICES.rows(connection, {}, MOST_CHOICES + 1)
+    environments = catalog.by_promotion_order(connection)
     return {
-        "services": sorted(catalog.by_name(connection)),
-        "environments": [row["name"] for row in catalog.by_promotion_order(connection)],
+        "services": choosable([row["name"] for row in services]),
+        "environments": choosable([row["name"] for row in environments]),
     }
+
+
+def choosable(names: list[str]) -> list[str] | None:
+    """Return names to choose from, or None if there are so many that the name is to be typed."""
+    return names if len(names) <= MOST_CHOICES else None
 
 
 class Form(Model):

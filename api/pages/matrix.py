@@ -21,7 +21,7 @@ from api.http import auth
 from api.pages import board
 from api.pages.blueprint import bp
 from api.pages.board import Mark, Row, Sort
-from api.pages.forms import Form, FormTime
+from api.pages.forms import Form, FormTime, choosable
 from api.pages.overview import NAMED, Overview, overview
 from api.pages.words import AGO, clock
 
@@ -92,8 +92,8 @@ def show_matrix(query: MatrixForm) -> str:
         before=_page(start - ROWS) if start else None,
         after=_page(start + ROWS) if len(found) > start + ROWS else None,
         queue=[step for step in steps if query.environment in (None, *step[:2])],
-        owners=sorted({row["owner"] for row in services.values() if row["owner"]}),
-        environments=[row["name"] for row in environments],
+        owners=choosable(sorted({row["owner"] for row in services.values() if row["owner"]})),
+        environments=choosable([row["name"] for row in environments]),
         marks=list(Mark),
         sorts=list(Sort),
         densities=list(Density),

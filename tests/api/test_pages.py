@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from api import pages
 from api.domain.kit.times import now
 from api.http import unchanged
+from api.pages import forms
 from api.pages.notes import plain
 from api.pages.words import titled
 from api.tables import (
@@ -863,3 +864,34 @@ def test_every_age_is_where_the_script_does_not_take_it_for_a_change() -> None:
         text = re.sub(r"\{%.*?%\}", "", template.read_text(encoding="utf-8"))
         for tag in re.findall(r"(<[^<>]+>)[^<>]*\{\{[^}]*\| age", text):
             assert tag.startswith("<small") or 'class="age"' in tag, f"{template.name}: {tag}"
+
+
+def test_a_name_is_typed_where_there_are_too_many_to_choose_from(
+    sqlite_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "MOST_CHOICES", 2)
+    show = browser_of(sqlite_client)
+    for service in ("cart", "web"):
+        body = {"service": service, "environment": "prod", "version": "1"}
+        json_of(sqlite_client.post("/api/v1/deployments", json=body))
+        sqlite_client.put(f"/api/v1/services/{service}", json={"owner": f"of {service}"})
+    pages = ["/deployments", "/incidents", "/insights"]
+    assert [fields(show(page), "service") for page in pages] == [["select", "cart", "web"]] * 3
+    assert fields(show("/"), "owner") == ["select", "of cart", "of web"]
+
+    for service, environment in (("third", "prod"), ("third", "dev"), ("third", "staging")):
+        body = {"service": service, "environment": environment, "version": "1"}
+        json_of(sqlite_client.post("/api/v1/deployments", json=body))
+    sqlite_client.put("/api/v1/services/third", json={"owner": "nobody"})
+
+    for page in pages:
+        assert fields(show(page, service="web"), "service") == ["input", "web"]
+    assert fields(show("/"), "owner") == fields(show("/"), "environment") == ["input"]
+    assert fields(show("/environments/prod"), "against") == ["select", "dev", "staging"]
+
+
+def fields(page: TestResponse, name: str) -> list[str]:
+    """Return what a field of a form is, and what it has or can be chosen."""
+    found = re.search(rf'<(select|input) name="{name}"(.*?)</label>', page.text, re.DOTALL)
+    assert found is not None, page.text
+    return [found[1], *filter(None, re.findall('value="([^"]*)"', found[2]))]
