@@ -9,12 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from api.domain.dora.model import ExplainedRatio, LeadTime, Period, RecoveryTime
-from api.pages.words import NOTHING, span
+from api.pages.words import NOTHING, days, span
 
 # In units of the picture: where its points are, and what is around them for words.
 WIDTH, HEIGHT = 480, 200
 LEFT, RIGHT, TOP, BOTTOM = 80, 20, 14, 28
-LABELS = 5  # at most, below the axis
+# At most so many days below the axis, and so many where years are among them.
+LABELS, LONG_LABELS = 5, 3
 
 
 class Metric(StrEnum):
@@ -67,10 +68,13 @@ class Plot:
         yield " ".join(places)
 
     @property
-    def labelled(self) -> list[Point]:
-        """Return the points that have their period below the axis."""
-        every = max(1, math.ceil(len(self.points) / LABELS))
-        return list(self.points[::every])
+    def labels(self) -> list[tuple[float, str]]:
+        """Return the places of some points, and the days below the axis that they begin on."""
+        first, last = self.points[0].since, self.points[-1].since
+        most = LABELS if first.year == last.year else LONG_LABELS
+        shown = self.points[:: math.ceil(len(self.points) / most)]
+        words = days([point.since for point in shown], last)
+        return [(point.x, word) for point, word in zip(shown, words, strict=True)]
 
     @property
     def summary(self) -> str:

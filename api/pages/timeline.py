@@ -10,7 +10,7 @@ from uuid import UUID
 
 from api.domain.deployments.history import Fate, Stay
 from api.domain.deployments.model import Status
-from api.pages.words import titled
+from api.pages.words import days, titled
 
 # In units of the picture: its width, and the parts of the lane of an environment.
 WIDTH = 720.0
@@ -45,12 +45,19 @@ class Scale:
     @property
     def dates(self) -> Iterator[tuple[float, datetime]]:
         """Yield the places of some midnights in UTC, the earliest first."""
-        days = (self.until - self.since).days
-        step = next((step for step in STEPS if days // step < DATES), STEPS[-1])
+        length = (self.until - self.since).days
+        step = next((step for step in STEPS if length // step < DATES), STEPS[-1])
         at = self.since.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         while at < self.until:
             yield self.place(at), at
             at += timedelta(days=step)
+
+    @property
+    def labels(self) -> list[tuple[float, str]]:
+        """Return the places of the dates, and their words."""
+        dates = list(self.dates)
+        words = days([at for _, at in dates], self.until)
+        return [(x, word) for (x, _), word in zip(dates, words, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -79,6 +80,19 @@ def instant(at: datetime | None) -> str:
 def minute(at: datetime) -> str:
     """Return an instant in UTC, for a place that says so."""
     return f"{at:%Y-%m-%d %H:%M}"
+
+
+def days(instants: Sequence[datetime], until: datetime) -> list[str]:
+    """Return the days of instants on an axis, with the year where it changes.
+
+    The year is left out if all of the axis is in one year, `until` its end.
+    """
+    before = until.year if instants and instants[0].year == until.year else None
+    words = []
+    for at in instants:
+        words.append(f"{at:%m-%d}" if at.year == before else f"{at:%Y-%m-%d}")
+        before = at.year
+    return words
 
 
 def timestamp(at: datetime) -> str:

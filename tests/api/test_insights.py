@@ -105,6 +105,15 @@ def test_a_line_has_a_gap_where_there_is_no_value() -> None:
     )
 
 
+def test_the_days_below_a_plot_have_their_year_where_it_changes() -> None:
+    def labels(weeks: int) -> list[str]:
+        return [words for _, words in plot(Metric.REWORK_RATE, *[{}] * weeks).labels]
+
+    assert labels(20) == ["03-02", "03-30", "04-27", "05-25", "06-22"]
+    assert labels(53) == ["2026-03-02", "07-06", "11-09"]
+    assert labels(90) == ["2026-03-02", "09-28", "2027-04-26"]
+
+
 def days_ago(days: float) -> str:
     return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 

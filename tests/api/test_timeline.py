@@ -131,6 +131,13 @@ def test_dates_are_midnights_and_few(days: int, number: int, apart: int) -> None
     }
 
 
+def test_a_date_has_its_year_where_it_changes() -> None:
+    scale = Scale(datetime(2025, 11, 20, tzinfo=UTC), datetime(2026, 1, 20, tzinfo=UTC))
+
+    words = [words for _, words in scale.labels]
+    assert words == ["2025-11-21", "12-05", "12-19", "2026-01-02", "01-16"]
+
+
 def picture(text: str) -> str:
     """Return the picture on a page."""
     return text.partition('<svg class="timeline"')[2].partition("</svg>")[0]
