@@ -124,7 +124,7 @@ def test_what_was_removed_is_not_live() -> None:
 def test_a_promotion_goes_to_each_environment_of_the_next_order() -> None:
     orders = {"dev": 100, "pr-17": 100, "staging": 200, "prod-eu": 300, "prod-us": 300}
     places = [
-        {"name": name, "promotion_order": order, "transient": name == "pr-17"}
+        {"name": name, "promotion_order": order, "stage": name != "pr-17"}
         for name, order in orders.items()
     ]
 

@@ -17,6 +17,7 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection, select, true
 from uuid_utils.compat import uuid7
 
+from api.domain.catalog import is_stage
 from api.domain.deployments.model import Kind, Status
 from api.domain.deployments.store import find_all
 from api.domain.kit.records import records_of
@@ -125,20 +126,17 @@ class _Pending:
 
 
 def _next(connection: Connection, name: str) -> Sequence[str]:
-    """Return the names of the environments with the next higher promotion order.
-
-    Previews come and go: nothing is promoted from them or to them.
-    """
-    lasting = ~environments.c.transient
-    here = select(environments.c.promotion_order).where(lasting, environments.c.name == name)
+    """Return the names of the stages with the next higher promotion order."""
+    stage = is_stage()
+    here = select(environments.c.promotion_order).where(stage, environments.c.name == name)
     later = (
         select(environments.c.promotion_order)
-        .where(lasting, environments.c.promotion_order > here.scalar_subquery())
+        .where(stage, environments.c.promotion_order > here.scalar_subquery())
         .order_by(environments.c.promotion_order)
         .limit(1)
     )
     following = select(environments.c.name).where(
-        lasting, environments.c.promotion_order == later.scalar_subquery()
+        stage, environments.c.promotion_order == later.scalar_subquery()
     )
     return connection.execute(following.order_by(environments.c.name)).scalars().all()
 

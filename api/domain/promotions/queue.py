@@ -78,14 +78,11 @@ def queue_of_service(
 
 
 def steps(environments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield each environment with each of those that have the next higher promotion order.
-
-    Nothing is promoted to or from a transient one.
-    """
-    lasting = [row for row in environments if not row["transient"]]
+    """Yield each stage with each of those that have the next higher promotion order."""
+    found = [row for row in environments if row["stage"]]
     stages = [
         [row["name"] for row in stage]
-        for _, stage in groupby(lasting, key=lambda row: row["promotion_order"])
+        for _, stage in groupby(found, key=lambda row: row["promotion_order"])
     ]
     for upper, lower in pairwise(stages):
         for name in upper:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,51 @@ def test_what_was_removed_waits_for_promotion_again(client: FlaskClient) -> None
 
     (item,) = json_of(client.get(asked))["items"]
     assert (item["service"], item["replaces"]) == ("checkout", None)
+
+
+def steps(client: FlaskClient) -> list[str]:
+    """Return the promotions that a page says to wait."""
+    page = client.get("/", headers={"Accept": "text/html"}).text
+    return re.findall(r"<h3[^>]*>([^<:]+):", page)
+
+
+@pytest.mark.parametrize(
+    ("what", "told", "ours"),
+    [
+        ("incident.detected", {"subject": "7", "service": {"id": "checkout"}}, []),
+        ("service.deployed", {"subject": "catalog"}, ["dev → staging"]),
+        ("environment.created", {"subject": "staging"}, []),
+    ],
+)
+def test_releases_wait_only_for_an_environment_that_has_any(
+    client: FlaskClient, what: str, told: dict[str, Any], ours: list[str]
+) -> None:
+    subscription = {"url": "https://hooks.example.com/x", "types": ["promotion.pending"]}
+    json_of(client.post("/api/v1/subscriptions", json=subscription))
+    tell(client, what, 1, environment={"id": "staging"}, **told)
+    for environment in ("prod", "dev"):
+        place = {"service": "checkout", "environment": environment}
+        version = f"2.0-{environment}"
+        json_of(client.post("/api/v1/deployments", json={**place, "version": version}))
+
+    through = ours or ["dev → prod"]
+    assert [step for step in steps(client) if step.startswith("dev")] == through
+    (delivery,) = items(client, "deliveries")
+    told_of = json.loads(delivery["body"])["data"]
+    assert [f"{told_of['from']} → {told_of['to']}"] == through
+
+
+def test_nothing_waits_for_an_environment_that_was_deleted(client: FlaskClient) -> None:
+    client.put("/api/v1/environments/prod", json={"tier": "production"})
+    tell(client, "service.deployed", 1, environment={"id": "staging"})
+    assert steps(client) == ["staging → prod"]
+    tell(client, "service.deployed", 2, environment={"id": "prod"}, subject="catalog")
+
+    tell(client, "environment.deleted", 3, subject="prod")
+    assert steps(client) == []
+
+    tell(client, "service.deployed", 4, environment={"id": "prod"}, subject="catalog")
+    assert steps(client) == ["staging → prod"]
 
 
 def status(state: str, number: int, *, of: int = 71, transient: Any = True) -> dict[str, Any]:
