@@ -14,8 +14,10 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from api.app import create_app
+from api.database import Database
 from api.domain.kit.times import now
 from api.domain.tokens import NewToken, create
+from api.outages import Outage, UnavailableError
 from api.tables import tokens
 from tests import sqlite
 from tests.api.conftest import ADMIN_TOKEN, bearer, close, json_of
@@ -286,3 +288,31 @@ def test_who_may_not_is_led_to_the_form_and_who_erred_back_to_it(
     refused = browser.post("/admin/tokens", data=form)
     assert refused.status_code == 422
     assert "the form has what you filled in" in refused.text
+
+
+def test_an_outage_is_a_page_for_who_has_signed_in_and_for_who_does(
+    sqlite_client: FlaskClient, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = make_token(sqlite_client, "read")
+    browser.sign_in(token)
+
+    def fail(*_: object, **__: object) -> None:
+        raise UnavailableError(Outage.SILENT, "db.internal")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Database, "read", fail)
+        outage.setattr(Database, "write", fail)
+        newcomer = Browser(sqlite_client.application)
+        form = csrf(newcomer.get("/sign-in"))
+        asked = [
+            browser.get("/"),
+            browser.get("/deployments"),
+            newcomer.post("/sign-in", data={"csrf": form, "token": token}),
+            sqlite_client.get("/incidents", headers={"Accept": "text/html"}),
+        ]
+        for answer in asked:
+            assert (answer.status_code, answer.mimetype) == (503, "text/html")
+            assert answer.headers["Retry-After"] == "5"
+            assert "<h1>503 Service Unavailable</h1>" in answer.text
+            assert "internal" not in answer.text
+    assert browser.get("/").status_code == 200  # the session has not ended
