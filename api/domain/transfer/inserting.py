@@ -59,13 +59,16 @@ def _environment(entry: EnvironmentEntry) -> Row:
 
 
 def _refer(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Add the id of each service and environment that rows name, if the table refers to them."""
+    """Add the id of each service and environment that rows name, if the table refers to them.
+
+    The id is None where a row names none: all rows must have the columns of the first.
+    """
     for name, ids_of in (
         ("environment", catalog.environment_ids),
         ("service", catalog.service_ids),
     ):
-        named = [row for row in rows if f"{name}_id" in table.c and row[name] is not None]
-        if named:
-            ids = ids_of(connection, {row[name] for row in named}, now())
-            for row in named:
-                row[f"{name}_id"] = ids[row[name]]
+        if f"{name}_id" in table.c:
+            names = {row[name] for row in rows} - {None}
+            ids = ids_of(connection, names, now()) if names else {}
+            for row in rows:
+                row[f"{name}_id"] = ids.get(row[name])

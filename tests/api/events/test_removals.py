@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from tests.api.conftest import json_of
 from tests.api.events.payloads import argocd, cdevent, deliver, github
 from tests.api.events.test_inbox import items
-from tests.api.transfer import exported, imported, run
+from tests.api.transfer import empty, exported, imported, run
 
 CLOUDEVENTS = "/api/v1/cloudevents"
 STRUCTURED = {"Content-Type": "application/cloudevents+json"}
@@ -100,6 +100,25 @@ def test_what_was_removed_waits_for_promotion_again(client: FlaskClient) -> None
 
     (item,) = json_of(client.get(asked))["items"]
     assert (item["service"], item["replaces"]) == ("checkout", None)
+
+
+@pytest.mark.parametrize("ends", list(permutations(["service.removed", "environment.deleted"])))
+def test_what_ended_of_one_service_and_of_all_moves_together(
+    app: APIFlask, client: FlaskClient, tmp_path: Path, ends: tuple[str, ...]
+) -> None:
+    for service in ("checkout", "catalog"):
+        for environment in ("staging", "prod"):
+            tell(client, "service.deployed", 1, subject=service, environment={"id": environment})
+    for what in ends:
+        gone = {"subject": "staging" if what == "environment.deleted" else "checkout"}
+        tell(client, what, 2, environment={"id": "prod"}, **gone)
+    before = exported(app, tmp_path / "file")
+
+    empty(app.extensions["database"])
+    imported(app, tmp_path / "file")
+
+    assert exported(app, tmp_path / "again") == before
+    assert cells(client) == {("catalog", "prod"): at(1)}
 
 
 def steps(client: FlaskClient) -> list[str]:
