@@ -18,7 +18,10 @@ def response(content: Any, headers: Mapping[str, str] = NO_HEADERS) -> Response:
     It was validated when it was stored. To do so again, and to make a model and then a dictionary
     of it, takes three times as long. So it must have the fields of the model, in their order.
     """
-    made = Response(to_json(content, ensure_ascii=True) + b"\n", mimetype="application/json")
+    body = to_json(content)
+    if not body.isascii():  # rare, and to look at each character takes as long again
+        body = to_json(content, ensure_ascii=True)
+    made = Response(body + b"\n", mimetype="application/json")
     made.headers.update(headers)
     return made
 
