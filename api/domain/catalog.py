@@ -143,7 +143,7 @@ ENVIRONMENTS = Listing(EVERY[environments], ENVIRONMENT_ORDER, newest_first=Fals
 
 def by_name(connection: Connection) -> dict[str, dict[str, Any]]:
     """Return all services by their names."""
-    return {row["name"]: dict(row) for row in connection.execute(EVERY[services]).mappings()}
+    return {row["name"]: row for row in SERVICES.rows(connection)}
 
 
 def by_promotion_order(connection: Connection) -> list[dict[str, Any]]:

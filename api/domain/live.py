@@ -14,8 +14,10 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    ScalarSelect,
     Select,
     and_,
+    case,
     func,
     literal,
     literal_column,
@@ -28,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ColumnCollection
 
 from api.domain.deployments.model import Kind, Status
-from api.domain.kit.sql import Instant, same_version
+from api.domain.kit.sql import Instant, first, same_version
 from api.domain.removals import ended
 from api.tables import deployments, environments, services
 
@@ -71,36 +73,60 @@ def begins(deployment: FromClause) -> tuple[ColumnElement[bool], ...]:
 
 
 def since(
-    running: FromClause, replaced: FromClause, at: Instant | None = None
-) -> ColumnElement[datetime]:
-    """Select when the running release first succeeded after another one: resyncs change nothing.
+    among: FromClause, running: FromClause, at: Instant | None = None, *, lateral: bool
+) -> tuple[FromClause, ColumnElement[datetime]]:
+    """Return what to select from, and since when the running release runs in it.
 
-    Nor does what ended with a removal. Where a release began with no more than a resync, as after a
-    removal, the last deployment counts.
+    That is when it first succeeded after another one: resyncs change nothing, nor does what ended
+    with a removal. Where a release began with no more than a resync, as after a removal, the last
+    deployment counts. `among` has the cells and what is running in them.
     """
-    first = deployments.alias()
-    order = (first.c.finished_at, first.c.id)
+    begun = running.c.kind != Kind.RESYNC
+    before = _before(running).where(begun)
+    previous, is_previous = first(deployments, before, lateral=lateral)
+    # Mostly the last deployment is the one that began it: then its history is not looked at.
+    is_first = begun & (previous.c.id.is_(None) | is_another(previous.c, running.c))
+    others = other_releases(running).where(not_(is_first))
+    replaced, is_replaced = first(deployments, others, lateral=lateral)
+    joined = among.outerjoin(previous, is_previous).outerjoin(replaced, is_replaced)
+    began = func.coalesce(_began(running, replaced, at), running.c.finished_at)
+    return joined, case((is_first, running.c.finished_at), else_=began)
+
+
+def _before(running: FromClause) -> Select[Any]:
+    """Select the successful deployments of a cell before that which runs, the last one first."""
+    earlier = deployments.alias()
+    moment = tuple_(earlier.c.finished_at, earlier.c.id)
+    is_earlier = moment < tuple_(running.c.finished_at, running.c.id)
+    return _newest(
+        earlier, earlier.c.finished_at, running.c.finished_at, *begins(earlier), is_earlier
+    )
+
+
+def _began(running: FromClause, replaced: FromClause, at: Instant | None) -> ScalarSelect[datetime]:
+    """Select when the first deployment after the one of another release succeeded."""
+    earliest = deployments.alias()
+    order = (earliest.c.finished_at, earliest.c.id)
     # With "or there was none", the whole history of the cell would be read.
-    none = literal(BEGINNING, first.c.finished_at.type), literal(UUID(int=0), first.c.id.type)
+    none = literal(BEGINNING, earliest.c.finished_at.type), literal(UUID(int=0), earliest.c.id.type)
     start = (
         func.coalesce(replaced.c.finished_at, none[0]),
         func.coalesce(replaced.c.id, none[1]),
     )
-    began = (
-        select(first.c.finished_at)
+    return (
+        select(earliest.c.finished_at)
         .where(
-            first.c.service_id == running.c.service_id,
-            first.c.environment_id == running.c.environment_id,
-            *begins(first),
-            first.c.finished_at >= start[0],
+            earliest.c.service_id == running.c.service_id,
+            earliest.c.environment_id == running.c.environment_id,
+            *begins(earliest),
+            earliest.c.finished_at >= start[0],
             tuple_(*order) > tuple_(*start),
-            ~ended(first, first.c.finished_at, at),
+            ~ended(earliest, earliest.c.finished_at, at),
         )
         .order_by(*order)
         .limit(1)
         .scalar_subquery()
     )
-    return func.coalesce(began, running.c.finished_at)
 
 
 def starts(at: Instant | None = None) -> Select[Any]:

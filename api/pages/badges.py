@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import Response, render_template
 from sqlalchemy import Connection
 
 from api.database import database
 from api.domain import catalog, matrix
-from api.domain.deployments.model import Status
-from api.domain.matrix import SyncState
+from api.domain.matrix import Glance
+from api.domain.states import SyncState
 from api.http import auth
 from api.pages.blueprint import bp
 from api.pages.words import xml
@@ -21,7 +21,11 @@ CHARACTER_PX = 6.6
 PADDING_PX = 12
 # White text on each of them has a contrast of at least 4.5 (WCAG 2.2, 1.4.3).
 GOOD, BUSY, WARNING, BAD, QUIET = "#18633a", "#0b57a4", "#8a4b00", "#a61b29", "#54616e"
-COLOURS = {SyncState.IN_SYNC: GOOD, SyncState.PENDING: BUSY, SyncState.DRIFTED: WARNING}
+COLOURS: dict[str, str] = {
+    SyncState.IN_SYNC: GOOD,
+    SyncState.PENDING: BUSY,
+    SyncState.DRIFTED: WARNING,
+}
 HEADERS = {"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff"}
 
 
@@ -60,20 +64,20 @@ def _message(connection: Connection, service: str, environment: str) -> Message 
     if known is None or place is None:
         return None
     wanted = matrix.Filters(service=service, environment=environment)
-    cells = matrix.cells(connection, filters=wanted, attempts=True)
-    return describe(cells[0]) if cells else Message("not deployed", QUIET)
+    seen = matrix.glances(connection, filters=wanted)
+    return describe(seen[0]) if seen else Message("not deployed", QUIET)
 
 
-def describe(cell: dict[str, Any]) -> Message:
+def describe(cell: Glance) -> Message:
     """Return what a badge says of a cell of the matrix: its version, and what is most urgent."""
-    version = cell["version"] or "nothing"
-    if cell["deploying"]:
-        return Message(f"{version}, deploying {cell['last_version']}", BUSY)
-    if cell["last_status"] == Status.FAILED and cell["last_id"] != cell["deployment_id"]:
-        return Message(f"{version}, {cell['last_version']} failed", BAD)
-    if cell["state"] == SyncState.UNKNOWN:
+    version = cell.version or "nothing"
+    if cell.deploying:
+        return Message(f"{version}, deploying {cell.deploying[0]}", BUSY)
+    if cell.failed:
+        return Message(f"{version}, {cell.failed[0]} failed", BAD)
+    if cell.state == SyncState.UNKNOWN:
         return Message(version, QUIET)
-    return Message(f"{version}, {cell['state']}", COLOURS[cell["state"]])
+    return Message(f"{version}, {cell.state}", COLOURS[cell.state])
 
 
 def _width(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -12,16 +13,19 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from api.database import database
-from api.domain import catalog, matrix
+from api.domain import catalog, matrix, releases
 from api.domain.deployments import store
 from api.domain.incidents.store import LISTINGS
 from api.domain.kit.times import this_minute
+from api.domain.matrix import Glance
 from api.domain.promotions import queue
+from api.domain.releases import Release
 from api.http import auth
 from api.pages import board
 from api.pages.blueprint import bp
-from api.pages.board import Mark, Row, Sort
+from api.pages.board import Row, Sort
 from api.pages.forms import Form, FormTime, choosable
+from api.pages.marks import Beside, Mark
 from api.pages.overview import NAMED, Overview, overview
 from api.pages.words import AGO, clock
 
@@ -63,18 +67,22 @@ def show_matrix(query: MatrixForm) -> str:
     with database().read() as connection:
         environments = catalog.by_promotion_order(connection)
         services = catalog.by_name(connection)
-        shown = matrix.cells(connection, query.at, attempts=True)
-        other = _compared(query, connection)
+        seen = matrix.glances(connection, query.at)
         incidents = [] if query.at else LISTINGS[True].rows(connection, {}, INCIDENTS)
         broken = {(row["service"], row["environment"]): row for row in reversed(incidents)}
-        rows = board.rows(shown, services, other, broken, earlier=query.since is not None)
-        found = board.sorted_by(query.sort, board.narrowed(rows, query))
-        names = {row.service for row in found}
-        mine = [] if query.at else [cell for cell in shown if cell["service"] in names]
-        steps = queue.queue(connection, environments, mine, WAITING)
-        empty = not shown and store.is_empty(connection)
-    # The last page, if there is none that begins so late.
-    start = query.start if query.start < len(found) else max(0, len(found) - 1) // ROWS * ROWS
+        beside = Beside(None, "nothing" if query.since else "gone", broken)
+        if query.state == Mark.CHANGED:
+            beside = _compared(connection, query, beside)
+        rows = board.narrowed(board.rows(seen, services), query, beside)
+        found = board.sorted_by(query.sort, rows, beside)
+        # The last page, if there is none that begins so late.
+        start = query.start if query.start < len(found) else max(0, len(found) - 1) // ROWS * ROWS
+        shown = found[start : start + ROWS]
+        if beside.others is None:
+            beside = _compared(connection, query, beside, shown)
+        running = [] if query.at else _running(seen, found)
+        steps = queue.queue(connection, environments, running, WAITING)
+        empty = not seen and store.is_empty(connection)
     columns = board.columns(environments, found)
     return render_template(
         "matrix.html",
@@ -87,7 +95,7 @@ def show_matrix(query: MatrixForm) -> str:
         until=query.at or this_minute(),
         day_ago=(query.at or this_minute()) - DAY,
         columns=columns,
-        lines=board.lines(found[start : start + ROWS], columns),
+        lines=board.lines(shown, columns, beside),
         number=len(found),
         before=_page(start - ROWS) if start else None,
         after=_page(start + ROWS) if len(found) > start + ROWS else None,
@@ -102,11 +110,23 @@ def show_matrix(query: MatrixForm) -> str:
     )
 
 
-def _compared(query: MatrixForm, connection: Connection) -> dict[board.Place, str] | None:
-    """Return the versions to compare with: of an earlier time, or of now if that is shown."""
-    if query.since or query.at:
-        return matrix.versions_at(connection, query.since)
-    return None
+def _compared(
+    connection: Connection, query: MatrixForm, beside: Beside, rows: list[Row] | None = None
+) -> Beside:
+    """Return what all cells, or those of these rows, are beside, with the versions to compare with.
+
+    They are those of an earlier time, or of now if that is shown.
+    """
+    if not (query.since or query.at):
+        return beside
+    among = None if rows is None else [row.service for row in rows]
+    return replace(beside, others=releases.versions_at(connection, query.since, among))
+
+
+def _running(seen: list[Glance], found: list[Row]) -> list[Release]:
+    """Return what runs of the services that are found, in all environments."""
+    names = {row.service for row in found}
+    return matrix.running(glance for glance in seen if glance.service in names)
 
 
 def _page(start: int) -> str:

@@ -11,7 +11,7 @@ from flask import render_template
 from pydantic import Field
 from sqlalchemy import Connection
 
-from api.domain import catalog, matrix, removals
+from api.domain import catalog, releases, removals
 from api.domain.deployments import store
 from api.domain.deployments.history import history, last_success, stays
 from api.domain.dora import report
@@ -19,6 +19,7 @@ from api.domain.dora.query import Query
 from api.domain.incidents.store import LISTINGS
 from api.domain.kit.times import this_minute
 from api.domain.promotions.queue import queue_of_service
+from api.domain.releases import Release
 from api.http import auth
 from api.http.problems import found_or_404
 from api.http.turns import turn
@@ -55,9 +56,9 @@ def show_service(name: ByName, query: ServiceForm) -> str:
         service = found_or_404(known, "service", name.name)
         places = catalog.by_promotion_order(connection)
         environments = [row["name"] for row in places]
-        live = matrix.running(connection, environments, name.name)
+        live = releases.running(connection, environments, name.name)
         rows = _deployments(connection, name.name, live)
-        running = {cell["environment"] for cell in live}
+        running = {release.environment for release in live}
         removed_at = _removed_at(connection, rows, running)
         incidents = LISTINGS[None].rows(connection, {"service": name.name}, INCIDENTS)
         steps = queue_of_service(connection, places, live)
@@ -89,15 +90,13 @@ def show_service(name: ByName, query: ServiceForm) -> str:
     )
 
 
-def _deployments(
-    connection: Connection, name: str, running: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _deployments(connection: Connection, name: str, running: list[Release]) -> list[dict[str, Any]]:
     """Return the newest deployments of a service, and those of what runs if they are older."""
     rows = store.LISTING.rows(connection, {"service": name}, DEPLOYMENTS)
     known = {row["id"] for row in rows}
-    for cell in running:
-        if cell["deployment_id"] not in known:
-            found = store.find(connection, cell["deployment_id"])
+    for release in running:
+        if release.deployment_id not in known:
+            found = store.find(connection, release.deployment_id)
             rows += [found] if found else []
     return rows
 

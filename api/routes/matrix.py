@@ -15,7 +15,9 @@ from api.domain.declarations.model import Folder
 from api.domain.kit import pages
 from api.domain.kit.times import TimeLimit
 from api.domain.kit.types import Commit, ConfigRevision, ImageDigest, Name, RepositoryUrl, Version
-from api.domain.matrix import Filters, SyncState
+from api.domain.matrix import Filters
+from api.domain.releases import ORDER
+from api.domain.states import SyncState
 from api.http import bodies, unchanged
 from api.routes import lists
 from api.routes.lists import NextCursor, OptionalPage
@@ -107,8 +109,7 @@ def get_matrix(query: MatrixQuery) -> Response:
     one_more = None if query.limit is None else query.limit + 1
     with database().read() as connection:
         found = domain.cells(connection, query.at, query, after, one_more)
-    cells, next_cursor, headers = lists.cut(
-        query, found, lambda cell: pages.position(cell, domain.ORDER)
-    )
-    shown = [bodies.fields_of(MatrixCell, cell) for cell in cells]
-    return bodies.response({"cells": shown, "next_cursor": next_cursor}, headers)
+    cells, next_cursor, headers = lists.cut(query, found, lambda cell: pages.position(cell, ORDER))
+    for cell in cells:
+        del cell["promotion_order"]  # which is only part of the position
+    return bodies.response({"cells": cells, "next_cursor": next_cursor}, headers)

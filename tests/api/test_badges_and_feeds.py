@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -11,7 +13,8 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.domain.matrix import SyncState
+from api.domain.matrix import Glance
+from api.domain.states import SyncState
 from api.pages.badges import describe
 from api.tables import deployments
 from tests import sqlite
@@ -48,16 +51,17 @@ def test_a_badge_says_what_runs_and_its_state(client: FlaskClient) -> None:
     assert client.get("/badges/checkout/prod.svg", headers=seen).status_code == 200
 
 
-CELL = {
-    "version": "1.0",
-    "state": SyncState.UNKNOWN,
-    "deploying": False,
-    "deployment_id": 1,
-    "last_id": 1,
-    "last_version": "1.0",
-    "last_status": "succeeded",
-}
-LATER = {"last_id": 2, "last_version": "1.1"}
+CELL = Glance(
+    *("checkout", "prod", UUID(int=1), UUID(int=2), "1.0", None, None, UUID(int=3)),
+    since=datetime(2026, 3, 1, tzinfo=UTC),
+    by="ci",
+    declared_version=None,
+    declared_image_digest=None,
+    state=SyncState.UNKNOWN,
+    deploying=None,
+    failed=None,
+)
+LATER = ("1.1", UUID(int=4))
 
 
 @pytest.mark.parametrize(
@@ -66,14 +70,20 @@ LATER = {"last_id": 2, "last_version": "1.1"}
         ({}, "1.0"),
         ({"state": SyncState.DRIFTED}, "1.0, drifted"),
         ({"state": SyncState.PENDING}, "1.0, pending"),
-        ({"deploying": True, **LATER}, "1.0, deploying 1.1"),
-        ({"last_status": "failed", **LATER}, "1.0, 1.1 failed"),
-        ({"version": None, "deployment_id": None, "last_status": "failed"}, "nothing, 1.0 failed"),
-        ({"last_status": "cancelled", **LATER}, "1.0"),
+        ({"state": SyncState.PENDING, "deploying": LATER}, "1.0, deploying 1.1"),
+        ({"state": SyncState.DRIFTED, "failed": LATER}, "1.0, 1.1 failed"),
+        ({"version": None, "deployment_id": None, "failed": LATER}, "nothing, 1.1 failed"),
     ],
 )
 def test_a_badge_says_the_most_urgent(more: dict[str, Any], said: str) -> None:
-    assert describe({**CELL, **more}).words == said
+    assert describe(CELL._replace(**more)).words == said
+
+
+def test_a_badge_says_nothing_of_an_attempt_that_was_cancelled(client: FlaskClient) -> None:
+    record(client, "1.0", "prod")
+    record(client, "1.1", "prod", status="cancelled", finished_at="2026-03-02T12:00:00Z")
+
+    assert "1.0</text>" in client.get("/badges/checkout/prod.svg").text
 
 
 def test_a_badge_of_what_is_not_known_says_so(client: FlaskClient) -> None:

@@ -60,8 +60,8 @@ MOST: dict[str, Most] = {
     # On SQLite it may have been written just now, so that it is made again.
     "GET /deployments?limit=20, unchanged": Most(2_600, 1_280, 0),
     "GET /deployments/{id}": Most(1_560, 1_205, 378),
-    "GET /matrix": Most(5_200, 2_630, 18_131),
-    "GET / by a browser": Most(14_880, 12_110, 14_750),
+    "GET /matrix": Most(2_735, 1_295, 18_131),
+    "GET / by a browser": Most(13_940, 11_510, 14_750),
     "GET /services": Most(1_530, 1_290, 2_211),
     "GET /metrics/dora": Most(6_370, 6_080, 13_534),
     "POST /deployments": Most(2_335, 2_350, 390),

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select, text
 
 from api.database import writing
-from api.domain.matrix import selected
 from api.domain.promotions import commits
+from api.domain.selection import told
 from api.tables import services
 from bench import plans
 from bench.ledger import Ledger, open_ledger
@@ -134,14 +134,14 @@ def test_since_when_a_release_runs_is_found_by_the_index_for_it(large: Ledger) -
     with large.engine.connect() as connection:
         postgresql = connection.dialect.name == "postgresql"
         asked = str(
-            selected(None, lateral=postgresql).compile(
+            told(None, lateral=postgresql).compile(
                 connection, compile_kwargs={"literal_binds": True}
             )
         )
         explain = "EXPLAIN " if postgresql else "EXPLAIN QUERY PLAN "
         plan = connection.exec_driver_sql(explain + asked.replace("%", "%%")).all()
 
-    assert " ".join(line for *_, line in plan).count("ix_deployments_releases") == 2
+    assert " ".join(line for *_, line in plan).count("ix_deployments_releases") == 3
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from sqlalchemy import Integer, event, literal_column, select, text
+from sqlalchemy import Integer, String, bindparam, event, literal, literal_column, select, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from api.database import Database
@@ -19,11 +20,12 @@ from api.domain.deployments import store as deployments
 from api.domain.events import store as events
 from api.domain.incidents import store as incidents
 from api.domain.kit.pages import Listing
-from api.domain.kit.queries import Query
+from api.domain.kit.queries import Query, _direct
 from api.outages import UnavailableError
 from tests.api.conftest import NewApp, json_of
 from tests.postgresql import Lender
 
+PSYCOPG = make_url("postgresql+psycopg://").get_dialect()()
 LISTINGS: dict[str, Listing] = {
     "deployments": deployments.LISTING,
     "incidents": incidents.LISTINGS[None],
@@ -33,9 +35,8 @@ LISTINGS: dict[str, Listing] = {
     "tokens": tokens.LISTING,
     "services": catalog.SERVICES,
     "environments": catalog.ENVIRONMENTS,
-    "matrix": matrix._listing(lateral=True, past=False),
+    "matrix": matrix._told(lateral=True, past=False),
 }
-GIVEN: dict[str, dict[str, Any]] = {"matrix": {"attempts": False}}
 WRITTEN: list[tuple[str, str, dict[str, Any]]] = [
     (
         "POST",
@@ -93,17 +94,42 @@ def test_the_driver_gives_what_sqlalchemy_would(database: Database) -> None:
             told, "before_cursor_execute", lambda *_: None
         )  # so SQLAlchemy must execute it
         for name, listing in LISTINGS.items():
-            directly, otherwise = (
-                listing.rows(one, {}, 5, **GIVEN.get(name, {})) for one in (connection, told)
-            )
+            directly, otherwise = (listing.rows(one, {}, 5) for one in (connection, told))
             assert listing._built[frozenset(), True, False]._direct is not None, name
             assert directly == otherwise != [], name
             _types_are_the_same(directly[0], otherwise[0])
             after = tuple(directly[0][column] for column in listing.order)
-            further = [
-                listing.rows(one, {}, 5, after, **GIVEN.get(name, {})) for one in (connection, told)
-            ]
+            further = [listing.rows(one, {}, 5, after) for one in (connection, told)]
             assert further[0] == further[1] == directly[1:], name
+
+
+@pytest.mark.usefixtures("app")
+def test_the_driver_gives_the_cells_that_sqlalchemy_would(database: Database) -> None:
+    with database.read() as connection, database.read() as told:
+        event.listen(told, "before_cursor_execute", lambda *_: None)
+        directly, otherwise = (matrix.glances(one) for one in (connection, told))
+
+    query = matrix._shown(lateral=True, past=False)._built[frozenset(), False, False]
+    assert query._direct is not None
+    assert directly == otherwise != []
+    _types_are_the_same(directly[0]._asdict(), otherwise[0]._asdict())
+
+
+def test_what_is_the_same_each_time_is_no_parameter() -> None:
+    """So PostgreSQL keeps its plan: with a limit that it does not know, it would plan each time."""
+    title = incidents.LISTINGS[None].selected.selected_columns.title
+    statement = (
+        select(literal("100 % 'sure'", String).label("words"), title)
+        .where(title == bindparam("title"))
+        .limit(1)
+    )
+
+    direct = _direct(statement, PSYCOPG)
+
+    assert direct is not None
+    assert list(direct.names) == ["title"]
+    assert "'100 % ''sure''' AS words" in direct.sql
+    assert "LIMIT 1" in direct.sql
 
 
 def _types_are_the_same(one: dict[str, Any], other: dict[str, Any]) -> None:

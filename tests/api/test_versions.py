@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import String, literal, select
 
+from api.database import Database
 from api.domain.changes import versions
+from api.domain.kit.sql import is_version
 from api.domain.kit.versions import same, spellings
 from tests.api.conftest import Record, json_of
 
@@ -87,6 +90,18 @@ def test_a_leading_v_before_a_number_does_not_matter(
     assert same(one, other) is is_same
     if one and other:
         assert (other in spellings(one)) is is_same
+
+
+@pytest.mark.usefixtures("client")
+def test_the_database_compares_versions_by_the_same_rule(database: Database) -> None:
+    some = ["1.2.3", "v1.2.3", "vv1.2.3", "vision", "ision", "v", "5", "v5", "1.2.4"]
+    pairs = [(one, other) for one in some for other in some]
+    compared = [is_version(literal(one, String), literal(other, String)) for one, other in pairs]
+
+    with database.read() as connection:
+        found = connection.execute(select(*compared)).one()
+
+    assert [bool(each) for each in found] == [same(one, other) for one, other in pairs]
 
 
 @pytest.mark.parametrize("asked", ["v1.2.3", "1.2.3"])

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, select, union_all
+from sqlalchemy import ColumnElement, Select, String, case, func, literal, select, union_all
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.deployments.surroundings import ATTEMPTED
@@ -63,6 +63,6 @@ def deployment_id() -> ColumnElement[UUID | None]:
 def link() -> ColumnElement[Any]:
     """Return how that deployment is known, as a Cause, or NULL when there is none."""
     return case(
-        (incidents.c.deployment_id.is_not(None), Cause.STATED),
-        (inferred().scalar_subquery().is_not(None), Cause.INFERRED),
+        (incidents.c.deployment_id.is_not(None), literal(Cause.STATED, String)),
+        (inferred().scalar_subquery().is_not(None), literal(Cause.INFERRED, String)),
     )

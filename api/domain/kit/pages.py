@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -86,6 +86,29 @@ class Listing:
         A filter that is None, or no condition of this list, narrows nothing. `values` are those of
         other parameters in what is selected.
         """
+        query, given = self._asked(filters, limit, after, values)
+        return query.rows(connection, given)
+
+    def tuples(
+        self,
+        connection: Connection,
+        filters: Mapping[str, Any] = NOTHING,
+        limit: int | None = None,
+        after: Position | None = None,
+        **values: Any,
+    ) -> Sequence[Sequence[Any]]:
+        """Return the same rows, each as its values alone."""
+        query, given = self._asked(filters, limit, after, values)
+        return query.tuples(connection, given)
+
+    def _asked(
+        self,
+        filters: Mapping[str, Any],
+        limit: int | None,
+        after: Position | None,
+        values: dict[str, Any],
+    ) -> tuple[Query, dict[str, Any]]:
+        """Return the query for such rows, and the values of its parameters."""
         given = {
             name: self.values[name](value) if name in self.values else value
             for name in self.conditions
@@ -98,7 +121,7 @@ class Listing:
         values |= given | {f"after_{number}": last for number, last in enumerate(after or ())}
         if limit is not None:
             values["limit"] = limit
-        return query.rows(connection, values)
+        return query, values
 
     def _statement(self, names: Iterable[str], limited: bool, further: bool) -> Select[Any]:
         statement = self.selected.where(*(self.conditions[name] for name in names))

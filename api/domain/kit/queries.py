@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import CompoundSelect, Connection, Dialect, Select
+from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound
 
 from api.outages import UnavailableError, first_line, outage_of
@@ -20,13 +21,25 @@ Values = Mapping[str, Any]
 Statement = Select[Any] | CompoundSelect[Any]
 
 
-class Direct:
-    """A statement as the driver takes it: its text, the names of its parameters, and constants."""
+class WrittenOut(PGCompiler):
+    """Writes out what is the same each time, above all that one row is enough.
 
-    def __init__(self, sql: str, names: Sequence[str], constants: Values) -> None:
-        self._sql = sql
-        self._names = names
-        self._constants = constants
+    So PostgreSQL's plan for any parameters is as good as one for these, and it keeps that one. To
+    plan the matrix anew takes half as long as to answer it for a hundred cells.
+    """
+
+    def visit_bindparam(self, bindparam: Any, *more: Any, **options: Any) -> str:
+        """Write a parameter out unless each request has a value of its own for it."""
+        options["literal_binds"] = options.get("literal_binds") or not bindparam.required
+        return str(super().visit_bindparam(bindparam, *more, **options))  # type: ignore[no-untyped-call]
+
+
+class Direct:
+    """A statement as the driver takes it: its text, and the names of its parameters."""
+
+    def __init__(self, sql: str, names: Sequence[str]) -> None:
+        self.sql = sql
+        self.names = names
         self._columns: Sequence[str] = ()
 
     def rows(self, driver: psycopg.Connection[Any], values: Values) -> list[dict[str, Any]]:
@@ -39,15 +52,14 @@ class Direct:
 
         Raises what SQLAlchemy would raise: UnavailableError for an outage, and else DBAPIError.
         """
-        given = {**self._constants, **values}
         cursor = psycopg.RawCursor(driver)
         try:
-            cursor.execute(self._sql, [given[name] for name in self._names])
+            cursor.execute(self.sql, [values[name] for name in self.names])
             found = cursor.fetchall()
         except psycopg.Error as error:
             if (outage := outage_of(error)) is not None:
                 raise UnavailableError(outage, first_line(error)) from error
-            raise DBAPIError(self._sql, None, error) from error
+            raise DBAPIError(self.sql, None, error) from error
         # They are the same each time, and the driver makes an object of each one.
         if not self._columns:
             self._columns = [column.name for column in cursor.description or ()]
@@ -121,15 +133,11 @@ def _direct(statement: Statement, dialect: Dialect) -> Direct | None:
             return None
     # As PostgreSQL numbers parameters: psycopg parses those with names each time.
     numbering = type(dialect)(paramstyle="numeric_dollar")  # type: ignore[call-arg]
+    numbering.statement_compiler = WrittenOut
     compiled = statement.compile(dialect=numbering)
     if compiled.post_compile_params:  # an IN has as many parameters as there are values
         return None
-    constants = {
-        name: parameter.effective_value
-        for name, parameter in compiled.binds.items()
-        if not parameter.required
-    }
-    return Direct(str(compiled), compiled.positiontup or (), constants)
+    return Direct(str(compiled), compiled.positiontup or ())
 
 
 def _named(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:

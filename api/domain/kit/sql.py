@@ -16,9 +16,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
+    case,
     func,
     literal,
+    or_,
     select,
     text,
     true,
@@ -119,6 +122,21 @@ def same_version(one: ColumnElement[str], other: ColumnElement[str]) -> ColumnEl
     """Return the condition that two columns name one version, with or without a leading `v`."""
     plain = func.ltrim(other, "v")
     return one.in_([other, plain, literal("v") + plain])
+
+
+def is_version(one: ColumnElement[str], other: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that two versions are the same, exactly as `versions.same` has it.
+
+    No index helps to find it, in contrast to `same_version`.
+    """
+    return or_(one == other, _canonical(one) == _canonical(other))
+
+
+def _canonical(version: ColumnElement[str]) -> ColumnElement[str]:
+    has_prefix = and_(
+        func.substr(version, 1, 1) == "v", func.substr(version, 2, 1).in_(list("0123456789"))
+    )
+    return case((has_prefix, func.substr(version, 2, type_=String)), else_=version)
 
 
 def has_lateral(connection: Connection) -> bool:

@@ -30,6 +30,7 @@ from api.domain.deployments.model import Status
 from api.domain.kit.records import Records
 from api.domain.kit.sql import first
 from api.domain.kit.versions import spellings
+from api.domain.releases import Release
 from api.tables import deployments, incidents
 
 
@@ -37,9 +38,9 @@ class Candidate(NamedTuple):
     """A service whose version waits, and what runs of it in both environments."""
 
     id: UUID
-    upstream: dict[str, Any]
+    upstream: Release
     upstream_id: UUID
-    downstream: dict[str, Any] | None
+    downstream: Release | None
     downstream_id: UUID
     downstream_name: str
 
@@ -84,9 +85,9 @@ class Facts:
     def blockers(self, candidate: Candidate) -> Iterator[Blocker]:
         """Yield each reason not to promote a candidate."""
         here = candidate.upstream
-        name, place = here["service"], here["environment"]
-        if here["image_digest"] is None:
-            yield Blocker("digest_unknown", f"The digest of {name} {here['version']} is not known.")
+        name, place = here.service, here.environment
+        if here.image_digest is None:
+            yield Blocker("digest_unknown", f"The digest of {name} {here.version} is not known.")
         places = place, candidate.downstream_name
         tried = self.attempts.last_upstream, self.attempts.last_downstream
         for where, last in zip(places, tried, strict=True):
@@ -98,12 +99,10 @@ class Facts:
             detail = f"{names[incident['environment_id']]}: {incident['title']}"
             yield Blocker("incident_open", detail, None, incident["id"])
         if there := candidate.downstream:
-            old, new = precedence(there["version"]), precedence(here["version"])
+            old, new = precedence(there.version), precedence(here.version)
             if old and new and new < old:
-                detail = (
-                    f"{name} {here['version']} is older than {there['version']}, which it replaces."
-                )
-                yield Blocker("downgrade", detail, there["deployment_id"])
+                detail = f"{name} {here.version} is older than {there.version}, which it replaces."
+                yield Blocker("downgrade", detail, there.deployment_id)
         newest = self.attempts.newest_downstream
         if newest.status in (Status.PENDING, Status.RUNNING):
             detail = f"{name} {newest.version} is being deployed."
@@ -139,8 +138,8 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> list[Facts
             "service_id": candidate.id,
             "upstream_id": candidate.upstream_id,
             "downstream_id": candidate.downstream_id,
-            **dict(zip_longest(("version", "spelling"), spellings(candidate.upstream["version"]))),
-            "image_digest": candidate.upstream["image_digest"],
+            **dict(zip_longest(("version", "spelling"), spellings(candidate.upstream.version))),
+            "image_digest": candidate.upstream.image_digest,
         }
         for number, candidate in enumerate(candidates)
     )

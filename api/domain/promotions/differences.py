@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import batched, permutations
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from api.domain import matrix
+from api.domain import releases
 from api.domain.promotions.brought import Replacement, brought
 from api.domain.promotions.pending import differs
+from api.domain.releases import Release
 
-Cell = Mapping[str, Any]
 # What runs of each service on one side and on the other, None where it does not run.
-Pairs = dict[str, tuple[Cell | None, Cell | None]]
+Pairs = dict[str, tuple[Release | None, Release | None]]
 
 
 class Difference(NamedTuple):
     """What two environments run of a service; None where it does not run."""
 
     service: str
-    here: Cell | None
-    there: Cell | None
+    here: Release | None
+    there: Release | None
     # What the newer of two releases brings, as `brought` returns it.
     changes: dict[str, Any] | None
 
@@ -38,10 +38,10 @@ class Differences(NamedTuple):
 
 def differences(connection: Connection, here: str, there: str, limit: int) -> Differences:
     """Return the services of which two environments run different releases, by name."""
-    running: dict[str, dict[str, Cell]] = {}
-    for cell in matrix.running(connection, among={here, there}):
-        running.setdefault(cell["service"], {})[cell["environment"]] = cell
-    pairs = {name: (cells.get(here), cells.get(there)) for name, cells in running.items()}
+    running: dict[str, dict[str, Release]] = {}
+    for release in releases.running(connection, among={here, there}):
+        running.setdefault(release.service, {})[release.environment] = release
+    pairs = {name: (of_it.get(here), of_it.get(there)) for name, of_it in running.items()}
     return _differences(connection, pairs, limit)
 
 
@@ -59,9 +59,9 @@ def changes_over_time(
     )
 
 
-def _running(connection: Connection, environment: str, at: datetime | None) -> dict[str, Cell]:
-    cells = matrix.cells(connection, at, matrix.Filters(environment=environment))
-    return {cell["service"]: cell for cell in cells if cell["deployment_id"] is not None}
+def _running(connection: Connection, environment: str, at: datetime | None) -> dict[str, Release]:
+    found = releases.running(connection, among={environment}, at=at)
+    return {release.service: release for release in found}
 
 
 def _differences(connection: Connection, pairs: Pairs, limit: int) -> Differences:
@@ -80,13 +80,13 @@ def _differences(connection: Connection, pairs: Pairs, limit: int) -> Difference
 
 
 def _apart(
-    connection: Connection, pairs: Iterable[tuple[Cell | None, Cell | None]]
+    connection: Connection, pairs: Iterable[tuple[Release | None, Release | None]]
 ) -> Iterator[dict[str, Any]]:
     """Yield the changes between two releases, whichever of them is the newer one."""
     found = brought(
         connection,
         [
-            Replacement(one["service_id"], old["version"], new["version"])
+            Replacement(one.service_id, old.version, new.version)
             for one, two in pairs
             if one and two
             for old, new in permutations((one, two))

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from api.domain import matrix
+from api.domain import releases
 from api.domain.declarations.model import SOURCE
 from api.domain.declarations.store import declared_for
 from api.domain.kit.times import this_minute
 from api.domain.kit.versions import same
 from api.domain.promotions.blockers import Candidate, Facts, facts
 from api.domain.promotions.brought import Replacement, brought
+from api.domain.releases import Release
 from api.tables import environments
 
-# What runs in an environment, by service: cells of the matrix.
-Running = Mapping[str, dict[str, Any]]
+RUNNING = ("version", "image_digest", "commit", "since", "deployment_id")
+# What runs in an environment, by service.
+Running = Mapping[str, Release]
 
 
 def pending(
@@ -30,11 +31,10 @@ def pending(
     Versions and images are compared; the configuration is each environment's own. A version that
     `downstream` had and replaced since is listed too, and blocked.
     """
-    candidates = list(_waiting(connection, upstream, downstream, service))
-    changes = brought(connection, [_replacement(candidate) for candidate in candidates])
+    found = _candidates(connection, upstream, downstream, service)
+    changes = brought(connection, [_replacement(candidate) for candidate in found])
     return [
-        {**waits, **of_it}
-        for waits, of_it in zip(items(connection, candidates), changes, strict=True)
+        {**waits, **of_it} for waits, of_it in zip(items(connection, found), changes, strict=True)
     ]
 
 
@@ -52,27 +52,43 @@ def unknown(connection: Connection, names: set[str]) -> set[str]:
     return names - set(connection.execute(found).scalars())
 
 
-def waiting(
-    upstream: Running, downstream: Running, downstream_name: str, downstream_id: UUID
-) -> Iterator[Candidate]:
+def waiting(upstream: Running, downstream: Running) -> Iterator[Release]:
     """Yield what runs upstream and not downstream, in the order of `upstream`."""
     for service, here in upstream.items():
         there = downstream.get(service)
         if there is None or differs(here, there):
-            places = here["environment_id"], there, downstream_id, downstream_name
-            yield Candidate(here["service_id"], here, *places)
+            yield here
 
 
-def _waiting(
+def candidates(
+    waits: Iterable[Release], downstream: Running, downstream_name: str, downstream_id: UUID
+) -> list[Candidate]:
+    """Return what waits for an environment, each with what runs of it there."""
+    return [
+        Candidate(
+            here.service_id,
+            here,
+            here.environment_id,
+            downstream.get(here.service),
+            downstream_id,
+            downstream_name,
+        )
+        for here in waits
+    ]
+
+
+def _candidates(
     connection: Connection, upstream: str, downstream: str, service: str | None
-) -> Iterator[Candidate]:
-    running: dict[str, dict[str, dict[str, Any]]] = {upstream: {}, downstream: {}}
-    for cell in matrix.running(connection, among=running, service=service):
-        running[cell["environment"]][cell["service"]] = cell
+) -> list[Candidate]:
+    running: dict[str, dict[str, Release]] = {upstream: {}, downstream: {}}
+    for release in releases.running(connection, among=running, service=service):
+        running[release.environment][release.service] = release
     found = select(environments.c.id).where(environments.c.name == downstream)
     downstream_id: UUID | None = connection.execute(found).scalar()
-    if downstream_id is not None:
-        yield from waiting(running[upstream], running[downstream], downstream, downstream_id)
+    if downstream_id is None:
+        return []
+    there = running[downstream]
+    return candidates(waiting(running[upstream], there), there, downstream, downstream_id)
 
 
 def items(connection: Connection, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
@@ -83,33 +99,30 @@ def items(connection: Connection, candidates: Sequence[Candidate]) -> list[dict[
 
 def _item(candidate: Candidate, known: Facts) -> dict[str, Any]:
     here = candidate.upstream
-    since: datetime = here["since"]
     return {
-        "service": here["service"],
+        "service": here.service,
         **_running(here),
-        "waiting_since": since,
-        "age_seconds": max(0, int((this_minute() - since).total_seconds())),
+        "waiting_since": here.since,
+        "age_seconds": max(0, int((this_minute() - here.since).total_seconds())),
         "replaces": None if candidate.downstream is None else _running(candidate.downstream),
         "blockers": [blocker._asdict() for blocker in known.blockers(candidate)],
     }
 
 
-def _running(cell: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: cell[name] for name in ("version", "image_digest", "commit", "since", "deployment_id")
-    }
+def _running(release: Release) -> dict[str, Any]:
+    return {name: getattr(release, name) for name in RUNNING}
 
 
 def _place(declared: dict[str, Any] | None) -> dict[str, str] | None:
     return None if declared is None else {name: declared[name] for name in SOURCE}
 
 
-def differs(here: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
+def differs(here: Release, there: Release) -> bool:
     """Return whether two environments run different releases."""
-    one, other = here["image_digest"], there["image_digest"]
-    return not same(here["version"], there["version"]) or bool(one and other and one != other)
+    one, other = here.image_digest, there.image_digest
+    return not same(here.version, there.version) or bool(one and other and one != other)
 
 
 def _replacement(candidate: Candidate) -> Replacement:
-    old = candidate.downstream["version"] if candidate.downstream else None
-    return Replacement(candidate.id, old, candidate.upstream["version"])
+    old = candidate.downstream.version if candidate.downstream else None
+    return Replacement(candidate.id, old, candidate.upstream.version)

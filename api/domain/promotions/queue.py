@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
 from itertools import groupby, islice, pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from api.domain.promotions.blockers import Candidate
 from api.domain.promotions.brought import Replacement, brought
-from api.domain.promotions.pending import items, waiting
-
-Cells = dict[str, dict[str, dict[str, Any]]]
+from api.domain.promotions.pending import candidates, items, waiting
+from api.domain.releases import Release
 
 
 class Step(NamedTuple):
@@ -27,25 +28,24 @@ class Step(NamedTuple):
 def queue(
     connection: Connection,
     environments: Sequence[Mapping[str, Any]],
-    cells: Iterable[dict[str, Any]],
+    releases: Iterable[Release],
     limit: int,
 ) -> list[Step]:
     """Return the steps for which something waits, with up to `limit` items, oldest first.
 
-    `environments` are sorted by their promotion order, and `cells` are those of the matrix now.
+    `environments` are sorted by their promotion order, and `releases` are what runs in all of them.
     """
-    running: Cells = {row["name"]: {} for row in environments}
-    for cell in cells:
-        if cell["deployment_id"] is not None:
-            running[cell["environment"]][cell["service"]] = cell
+    running: dict[str, dict[str, Release]] = {row["name"]: {} for row in environments}
+    for release in releases:
+        running[release.environment][release.service] = release
     identifiers = {row["name"]: row["id"] for row in environments}
     found: list[tuple[Step, list[Candidate]]] = []
     for upstream, downstream in steps(environments):
         here, there = running[upstream], running[downstream]
-        candidates = list(waiting(here, there, downstream, identifiers[downstream]))
-        first = sorted(candidates, key=lambda candidate: candidate.upstream["since"])[:limit]
-        if first:
-            found.append((Step(upstream, downstream, len(candidates), []), first))
+        if waits := list(waiting(here, there)):
+            oldest = nsmallest(limit, waits, key=attrgetter("since"))
+            first = candidates(oldest, there, downstream, identifiers[downstream])
+            found.append((Step(upstream, downstream, len(waits), []), first))
     # What is known about them is asked once, for all steps.
     told = iter(items(connection, [candidate for _, first in found for candidate in first]))
     return [step._replace(items=[*islice(told, len(first))]) for step, first in found]
@@ -54,16 +54,16 @@ def queue(
 def queue_of_service(
     connection: Connection,
     environments: Sequence[Mapping[str, Any]],
-    running: Sequence[dict[str, Any]],
+    running: Sequence[Release],
 ) -> list[Step]:
     """Return the steps for which a service waits, with the changes that each brings.
 
-    `running` are its cells, of all environments.
+    `running` is what runs of it, in all environments.
     """
     found = queue(connection, environments, running, 1)
     if not found:
         return []
-    service_id = running[0]["service_id"]
+    service_id = running[0].service_id
     replacements = [
         Replacement(
             service_id, entry["replaces"] and entry["replaces"]["version"], entry["version"]
