@@ -143,7 +143,12 @@ def key_line(node: Node | None, key: str | int) -> int:
 def get(node: Node | None, *path: str | int) -> Node | None:
     """Return the node at a path, or None."""
     for step in path:
-        node = next((value for key, value in items(node) if key == step), None)
+        if isinstance(node, MappingNode):
+            node = next((value for key, value in node.value if key.value == step), None)
+        elif isinstance(node, SequenceNode) and isinstance(step, int):
+            node = node.value[step] if 0 <= step < len(node.value) else None
+        else:
+            return None
     return node
 
 

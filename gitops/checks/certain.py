@@ -18,7 +18,6 @@ from gitops import definitions, nodes, settings
 from gitops.checks.context import Context, Rendered
 from gitops.checks.sources import Sources
 from gitops.images import split
-from gitops.kustomization import Kustomization
 from gitops.objects import Object
 from gitops.overlays import Overlay
 from gitops.overrides import FileSource, Override
@@ -35,12 +34,11 @@ class Certainty:
     """Tells what is certain about the overrides of a repository's overlays."""
 
     context: Context
-    _sources: dict[Kustomization, Sources] = field(default_factory=dict)
     _values: dict[Object, dict[str, set[str]]] = field(default_factory=dict)
 
     def has(self, override: Override, overlay: Overlay) -> bool:
         """Tell whether an override changes something in an overlay for certain."""
-        sources = [self._of(part) for part in overlay.tree]
+        sources = [self.context.sources_of(part) for part in overlay.tree]
         rendered = self.context.of(overlay)
         if any(each.composes for each in sources) or not self._are_scalars(sources, rendered):
             return False
@@ -55,11 +53,6 @@ class Certainty:
             for setting in override.gives
             if setting.key != "image" or not has_images
         )
-
-    def _of(self, part: Kustomization) -> Sources:
-        if part not in self._sources:
-            self._sources[part] = Sources(self.context.repository, part)
-        return self._sources[part]
 
     def _are_scalars(self, sources: list[Sources], rendered: Rendered) -> bool:
         """Tell whether no replacement copies a mapping, whose keys would be elsewhere, too."""

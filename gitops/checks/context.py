@@ -11,6 +11,7 @@ from threading import Lock
 
 from gitops import optional
 from gitops.cache import Cache
+from gitops.checks import sources
 from gitops.config import Config
 from gitops.findings import Finding, Severity
 from gitops.images import split
@@ -84,6 +85,7 @@ class Context:
     _answering: Lock = field(default_factory=Lock, init=False, repr=False)
     _answers: dict[Overlay, Answer] = field(default_factory=dict, init=False)
     _by_overlay: dict[Overlay, Rendered] = field(default_factory=dict, init=False)
+    _sources_of: dict[Kustomization, sources.Sources] = field(default_factory=dict, init=False)
 
     @cached_property
     def variants(self) -> tuple[Overlay, ...]:
@@ -184,14 +186,19 @@ class Context:
         if overlay not in self._by_overlay:
             answer = self.answer(overlay)
             objects = tuple(map(Object, overlay.top.delivered(answer.objects)))
-            sources = Sources(self.repository, overlay)
-            rendered = Rendered(overlay, answer.digest, objects, sources)
+            rendered = Rendered(overlay, answer.digest, objects, Sources(self.repository, overlay))
             self._by_overlay.setdefault(overlay, rendered)
         return self._by_overlay[overlay]
 
     def answer(self, overlay: Overlay) -> Answer:
         """Return what the renderer answered for an overlay."""
         return self._answers[overlay]
+
+    def sources_of(self, part: Kustomization) -> sources.Sources:
+        """Return what the sources of a kustomization set."""
+        if part not in self._sources_of:
+            self._sources_of[part] = sources.Sources(self.repository, part)
+        return self._sources_of[part]
 
     @property
     def files(self) -> set[Path]:

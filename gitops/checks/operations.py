@@ -10,13 +10,11 @@ from yaml.nodes import Node, SequenceNode
 
 from gitops import nodes, settings
 from gitops.checks.context import Context
-from gitops.checks.sources import Sources
 from gitops.checks.unknown import is_misspelt
 from gitops.findings import Finding, Severity
 from gitops.kustomization import Kustomization
 from gitops.overlays import Overlay
 from gitops.patches import Patch, patches
-from gitops.repository import Repository
 
 # RFC 6902, section 4: what each operation has beside `op` and `path`.
 MEMBERS = {
@@ -34,8 +32,8 @@ WORD = re.compile(r"(?<![\w/-])[\w-]+(?:[./][\w.-]+)*")  # none of a path of a p
 
 def check(context: Context) -> Iterator[Finding]:
     """Yield each member of an operation that is missing or unknown, and each field that is."""
-    vocabulary = Vocabulary(context.repository)
-    for overlay in context.repository.overlays:
+    vocabulary = Vocabulary(context)
+    for overlay in filter(context.is_reached, context.repository.overlays):
         for kustomization in overlay.tree:
             for patch in patches(context.repository, kustomization):
                 for document in patch.documents:
@@ -48,19 +46,24 @@ def check(context: Context) -> Iterator[Finding]:
 class Vocabulary:
     """The words in the files of kustomizations, without those in the paths of patches."""
 
-    repository: Repository
+    context: Context
     _words: dict[Kustomization, set[str]] = field(default_factory=dict)
+    _open: dict[Overlay, bool] = field(default_factory=dict)
+
+    def lacks(self, overlay: Overlay, word: str) -> bool:
+        """Tell whether nothing that an overlay includes has a word; never if not all is known."""
+        if overlay not in self._open:
+            sources = map(self.context.sources_of, overlay.tree)
+            self._open[overlay] = bool(overlay.aside) or any(each.composes for each in sources)
+        return not self._open[overlay] and not any(word in self._of(it) for it in overlay.tree)
 
     def of(self, overlay: Overlay) -> set[str]:
-        """Return the words of what an overlay includes; none if it has more than is known here."""
-        sources = (Sources(self.repository, part) for part in overlay.tree)
-        if overlay.aside or any(each.composes for each in sources):
-            return set()
+        """Return the words of what an overlay includes."""
         return {word for part in overlay.tree for word in self._of(part)}
 
     def _of(self, part: Kustomization) -> set[str]:
         if part not in self._words:
-            found = WORD.findall(self.repository.text(part))
+            found = WORD.findall(self.context.repository.text(part))
             self._words[part] = {one for word in found for one in (word, *word.split("."))}
         return self._words[part]
 
@@ -74,8 +77,8 @@ def replaced(
         key = settings.last(path.split("/")).replace("~1", "/").replace("~0", "~")
         if name != "replace" or not key or path.startswith(DATA):
             continue
-        known = vocabulary.of(overlay) if WORD.fullmatch(key) else set()
-        if known and key not in known:
+        if WORD.fullmatch(key) and vocabulary.lacks(overlay, key):
+            known = vocabulary.of(overlay)
             severity = Severity.ERROR if is_misspelt(key, known) else Severity.WARNING
             message = f"patch {patch.label}: replace {path}, and nothing has a field {key}"
             line = nodes.line(operation) + patch.first_line

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from yaml.nodes import Node, SequenceNode
 
-from gitops import definitions, nodes, settings
+from gitops import nodes, settings
 from gitops.kustomization import NAMES, Kustomization
 from gitops.patches import Patch, patches
 from gitops.repository import Repository
@@ -164,10 +164,5 @@ class Sources:
 
     def _files_of_objects(self) -> Iterator[Path]:
         for path in self.kustomization.included():
-            if path.is_file() and path.name not in NAMES and not definitions.are_all(text(path)):
+            if path.is_file() and path.name not in NAMES and not self.repository.defines(path):
                 yield path
-
-
-def text(file: Path) -> str:
-    """Return the text of a file, whatever its encoding."""
-    return file.read_text("utf-8", "replace")
