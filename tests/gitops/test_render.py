@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,6 +61,32 @@ def test_two_digests_are_the_same_if_the_renderings_are(renderer: Renderer) -> N
         {each.yaml for each in renderer.render(Job(it, yaml=True) for it in OVERLAYS)}
     )
     assert not any(each.yaml for each in answers)
+
+
+def test_a_digest_tells_values_apart_and_not_the_ways_to_write_them(
+    renderer: Renderer, tmp_path: Path
+) -> None:
+    values = [
+        *("1", "'1'", "1.0", "0x1", "true", "'true'", "null", "~", "''", "{}", "[]", "[1]", "[2]"),
+        *("{a: 2, b: 1}", "{b: 1, a: 2}", "{a: 1, b: 2}", "{1: x}", "{'1': x}", "{a: 1, a: 2}"),
+        *("&it {a: 2, b: 1}", "{a: &it [1], b: *it}", "{a: [1], b: [1]}", "{<<: {a: 2}, b: 1}"),
+        *("text", "'text'", "|-\n  text", "|\n  text", "2026-11-29", "'2026-11-29'", "!its text"),
+        *("a b", ">-\n  a\n  b", "!!binary YQ==", "a", ".inf", "12345678901234567890"),
+    ]
+    file = tmp_path / "object.yaml"
+    file.with_name("kustomization.yaml").write_text("resources: [object.yaml]\n")
+    head = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: thing}\nvalue: "
+    every = [{file: f"{head}{value}\n"} for value in values]
+    answers = renderer.render(Job(tmp_path, files) for files in every)
+    alone = renderer.render(Job(tmp_path, files, digest=True) for files in every)
+    assert [it.digest or it.error for it in alone] == [it.digest or it.error for it in answers]
+    by_content = {json.dumps(it.objects, sort_keys=True): it.digest for it in answers if it.digest}
+    assert all(
+        by_content[json.dumps(it.objects, sort_keys=True)] == it.digest
+        for it in answers
+        if it.digest
+    )
+    assert len({*by_content.values()}) == len(by_content) > 20
 
 
 def test_a_schema_of_one_kustomization_is_not_used_for_the_next(

@@ -125,23 +125,41 @@ func render(each job) (result answer) {
 	return result
 }
 
+// told has the digests of the objects that an answer has had.
+var told sync.Map
+
 // describe fills in what a job asks to know of its objects.
 func describe(objects resmap.ResMap, want []string, result *answer) error {
 	sum := sha256.New()
 	result.New = map[string]json.RawMessage{}
-	// Of JSON, not YAML: that is made from it, and costs as much again.
+	var content []byte
 	for _, object := range objects.Resources() {
-		text, err := object.MarshalJSON()
-		if err != nil {
-			return err
+		var text []byte
+		var err error
+		known := false
+		// Not of YAML: that is made from JSON, and costs as much again.
+		if content, known = appendContent(content[:0], object.YNode()); !known {
+			if text, err = object.MarshalJSON(); err != nil {
+				return err
+			}
+			content = append(content[:0], text...)
 		}
-		its := sha256.Sum256(text)
-		if slices.Contains(want, "objects") {
-			name := hex.EncodeToString(its[:])
-			result.Objects = append(result.Objects, name)
-			result.New[name] = text
-		}
+		its := sha256.Sum256(content)
 		sum.Write(its[:])
+		if !slices.Contains(want, "objects") {
+			continue
+		}
+		name := hex.EncodeToString(its[:])
+		result.Objects = append(result.Objects, name)
+		if _, known := told.Load(name); known {
+			continue
+		}
+		if text == nil {
+			if text, err = object.MarshalJSON(); err != nil {
+				return err
+			}
+		}
+		result.New[name] = text
 	}
 	result.Digest = hex.EncodeToString(sum.Sum(nil))
 	if !slices.Contains(want, "yaml") {
@@ -187,13 +205,11 @@ func main() {
 
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetEscapeHTML(false)
-	told := map[string]bool{}
 	for each := range answers {
 		for name := range each.New {
-			if told[name] {
+			if _, known := told.LoadOrStore(name, true); known {
 				delete(each.New, name)
 			}
-			told[name] = true
 		}
 		if err := encoder.Encode(each); err != nil {
 			os.Exit(1)
