@@ -3,9 +3,10 @@
 The bare programs are `kustomize build` for each overlay and kubeconform on all of them for each
 Kubernetes version. They are run in turn with the check: without its cache, with what the run before
 has left there, and with --since for one overlay that has changed, without a cache again. That is
-done on this repository and on a generated one with many overlays, or on copies of others. CPU time
-is that of all processes; memory is the most that a check's processes have together. The medians are
-printed as a Markdown table.
+done on this repository and on a generated one with many overlays, or on copies of others. From a
+copy is taken what can be rendered by neither here: what must be fetched, and what else the check
+sets aside. CPU time is that of all processes; memory is the most that a check's processes have
+together. The medians are printed as a Markdown table.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
 from bench import processes, repository
+from gitops import programs
+from gitops.aside import prepared
+from gitops.config import Config
 from gitops.kubeconform import versions_of
-from gitops.repository import Repository as Kustomizations
+from gitops.options import Options
 from tools.command import ROOT, exit_with, say
 from tools.setup import crds, schemas
 
@@ -36,6 +40,8 @@ HEAD = """| Repository | bare programs | check, `--no-cache` | ratio | with its 
 # kubeconform and `gitops check` have the same option; the latter has two dashes.
 LOCATIONS = [f"-schema-location={each}" for each in (schemas.LOCATION, crds.LOCATION)]
 GIT = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.com"]
+# Nobody is there: whatever would be fetched fails at once.
+OFFLINE = {"GIT_ALLOW_PROTOCOL": "none", "HTTP_PROXY": "127.0.0.1:9", "HTTPS_PROXY": "127.0.0.1:9"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Repository:
 
     title: str
     root: Path
-    overlays: list[Path]
+    overlays: dict[Path, Options]  # their folders
     rounds: int
     is_copy: bool = True
 
@@ -53,10 +59,12 @@ class Repository:
         tools = ROOT / ".tools"
         quiet = subprocess.DEVNULL
         with tempfile.TemporaryDirectory() as folder:
-            for number, overlay in enumerate(self.overlays):
+            for number, (overlay, options) in enumerate(self.overlays.items()):
                 with Path(folder, f"{number}.yaml").open("wb") as file:
                     argv: list[str | Path] = [tools / "kustomize", "build", overlay]
-                    subprocess.run(argv, check=False, stdout=file, stderr=quiet)
+                    argv += flags(options)
+                    env = os.environ | OFFLINE
+                    subprocess.run(argv, check=False, stdout=file, stderr=quiet, env=env)
             for version in versions:
                 argv = [tools / "kubeconform", "-strict", "-output", "json"]
                 argv += [*LOCATIONS, "-kubernetes-version", version, folder]
@@ -72,7 +80,7 @@ class Repository:
         """Make a commit of a copy, and change one of its overlays since."""
         for argv in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "all"]):
             subprocess.run([*GIT, *argv], cwd=self.root, check=True)
-        file = next(self.overlays[0].glob("[Kk]ustomization*"))
+        file = next(next(iter(self.overlays)).glob("[Kk]ustomization*"))
         file.write_text(f"{file.read_text(encoding='utf-8')}\n# changed\n", encoding="utf-8")
 
     def measure(self, versions: tuple[str, ...]) -> str:
@@ -111,9 +119,9 @@ def spent() -> float:
 @contextmanager
 def repositories(rounds: int, overlays: int, apps: int) -> Iterator[list[Repository]]:
     """Yield this repository and the generated one, which has fewer rounds."""
-    own = folders_of(ROOT / "k8s")
+    own = built(ROOT / "k8s")
     with tempfile.TemporaryDirectory() as folder:
-        many = repository.generate(Path(folder), overlays, apps)
+        many = dict.fromkeys(repository.generate(Path(folder), overlays, apps), Options())
         yield [
             Repository(f"this one, {len(own)} overlays", ROOT / "k8s", own, rounds, is_copy=False),
             Repository(
@@ -127,20 +135,42 @@ def repositories(rounds: int, overlays: int, apps: int) -> Iterator[list[Reposit
 
 @contextmanager
 def copies(paths: list[Path], rounds: int) -> Iterator[list[Repository]]:
-    """Yield copies of some repositories, without their histories."""
+    """Yield copies of some repositories, without their histories and what cannot be rendered."""
     with tempfile.TemporaryDirectory() as folder:
         found = []
         for number, path in enumerate(paths):
             root = Path(folder, str(number), path.name).resolve()
             shutil.copytree(path, root, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-            many = folders_of(root)
-            found.append(Repository(f"{path.name}, {len(many)} overlays", root, many, rounds))
+            left, many = take_out(root), built(root)
+            title = f"{path.name}, {len(many)} overlays"
+            title += f", without {left} entries that must be fetched or made" if left else ""
+            found.append(Repository(title, root, many, rounds))
         yield found
 
 
-def folders_of(root: Path) -> list[Path]:
-    """Return the folders of a repository's overlays."""
-    return [overlay.folder for overlay in Kustomizations.read(root).overlays]
+def take_out(root: Path) -> int:
+    """Take out of a copy what the check sets aside; return the number of these entries."""
+    left = set()
+    for overlay in prepared(root, Config.read(root)).overlays:
+        left |= {(why.file, why.line, why.what) for why in overlay.aside}
+        for file, text in overlay.files.items():
+            if file.is_file():  # not what an Application adds to one
+                file.write_text(text, encoding="utf-8")
+    return len(left)
+
+
+def built(root: Path) -> dict[Path, Options]:
+    """Return the folders of a repository's overlays, with what each of them is built with."""
+    overlays = prepared(root, Config.read(root)).overlays
+    return {overlay.folder: overlay.options for overlay in overlays}
+
+
+def flags(options: Options) -> list[str]:
+    """Return options as `kustomize build` takes them."""
+    found = ["--load-restrictor", "LoadRestrictionsNone"] if options.unrestricted else []
+    if options.helm:
+        found += ["--enable-helm", "--helm-command", programs.find("helm")]
+    return found
 
 
 def main() -> None:
