@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from gitops.cache import digest
 from gitops.checks import served
 from gitops.checks.context import Context, Rendered
 from gitops.checks.unknown import is_misspelt, is_open
+from gitops.checks.validated import validated
 from gitops.findings import Finding, counted
 from gitops.kubeconform import Verdict
 from gitops.objects import Object
@@ -22,7 +21,6 @@ Verdicts = dict[int, list[Verdict]]  # by the number of the overlay
 NEWEST = ("master",)  # kubeconform's own default
 # Where a fault is: a JSON pointer (RFC 6901).
 PLACE = re.compile(r"at '(?P<pointer>[^']*)': ")
-SOPS = "sops"  # what SOPS adds to an object that it encrypts, and takes away before it is applied
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -64,22 +62,6 @@ def verdicts(context: Context, version: str, locations: tuple[str, ...]) -> Verd
     return found
 
 
-def validated(
-    things: Iterable[Object], version: str, locations: tuple[str, ...]
-) -> dict[int, list[Verdict]]:
-    """Return what kubeconform says of objects, by the id of their data: many overlays have one."""
-    distinct = {id(thing.data): thing for thing in things}
-    found: dict[int, list[Verdict]] = {key: [] for key in distinct}
-    if distinct:
-        with tempfile.TemporaryDirectory(prefix="gitops-") as folder:
-            for key, thing in distinct.items():
-                # JSON is YAML, and quicker to write and to read.
-                Path(folder, f"{key}.json").write_text(json.dumps(plain(thing)), encoding="utf-8")
-            for verdict in kubeconform.validate([Path(folder)], version, locations):
-                found[int(Path(verdict.file).stem)].append(verdict)
-    return found
-
-
 def supported(context: Context, version: str) -> list[int]:
     """Return the numbers of the overlays, and of the components that are for a version."""
     found = []
@@ -96,11 +78,6 @@ def resolved(location: str, folder: Path) -> str:
     """Return a location of gitops.yaml; a path in it is relative to that file."""
     outside = location == "default" or "://" in location or location.startswith("/")
     return location if outside else str(folder / location)
-
-
-def plain(thing: Object) -> dict[str, Any]:
-    """Return an object without what SOPS adds to one that it encrypts."""
-    return {key: value for key, value in thing.data.items() if key != SOPS}
 
 
 def findings(context: Context, verdicts: dict[str, Verdicts], known: set[str]) -> Iterator[Finding]:

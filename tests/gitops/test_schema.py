@@ -10,8 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gitops import kubeconform, programs
+from gitops.checks.validated import validated
 from gitops.cli import cli
 from gitops.kubeconform import Verdict
+from gitops.objects import Object
 from tests.manifests import faults
 from tools import overlay
 from tools.command import ROOT, ToolError
@@ -201,6 +203,22 @@ def test_a_kustomization_that_kustomize_refuses_or_warns_of_is_rejected(
     result = CliRunner().invoke(cli, ["check", str(FIXTURES / fixture), "--fail-on", "note"])
     assert result.exit_code == 1
     assert reason in result.output
+
+
+def test_objects_of_one_name_are_told_apart(versions: list[str]) -> None:
+    head = {"apiVersion": "v1", "kind": "ConfigMap"}
+    things = [
+        Object({**head, "metadata": {"name": name, "namespace": space}, "data": data})
+        for name, space, data in (
+            *(("a", "one", {"face": "\U0001f600"}), ("a", "two", {"wrong": 1})),
+            *(("b", "one", {"wrong": [2]}), ("b", "two", {"k" * 2000: "long"}), ("c", "one", {})),
+        )
+    ]
+    found = validated(things, versions[0], (schemas.LOCATION,))
+    faulty = [[bool(verdict.faults) for verdict in found[id(it.data)]] for it in things]
+    assert faulty[:3] == [[False], [True], [True]]
+    assert faulty[4] == [False]
+    assert len(faulty[3]) == 1
 
 
 def test_each_fault_of_a_message_is_one_line() -> None:
