@@ -143,7 +143,7 @@ def copies(paths: list[Path], rounds: int) -> Iterator[list[Repository]]:
             shutil.copytree(path, root, symlinks=True, ignore=shutil.ignore_patterns(".git"))
             left, many = take_out(root), built(root)
             title = f"{path.name}, {len(many)} overlays"
-            title += f", without {left} entries that must be fetched or made" if left else ""
+            title += f", without what must be fetched or made ({left})" if left else ""
             found.append(Repository(title, root, many, rounds))
         yield found
 
