@@ -17,6 +17,28 @@ BUILD = re.compile(
     re.IGNORECASE,
 )
 
+# `kubectl create secret generic NAME`; the name of a variable is that of any object.
+CREATE = re.compile(
+    r"\b(?:kubectl|oc)\b[^\n|;&#]*?\screate\s+(?:-\S+\s+)*(?P<kind>configmap|cm|secret|serviceaccount|sa)"
+    r"\s+(?:(?:generic|tls|docker-registry)\s+)?[\"']?(?P<name>[a-z0-9][\w.-]*)",
+)
+KINDS = {
+    "configmap": "ConfigMap",
+    "cm": "ConfigMap",
+    "secret": "Secret",
+    "serviceaccount": "ServiceAccount",
+    "sa": "ServiceAccount",
+}
+
+
+def created(root: Path) -> set[tuple[str, str]]:
+    """Return kind and name of what the Makefiles, scripts and workflows create in a cluster."""
+    return {
+        (KINDS[each["kind"]], each["name"])
+        for _, text in scripts(root)
+        for each in CREATE.finditer(text.replace("\\\n", " "))
+    }
+
 
 def scripted(root: Path) -> Iterator[Path]:
     """Yield the folders that a Makefile, a script or a workflow builds or applies."""

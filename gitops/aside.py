@@ -26,6 +26,7 @@ from gitops.repository import Repository
 
 PLUGINS = ("generators", "transformers", "validators")
 RUN = "a program, which runs only with --build-options '--enable-alpha-plugins --enable-exec'"
+FLUX = ".toolkit.fluxcd.io/"  # in the API versions of its objects
 # What changes nothing, in the place of a patch and of a transformer: the others keep theirs.
 NO_PATCH = '{patch: "[]", target: {kind: GitopsNothing}}'
 NO_TRANSFORMER = "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: gitops-nothing}\n"
@@ -54,6 +55,9 @@ class Preparation:
         options = PLAIN
         if any(demands(part) for part in overlay.tree):
             options = self.settings.of(overlay.name, overlay.folder)
+            # It is for Flux, whatever repository applies it: its controller has no restrictor.
+            if any(FLUX in self.repository.text(part) for part in overlay.tree):
+                options |= Options(unrestricted=True)
         files, aside = dict(overlay.files), list[Aside]()
         for part in overlay.tree:
             if found := self._left(part, options):

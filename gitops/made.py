@@ -20,11 +20,13 @@ WORDS = (
 # One of these words in a name, with what parts it from the rest.
 WORD = re.compile(rf"[._-](?:{'|'.join(WORDS)})(?=[._-]|$)|^(?:{'|'.join(WORDS)})[._-]")
 
+BOOTSTRAPPED = "flux-system"  # the folder that `flux bootstrap` writes
+
 
 def made(top: Path, paths: Iterable[Path]) -> set[Path]:
     """Return those of some paths below a folder that nothing is at until they are made."""
     absent = {path for path in paths if not path.exists()}
-    found = {path for path in absent if has_source(path)}
+    found = {path for path in absent if has_source(path) or path.name == BOOTSTRAPPED}
     found |= ignored(top, absent - found)
     return found | scripted(top, absent - found)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gitops.checks.unknown import is_open
-from gitops.checks.world import World
+from gitops.checks.world import World, is_same
 from gitops.findings import Finding
 from gitops.objects import Object, dig
 
@@ -58,7 +58,10 @@ def ingress(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def route(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield the Services and ports of a route of the Gateway API that do not exist."""
+    """Yield the Gateways, listeners, Services and ports that a route of the Gateway API lacks."""
+    for each in thing.get("spec", "parentRefs", default=[]):
+        if each.get("kind", "Gateway") == "Gateway":
+            yield from attached(world, thing, each)
     for rule in thing.get("spec", "rules", default=[]):
         filters = rule.get("filters") or []
         mirrors = [dig(each, "requestMirror", "backendRef") for each in filters]
@@ -66,6 +69,18 @@ def route(world: World, thing: Object) -> Iterator[Finding]:
             if each.get("kind", "Service") == "Service" and not each.get("group"):
                 name, port, namespace = (each.get(key) for key in ("name", "port", "namespace"))
                 yield from reached(world, thing, name, port, "backendRefs", namespace)
+
+
+def attached(world: World, thing: Object, parent: dict[str, Any]) -> Iterator[Finding]:
+    """Yield a finding if the Gateway of a route does not exist, or lacks a listener."""
+    name, section = parent.get("name"), parent.get("sectionName")
+    yield from world.reference(thing, "Gateway", name, "parentRefs", parent.get("namespace"))
+    found = world.find("Gateway", str(name), str(parent.get("namespace", thing.namespace)))
+    listeners = found.get("spec", "listeners", default=[]) if found else []
+    known = [each.get("name") for each in listeners]
+    if section and listeners and section not in known and not is_open(section):
+        message = f"parentRefs: Gateway {name} has no listener {section}"
+        yield world.finding(thing, message, section)
 
 
 def gateway(world: World, thing: Object) -> Iterator[Finding]:
@@ -92,7 +107,11 @@ def traefik(world: World, thing: Object) -> Iterator[Finding]:
 
 
 def istio(world: World, thing: Object) -> Iterator[Finding]:
-    """Yield the Services and ports of a VirtualService that do not exist."""
+    """Yield the Services, ports, subsets and gateways of a VirtualService that do not exist."""
+    for name in thing.get("spec", "gateways", default=[]):
+        namespace, _, short = str(name).rpartition("/")
+        if short != "mesh":
+            yield from world.reference(thing, "Gateway", short, "gateways", namespace or None)
     for protocol in ("http", "tcp", "tls"):
         for rule in thing.get("spec", protocol, default=[]):
             mirrors = [each.get("destination") for each in rule.get("mirrors") or []]
@@ -100,6 +119,28 @@ def istio(world: World, thing: Object) -> Iterator[Finding]:
             for each in filter(None, [*routes, *mirrors, rule.get("mirror")]):
                 port = dig(each, "port", "number")
                 yield from hosted(world, thing, str(each.get("host", "")), port)
+                yield from subset(world, thing, each)
+
+
+def subset(world: World, thing: Object, target: dict[str, Any]) -> Iterator[Finding]:
+    """Yield a finding if the DestinationRules of a host do not have the subset that is named."""
+    name, host = target.get("subset"), str(target.get("host", ""))
+    rules = [each for each in world.all if each.kind == "DestinationRule"]
+    its = [each for each in rules if is_same_host(each, thing, host)]
+    subsets = [each.get("name") for rule in its for each in rule.get("spec", "subsets", default=[])]
+    if name and its and name not in subsets and not is_open(name):
+        message = f"subset: no DestinationRule of {host} has a subset {name}"
+        yield world.finding(thing, message, name)
+
+
+def is_same_host(rule: Object, thing: Object, host: str) -> bool:
+    """Tell whether a DestinationRule is for a host that a VirtualService names."""
+    namespaces = (rule.namespace, thing.namespace)
+    (one, here), (other, there) = (
+        (*name.removesuffix(SUFFIX).removesuffix(".svc").partition(".")[::2],)
+        for name in (str(rule.get("spec", "host", default="")), host)
+    )
+    return one == other and is_same(here or namespaces[0], there or namespaces[1])
 
 
 def destination(world: World, thing: Object) -> Iterator[Finding]:

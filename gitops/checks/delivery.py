@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from gitops import remotes
@@ -36,6 +37,39 @@ def here(world: World) -> set[str]:
         world.context.repository.deliveries.remotes,
         lambda url: any(is_folder(world, path) for path in named[url]),
     )
+
+
+def application_set(world: World, thing: Object) -> Iterator[Finding]:
+    """Yield the folders of this repository that an ApplicationSet looks for and do not exist."""
+    generators = [each.get("git") or {} for each in thing.get("spec", "generators", default=[])]
+    for each in generators:
+        paths = [it.get("path") for it in each.get("directories") or [] if not it.get("exclude")]
+        if str(each.get("repoURL")) in sets_here(world):
+            for path in (str(path) for path in paths if path and not is_open(path)):
+                if not any(folder.is_dir() for folder in matching(world, path)):
+                    yield world.finding(thing, f"directories: there is no folder {path}", path)
+
+
+def sets_here(world: World) -> set[str]:
+    """Return the URLs under which generators of ApplicationSets name this repository."""
+    named: dict[str, list[str]] = {}
+    for thing in world.all:
+        if thing.kind == "ApplicationSet" and thing.group == "argoproj.io":
+            for each in thing.get("spec", "generators", default=[]):
+                git = each.get("git") or {}
+                paths = [str(it.get("path")) for it in git.get("directories") or []]
+                named.setdefault(str(git.get("repoURL")), []).extend(paths)
+    return remotes.own(
+        named,
+        world.context.repository.deliveries.remotes,
+        lambda url: any(any(matching(world, path)) for path in named[url]),
+    )
+
+
+def matching(world: World, path: str) -> Iterator[Path]:
+    """Yield what a path with wildcards, from the top of the clone, stands for."""
+    relative = path.removeprefix("./").strip("/")
+    return world.context.repository.top.glob(relative) if relative else iter(())
 
 
 def sources(thing: Object) -> list[dict[str, Any]]:
@@ -120,6 +154,7 @@ def certificate(world: World, thing: Object) -> Iterator[Finding]:
 
 KINDS = {
     "Application": application,
+    "ApplicationSet": application_set,
     "Certificate": certificate,
     "ExternalSecret": external_secret,
     "HelmRelease": release,

@@ -58,10 +58,13 @@ def check(context: Context) -> Iterator[Finding]:
         elif not any(part in seen for part in parts):
             by = overwriters(tries, every, {part: dead[part] for part in parts})
             other = next(iter(by.values()), None)
-            yield finding(override, overlays, *without_effect_by(context, override, other))
+            why = without_effect_by(context, override, other, repeats=other in dead)
+            yield finding(override, overlays, *why)
     by = overwriters(tries, every, lost)
     for override, overlays in lost.items():
-        yield finding(override, overlays, *without_effect_by(context, override, by.get(override)))
+        other = by.get(override)
+        why = without_effect_by(context, override, other, repeats=other in dead)
+        yield finding(override, overlays, *why)
     yield from dropped_digests(tries, every)
 
 
@@ -73,21 +76,22 @@ def of(dead: Users, whole: Override | None) -> list[Override]:
 
 
 def without_effect_by(
-    context: Context, override: Override, other: Override | None
+    context: Context, override: Override, other: Override | None, *, repeats: bool
 ) -> tuple[str, Severity]:
     """Return why an override has no effect, and how much that matters.
 
-    `other` is what overwrites it, which may set the same value; without one it matches nothing.
+    `other` is what overwrites it; without one it matches nothing. Whether it `repeats` the value is
+    known if nothing changes without that one either.
     """
     if other is None:
         # A namespace does no harm where every object is of the whole cluster.
         harmless = override.subject == "namespace"
         return "matches nothing", Severity.NOTE if harmless else Severity.ERROR
     place = f"{other.what} ({context.repository.relative(other.file)}:{other.line})"
-    is_repeated = other.delivers and other.what == override.what
+    is_repeated = repeats or (other.delivers and other.what == override.what)
     if override.gives:  # which Argo CD and Flux may call by another name
         same = other.delivers or other.subject == override.subject
-        is_repeated = same and other.gives == override.gives
+        is_repeated = repeats or (same and other.gives == override.gives)
     if is_repeated:
         return f"is repeated by {place}", Severity.NOTE
     # One that Argo CD or Flux overwrites may count wherever they do not apply it.

@@ -19,7 +19,9 @@ from gitops.places import parts
 from gitops.refusals import line_of, reason
 
 # What fills a template in runs before kustomize, and is not part of the repository.
-TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL)
+TEMPLATE = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|^\s*<[A-Z][A-Z0-9_]+>\s*$", re.DOTALL | re.MULTILINE
+)
 UNKNOWN = "not rendered, because it changes something that is set aside"
 EMPTY = "renders to nothing: a controller that prunes would delete everything"
 
@@ -53,6 +55,7 @@ def check(context: Context) -> Iterator[Finding]:
     yield from refused(context)
     yield from unread(context)
     yield from twice(context)
+    yield from empty(context)
     yield from nothing(context)
     yield from set_aside(context)
 
@@ -181,6 +184,15 @@ def duplicates(node: Node) -> Iterator[tuple[str, int]]:
             seen.add(str(key.value))
     for _, below in nodes.items(node):
         yield from duplicates(below)
+
+
+def empty(context: Context) -> Iterator[Finding]:
+    """Yield each resource in which there is nothing at all, not even a comment."""
+    every = context.repository.kustomizations.values()
+    for file in dict.fromkeys(path for part in every for path in part.included()):
+        if file.is_file() and not file.read_bytes().strip(b"- \t\r\n"):
+            hint = "take it out of the kustomization, or restore its content"
+            yield Finding(file, 1, "file", "it is empty", (), hint, Severity.WARNING)
 
 
 def nothing(context: Context) -> Iterator[Finding]:

@@ -20,11 +20,13 @@ from gitops.checks import (
     parity,
     pins,
     references,
+    renamed,
     render,
     restarts,
     schema,
     selectors,
     served,
+    substitutions,
     unused,
 )
 from gitops.checks.completed import completed
@@ -40,7 +42,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "patch": (operations.check,),
     "deprecated": (deprecated.check,),
     "api": (served.check,),
-    "dangling": (references.check, selectors.check),
+    "dangling": (references.check, selectors.check, substitutions.check, renamed.check),
     "conflict": (conflicts.check, amounts.check, restarts.check),
     "pin": (pins.check,),
     "parity": (parity.check,),

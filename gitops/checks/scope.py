@@ -7,15 +7,19 @@ names environments.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import PurePath
 
+from gitops import applications
 from gitops.checks import operators
 from gitops.checks.context import Context, Rendered
+from gitops.kustomization import Kustomization
 from gitops.objects import Object
+from gitops.overlays import Overlay
 from gitops.repository import ENVIRONMENTS
 
 # Names of environments, wherever they are in a path.
@@ -24,6 +28,7 @@ MARKS = ENVIRONMENTS | {"devel", "local", "preview"}
 LAYERS = {"base", "bases", "common", "component", "components", "overlay", "overlays", "upstream"}
 # Of more overlays with one object, only neighbours are compared: they are copies of one another.
 MANY = 30
+WORD = re.compile(r"[\w.-]+")
 
 
 class Scope:
@@ -33,6 +38,7 @@ class Scope:
         self._context = context
         self._seen: dict[tuple[Rendered, Rendered], bool] = {}
         self._made: dict[Object, set[tuple[str, str, str]]] = {}
+        self._texts: dict[Kustomization, set[str]] = {}
 
     def made(self, thing: Object) -> set[tuple[str, str, str]]:
         """Return what controllers make of an object, which many overlays may see."""
@@ -68,6 +74,32 @@ class Scope:
         for overlay in self._context.unknown:
             if not is_apart(self._marks(rendered.overlay.name), self._marks(overlay.name)):
                 yield overlay.name
+
+    def in_broken(self, rendered: Rendered, word: str) -> bool:
+        """Tell whether a word is in the files of such an overlay that does not render."""
+        own = {*rendered.overlay.tree}
+        return any(
+            word in self._words(part)
+            for overlay in self._broken
+            if not is_apart(self._marks(rendered.overlay.name), self._marks(overlay.name))
+            for part in {*overlay.tree} - own
+        )
+
+    @cached_property
+    def _broken(self) -> list[Overlay]:
+        overlays = {*self._context.repository.overlays} - {*self._context.unknown}
+        answers = self._context.all_answers
+        return [each for each in overlays if each in answers and answers[each].error]
+
+    def _words(self, part: Kustomization) -> set[str]:
+        if part not in self._texts:
+            self._texts[part] = {*WORD.findall(self._context.repository.text(part))}
+        return self._texts[part]
+
+    @cached_property
+    def created(self) -> set[tuple[str, str]]:
+        """Kind and name of what scripts of the repository create in a cluster."""
+        return applications.created(self._context.repository.top)
 
     def are_together(self, one: Rendered, other: Rendered) -> bool:
         """Tell whether a cluster may have two overlays, none of which replaces the other."""

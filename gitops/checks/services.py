@@ -74,7 +74,8 @@ def service_monitor(world: World, thing: Object) -> Iterator[Finding]:
     named = {port.get("name") for port in numbered}
     for each in thing.get("spec", "endpoints", default=[]):
         port = each.get("port")
-        if port and chosen and port not in named and not is_open(port):
+        unknown = is_open(port) or world.scope.in_broken(world.rendered, str(port))
+        if port and chosen and port not in named and not unknown:
             yield world.finding(thing, f"endpoints: no Service has a port {port}", port)
 
 

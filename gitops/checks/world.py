@@ -60,6 +60,10 @@ class World:
         return {made for each in self.all for made in self.scope.made(each)}
 
     @cached_property
+    def _made_secrets(self) -> set[str]:
+        return {name for kind, name, _ in self.made if kind == "Secret"}
+
+    @cached_property
     def namespaces(self) -> set[str]:
         """The namespaces of which something is known."""
         known = {each.namespace for each in self.all}
@@ -86,14 +90,17 @@ class World:
         """Tell whether a name exists, or may: nobody can tell who does not know the cluster."""
         if self.find(kind, name, namespace) or self.is_external(f"{kind}/{name}"):
             return True
+        if (kind, name) in self.scope.created or self.scope.in_broken(self.rendered, name):
+            return True
         if is_open(name) or is_open(namespace) or cluster.has(kind, name, namespace):
             return True
-        if kind == "PersistentVolumeClaim" and self._is_claimed(name, namespace):
-            return True
-        if any((kind, name) == each[:2] and is_same(each[2], namespace) for each in self.made):
+        if self._is_claimed(kind, name, namespace) or any(
+            (kind, name) == each[:2] and is_same(each[2], namespace) for each in self.made
+        ):
             return True
         known = [each.plain_name for each in self.all if each.kind == kind]
-        if is_misspelt(name, known):
+        known += cluster.ROLES if kind == "ClusterRole" else ()
+        if is_misspelt(name, known) or self._is_misspelt_namespace(namespace):
             return False
         return (
             kind in PLATFORM
@@ -104,6 +111,10 @@ class World:
             or any(roles.may_make(each, kind, name, namespace) for each in self.all)
         )
 
+    def _is_misspelt_namespace(self, name: str) -> bool:
+        known = self.known_namespaces
+        return name not in known and is_misspelt(name, known)
+
     def is_external(self, what: str) -> bool:
         """Tell whether something is declared to exist in the cluster already."""
         return self.context.config.is_external(what, self.rendered.overlay.environment)
@@ -111,11 +122,18 @@ class World:
     def reference(
         self, thing: Object, kind: str, name: Any, where: str, namespace: str | None = None
     ) -> Iterator[Finding]:
-        """Yield a finding if nothing has the name that a reference gives."""
+        """Yield a finding if nothing has the name that a reference gives.
+
+        A Secret may be made by hand, so that it is in no repository.
+        """
         there = thing.namespace if namespace is None else namespace
         if name and not self.is_there(kind, str(name), there):
             inside = f" in {there}" if namespace else ""
-            yield self.finding(thing, f"{where}: there is no {kind} {name}{inside}", name)
+            known = [each.plain_name for each in self.all if each.kind == kind]
+            by_hand = kind == "Secret" and not is_misspelt(str(name), [*known, *self._made_secrets])
+            severity = Severity.WARNING if by_hand else Severity.ERROR
+            message = f"{where}: there is no {kind} {name}{inside}"
+            yield self.finding(thing, message, name, severity)
 
     def finding(
         self, thing: Object, message: str, value: Any, severity: Severity = Severity.ERROR
@@ -164,8 +182,8 @@ class World:
         """Whether the Operator Lifecycle Manager installs it, which makes the accounts."""
         return any(each.kind == "ClusterServiceVersion" for each in self.rendered.objects)
 
-    def _is_claimed(self, name: str, namespace: str) -> bool:
-        for each in self.all:
+    def _is_claimed(self, kind: str, name: str, namespace: str) -> bool:
+        for each in self.all if kind == "PersistentVolumeClaim" else ():
             for claim in each.get("spec", "volumeClaimTemplates", default=[]):
                 start = f"{dig(claim, 'metadata', 'name')}-{each.name}"
                 if re.fullmatch(rf"{re.escape(start)}-\d+", name):

@@ -39,12 +39,14 @@ def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
             pairs.append((marked(FIELDS[key.value], key), it))
     node = MappingNode(MAP, pairs)
     node.start_mark = document.start_mark
-    named = (nodes.text(nodes.get(it, "name")) for it in config_maps(nodes.get(spec, "postBuild")))
+    build = nodes.get(spec, "postBuild")
+    named = (nodes.text(nodes.get(it, "name")) for it in config_maps(build))
     given_maps = [found for found in map(maps, named) if found is not None]
     result = Result(
         labels=texts(nodes.get(spec, "commonMetadata", "labels")),
         annotations=texts(nodes.get(spec, "commonMetadata", "annotations")),
-        variables=variables(nodes.get(spec, "postBuild"), [document for _, document in given_maps]),
+        variables=variables(build, [document for _, document in given_maps]),
+        has_others=len(list(nodes.items(nodes.get(build, "substituteFrom")))) > len(given_maps),
     )
     values = [nodes.get(spec, *path) for path in (("commonMetadata",), ("postBuild", "substitute"))]
     given = tuple(value for value in values if value is not None)

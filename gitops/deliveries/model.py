@@ -31,6 +31,7 @@ class Result:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    has_others: bool = False  # variables, whose values are in the cluster
 
 
 @dataclass(frozen=True, eq=False)
