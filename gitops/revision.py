@@ -47,7 +47,7 @@ class Clone:
         if not self._commit("HEAD"):
             raise self._empty()
         # The first commit of a branch differs from nothing but what is not committed.
-        only = () if self.is_shallow() else ("HEAD",)
+        only: tuple[str, ...] = () if self.is_shallow() else ("HEAD",)
         for revision in (*self._defaults(), "HEAD^", *only):
             if self._commit(revision):
                 return revision
