@@ -29,7 +29,8 @@ from gitops.checks.run import run
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.findings import Severity
-from gitops.render import Answer, Renderer
+from gitops.jobs import Answer
+from gitops.render import Renderer
 from tests.gitops.mistakes import Mistake, mistakes
 from tools.command import ROOT, exit_with, say
 from tools.setup import crds, schemas

@@ -8,12 +8,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gitops.cache import Cache, digest
-
-if TYPE_CHECKING:
-    from gitops.render import Job
+from gitops.jobs import Job
 
 FORMAT = "3"  # of an entry: one of another version is not read
 Seen = dict[str, str]  # as the renderer tells it: what it has read, and what that was

@@ -13,6 +13,7 @@ from gitops.aside import Preparation
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.images import split
+from gitops.jobs import Job
 from gitops.ledger import Ledger
 from gitops.objects import WORKLOADS, Object, dig
 from gitops.options import Settings
@@ -20,7 +21,7 @@ from gitops.overlays import Overlay
 from gitops.pins import Pin, every
 from gitops.promotion import history
 from gitops.releases import Release
-from gitops.render import Job, Renderer
+from gitops.render import Renderer
 from gitops.repository import Repository
 from gitops.revision import Clone
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from gitops.objects import Object
-
-if TYPE_CHECKING:
-    from gitops.checks.world import World
 
 NOTE = "what names objects that a chart or another repository may make"
 
 
-def may_make(world: World, namespace: str) -> bool:
-    """Tell whether a chart, or another repository, may make objects in a namespace."""
-    if partial := world.partial(namespace):
-        tell(world, partial)
-        return True
-    for each in world.all:
-        target = fills(each)
-        if target is not None and (not namespace or target in ("", namespace)):
-            tell(world, world.rendered.overlay.name)
-            return True
-    return False
+def may_fill(things: Iterable[Object], namespace: str) -> bool:
+    """Tell whether a chart, or another repository, makes objects in a namespace, by these."""
+    targets = (fills(each) for each in things)
+    return any(
+        target is not None and (not namespace or target in ("", namespace)) for target in targets
+    )
 
 
-def tell(world: World, overlay: str) -> None:
+def tell(skipped: dict[str, str], overlay: str) -> None:
     """Note, once, that nobody can tell what there is in an overlay."""
-    told = world.context.skipped.setdefault("dangling", f"{NOTE}: in {overlay}")
+    told = skipped.setdefault("dangling", f"{NOTE}: in {overlay}")
     if overlay not in told.partition(": in ")[2].split(", "):
-        world.context.skipped["dangling"] = f"{told}, {overlay}"
+        skipped["dangling"] = f"{told}, {overlay}"
 
 
 def fills(thing: Object) -> str | None:

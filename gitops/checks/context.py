@@ -15,11 +15,12 @@ from gitops.checks import sources
 from gitops.config import Config
 from gitops.findings import Finding, Severity
 from gitops.images import split
+from gitops.jobs import Answer, Job
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
 from gitops.overlays import Overlay
 from gitops.places import Sources
-from gitops.render import Answer, Job, Renderer
+from gitops.render import Renderer
 from gitops.repository import Repository
 
 # What kustomize says of a patch, a generator or a replacement whose object is not there.

@@ -10,10 +10,10 @@ from gitops.checks.context import Context
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity
+from gitops.jobs import Job
 from gitops.objects import Object
 from gitops.overlays import Copy
 from gitops.quantities import quantity
-from gitops.render import Job
 from gitops.revision import Clone
 
 # From each kind's documentation in the Kubernetes API reference; roleRef from that of RBAC.

@@ -13,11 +13,11 @@ from gitops.checks.context import Context, Rendered
 from gitops.checks.overwriters import are_apart, is_default, overwriters, owners
 from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
+from gitops.jobs import Answer, Job
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
 from gitops.overlays import Overlay
 from gitops.overrides import Override, entries
-from gitops.render import Answer, Job
 from gitops.repository import Repository
 
 HINT = "remove it, or correct what it is meant to match"

@@ -10,11 +10,11 @@ from gitops import definitions
 from gitops.aside import PLUGINS
 from gitops.checks.certain import Certainty
 from gitops.checks.context import Context
+from gitops.jobs import Job
 from gitops.kustomization import NAMES
 from gitops.nodes import without
 from gitops.overlays import Overlay
 from gitops.overrides import Files, FileSource, Override
-from gitops.render import Job
 from gitops.renderings import name
 
 Users = dict[Override, list[Overlay]]

@@ -10,6 +10,7 @@ from typing import Any
 
 from gitops.checks import charts, cluster, operators, roles
 from gitops.checks.context import Context, Rendered
+from gitops.checks.custom import is_custom, operates
 from gitops.checks.scope import Scope
 from gitops.checks.unknown import is_misspelt, is_open
 from gitops.findings import Finding, Severity
@@ -106,7 +107,7 @@ class World:
             kind in PLATFORM
             or (kind == "ServiceAccount" and self._is_bundle)
             or namespace not in self.namespaces
-            or charts.may_make(self, namespace)
+            or self._is_partial(namespace)
             or any(self.may_make(each, name, namespace) for each in self.all)
             or any(roles.may_make(each, kind, name, namespace) for each in self.all)
         )
@@ -155,7 +156,15 @@ class World:
             return True
         if any(operates(each, labels) for each in self.all):
             return True
-        return not self.is_almost_a_pod(labels) and charts.may_make(self, namespace)
+        return not self.is_almost_a_pod(labels) and self._is_partial(namespace)
+
+    def _is_partial(self, namespace: str) -> bool:
+        """Tell, and note, whether a chart or another repository may make more in a namespace."""
+        partial = self.partial(namespace)
+        if not partial and not charts.may_fill(self.all, namespace):
+            return False
+        charts.tell(self.context.skipped, partial or self.rendered.overlay.name)
+        return True
 
     def may_make(self, thing: Object, name: str, namespace: str) -> bool:
         """Tell whether a controller that is not known may make a name from a custom resource."""
@@ -194,32 +203,6 @@ class World:
 def is_same(one: str, other: str) -> bool:
     """Tell whether two namespaces may be one: who applies an object without any chooses it."""
     return one == other or "" in (one, other)
-
-
-# Groups of custom resources of which no controller makes pods or Secrets by their names.
-QUIET = (
-    *("k8s.io", "cert-manager.io", "external-secrets.io", "traefik.io", "traefik.containo.us"),
-    *("istio.io", "fluxcd.io", "kyverno.io", "keda.sh", "cilium.io", "projectcalico.org"),
-    *("bitnami.com", "linkerd.io", "gatekeeper.sh", "openshift.io"),
-)
-QUIET_KINDS = {
-    *("ServiceMonitor", "PodMonitor", "PrometheusRule", "Probe", "ScrapeConfig"),
-    *("AlertmanagerConfig", "Application", "ApplicationSet", "AppProject", "Rollout"),
-    *("AnalysisTemplate", "ClusterAnalysisTemplate"),
-}
-
-
-def is_custom(thing: Object) -> bool:
-    """Tell whether an object is a custom resource of which a controller may make others."""
-    quiet = any(thing.group == each or thing.group.endswith(f".{each}") for each in QUIET)
-    return "." in thing.group and not quiet and thing.kind not in QUIET_KINDS
-
-
-def operates(thing: Object, labels: dict[str, Any]) -> bool:
-    """Tell whether labels name a custom resource or its kind, as those of its pods do."""
-    named = any(f"{value}-".startswith(f"{thing.name}-") for value in labels.values())
-    of_kind = labels.get("app.kubernetes.io/name") == thing.kind.lower()
-    return (named or of_kind) and is_custom(thing)
 
 
 def shaped(

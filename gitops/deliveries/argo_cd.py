@@ -14,7 +14,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops import images, nodes
 from gitops.deliveries.folders import Selection
-from gitops.deliveries.model import MAP, Delivery, Result
+from gitops.deliveries.model import MAP, Delivery
+from gitops.deliveries.results import Result
 from gitops.errors import GitopsError
 from gitops.nodes import Path_
 from gitops.releases import Place

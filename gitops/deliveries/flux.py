@@ -13,7 +13,8 @@ from yaml.nodes import MappingNode, Node
 from gitops import nodes
 from gitops.deliveries.argo_cd import is_known, is_true, known, marked
 from gitops.deliveries.folders import Selection
-from gitops.deliveries.model import MAP, Delivery, Result
+from gitops.deliveries.model import MAP, Delivery
+from gitops.deliveries.results import Result
 from gitops.releases import Place
 
 # What a Kustomization calls the fields of a kustomization file.

@@ -17,21 +17,11 @@ from gitops import nodes
 from gitops.deliveries import results
 from gitops.deliveries.folders import Selection, is_plain
 from gitops.deliveries.merging import merged
+from gitops.deliveries.results import Result
 from gitops.kustomization import NAMES, Kustomization
 from gitops.releases import Place
 
 MAP, LIST, TEXT = (f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str"))
-
-
-@dataclass(frozen=True)
-class Result:
-    """What is done to the objects after the build."""
-
-    namespace: str = ""  # of those that have none
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    has_others: bool = False  # variables, whose values are in the cluster
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +30,7 @@ class Delivery(Kustomization):
 
     name: str  # the object's
     path: Path  # the folder that it applies
-    result: Result = Result()
+    result: Result = field(default_factory=Result)
     values: tuple[Node, ...] = ()  # that the result is made of
     words: Mapping[str, str] = field(default_factory=dict)  # what it calls fields of kustomizations
     replaces_images: bool = True  # an entry of the same image as a whole, or its fields

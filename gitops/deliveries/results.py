@@ -5,20 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from gitops import nodes
 from gitops.objects import NAMESPACED, dig
 
-if TYPE_CHECKING:
-    from gitops.deliveries.model import Result
-
 # Of a variable with a default, the value counts if it is not empty. Other expressions of the shell
 # stay: https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
 VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>[A-Za-z_]\w*)(?::?[-=][^{}]*)?\}")
 DISABLED = "kustomize.toolkit.fluxcd.io/substitute"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is done to the objects after the build."""
+
+    namespace: str = ""  # of those that have none
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    has_others: bool = False  # variables, whose values are in the cluster
 
 
 def applied(data: dict[str, Any], result: Result) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from gitops.checks.immutable import identity
 from gitops.diff.values import ABSENT, Change, Hidden, compare
+from gitops.jobs import Answer
 from gitops.objects import Object
 from gitops.refusals import reason
-from gitops.render import Answer
 
 HASHED = "-<hash>"  # stands for a generated hash, so that a name with one is not a name without
 GENERATED = ("ConfigMap", "Secret")

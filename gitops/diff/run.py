@@ -9,8 +9,9 @@ from gitops.aside import prepared
 from gitops.config import Config
 from gitops.diff.objects import OverlayDiff
 from gitops.errors import GitopsError
+from gitops.jobs import Answer, Job
 from gitops.overlays import Copy, Overlay
-from gitops.render import Answer, Job, Renderer
+from gitops.render import Renderer
 from gitops.repository import Repository
 from gitops.revision import Clone
 

@@ -16,8 +16,9 @@ from gitops.checks import schema
 from gitops.checks.context import Context
 from gitops.checks.run import run
 from gitops.config import Config
+from gitops.jobs import Answer, Job
 from gitops.kubeconform import Verdict
-from gitops.render import Answer, Job, Renderer
+from gitops.render import Renderer
 from gitops.repository import Repository
 
 SHOP = "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {type: NodePort}\n"

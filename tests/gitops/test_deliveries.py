@@ -17,8 +17,7 @@ from gitops.deliveries.argo_cd import settings
 from gitops.deliveries.folders import Selection
 from gitops.deliveries.found import Deliveries
 from gitops.deliveries.merging import merged
-from gitops.deliveries.model import Result
-from gitops.deliveries.results import DISABLED, applied
+from gitops.deliveries.results import DISABLED, Result, applied
 from gitops.diff.run import compared
 from gitops.repository import Repository
 from gitops.revision import Clone

@@ -14,7 +14,8 @@ from gitops.checks.context import Context
 from gitops.checks.run import run
 from gitops.config import Config
 from gitops.errors import GitopsError
-from gitops.render import Job, Renderer
+from gitops.jobs import Job
+from gitops.render import Renderer
 from gitops.repository import Repository
 from tests.gitops.mutants import Mutant, mutants
 from tools.command import ROOT

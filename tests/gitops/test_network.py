@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gitops.render import Job, Renderer
+from gitops.jobs import Job
+from gitops.render import Renderer
 from tests.gitops.test_cases import written
 
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: shop}}\n"

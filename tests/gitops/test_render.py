@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from gitops import nodes, programs
+from gitops.jobs import Job
 from gitops.kustomization import NAMES
-from gitops.render import Job, Renderer
+from gitops.render import Renderer
 from gitops.repository import Repository
 from tests.gitops.conftest import FIXTURES
 from tools.command import ROOT

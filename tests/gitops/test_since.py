@@ -10,7 +10,8 @@ from random import Random
 import pytest
 
 from gitops.checks.run import CHECKS
-from gitops.render import Answer, Job, Renderer
+from gitops.jobs import Answer, Job
+from gitops.render import Renderer
 from gitops.revision import Clone
 from gitops.since import changed
 from tests.clone import commit, git

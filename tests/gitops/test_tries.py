@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from gitops import definitions
-from gitops.render import Answer, Job, Renderer
+from gitops.jobs import Answer, Job
+from gitops.render import Renderer
 from tests.gitops.conftest import Check
 from tests.gitops.test_cases import written
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from gitops.jobs import Job
 from gitops.objects import without_hash
-from gitops.render import Job, Renderer
+from gitops.render import Renderer
 from tools import overlay
 from tools.command import ROOT, ToolError
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gitops.render import Job, Renderer
+from gitops.jobs import Job
+from gitops.render import Renderer
 from tests.manifests import verdicts
 from tests.tools.chart.comparison import Objects, helm, of_chart, of_kustomize, template
 from tools import overlay
