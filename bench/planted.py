@@ -36,8 +36,9 @@ from tools.command import ROOT, exit_with, say
 from tools.setup import crds, schemas
 
 LOCATIONS = (schemas.LOCATION, crds.LOCATION)
-CHECK, KUSTOMIZE, KUBECONFORM, KUBE_SCORE = "gitops check", "kustomize", "kubeconform", "kube-score"
-TOOLS = (CHECK, KUSTOMIZE, KUBECONFORM, KUBE_SCORE)
+CHECK, NOTES = "gitops check", "with --notes"
+KUSTOMIZE, KUBECONFORM, KUBE_SCORE = "kustomize", "kubeconform", "kube-score"
+TOOLS = (CHECK, NOTES, KUSTOMIZE, KUBECONFORM, KUBE_SCORE)
 
 
 @dataclass
@@ -64,16 +65,18 @@ class Judge:
         self._root, self._cache, self._version = root, cache, version
         self._known: dict[str, dict[str, Counter[str]]] = {}
 
-    def ask(self) -> Complaints:
-        """Return what the tools say now."""
+    def ask(self, base: str | None = None) -> Complaints:
+        """Return what the tools say now, `check` also in comparison with a revision."""
         config = Config.read(self._root)
         repository = prepared(self._root, config)
         with Renderer(self._cache) as renderer:  # a new one, as files have changed since
-            context = Context(repository, config, renderer, None, LOCATIONS, (self._version,))
+            context = Context(repository, config, renderer, base, LOCATIONS, (self._version,))
             context.cache = self._cache
-            found = [each for each in run(context) if each.severity is not Severity.NOTE]
+            found = run(context)
         complaints = Complaints()
-        complaints.said[CHECK].update(fingerprints(found, self._root))
+        serious = [each for each in found if each.severity is not Severity.NOTE]
+        complaints.said[CHECK].update(fingerprints(serious, self._root))
+        complaints.said[NOTES].update(fingerprints(found, self._root))
         if context.failures:
             raise GitopsError(f"{self._root}: {'; '.join(context.failures)}")
         for overlay, answer in context.answers.items():
@@ -148,7 +151,7 @@ def tried(root: Path, cache: Cache, version: str, most: int) -> Iterator[Tried]:
     before = judge.ask()
     for mistake in chosen(root, most):
         with made(root, mistake):
-            after = judge.ask()
+            after = judge.ask("HEAD" if mistake.is_change else None)
         found = frozenset(tool for tool in TOOLS if set(after.said[tool]) - set(before.said[tool]))
         if found or after.rendered != before.rendered or mistake.kind in SILENT:
             yield Tried(root.name, mistake, found)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from bench.planted import CHECK, KUSTOMIZE, Tried, table
+from bench.planted import CHECK, KUSTOMIZE, NOTES, Tried, table
 from bench.strangers import LIST, Stranger
 from tests.gitops.mistakes import Mistake
 
@@ -32,12 +32,12 @@ def test_the_list_names_each_repository_once_at_a_whole_commit() -> None:
 def test_mistakes_are_counted_by_kind_and_tool() -> None:
     one, other = (Mistake(kind, Path("a.yaml"), 1, "", "") for kind in ("image name", "probe port"))
     tried = [
-        Tried("shop", one, frozenset({CHECK})),
-        Tried("shop", one, frozenset()),
-        Tried("shop", other, frozenset({CHECK, KUSTOMIZE})),
+        Tried("shop", one, frozenset({CHECK, NOTES})),
+        Tried("shop", one, frozenset({NOTES})),
+        Tried("shop", other, frozenset({CHECK, NOTES, KUSTOMIZE})),
     ]
     assert list(table(tried))[2:] == [
-        "| image name | 2 | 1 | 0 | 0 | 0 |",
-        "| probe port | 1 | 1 | 1 | 0 | 0 |",
-        "| **all** | 3 | 2 | 1 | 0 | 0 |",
+        "| image name | 2 | 1 | 2 | 0 | 0 | 0 |",
+        "| probe port | 1 | 1 | 1 | 1 | 0 | 0 |",
+        "| **all** | 3 | 2 | 3 | 1 | 0 | 0 |",
     ]
