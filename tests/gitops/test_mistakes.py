@@ -27,7 +27,9 @@ UNSEEN = {
     *("new name of an image", "path in an inline patch", "transformer not used", "container port"),
     *("configuration not used", "target in a file of replacements", "target of a Secret"),
     *("path of an ApplicationSet", "no namespace", "generator's behaviour", "policy namespace"),
-    *("configured field", "configured kind", "label of pods"),
+    *("configured field", "configured kind", "label of pods", "empty patch"),
+    # Where no other path or namespace is known to be of this repository.
+    *("applied path", "folder of an ApplicationSet", "webhook Service's namespace"),
 }
 # What the repositories have no place for.
 ELSEWHERE = {
