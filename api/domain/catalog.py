@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from api.domain import lookups
 from api.domain.kit import pages
 from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Listing, Order
+from api.domain.kit.queries import Query
 from api.domain.kit.sql import ByteOrder, insert_new, inserted
 from api.domain.kit.times import EPOCH, now
 from api.domain.kit.types import Actor, ImageName, RepositoryUrl, whole
@@ -148,9 +150,13 @@ def by_name(connection: Connection) -> dict[str, dict[str, Any]]:
 
 def by_promotion_order(connection: Connection) -> list[dict[str, Any]]:
     """Return all environments in the order of promotion, then by name; `stage`, as `is_stage`."""
+    return _stages().rows(connection, {})
+
+
+@cache
+def _stages() -> Query:
     order = (environments.c.promotion_order, *ENVIRONMENT_ORDER.values())
-    found = select(environments, is_stage().label("stage")).order_by(*order)
-    return [dict(row) for row in connection.execute(found).mappings()]
+    return Query(select(environments, is_stage().label("stage")).order_by(*order))
 
 
 def is_stage() -> ColumnElement[bool]:

@@ -100,7 +100,9 @@ GITHUB = "it acts on GitHub; tests/tools has a gh of its own"
 FETCHES = "it fetches what no test may"
 NOT_RUN = {
     **dict.fromkeys(("test", "lint", "scan", "renovate", "browser-test"), LONG),
-    **dict.fromkeys(("bench", "flood", "fuzz", "mutants", "examples"), "it takes minutes"),
+    **dict.fromkeys(
+        ("bench", "flood", "fuzz", "histories", "mutants", "examples"), "it takes minutes"
+    ),
     "screenshots": "it takes a browser",
     **dict.fromkeys(("image", "push", "save", "index", "sbom", "rehearse"), DOCKER),
     "package-image": DOCKER,
