@@ -71,10 +71,14 @@ class Row(NamedTuple):
 
 
 def rows(seen: Iterable[Glance], services: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """Return the rows of the cells that are seen, which are sorted by service."""
+    """Return the rows of the cells that are seen, which are sorted by service.
+
+    A service that is not among these was deleted since.
+    """
     return [
         Row(service, services[service]["owner"], {cell.environment: cell for cell in cells})
         for service, cells in groupby(seen, key=attrgetter("service"))
+        if service in services
     ]
 
 

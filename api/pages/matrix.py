@@ -65,9 +65,10 @@ class MatrixForm(Form):
 def show_matrix(query: MatrixForm) -> str:
     """Return the matrix at an instant, marking what has changed since."""
     with database().read() as connection:
+        seen = matrix.glances(connection, query.at)
+        # After the cells: those of a service that is new in between would be of none.
         environments = catalog.by_promotion_order(connection)
         services = catalog.by_name(connection)
-        seen = matrix.glances(connection, query.at)
         incidents = [] if query.at else LISTINGS[True].rows(connection, {}, INCIDENTS)
         broken = {(row["service"], row["environment"]): row for row in reversed(incidents)}
         beside = Beside(None, "nothing" if query.since else "gone", broken)

@@ -15,10 +15,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert, update
 from werkzeug.test import TestResponse
 
 from api import pages
+from api.domain import catalog
 from api.domain.kit.times import now
 from api.http import unchanged
 from api.pages import forms
@@ -171,6 +172,25 @@ def test_filters_and_sorting_are_in_the_url(sqlite_client: FlaskClient, show: Sh
     assert 'class="matrix compact"' in page.text
     assert re.search(r'href="/\?density=compact&amp;since=', page.text)
     assert 'class="matrix comfortable"' in show("/").text
+
+
+def test_a_service_that_is_deleted_while_the_matrix_is_read_is_left_out(
+    sqlite_client: FlaskClient, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(sqlite_client, "1.0", "dev")
+    record(sqlite_client, "2.0", "dev", service="web")
+    known = catalog.by_name
+
+    def deleted(connection: Connection) -> dict[str, dict[str, Any]]:
+        services = known(connection)
+        del services["web"]
+        return services
+
+    monkeypatch.setattr(catalog, "by_name", deleted)
+    page = show("/")
+
+    assert page.status_code == 200
+    assert "1 service" in text_of(page.text)
 
 
 def test_the_matrix_of_any_instant_marks_what_has_changed_since(
