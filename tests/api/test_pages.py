@@ -174,23 +174,27 @@ def test_filters_and_sorting_are_in_the_url(sqlite_client: FlaskClient, show: Sh
     assert 'class="matrix comfortable"' in show("/").text
 
 
-def test_a_service_that_is_deleted_while_the_matrix_is_read_is_left_out(
+def test_what_is_deleted_while_pages_are_read_is_left_out(
     sqlite_client: FlaskClient, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(sqlite_client, "1.0", "dev")
+    record(sqlite_client, "1.0", "prod")
     record(sqlite_client, "2.0", "dev", service="web")
-    known = catalog.by_name
+    services, environments = catalog.by_name, catalog.by_promotion_order
 
-    def deleted(connection: Connection) -> dict[str, dict[str, Any]]:
-        services = known(connection)
-        del services["web"]
-        return services
+    def without_web(connection: Connection) -> dict[str, dict[str, Any]]:
+        return {name: row for name, row in services(connection).items() if name != "web"}
 
-    monkeypatch.setattr(catalog, "by_name", deleted)
-    page = show("/")
+    def without_prod(connection: Connection) -> list[dict[str, Any]]:
+        return [row for row in environments(connection) if row["name"] != "prod"]
 
-    assert page.status_code == 200
-    assert "1 service" in text_of(page.text)
+    monkeypatch.setattr(catalog, "by_name", without_web)
+    monkeypatch.setattr(catalog, "by_promotion_order", without_prod)
+    front, service = show("/"), show("/services/checkout")
+
+    assert (front.status_code, service.status_code) == (200, 200)
+    assert "1 service." in text_of(front.text)
+    assert "prod" not in text_of(front.text)
 
 
 def test_the_matrix_of_any_instant_marks_what_has_changed_since(

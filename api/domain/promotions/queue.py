@@ -33,11 +33,13 @@ def queue(
 ) -> list[Step]:
     """Return the steps for which something waits, with up to `limit` items, oldest first.
 
-    `environments` are sorted by their promotion order, and `releases` are what runs in all of them.
+    `environments` are sorted by their promotion order, and `releases` are what runs in all of them:
+    one that is elsewhere is in an environment that was created or deleted meanwhile.
     """
     running: dict[str, dict[str, Release]] = {row["name"]: {} for row in environments}
     for release in releases:
-        running[release.environment][release.service] = release
+        if release.environment in running:
+            running[release.environment][release.service] = release
     identifiers = {row["name"]: row["id"] for row in environments}
     found: list[tuple[Step, list[Candidate]]] = []
     for upstream, downstream in steps(environments):
