@@ -6,6 +6,7 @@ plans by the schema alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,10 +15,19 @@ from sqlalchemy import func, select, text
 from api.database import writing
 from api.domain.promotions import commits
 from api.domain.selection import told
-from api.tables import changes
+from api.tables import (
+    changes,
+    declarations,
+    deployments,
+    events,
+    evidence,
+    incidents,
+    versions,
+)
 from bench import plans
 from bench.ledger import Ledger, open_ledger
 from bench.questions import LISTS, PENDING, SUMS
+from tests.api.conftest import json_of
 from tests.api.test_statement_counts import CASES
 from tests.postgresql import Lender
 
@@ -132,6 +142,30 @@ def test_versions_that_go_by_their_commits_are_looked_up_by_these(large: Ledger)
         steps = [*plans.steps(connection, statements)]
         assert plans.scans(connection, statements) == set()
     assert any("ix_changes_service_id_committed_at_id" in step for step in steps)
+
+
+@pytest.mark.parametrize("large", ["sqlite"], indirect=True)
+def test_every_index_that_reports_pay_for_is_used_by_a_route(large: Ledger) -> None:
+    """SQLite plans by the schema alone: an index that no plan has is needed for no question."""
+    used: set[str] = set()
+    with plans.executed(large.engine) as statements:
+        for path in (*LISTS, *SUMS):
+            assert large.client.get(path).status_code == 200
+        for path in ("/services/service-00", "/environments/prod"):
+            assert large.client.get(path, headers={"Accept": "text/html"}).status_code == 200
+        for before, send, _ in CASES.values():
+            for request in [*before, send]:
+                assert request(large.client).status_code < 300
+        event = json_of(large.client.get("/api/v1/events?source=github"))["items"][0]["id"]
+        assert large.client.get(f"/api/v1/events/{event}").status_code == 200
+        assert large.client.post(f"/api/v1/events/{event}/replay").status_code < 300
+    with large.engine.connect() as connection:
+        for step in plans.steps(connection, statements):
+            used.update(re.findall(r"\bix_\w+", step))
+
+    tables = (deployments, evidence, events, changes, versions, incidents, declarations)
+    paid = {str(index.name) for table in tables for index in table.indexes if not index.unique}
+    assert paid - used == set()
 
 
 def test_since_when_a_release_runs_is_found_by_the_index_for_it(large: Ledger) -> None:
