@@ -69,6 +69,7 @@ class Override:
     part_of: Override | None = None  # the whole patch, of which this is a leaf
     tag_alone: bool = False  # a new tag without a digest
     scope: Scope = EVERYWHERE  # the objects that it may get into
+    fills: bool = False  # with what another object has, which may have a placeholder there
     delivers: bool = False  # by Argo CD or Flux, into what is theirs to change
     gives: tuple[Setting, ...] = ()  # the values that it puts into objects, as they are
 

@@ -139,16 +139,29 @@ def leaves(patch: Patch) -> Iterator[Override]:
             node = nodes.get(document, *path)
             line = nodes.key_line(nodes.get(document, *path[:-1]), path[-1]) + patch.first_line
             what = f"patch {patch.label}: {described(document, node, path)}"
-            where = nodes.text(nodes.get(node, "path")) if is_list else str(path[-1])
+            subject = last(nodes.text(nodes.get(node, "path"))) if is_list else str(path[-1])
             yield Override(
                 *(what, patch.file, line, patch.source, number, path),
-                subject=where.rpartition("/")[2],
+                subject=subject,
                 sentinel=operation(path, node) if is_list else leaf(path),
+                severity=Severity.WARNING if removes(path, node) else Severity.ERROR,
                 part_of=patch.whole,
                 delivers=patch.whole.delivers,
                 scope=patch.scope(document),
                 gives=tuple(it for it in patch.sets(document, path) if it.texts),
             )
+
+
+def last(pointer: str) -> str:
+    """Return the last step of a JSON pointer."""
+    return pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+
+
+def removes(path: Path_, node: Node | None) -> bool:
+    """Tell whether a leaf takes something away: where that is not, all is as it is meant to be."""
+    if path[-1] == "$patch":
+        return nodes.text(node) == "delete"
+    return not isinstance(path[-1], int) and nodes.is_null(node)
 
 
 def leaf(path: Path_) -> Change | None:

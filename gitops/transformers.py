@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from gitops.sentinels import SENTINEL, TEXT, Change, other, put
 
 # What a transformer sets: another value there is seen wherever it reaches.
 SETTINGS = ("newTag", "newName", "digest", "count", "prefix", "suffix")
+
+# A step of a field path, in brackets if it has dots: metadata.annotations.[example.com/key]
+KEY = re.compile(r"(?<=\[)[^\]]*(?=\])|[^.\[\]]+")
 
 
 def overrides(repository: Repository, kustomization: Kustomization) -> Iterator[Override]:
@@ -64,7 +68,8 @@ def targets(source: FileSource, document: Node, here: Path_) -> Iterator[Overrid
             name = nodes.text(field)
             yield Override(
                 *(f"replacement of {name}", source.file, nodes.line(field), source, 0, path),
-                subject=name.rpartition(".")[2],
+                subject=(KEY.findall(name) or [""])[-1],
+                fills=True,
                 sentinel=one_more(here, target, field) if here else None,
             )
 

@@ -51,6 +51,8 @@ CONTROLLERS = {
     *("service-account-controller", "service-controller", "statefulset-controller"),
     *("token-cleaner", "ttl-after-finished-controller", "ttl-controller"),
 }
+# The namespaces of OpenShift, in which its operators make accounts.
+OPENSHIFT = "openshift-"
 # The labels of pods that every distribution gives them, by namespace.
 PODS: dict[str, tuple[dict[str, str], ...]] = {
     SYSTEM: (
@@ -74,6 +76,8 @@ def has(kind: str, name: str, namespace: str) -> bool:
     if (reserved and kind in RESERVED) or (kind == "ClusterRole" and name in ROLES):
         return True
     if kind == "ServiceAccount" and namespace == SYSTEM and name in CONTROLLERS:
+        return True
+    if kind == "ServiceAccount" and namespace.startswith(OPENSHIFT):
         return True
     if kind == "Namespace" and name in NAMESPACES:
         return True

@@ -94,6 +94,8 @@ def without_effect_by(
         is_repeated = repeats or (same and other.gives == override.gives)
     if is_repeated:
         return f"is repeated by {place}", Severity.NOTE
+    if other.fills:
+        return f"is filled in by {place}", Severity.NOTE
     # One that Argo CD or Flux overwrites may count wherever they do not apply it.
     if other.delivers:
         return f"is overwritten by {place}", Severity.WARNING

@@ -7,7 +7,7 @@ from typing import Any
 
 from gitops.checks.unknown import is_open
 from gitops.checks.world import World
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.objects import WORKLOADS, Object
 
 
@@ -24,13 +24,13 @@ def scaled(world: World, thing: Object, field: str, default: str = "") -> Iterat
     if world.is_external(f"{kind}/{name}"):
         return
     message = f"{field}: there is no {kind} {name}"
-    value = name
+    value, severity = name, world.certainty(thing, kind, name)
     if found:
         message += f" of {version}: it is of {found.data.get('apiVersion')}"
-        value = str(version)
+        value, severity = str(version), Severity.ERROR
     elif kind not in WORKLOADS and not any(each.kind == kind for each in world.all):
-        value = kind
-    yield world.finding(thing, message, value)
+        value, severity = kind, Severity.ERROR
+    yield world.finding(thing, message, value, severity)
 
 
 def horizontal(world: World, thing: Object) -> Iterator[Finding]:

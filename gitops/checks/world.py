@@ -25,6 +25,11 @@ PLATFORM = {
     *("GitRepository", "Bucket", "SecretStore", "Issuer", "Middleware", "AnalysisTemplate"),
     *("ClusterTriggerAuthentication", "ClusterAnalysisTemplate"),
 }
+# They also refer to what operators, charts and platforms make.
+LOOSE = {
+    *("HorizontalPodAutoscaler", "VerticalPodAutoscaler", "ScaledObject"),
+    *("RoleBinding", "ClusterRoleBinding"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,18 +128,27 @@ class World:
     def reference(
         self, thing: Object, kind: str, name: Any, where: str, namespace: str | None = None
     ) -> Iterator[Finding]:
-        """Yield a finding if nothing has the name that a reference gives.
-
-        A Secret may be made by hand, so that it is in no repository.
-        """
+        """Yield a finding if nothing has the name that a reference gives."""
         there = thing.namespace if namespace is None else namespace
         if name and not self.is_there(kind, str(name), there):
             inside = f" in {there}" if namespace else ""
-            known = [each.plain_name for each in self.all if each.kind == kind]
-            by_hand = kind == "Secret" and not is_misspelt(str(name), [*known, *self._made_secrets])
-            severity = Severity.WARNING if by_hand else Severity.ERROR
             message = f"{where}: there is no {kind} {name}{inside}"
-            yield self.finding(thing, message, name, severity)
+            yield self.finding(thing, message, name, self.certainty(thing, kind, str(name)))
+
+    def certainty(self, thing: Object, kind: str, name: str) -> Severity:
+        """Return how certain it is that nothing has a name that an object refers to.
+
+        A Secret may be made by hand, so that it is in no repository, and an operator or a chart may
+        make what is scaled, or bound. But a name that is almost there is misspelt, or the prefix
+        that the other one has is missing.
+        """
+        if kind != "Secret" and thing.kind not in LOOSE:
+            return Severity.ERROR
+        known = {each.plain_name for each in self.all if each.kind == kind}
+        others = {"Secret": self._made_secrets, "ClusterRole": set(cluster.ROLES)}
+        near = is_misspelt(name, known | others.get(kind, set()))
+        is_part = any(each.endswith(f"-{name}") for each in known)
+        return Severity.ERROR if near or is_part else Severity.WARNING
 
     def finding(
         self, thing: Object, message: str, value: Any, severity: Severity = Severity.ERROR
