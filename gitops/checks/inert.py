@@ -27,13 +27,13 @@ SAME = "it may be removed: the value is the same without it"
 def check(context: Context) -> Iterator[Finding]:
     """Yield each override that changes nothing in any overlay that includes it."""
     tries = Tries(context)
-    every = collect(context, context.rendered)
-    dead = unchanging(tries, every)
+    asked, every = collect(context, context.rendered)
+    dead = unchanging(tries, asked)
     if dead and context.reach is not None:
         # They may change something in overlays that are not asked about.
         owning = {part for it in dead for part in owners(context.repository, it)}
-        every = collect(context, [*{*context.rendered_with(owning), *context.rendered}])
-        dead = unchanging(tries, asked_about(context, every))
+        asked, every = collect(context, [*{*context.rendered_with(owning), *context.rendered}])
+        dead = unchanging(tries, asked_about(context, asked))
     seen = reached(tries, dead)
     leaves = {override: overlays for override, overlays in dead.items() if override.part_of}
     wholes: Users = {
@@ -65,7 +65,7 @@ def check(context: Context) -> Iterator[Finding]:
         other = by.get(override)
         why = without_effect_by(context, override, other, repeats=other in dead)
         yield finding(override, overlays, *why)
-    yield from dropped_digests(tries, every)
+    yield from dropped_digests(tries, asked)
 
 
 def of(dead: Users, whole: Override | None) -> list[Override]:
@@ -128,8 +128,12 @@ def asked_about(context: Context, every: Users) -> Users:
     }
 
 
-def collect(context: Context, among: list[Rendered]) -> Users:
-    """Return every override with the overlays that include it and render to something."""
+def collect(context: Context, among: list[Rendered]) -> tuple[Users, Users]:
+    """Return the overrides with the overlays that include them and render to something.
+
+    The first ones are those that can be judged. The others may also change what is set aside there;
+    they can overwrite the first.
+    """
     full = {rendered.overlay for rendered in among if rendered.objects}
     applied = {overlay for overlay in context.repository.overlays if overlay in full}
     # Each rendering would fetch it again.
@@ -138,6 +142,7 @@ def collect(context: Context, among: list[Rendered]) -> Users:
         names = ", ".join(sorted(overlay.name for overlay in remote & applied))
         context.skipped["inert"] = f"in {names}, which include what must be fetched"
     applied, variants = applied - remote, full - applied - remote
+    asked: Users = {}
     found: Users = {}
     for kustomization in context.repository.parts:
         # A variant is asked only about what is in no overlay.
@@ -145,10 +150,11 @@ def collect(context: Context, among: list[Rendered]) -> Users:
         users = users or [overlay for overlay in variants if kustomization in overlay.tree]
         users.sort(key=lambda overlay: overlay.name)
         every = [*overrides(context.repository, kustomization)] if users else []
+        found |= dict.fromkeys(every, users)
         if every:
             users = [it for it in users if not is_partial(context, it, kustomization)]
-        found |= dict.fromkeys(every if users else (), users)
-    return found
+        asked |= dict.fromkeys(every if users else (), users)
+    return asked, found
 
 
 def is_fetched(overlay: Overlay) -> bool:

@@ -22,6 +22,8 @@ from gitops.refusals import line_of, reason
 TEMPLATE = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|^\s*<[A-Z][A-Z0-9_]+>\s*$", re.DOTALL | re.MULTILINE
 )
+# The names of folders from which others are made.
+TEMPLATES = {"template", "templates", "skeleton"}
 UNKNOWN = "not rendered, because it changes something that is set aside"
 EMPTY = "renders to nothing: a controller that prunes would delete everything"
 
@@ -65,6 +67,9 @@ def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Findi
     error, repository = answer_of(context, culprit, overlay), context.repository
     message = reason(error, context.root, repository.top)
     file, line = line_of(context.repository, built_with(context, culprit), message)
+    if not TEMPLATES.isdisjoint(repository.relative(culprit.folder).split("/")):
+        message = f"in a folder of templates, which may be copied from there: {message}"
+        return Finding(file, line, "render", message, (overlay.name,), "", Severity.WARNING)
     return Finding(file, line, "render", message, (overlay.name,))
 
 

@@ -158,7 +158,7 @@ def asked(root: Path, renderer: Renderer) -> tuple[Tries, list[Question], list[O
     context = Context(repository, Config(root / "gitops.yaml"), renderer)
     tries = Tries(context)
     found, left = [], []
-    for override, overlays in inert.collect(context, context.rendered).items():
+    for override, overlays in inert.collect(context, context.rendered)[0].items():
         certain = [it for it in overlays if tries.certainty.has(override, it)]
         found += [Question(override, overlay, override.taken_away) for overlay in certain]
         left += [override] * (not certain)
