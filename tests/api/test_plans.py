@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from api.database import writing
+from api.domain.dora.kept import refreshing
 from api.domain.promotions import commits
 from api.domain.selection import told
 from api.tables import (
@@ -142,6 +143,23 @@ def test_versions_that_go_by_their_commits_are_looked_up_by_these(large: Ledger)
         steps = [*plans.steps(connection, statements)]
         assert plans.scans(connection, statements) == set()
     assert any("ix_changes_service_id_committed_at_id" in step for step in steps)
+
+
+@pytest.mark.parametrize("large", ["sqlite"], indirect=True)
+def test_records_are_parsed_once_however_many_rows_they_are_joined_to(large: Ledger) -> None:
+    with plans.executed(large.engine) as statements:
+        with large.engine.connect() as connection, writing(connection):
+            refreshing.forget(connection)
+            refreshing.refresh(connection)
+        assert large.client.get(SUMS[2]).status_code == 200
+
+    with large.engine.connect() as connection:
+        found = [*plans.steps(connection, statements)]
+    before = [found[number - 1] for number, step in enumerate(found) if "VIRTUAL TABLE" in step]
+    assert before
+    assert {
+        step for step in before if not step.startswith(("MATERIALIZE", "LIST SUBQUERY"))
+    } == set()
 
 
 @pytest.mark.parametrize("large", ["sqlite"], indirect=True)
