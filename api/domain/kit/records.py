@@ -54,12 +54,12 @@ class Records:
             found = func.json_to_recordset(cast(given, JSON)).table_valued(*columns)
             return found.render_derived(self.name, with_types=True)
         record = func.json_each(given).table_valued("value").c.value
-        columns = (
+        values = (
             type_coerce(func.json_extract(record, f"$.{name}"), type_).label(name)
             for name, type_ in self.columns.items()
         )
         # Else SQLite may parse all records again for each row of the table that they are joined to.
-        return select(*columns).cte(self.name).prefix_with("MATERIALIZED")
+        return select(*values).cte(self.name).prefix_with("MATERIALIZED")
 
     def insertion(self, dialect: str, table: Table) -> Insert:
         """Return the INSERT of the records into a table that has their columns.
