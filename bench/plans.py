@@ -37,6 +37,7 @@ SMALL = (
     "changed_facts",
 )
 NO_TABLE = ("(", "json_each", "anon_", "stretch", "asked", "ranges", "wanted")
+MADE = "MATERIALIZE "
 
 Statement = tuple[str, Any]
 
@@ -60,8 +61,12 @@ def executed(engine: Engine) -> Iterator[list[Statement]]:
 
 def scans(connection: Connection, statements: list[Statement]) -> set[str]:
     """Return the steps in the plans of some statements that read a whole table of history."""
-    reads_all = _sequential if connection.dialect.name == "postgresql" else _scan
-    return {step for step in steps(connection, statements) if reads_all(step)}
+    found = [*steps(connection, statements)]
+    if connection.dialect.name == "postgresql":
+        return {step for step in found if _sequential(step)}
+    # What is made of parameters is no table.
+    made = {step.removeprefix(MADE) for step in found if step.startswith(MADE)}
+    return {step for step in found if _scan(step) and step.split()[1] not in made}
 
 
 def steps(connection: Connection, statements: list[Statement]) -> Iterator[str]:
