@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,21 @@ def written(value: Any, *, flow: bool) -> str:
         sort_keys=False,
     )
     return str(text).removesuffix("...\n").strip()
+
+
+def mapped(node: Any, change: Callable[[str], str]) -> Any:
+    """Return a copy of a node with its texts changed, at the same lines."""
+    if isinstance(node, ScalarNode):
+        text = change(node.value)
+        if text == node.value:
+            return node
+        return ScalarNode(node.tag, text, node.start_mark, node.end_mark, node.style)
+    result = copy(node)
+    if isinstance(node, MappingNode):
+        result.value = [(mapped(key, change), mapped(below, change)) for key, below in node.value]
+    elif isinstance(node, SequenceNode):
+        result.value = [mapped(item, change) for item in node.value]
+    return result
 
 
 def is_null(node: Node | None) -> bool:

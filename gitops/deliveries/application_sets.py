@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from yaml import Mark
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, SequenceNode
 
 from gitops import nodes
 from gitops.errors import GitopsError
@@ -142,17 +142,11 @@ def flat(value: Any, prefix: str = "") -> Params:
 
 def filled(node: Any, params: Params) -> Any:
     """Return a copy of a node with the parameters in its texts, at the same lines."""
-    if isinstance(node, ScalarNode):
-        if "{{" not in node.value:
-            return node
-        text = EXPRESSION.sub(lambda found: value(found["what"], params) or found[0], node.value)
-        return ScalarNode(node.tag, text, node.start_mark, node.end_mark, node.style)
-    result = copy(node)
-    if isinstance(node, MappingNode):
-        result.value = [(filled(key, params), filled(below, params)) for key, below in node.value]
-    elif isinstance(node, SequenceNode):
-        result.value = [filled(item, params) for item in node.value]
-    return result
+
+    def change(text: str) -> str:
+        return EXPRESSION.sub(lambda found: value(found["what"], params) or found[0], text)
+
+    return nodes.mapped(node, change)
 
 
 def patched(application: Node, patch: Node | None, params: Params) -> Node:

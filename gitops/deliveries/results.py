@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
-
-from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from gitops import nodes
 from gitops.objects import NAMESPACED, dig
@@ -67,12 +64,4 @@ def substituted(value: Any, variables: Mapping[str, str]) -> Any:
 
 def read(node: Any, variables: Mapping[str, str]) -> Any:
     """Return a node of a file as it is applied: with the variables that are known."""
-    if isinstance(node, ScalarNode):
-        value = node.value if "${" not in node.value else substituted(node.value, variables)
-        return ScalarNode(node.tag, str(value), node.start_mark, node.end_mark, node.style)
-    result = copy(node)
-    if isinstance(node, MappingNode):
-        result.value = [(read(key, variables), read(its, variables)) for key, its in node.value]
-    elif isinstance(node, SequenceNode):
-        result.value = [read(item, variables) for item in node.value]
-    return result
+    return nodes.mapped(node, lambda text: str(substituted(text, variables)))
