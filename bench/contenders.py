@@ -19,6 +19,8 @@ PEER = ROOT / ".tools/peer/bin/python"
 UV = ROOT / ".tools/uv/bin/uv"
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 300
+# As the image of the present revision, which the others have, too.
+ALLOCATING = {"MALLOC_ARENA_MAX": "2"}
 # What the image has of a revision.
 SERVED = ("api", "gunicorn.conf.py", "requirements.txt")
 
@@ -108,11 +110,12 @@ def environment() -> dict[str, str]:
     The image has compiled files of everything, which the first start writes here.
     """
     left_out = {"PYTHONDONTWRITEBYTECODE"}
-    return {
+    kept = {
         name: value
         for name, value in os.environ.items()
         if name not in left_out and "SLIPWAY_" not in name
     }
+    return kept | ALLOCATING
 
 
 def _install(folder: Path) -> Path:
