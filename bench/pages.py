@@ -1,6 +1,7 @@
 """Time the front page on a matrix of 200 services in 6 environments, and on one of 1,000 in 12.
 
-The API's answer about the same matrix is timed, too. The requests are made within the process, to a
+And on one of 100 in 6, beside which there are a thousand previews, each of one service. The API's
+answer about the same matrix is timed, too. The requests are made within the process, to a
 PostgreSQL of this machine. Each service has three deployments in each environment, of which the
 last is declared; half of the services wait for their next environment, and there are 20 open
 incidents. A time is what a request takes, in milliseconds: the median and the 95th percentile, and
@@ -41,11 +42,22 @@ class Size(NamedTuple):
     environments: int
     milliseconds: float
     bytes: float
+    previews: int = 0
+
+    @property
+    def name(self) -> str:
+        """Return how the table calls it."""
+        told = f"{self.services:,} x {self.environments}"
+        return f"{told} and {self.previews:,} previews" if self.previews else told
 
 
 PAGES = ("/", "/?sort=problems+first", "/?since={yesterday}")
 MATRIX = "/api/v1/matrix"
-SIZES = (Size(200, 6, 60, 300 * KIBIBYTE), Size(1000, 12, 250, float("inf")))
+SIZES = (
+    Size(200, 6, 60, 300 * KIBIBYTE),
+    Size(1000, 12, 250, float("inf")),
+    Size(100, 6, 100, 300 * KIBIBYTE, previews=1000),
+)
 
 
 def fill(connection: Connection, size: Size) -> None:
@@ -53,8 +65,14 @@ def fill(connection: Connection, size: Size) -> None:
     at = datetime.now(UTC) - timedelta(days=DEPLOYMENTS)
     known: dict[str, Any] = {"created_at": at}
     places = [
-        {"id": UUID(int=number), "name": _name(number), "promotion_order": number * 10, **known}
-        for number in range(size.environments)
+        {
+            "id": UUID(int=number),
+            "name": _name(number) if number < size.environments else f"pr-{number}",
+            "promotion_order": number * 10,
+            "transient": number >= size.environments,
+            **known,
+        }
+        for number in range(size.environments + size.previews)
     ]
     named = [
         {"id": UUID(int=number), "name": f"service-{number:04}", "owner": f"team-{number % 20}"}
@@ -63,8 +81,12 @@ def fill(connection: Connection, size: Size) -> None:
     connection.execute(insert(environments), places)
     connection.execute(insert(services), [{**service, **known} for service in named])
     rows = list(_deployments(size, at))
-    for first in range(0, len(rows), 5_000):
-        connection.execute(insert(deployments), rows[first : first + 5_000])
+    written = rows + [
+        _deployment(len(rows) + number, number % size.services, place, 0, at)
+        for number, place in enumerate(range(size.environments, len(places)))
+    ]
+    for first in range(0, len(written), 5_000):
+        connection.execute(insert(deployments), written[first : first + 5_000])
     last = rows[DEPLOYMENTS - 1 :: DEPLOYMENTS]
     told = {"repository": "https://git.example.com/gitops", "path": "k8s", "config_revision": "r1"}
     kept = ("id", "service_id", "environment_id", "version", "image_digest", "created_at")
@@ -97,20 +119,26 @@ def _deployments(size: Size, begin: datetime) -> Iterator[dict[str, Any]]:
                 # In every second service, each environment has what the next one waits for.
                 minor = release + (size.environments - environment) * (service % 2)
                 at = begin + timedelta(days=release, seconds=number % 80_000)
+                yield _deployment(number, service, environment, minor, at)
                 number += 1
-                yield {
-                    "id": UUID(int=number),
-                    "service_id": UUID(int=service),
-                    "environment_id": UUID(int=environment),
-                    "version": f"1.{minor}.0",
-                    "image_digest": f"sha256:{minor:064x}",
-                    "kind": "rollout",
-                    "status": "succeeded",
-                    "actor": "ada",
-                    "source": "ci",
-                    "links": [],
-                    **dict.fromkeys(("started_at", "finished_at", "created_at"), at),
-                }
+
+
+def _deployment(
+    number: int, service: int, environment: int, minor: int, at: datetime
+) -> dict[str, Any]:
+    return {
+        "id": UUID(int=number + 1),
+        "service_id": UUID(int=service),
+        "environment_id": UUID(int=environment),
+        "version": f"1.{minor}.0",
+        "image_digest": f"sha256:{minor:064x}",
+        "kind": "rollout",
+        "status": "succeeded",
+        "actor": "ada",
+        "source": "ci",
+        "links": [],
+        **dict.fromkeys(("started_at", "finished_at", "created_at"), at),
+    }
 
 
 def measure(ledger: Ledger, path: str, times: int) -> tuple[list[float], float, int]:
@@ -140,7 +168,6 @@ def main() -> None:
     print("| matrix | page | median | p95 | CPU | KiB |\n| --- | --- | ---: | ---: | ---: | ---: |")
     with postgresql() as (server, folder):
         for size in SIZES:
-            name = f"{size.services:,} x {size.environments}"
             rows = size.services * size.environments * DEPLOYMENTS
             place = server.new_database()
             ledger = open_ledger("PostgreSQL", rows, place, folder)
@@ -154,7 +181,7 @@ def main() -> None:
                 p95 = wall[round(0.95 * (len(wall) - 1))]
                 over += p95 > size.milliseconds or (path != MATRIX and length > size.bytes)
                 print(
-                    f"| {name} | `{path}` | {statistics.median(wall):.0f} | {p95:.0f}"
+                    f"| {size.name} | `{path}` | {statistics.median(wall):.0f} | {p95:.0f}"
                     f" | {cpu:.0f} | {length / KIBIBYTE:.0f} |",
                     flush=True,
                 )

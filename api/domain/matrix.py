@@ -86,14 +86,18 @@ def cells(
 
 
 def glances(
-    connection: Connection, at: datetime | None = None, filters: Filters | None = None
+    connection: Connection,
+    at: datetime | None = None,
+    filters: Filters | None = None,
+    *,
+    transient: bool = True,
 ) -> list[Glance]:
     """Return what pages show of each cell, now or at a time, by `ORDER`.
 
     There is also one where nothing more than an attempt to deploy has been made. The filters narrow
-    them, but for the state.
+    them, but for the state; without `transient`, those of transient environments are left out.
     """
-    listing = _shown(lateral=has_lateral(connection), past=at is not None)
+    listing = _shown(lateral=has_lateral(connection), past=at is not None, every=transient)
     rows = listing.tuples(connection, dict(filters or Filters()), **given(at))
     return [_glance(row) for row in rows]
 
@@ -157,7 +161,9 @@ def _told(*, lateral: bool, past: bool) -> Listing:
 
 
 @cache
-def _shown(*, lateral: bool, past: bool) -> Listing:
-    """Return the list of what is shown of the cells, now or in the past."""
+def _shown(*, lateral: bool, past: bool, every: bool) -> Listing:
+    """Return the list of what is shown of the cells, now or in the past: of `every`, or stages."""
     selected = selection.shown(AT if past else None, lateral=lateral)
+    if not every:
+        selected = selected.where(~environments.c.transient)
     return Listing(selected, ORDER, CONDITIONS, newest_first=False)

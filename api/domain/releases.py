@@ -18,8 +18,12 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    Table,
+    any_,
     bindparam,
+    func,
     not_,
+    or_,
     select,
     true,
 )
@@ -29,7 +33,7 @@ from api.domain.kit.pages import Order
 from api.domain.kit.queries import Query
 from api.domain.kit.sql import ByteOrder, first, has_lateral
 from api.domain.removals import ended
-from api.tables import UtcDateTime, deployments, environments, removals, services
+from api.tables import UtcDateTime, declarations, deployments, environments, removals, services
 
 AT = bindparam("at", type_=UtcDateTime())
 AMONG: BindParameter[Any] = bindparam("among", expanding=True)
@@ -95,14 +99,26 @@ def given(at: datetime | None) -> dict[str, Any]:
 def every_cell(*, lateral: bool) -> tuple[FromClause, ColumnElement[bool]]:
     """Return each service in each environment, and whether anything was ever removed there.
 
-    From most environments nothing is: whether a release in them was removed need not be asked.
+    From most environments nothing is: whether a release in them was removed need not be asked. A
+    transient one, of which there may be thousands, has only the services that ever came there.
     """
     if not lateral:
         return services.join(environments, true()), true()
     here = removals.c.environment_id == environments.c.id
     removed = select(removals.c.environment_id).where(here).limit(1).lateral("removed")
+    came = [_came(table) for table in (deployments, declarations)]
     places = environments.outerjoin(removed, true())
-    return services.join(places, true()), removed.c.environment_id.is_not(None)
+    for few in came:
+        places = places.outerjoin(few, true())
+    anywhere = or_(~environments.c.transient, *(services.c.id == any_(few.c.ids) for few in came))
+    return services.join(places, anywhere), removed.c.environment_id.is_not(None)
+
+
+def _came(table: Table) -> FromClause:
+    """Select the ids of the services that a table has in an environment, if that is transient."""
+    ids = func.array_agg(table.c.service_id.distinct()).label("ids")
+    here = table.c.environment_id == environments.c.id
+    return select(ids).where(here, environments.c.transient).lateral(f"came_{table.name}")
 
 
 @cache

@@ -13,6 +13,7 @@ from uuid import UUID
 from api.domain.kit import versions
 from api.domain.matrix import Glance
 from api.pages.marks import Beside, Incident, Mark
+from api.pages.paging import Part
 
 
 class Sort(StrEnum):
@@ -137,6 +138,18 @@ def _cell(glance: Glance, beside: Beside) -> Cell:
         other=beside.other(glance),
         incident=beside.incident(glance),
     )
+
+
+def among(found: list[Row], columns: Part[str]) -> list[Row]:
+    """Return the rows that have a cell in the columns that are shown, each with these cells."""
+    if columns.is_all:
+        return found
+    shown = columns.items
+    parts = (
+        row._replace(cells={name: row.cells[name] for name in shown if name in row.cells})
+        for row in found
+    )
+    return [row for row in parts if row.cells]
 
 
 def columns(environments: Iterable[Mapping[str, Any]], found: Sequence[Row]) -> list[str]:

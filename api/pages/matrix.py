@@ -27,10 +27,12 @@ from api.pages.board import Row, Sort
 from api.pages.forms import Form, FormTime, choosable
 from api.pages.marks import Beside, Mark
 from api.pages.overview import NAMED, Overview, overview
+from api.pages.paging import Part, part
 from api.pages.words import AGO, clock
 
-# The most rows of a page, and the most that a step of the queue lists.
+# The most rows and columns of a page, and the most that a step of the queue lists.
 ROWS = 200
+COLUMNS = 24
 WAITING = 20
 # The most open incidents that are looked at.
 INCIDENTS = 500
@@ -44,6 +46,9 @@ class Density(StrEnum):
     COMPACT = "compact"
 
 
+Place = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
 class MatrixForm(Form):
     """What the matrix is narrowed to, how it is sorted, and the instant that it shows."""
 
@@ -55,7 +60,16 @@ class MatrixForm(Form):
     at: FormTime | None = None
     since: FormTime | None = None
     density: Density = Density.COMFORTABLE
-    start: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    # Also environments that come and go, as previews do: one looked for, or all of them.
+    transient: bool = False
+    # The first row and the first column that are shown.
+    start: Place = 0
+    column: Place = 0
+
+    @property
+    def every_environment(self) -> bool:
+        """Return whether environments that come and go are looked at."""
+        return self.transient or self.environment is not None
 
 
 # For browsers only: `browsers` chooses between this route and the index of the API.
@@ -65,7 +79,7 @@ class MatrixForm(Form):
 def show_matrix(query: MatrixForm) -> str:
     """Return the matrix at an instant, marking what has changed since."""
     with database().read() as connection:
-        seen = matrix.glances(connection, query.at)
+        seen = matrix.glances(connection, query.at, transient=query.every_environment)
         # After the cells: those of a service that is new in between would be of none.
         environments = catalog.by_promotion_order(connection)
         services = catalog.by_name(connection)
@@ -76,15 +90,13 @@ def show_matrix(query: MatrixForm) -> str:
             beside = _compared(connection, query, beside)
         rows = board.narrowed(board.rows(seen, services), query, beside)
         found = board.sorted_by(query.sort, rows, beside)
-        # The last page, if there is none that begins so late.
-        start = query.start if query.start < len(found) else max(0, len(found) - 1) // ROWS * ROWS
-        shown = found[start : start + ROWS]
+        columns = part(board.columns(environments, found), query.column, COLUMNS)
+        shown = part(board.among(found, columns), query.start, ROWS)
         if beside.others is None:
-            beside = _compared(connection, query, beside, shown)
+            beside = _compared(connection, query, beside, shown.items)
         running = [] if query.at else _running(seen, found)
-        steps = queue.queue(connection, environments, running, WAITING)
+        waiting = queue.queue(connection, environments, running, WAITING, query.environment)
         empty = not seen and store.is_empty(connection)
-    columns = board.columns(environments, found)
     return render_template(
         "matrix.html",
         query=query,
@@ -96,11 +108,12 @@ def show_matrix(query: MatrixForm) -> str:
         until=query.at or this_minute(),
         day_ago=(query.at or this_minute()) - DAY,
         columns=columns,
-        lines=board.lines(shown, columns, beside),
-        number=len(found),
-        before=_page(start - ROWS) if start else None,
-        after=_page(start + ROWS) if len(found) > start + ROWS else None,
-        queue=[step for step in steps if query.environment in (None, *step[:2])],
+        lines=board.lines(shown.items, columns.items, beside),
+        number=shown.total,
+        pages={"environments": _pages("column", columns), "services": _pages("start", shown)},
+        folded=_folded(query, environments),
+        queue=waiting.steps,
+        left_out=waiting.left_out,
         owners=choosable(sorted({row["owner"] for row in services.values() if row["owner"]})),
         environments=choosable([row["name"] for row in environments]),
         marks=list(Mark),
@@ -130,8 +143,23 @@ def _running(seen: list[Glance], found: list[Row]) -> list[Release]:
     return matrix.running(glance for glance in seen if glance.service in names)
 
 
-def _page(start: int) -> str:
-    return _url({**request.args, "start": str(max(0, start))})
+def _pages(name: str, shown: Part[Any]) -> dict[str, str]:
+    """Return the URLs of the pages before and after what is shown, by `rel`, if there are any."""
+    places = {"prev": shown.before, "next": shown.after}
+    return {rel: _with(name, str(place)) for rel, place in places.items() if place is not None}
+
+
+def _folded(query: MatrixForm, environments: list[dict[str, Any]]) -> str | None:
+    """Return the URL that also shows the environments that come and go, if they are left out."""
+    if query.every_environment or not any(row["transient"] for row in environments):
+        return None
+    return _with("transient", "true")
+
+
+def _with(name: str, value: str) -> str:
+    """Return the URL with another value of an argument: of the first row, unless that is it."""
+    kept = {other: given for other, given in request.args.items() if other != "start"}
+    return _url(kept | {name: value})
 
 
 def _overview(query: MatrixForm, found: list[Row], incidents: list[dict[str, Any]]) -> Overview:
@@ -155,7 +183,7 @@ def _instants(name: str) -> Iterator[tuple[str, str]]:
 
 def _others(*names: str) -> dict[str, str]:
     """Return the filters that are left when another time, or one of these, is asked for."""
-    replaced = ("at", "since", "start", *names)
+    replaced = ("at", "since", "start", "column", *names)
     return {name: value for name, value in request.args.items() if name not in replaced}
 
 

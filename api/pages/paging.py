@@ -1,8 +1,13 @@
-"""Long lists, newest first, in pages: the link to what is older has the last entry's position."""
+"""Long lists in pages.
+
+Of those that the database reads page by page, newest first, the link to what is older has the last
+entry's position. Others are known as a whole, and a part of them is shown.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -31,3 +36,31 @@ def cut[Item](
     """Return the entries of a page, and the URL of what is older, if `found` has more of them."""
     items, _, older = paging.cut(found, limit, position_of, request.path)
     return items, older
+
+
+@dataclass(frozen=True)
+class Part[Item]:
+    """A part of a list that is shown at once."""
+
+    items: list[Item]
+    # Which one is the first, counted from zero, and how many there are in all.
+    begin: int
+    total: int
+    # Where the parts before and after it begin, if there are any.
+    before: int | None
+    after: int | None
+
+    @property
+    def is_all(self) -> bool:
+        """Return whether nothing is left out."""
+        return len(self.items) == self.total
+
+
+def part[Item](found: list[Item], begin: int, size: int) -> Part[Item]:
+    """Return the part of a list that begins there, or the last one if it ends before."""
+    total = len(found)
+    if begin >= total:
+        begin = max(0, total - 1) // size * size
+    end = begin + size
+    before = max(0, begin - size) if begin else None
+    return Part(found[begin:end], begin, total, before, end if end < total else None)

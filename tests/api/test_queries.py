@@ -109,7 +109,7 @@ def test_the_driver_gives_the_cells_that_sqlalchemy_would(database: Database) ->
         event.listen(told, "before_cursor_execute", lambda *_: None)
         directly, otherwise = (matrix.glances(one) for one in (connection, told))
 
-    query = matrix._shown(lateral=True, past=False)._built[frozenset(), False, False]
+    query = matrix._shown(lateral=True, past=False, every=True)._built[frozenset(), False, False]
     assert query._direct is not None
     assert directly == otherwise != []
     _types_are_the_same(directly[0]._asdict(), otherwise[0]._asdict())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nsmallest
-from itertools import groupby, islice, pairwise
+from itertools import chain, groupby, islice, pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -14,6 +14,10 @@ from api.domain.promotions.blockers import Candidate
 from api.domain.promotions.brought import Replacement, brought
 from api.domain.promotions.pending import candidates, items, waiting
 from api.domain.releases import Release
+
+# Of many steps, those nearest to production are looked at, and of fewer it is told what waits.
+LOOKED_AT = 300
+TOLD = 12
 
 
 class Step(NamedTuple):
@@ -25,14 +29,23 @@ class Step(NamedTuple):
     items: list[dict[str, Any]]
 
 
+class Queue(NamedTuple):
+    """The steps for which something waits, and how many steps are not looked at."""
+
+    steps: list[Step]
+    left_out: int
+
+
 def queue(
     connection: Connection,
     environments: Sequence[Mapping[str, Any]],
     releases: Iterable[Release],
     limit: int,
-) -> list[Step]:
-    """Return the steps for which something waits, with up to `limit` items, oldest first.
+    environment: str | None = None,
+) -> Queue:
+    """Return what waits for each step, or for those from or to one environment.
 
+    Those nearest to production come last; the last `TOLD` have up to `limit` items, oldest first.
     `environments` are sorted by their promotion order, and `releases` are what runs in all of them:
     one that is elsewhere is in an environment that was created or deleted meanwhile.
     """
@@ -41,16 +54,28 @@ def queue(
         if release.environment in running:
             running[release.environment][release.service] = release
     identifiers = {row["name"]: row["id"] for row in environments}
-    found: list[tuple[Step, list[Candidate]]] = []
-    for upstream, downstream in steps(environments):
-        here, there = running[upstream], running[downstream]
-        if waits := list(waiting(here, there)):
-            oldest = nsmallest(limit, waits, key=attrgetter("since"))
-            first = candidates(oldest, there, downstream, identifiers[downstream])
-            found.append((Step(upstream, downstream, len(waits), []), first))
+    pairs = [pair for pair in steps(environments) if environment in (None, *pair)]
+    found: list[tuple[Step, list[Release]]] = []
+    for upstream, downstream in pairs[-LOOKED_AT:]:
+        if waits := list(waiting(running[upstream], running[downstream])):
+            found.append((Step(upstream, downstream, len(waits), []), waits))
+
+    def first(step: Step, waits: list[Release]) -> list[Candidate]:
+        oldest = nsmallest(limit, waits, key=attrgetter("since"))
+        there = step.downstream
+        return candidates(oldest, running[there], there, identifiers[there])
+
+    told = [first(*waits) for waits in found[-TOLD:]]
+    told = [[] for _ in found[: len(found) - len(told)]] + told
     # What is known about them is asked once, for all steps.
-    told = iter(items(connection, [candidate for _, first in found for candidate in first]))
-    return [step._replace(items=[*islice(told, len(first))]) for step, first in found]
+    known = iter(items(connection, [*chain.from_iterable(told)]))
+    return Queue(
+        [
+            step._replace(items=[*islice(known, len(some))])
+            for (step, _), some in zip(found, told, strict=True)
+        ],
+        max(0, len(pairs) - LOOKED_AT),
+    )
 
 
 def queue_of_service(
@@ -62,7 +87,7 @@ def queue_of_service(
 
     `running` is what runs of it, in all environments.
     """
-    found = queue(connection, environments, running, 1)
+    found = queue(connection, environments, running, 1).steps
     if not found:
         return []
     service_id = running[0].service_id
