@@ -26,7 +26,7 @@ from api.pages.blueprint import bp
 from api.pages.board import Row, Sort
 from api.pages.forms import Form, FormTime, choosable
 from api.pages.marks import Beside, Mark
-from api.pages.overview import NAMED, Overview, overview
+from api.pages.overview import NAMED, PLACES, Overview, overview
 from api.pages.paging import Part, part
 from api.pages.words import AGO, clock
 
@@ -103,6 +103,7 @@ def show_matrix(query: MatrixForm) -> str:
         empty=empty,
         overview=None if query.at else _overview(query, found, incidents),
         most_named=NAMED,
+        most_places=PLACES,
         yesterday=_url(_others("environment") | {"since": _ago(DAY), "state": Mark.CHANGED}),
         marked={mark: _url(_others() | {"state": mark}) for mark in Mark},
         until=query.at or this_minute(),

@@ -12,8 +12,10 @@ from api.domain.states import SyncState
 from api.pages.board import Row
 from api.pages.marks import Mark
 
-# So many of a kind are named; more are counted.
+# So many of a kind are named, and news of so many environments, those nearest to production; more
+# are counted.
 NAMED = 3
+PLACES = 6
 ORDER = (Mark.FAILED, Mark.DRIFTED, Mark.DEPLOYING)
 
 

@@ -48,7 +48,7 @@ def test_previews_are_shown_to_who_asks_for_them(client: FlaskClient) -> None:
     assert columns(client, transient="true") == ["dev", "pr-101", "preview-search", "prod"]
     assert FOLDED not in page.text
     assert "1 failed : checkout 1.2-pr in pr-101" in text_of(OVERVIEW.findall(page.text)[0])
-    assert re.search(r'name="transient" type="checkbox" value="true" checked', page.text)
+    assert 'name="transient" type="checkbox" value="true" checked' in page.text
 
     assert columns(client, environment="pr-101") == ["pr-101"]
     assert columns(client, state="failed") == []
@@ -58,7 +58,9 @@ def test_previews_are_shown_to_who_asks_for_them(client: FlaskClient) -> None:
 def test_nothing_is_said_of_previews_where_there_are_none(client: FlaskClient) -> None:
     record(client, "1.0", "dev")
 
-    assert FOLDED not in browser_of(client)("/").text
+    page = browser_of(client)("/").text
+    assert FOLDED not in page
+    assert "transient" not in page
 
 
 @pytest.mark.usefixtures("previews")
@@ -145,3 +147,16 @@ def test_of_many_promotions_the_nearest_to_production_are_told(
     # The page of a service tells the same steps.
     page = show("/services/checkout").text
     assert page.count("make promote") == 2
+
+
+def test_the_first_lines_tell_of_the_environments_nearest_to_production(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix, "PLACES", 2)
+    for name, version in (("dev", "1.2"), ("staging", "1.1"), ("prod-a", "1.0"), ("prod-b", "1.0")):
+        record(client, version, name)
+
+    (told,) = OVERVIEW.findall(browser_of(client)("/").text)
+
+    assert "1 waiting for prod-b 1 waiting for prod-a 1 more promotion " in text_of(told)
+    assert "1 in prod-a : checkout 1.0 1 in prod-b : checkout 1.0 and in 2 more" in text_of(told)
