@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 from api.domain.deployments.model import Kind, Status
 from api.domain.kit import pages, versions
 from api.domain.kit.pages import Listing, Order, TimeRange
-from api.domain.kit.queries import Query
+from api.domain.kit.queries import Query, plain
 from api.domain.kit.types import (
     Name,
     Version,
@@ -52,6 +52,7 @@ FIELDS = (
 ORDER: Order = {"started_at": deployments.c.started_at, "id": deployments.c.id}
 
 
+NAMES = plain(column.key for column in FIELDS)
 EVERY = select(*FIELDS).select_from(deployments.join(services).join(environments))
 # Built once: to build a statement takes longer than to have it answered.
 BY_ID = Query(EVERY.where(deployments.c.id == bindparam("deployment_id")))
@@ -79,13 +80,14 @@ def find(connection: Connection, deployment_id: UUID) -> dict[str, Any] | None:
 def shown(row: Mapping[str, Any], service: str, environment: str) -> dict[str, Any]:
     """Return a deployment, given its row and the names that the row refers to, as `find` does."""
     found = {**row, "service": service, "environment": environment}
-    return {column.key: found[column.key] for column in FIELDS}
+    return {name: found[name] for name in NAMES}
 
 
 def find_all(connection: Connection, ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
     """Return the deployments of these ids, by their ids."""
-    rows = connection.execute(BY_IDS, {"deployment_ids": list(ids)}).mappings() if ids else ()
-    return {row["id"]: dict(row) for row in rows}
+    rows = connection.execute(BY_IDS, {"deployment_ids": list(ids)}).all() if ids else ()
+    found = (dict(zip(NAMES, row, strict=True)) for row in rows)
+    return {row["id"]: row for row in found}
 
 
 def versions_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:

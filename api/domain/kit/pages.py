@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, tu
 
 from api.domain.kit.cursor import Position
 from api.domain.kit.models import Incoming
-from api.domain.kit.queries import Query
+from api.domain.kit.queries import Query, plain
 from api.domain.kit.times import TimeLimit
 
 # The columns by which a list is sorted, by their names in its rows.
@@ -143,8 +143,10 @@ def one(connection: Connection, statement: Select[Any], **values: Any) -> dict[s
 
     Raises MultipleResultsFound if there are several.
     """
-    found = connection.execute(statement, values).mappings().one_or_none()
-    return None if found is None else dict(found)
+    found = connection.execute(statement, values)
+    names = plain(found.keys())
+    row = found.one_or_none()
+    return None if row is None else dict(zip(names, row, strict=True))
 
 
 def position(row: Mapping[str, Any], order: Order) -> Position:
