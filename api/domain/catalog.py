@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,12 +13,8 @@ from pydantic import (
     Field,
 )
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Table,
-    and_,
-    func,
-    literal,
     or_,
     select,
     update,
@@ -30,13 +25,12 @@ from api.domain import lookups
 from api.domain.kit import pages
 from api.domain.kit.models import Incoming
 from api.domain.kit.pages import Listing, Order
-from api.domain.kit.queries import Query
 from api.domain.kit.sql import ByteOrder, insert_new, inserted
-from api.domain.kit.times import EPOCH, now
+from api.domain.kit.times import now
 from api.domain.kit.types import Actor, ImageName, RepositoryUrl, whole
 from api.domain.lookups import Found
 from api.domain.tiers import PROMOTION_ORDER, Tier, guess
-from api.tables import declarations, deployments, environments, removals, services
+from api.tables import environments, services
 
 
 class ServiceDescription(Incoming):
@@ -146,45 +140,6 @@ ENVIRONMENTS = Listing(EVERY[environments], ENVIRONMENT_ORDER, newest_first=Fals
 def by_name(connection: Connection) -> dict[str, dict[str, Any]]:
     """Return all services by their names."""
     return {row["name"]: row for row in SERVICES.rows(connection)}
-
-
-def by_promotion_order(connection: Connection) -> list[dict[str, Any]]:
-    """Return all environments in the order of promotion, then by name; `stage`, as `is_stage`."""
-    return _stages().rows(connection, {})
-
-
-@cache
-def _stages() -> Query:
-    order = (environments.c.promotion_order, *ENVIRONMENT_ORDER.values())
-    return Query(select(environments, is_stage().label("stage")).order_by(*order))
-
-
-def is_stage() -> ColumnElement[bool]:
-    """Return the condition that releases are promoted to and from an environment.
-
-    It is described, or something was deployed or is declared there: an incident that names one is
-    not enough. A transient one is none, nor is one that was deleted since.
-    """
-    here = environments.c.id
-    deleted_at = (
-        select(func.max(removals.c.removed_at))
-        .where(removals.c.environment_id == here, removals.c.service_id.is_(None))
-        .correlate(environments)
-        .scalar_subquery()
-    )
-    since = func.coalesce(deleted_at, literal(EPOCH, removals.c.removed_at.type))
-    known = (
-        select(table.c.id)
-        .where(table.c.environment_id == here, table.c[time] > since)
-        .correlate(environments)
-        .limit(1)
-        .scalar_subquery()
-        for table, time in ((deployments, "finished_at"), (declarations, "declared_at"))
-    )
-    described = and_(environments.c.described, deleted_at.is_(None))
-    # Not EXISTS, for which PostgreSQL may read the whole tables.
-    used = (identifier.is_not(None) for identifier in known)
-    return and_(~environments.c.transient, or_(described, *used))
 
 
 def find_service(connection: Connection, name: str) -> dict[str, Any] | None:

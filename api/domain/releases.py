@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from api.domain import live
+from api.domain.kit import sql
 from api.domain.kit.pages import Order
 from api.domain.kit.queries import Query
 from api.domain.kit.sql import ByteOrder, first, has_lateral
@@ -64,16 +65,16 @@ class Release(NamedTuple):
 def running(
     connection: Connection,
     among: Collection[str],
-    service: str | None = None,
+    of: Collection[str] | None = None,
     at: datetime | None = None,
 ) -> list[Release]:
-    """Return what runs, or ran at a time, of each service in these environments, or of one service.
+    """Return what runs, or ran at a time, in these environments, of each service or `of` some.
 
     It is sorted by service, then by promotion order.
     """
     statement = _running(lateral=has_lateral(connection), past=at is not None)
-    if service is not None:
-        statement = statement.where(services.c.name == service)
+    if of is not None:
+        statement = statement.where(sql.among(connection, services.c.name, of))
     rows = connection.execute(statement, {"among": list(among), **given(at)})
     return [Release(*row) for row in rows.all()]
 

@@ -8,7 +8,7 @@ from flask import render_template
 from pydantic import Field
 
 from api.database import database
-from api.domain import catalog
+from api.domain import stages
 from api.domain.kit import pages
 from api.domain.kit.times import this_minute
 from api.domain.promotions.arrivals import ORDER, arrivals
@@ -43,7 +43,7 @@ def show_environment(name: str, query: EnvironmentForm) -> str:
     """Return the releases that came to an environment, newest first, with their changes."""
     after = paging.position(query.cursor)
     with database().read() as connection:
-        known = {row["name"]: row for row in catalog.by_promotion_order(connection)}
+        known = {row["name"]: row for row in stages.by_promotion_order(connection)}
         environment = found_or_404(known.get(name), "environment", name)
         others = [other for other in known if other != name]
         if query.against not in (None, *others):

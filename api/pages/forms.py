@@ -12,7 +12,7 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from sqlalchemy import Connection
 
-from api.domain import catalog
+from api.domain import catalog, stages
 from api.domain.kit.models import Model
 from api.domain.kit.times import parse_time
 from api.domain.kit.types import Name
@@ -45,7 +45,7 @@ def choices(connection: Connection) -> dict[str, list[str] | None]:
     None stands for more than anybody chooses from.
     """
     services = catalog.SERVICES.rows(connection, {}, MOST_CHOICES + 1)
-    environments = catalog.by_promotion_order(connection)
+    environments = stages.by_promotion_order(connection)
     return {
         "services": choosable([row["name"] for row in services]),
         "environments": choosable([row["name"] for row in environments]),

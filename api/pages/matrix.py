@@ -13,7 +13,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from api.database import database
-from api.domain import catalog, matrix, releases
+from api.domain import catalog, matrix, releases, stages
 from api.domain.deployments import store
 from api.domain.incidents.store import LISTINGS
 from api.domain.kit.times import this_minute
@@ -81,7 +81,7 @@ def show_matrix(query: MatrixForm) -> str:
     with database().read() as connection:
         seen = matrix.glances(connection, query.at, transient=query.every_environment)
         # After the cells: those of a service that is new in between would be of none.
-        environments = catalog.by_promotion_order(connection)
+        environments = stages.by_promotion_order(connection)
         services = catalog.by_name(connection)
         incidents = [] if query.at else LISTINGS[True].rows(connection, {}, INCIDENTS)
         broken = {(row["service"], row["environment"]): row for row in reversed(incidents)}

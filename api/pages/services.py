@@ -11,7 +11,7 @@ from flask import render_template
 from pydantic import Field
 from sqlalchemy import Connection
 
-from api.domain import catalog, releases, removals
+from api.domain import catalog, releases, removals, stages
 from api.domain.deployments import store
 from api.domain.deployments.history import history, last_success, stays
 from api.domain.dora import report
@@ -54,9 +54,9 @@ def show_service(name: ByName, query: ServiceForm) -> str:
     with turn() as connection:
         known = catalog.find_service(connection, name.name)
         service = found_or_404(known, "service", name.name)
-        places = catalog.by_promotion_order(connection)
+        places = stages.by_promotion_order(connection)
         environments = [row["name"] for row in places]
-        live = releases.running(connection, environments, name.name)
+        live = releases.running(connection, environments, [name.name])
         rows = _deployments(connection, name.name, live)
         running = {release.environment for release in live}
         removed_at = _removed_at(connection, rows, running)

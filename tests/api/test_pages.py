@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, update
 from werkzeug.test import TestResponse
 
 from api import pages
-from api.domain import catalog
+from api.domain import catalog, stages
 from api.domain.kit.times import now
 from api.http import unchanged
 from api.pages import forms
@@ -180,7 +180,7 @@ def test_what_is_deleted_while_pages_are_read_is_left_out(
     record(sqlite_client, "1.0", "dev")
     record(sqlite_client, "1.0", "prod")
     record(sqlite_client, "2.0", "dev", service="web")
-    services, environments = catalog.by_name, catalog.by_promotion_order
+    services, environments = catalog.by_name, stages.by_promotion_order
 
     def without_web(connection: Connection) -> dict[str, dict[str, Any]]:
         return {name: row for name, row in services(connection).items() if name != "web"}
@@ -189,7 +189,7 @@ def test_what_is_deleted_while_pages_are_read_is_left_out(
         return [row for row in environments(connection) if row["name"] != "prod"]
 
     monkeypatch.setattr(catalog, "by_name", without_web)
-    monkeypatch.setattr(catalog, "by_promotion_order", without_prod)
+    monkeypatch.setattr(stages, "by_promotion_order", without_prod)
     front, service = show("/"), show("/services/checkout")
 
     assert (front.status_code, service.status_code) == (200, 200)

@@ -7,9 +7,10 @@ last day and after the subscription was created, and once to each subscription.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,7 +18,6 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection, select, true
 from uuid_utils.compat import uuid7
 
-from api.domain.catalog import is_stage
 from api.domain.deployments.model import Kind, Status
 from api.domain.deployments.store import find_all
 from api.domain.kit.records import records_of
@@ -25,8 +25,10 @@ from api.domain.kit.sql import Insert, insert_into
 from api.domain.kit.times import now
 from api.domain.lookups import Subscription
 from api.domain.notifications.subscriptions import Type
-from api.domain.promotions import pending as promotions
-from api.tables import deliveries, environments, subscriptions
+from api.domain.promotions.pending import made_pending
+from api.domain.promotions.queue import steps
+from api.domain.stages import stages
+from api.tables import deliveries, subscriptions
 
 Deployment = Mapping[str, Any]
 NEWS = timedelta(hours=24)
@@ -84,13 +86,12 @@ def _announce(
     connection: Connection, subscribed: Sequence[Subscription], news: Collection[Deployment]
 ) -> None:
     wanted = {kind for subscription in subscribed for kind in subscription.types}
-    pending = _Pending(connection)
+    pending = _pending(connection, news) if Type.PENDING in wanted else {}
     messages: list[Message] = []
     for deployment in news:
         if Type.FINISHED in wanted:
             messages.append(_finished(deployment))
-        if Type.PENDING in wanted:
-            messages += pending.messages(deployment)
+        messages += pending.get(deployment["id"], ())
     _store(connection, subscribed, messages)
 
 
@@ -104,41 +105,26 @@ def _finished(deployment: Deployment) -> Message:
     return Message(Type.FINISHED, subject, deployment["finished_at"], dict(deployment))
 
 
-class _Pending:
-    """The pending promotions of some deployments: those of a service are looked up once."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.next = cache(partial(_next, connection))
-        self.of = cache(partial(promotions.pending, connection))
-
-    def messages(self, deployment: Deployment) -> Iterable[Message]:
-        """Yield the promotions to the next environments that a success makes pending."""
-        if deployment["status"] != Status.SUCCEEDED or deployment["kind"] == Kind.RESYNC:
-            return
-        upstream, service = deployment["environment"], deployment["service"]
-        for downstream in self.next(upstream):
-            for item in self.of(upstream, downstream, service):
-                if item["deployment_id"] == deployment["id"]:
-                    sent = {name: item[name] for name in SENT}
-                    data = {"from": upstream, "to": downstream, **sent}
-                    subject = f"{deployment['id']} {downstream}"
-                    yield Message(Type.PENDING, subject, deployment["finished_at"], data)
-
-
-def _next(connection: Connection, name: str) -> Sequence[str]:
-    """Return the names of the stages with the next higher promotion order."""
-    stage = is_stage()
-    here = select(environments.c.promotion_order).where(stage, environments.c.name == name)
-    later = (
-        select(environments.c.promotion_order)
-        .where(stage, environments.c.promotion_order > here.scalar_subquery())
-        .order_by(environments.c.promotion_order)
-        .limit(1)
-    )
-    following = select(environments.c.name).where(
-        stage, environments.c.promotion_order == later.scalar_subquery()
-    )
-    return connection.execute(following.order_by(environments.c.name)).scalars().all()
+def _pending(connection: Connection, news: Collection[Deployment]) -> Mapping[UUID, list[Message]]:
+    """Return the promotions to the next environments that successes make pending, by their ids."""
+    found: dict[UUID, list[Message]] = defaultdict(list)
+    new = {
+        deployment["id"]: deployment
+        for deployment in news
+        if deployment["status"] == Status.SUCCEEDED and deployment["kind"] != Kind.RESYNC
+    }
+    if not new:
+        return found
+    here = {deployment["environment"] for deployment in new.values()}
+    following = [step for step in steps(stages(connection)) if step[0] in here]
+    services = {deployment["service"] for deployment in new.values()}
+    for (upstream, downstream), item in made_pending(connection, following, services, new):
+        deployment = new[item["deployment_id"]]
+        data = {"from": upstream, "to": downstream, **{name: item[name] for name in SENT}}
+        subject = f"{deployment['id']} {downstream}"
+        message = Message(Type.PENDING, subject, deployment["finished_at"], data)
+        found[deployment["id"]].append(message)
+    return found
 
 
 def _store(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,21 +21,33 @@ from api.tables import environments
 RUNNING = ("version", "image_digest", "commit", "since", "deployment_id")
 # What runs in an environment, by service.
 Running = Mapping[str, Release]
+# The names of the environments from which and to which something is promoted.
+Step = tuple[str, str]
 
 
-def pending(
-    connection: Connection, upstream: str, downstream: str, service: str | None = None
-) -> list[dict[str, Any]]:
-    """Return what `upstream` runs and `downstream` does not, one item for each service, or for one.
+def pending(connection: Connection, upstream: str, downstream: str) -> list[dict[str, Any]]:
+    """Return what `upstream` runs and `downstream` does not, one item for each service.
 
     Versions and images are compared; the configuration is each environment's own. A version that
     `downstream` had and replaced since is listed too, and blocked.
     """
-    found = _candidates(connection, upstream, downstream, service)
-    changes = brought(connection, [_replacement(candidate) for candidate in found])
-    return [
-        {**waits, **of_it} for waits, of_it in zip(items(connection, found), changes, strict=True)
+    return _told(connection, _candidates(connection, [(upstream, downstream)]))
+
+
+def made_pending(
+    connection: Connection, steps: Collection[Step], services: Collection[str], by: Collection[UUID]
+) -> Iterator[tuple[Step, dict[str, Any]]]:
+    """Yield what waits for these steps since deployments of some services, `by` their ids.
+
+    That takes as many statements for any number of steps and services as for one.
+    """
+    found = [
+        candidate
+        for candidate in _candidates(connection, steps, services)
+        if candidate.upstream.deployment_id in by
     ]
+    for candidate, item in zip(found, _told(connection, found), strict=True):
+        yield (candidate.upstream.environment, candidate.downstream_name), item
 
 
 def with_folders(
@@ -78,17 +90,30 @@ def candidates(
 
 
 def _candidates(
-    connection: Connection, upstream: str, downstream: str, service: str | None
+    connection: Connection, steps: Collection[Step], services: Collection[str] | None = None
 ) -> list[Candidate]:
-    running: dict[str, dict[str, Release]] = {upstream: {}, downstream: {}}
-    for release in releases.running(connection, among=running, service=service):
+    names = {name for step in steps for name in step}
+    running: dict[str, dict[str, Release]] = {name: {} for name in names}
+    for release in releases.running(connection, names, services):
         running[release.environment][release.service] = release
-    found = select(environments.c.id).where(environments.c.name == downstream)
-    downstream_id: UUID | None = connection.execute(found).scalar()
-    if downstream_id is None:
-        return []
-    there = running[downstream]
-    return candidates(waiting(running[upstream], there), there, downstream, downstream_id)
+    found = select(environments.c.name, environments.c.id).where(environments.c.name.in_(names))
+    identifiers = {row.name: row.id for row in connection.execute(found)}
+    return [
+        candidate
+        for upstream, downstream in steps
+        if downstream in identifiers
+        for there in [running[downstream]]
+        for candidate in candidates(
+            waiting(running[upstream], there), there, downstream, identifiers[downstream]
+        )
+    ]
+
+
+def _told(connection: Connection, found: Sequence[Candidate]) -> list[dict[str, Any]]:
+    changes = brought(connection, [_replacement(candidate) for candidate in found])
+    return [
+        {**waits, **of_it} for waits, of_it in zip(items(connection, found), changes, strict=True)
+    ]
 
 
 def items(connection: Connection, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from flask import current_app, render_template
 from pydantic import Field, ValidationError
 
 from api.database import database
-from api.domain import catalog
+from api.domain import catalog, stages
 from api.domain.events import cloudevents, inbox
 from api.domain.events.adapter import Adapter
 from api.domain.events.adapters import ADAPTERS
@@ -64,7 +64,7 @@ def _page(pasted: PastedEvent | None = None, meanings: list[Meaning] | None = No
     if meanings:  # which names would be new
         with database().read() as connection:
             known["services"] = set(catalog.by_name(connection))
-            known["environments"] = {row["name"] for row in catalog.by_promotion_order(connection)}
+            known["environments"] = {row["name"] for row in stages.by_promotion_order(connection)}
     return render_template(
         "admin/rules.html",
         rules=_rules(),

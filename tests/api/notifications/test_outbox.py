@@ -11,12 +11,15 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from api.database import Database
 from api.domain.deployments import settling
+from bench.plans import executed
 from tests.api.conftest import Record, json_of
 from tests.api.events.payloads import github
 from tests.api.notifications.conftest import Receiver, told
 
 HOOK = "/api/v1/webhooks/github"
+DEPLOYED = {"service": "web-0", "environment": "prod", "version": "0.9"}
 
 
 def bodies(client: FlaskClient) -> list[dict[str, Any]]:
@@ -157,3 +160,35 @@ def test_of_a_list_each_that_finished_just_now_is_told(client: FlaskClient) -> N
     ]
     # What another one has replaced by the end of the list waits for nothing.
     assert [each["version"] for each in data["promotion.pending"]] == ["4.0"]
+
+
+@pytest.mark.usefixtures("secret")
+def test_what_waits_for_many_tenants_takes_as_many_statements_as_for_one(
+    client: FlaskClient, database: Database
+) -> None:
+    """A report of a release that waits for 150 of them took a thousand."""
+
+    def report(services: int, version: str) -> int:
+        batch = [
+            {"service": f"web-{number}", "environment": "staging", "version": version}
+            for number in range(services)
+        ]
+        with executed(database.engine) as statements:
+            json_of(client.post("/api/v1/deployments", json=batch))
+        return len(statements)
+
+    json_of(client.post("/api/v1/deployments", json=[{**DEPLOYED, "environment": "prod-0"}]))
+    report(1, "1.0")
+    few = report(1, "1.1")
+    tenants = [{**DEPLOYED, "environment": f"prod-{number}"} for number in range(6)]
+    json_of(client.post("/api/v1/deployments", json=tenants))
+    report(3, "1.2")
+
+    assert report(3, "1.3") == few
+    waiting = [body["data"] for body in bodies(client) if body["type"] == "promotion.pending"]
+    assert [(each["service"], each["to"]) for each in waiting[-18:]] == [
+        (f"web-{number}", name)
+        for number in range(3)
+        for name in sorted(tenant["environment"] for tenant in tenants)
+    ]
+    assert {each["version"] for each in waiting[-18:]} == {"1.3"}
