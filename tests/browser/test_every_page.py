@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
+from api.pages import matrix
 from tests.api.conftest import json_of
 from tests.api.events.payloads import argocd
 from tests.api.test_pages import deliver, record
@@ -36,12 +37,16 @@ PAINTED = """() => new Promise((done) => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, scheme: str) -> None:
+def test_no_page_keeps_anybody_out(
+    client: FlaskClient, look: Open, axe: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix, "COLUMNS", 2)
     deliver(client, "1.0.0", "1.1.0")
     for number, version in enumerate(("1.0.0", "1.1.0", "1.0.0")):  # the last is a rollback
         record(client, version, "prod", finished_at=ago(days=5 - number))
     record(client, "1.0.0", "prod", finished_at=ago(days=1), status="failed")
     deployment = record(client, "1.1.0", "dev", finished_at=ago(days=1))
+    record(client, "1.2.0-pr", "pr-101")
     broken = {"service": "checkout", "environment": "prod", "title": "It is down"}
     incident = json_of(client.post("/api/v1/incidents", json=broken))["id"]
     point = f"metric=rework_rate&from={ago(days=3)}&to={ago()}".replace("+", "%2B")
@@ -54,6 +59,7 @@ def test_no_page_keeps_anybody_out(client: FlaskClient, look: Open, axe: str, sc
     page.wait_for_url("**/")
     for path in (
         "/",
+        "/?transient=true&column=2",
         "/services/checkout",
         "/environments/prod?against=dev",
         "/environments/prod?since=2026-01-01T00:00",
@@ -102,7 +108,7 @@ def test_what_is_printed_has_all_that_is_said_and_no_controls(
     page = look("/", color_scheme="dark", viewport={"width": PAPER, "height": 1123})
     page.emulate_media(media="print")
     for path in (
-        *("/", "/?since=2026-01-01T00:00", "/services/checkout"),
+        *("/?transient=true", "/?since=2026-01-01T00:00", "/services/checkout"),
         *("/environments/prod", "/insights", "/docs/getMatrix"),
     ):
         page.goto(path)
