@@ -13,7 +13,7 @@ from uuid import UUID
 from api.domain.kit import versions
 from api.domain.matrix import Glance
 from api.pages.marks import Beside, Incident, Mark
-from api.pages.paging import Part
+from api.pages.paging import Part, columns_of
 
 
 class Sort(StrEnum):
@@ -152,7 +152,8 @@ def among(found: list[Row], columns: Part[str]) -> list[Row]:
     return [row for row in parts if row.cells]
 
 
-def columns(environments: Iterable[Mapping[str, Any]], found: Sequence[Row]) -> list[str]:
-    """Return the environments that have a cell in these rows, in the order of promotion."""
-    used = {name for row in found for name in row.cells}
-    return [row["name"] for row in environments if row["name"] in used]
+def columns(
+    environments: Iterable[Mapping[str, Any]], found: Sequence[Row], begin: int
+) -> Part[str]:
+    """Return the environments that have a cell in these rows, beginning there."""
+    return columns_of(environments, {name for row in found for name in row.cells}, begin)

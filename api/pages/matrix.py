@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 from flask import render_template, request, url_for
@@ -27,12 +28,11 @@ from api.pages.board import Row, Sort
 from api.pages.forms import Form, FormTime, choosable
 from api.pages.marks import Beside, Mark
 from api.pages.overview import NAMED, PLACES, Overview, overview
-from api.pages.paging import Part, part
+from api.pages.paging import Place, part
 from api.pages.words import AGO, clock
 
-# The most rows and columns of a page, and the most that a step of the queue lists.
+# The most rows of a page, and the most that a step of the queue lists.
 ROWS = 200
-COLUMNS = 24
 WAITING = 20
 # The most open incidents that are looked at.
 INCIDENTS = 500
@@ -44,9 +44,6 @@ class Density(StrEnum):
 
     COMFORTABLE = "comfortable"
     COMPACT = "compact"
-
-
-Place = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class MatrixForm(Form):
@@ -90,7 +87,7 @@ def show_matrix(query: MatrixForm) -> str:
             beside = _compared(connection, query, beside)
         rows = board.narrowed(board.rows(seen, services), query, beside)
         found = board.sorted_by(query.sort, rows, beside)
-        columns = part(board.columns(environments, found), query.column, COLUMNS)
+        columns = board.columns(environments, found, query.column)
         shown = part(board.among(found, columns), query.start, ROWS)
         if beside.others is None:
             beside = _compared(connection, query, beside, shown.items)
@@ -111,7 +108,10 @@ def show_matrix(query: MatrixForm) -> str:
         columns=columns,
         lines=board.lines(shown.items, columns.items, beside),
         number=shown.total,
-        pages={"environments": _pages("column", columns), "services": _pages("start", shown)},
+        pages={
+            "environments": columns.urls(partial(_with, "column")),
+            "services": shown.urls(partial(_with, "start")),
+        },
         folded=_folded(query, environments),
         queue=waiting.steps,
         left_out=waiting.left_out,
@@ -142,12 +142,6 @@ def _running(seen: list[Glance], found: list[Row]) -> list[Release]:
     """Return what runs of the services that are found, in all environments."""
     names = {row.service for row in found}
     return matrix.running(glance for glance in seen if glance.service in names)
-
-
-def _pages(name: str, shown: Part[Any]) -> dict[str, str]:
-    """Return the URLs of the pages before and after what is shown, by `rel`, if there are any."""
-    places = {"prev": shown.before, "next": shown.after}
-    return {rel: _with(name, str(place)) for rel, place in places.items() if place is not None}
 
 
 def _folded(query: MatrixForm, environments: list[dict[str, Any]]) -> str | None:

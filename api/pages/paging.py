@@ -6,10 +6,11 @@ entry's position. Others are known as a whole, and a part of them is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from operator import itemgetter
+from typing import Annotated, Any
 from uuid import UUID
 
 from flask import request
@@ -19,6 +20,10 @@ from api.domain.kit import cursor as cursors
 from api.domain.kit.cursor import Position
 from api.http import paging
 
+# As many environments as a table has columns for at once.
+COLUMNS = 24
+# Where a part begins, counted from zero.
+Place = Annotated[int, Field(ge=0, le=1_000_000)]
 Cursor = Annotated[str | None, Field(max_length=cursors.MAX_LENGTH)]
 
 
@@ -54,6 +59,23 @@ class Part[Item]:
     def is_all(self) -> bool:
         """Return whether nothing is left out."""
         return len(self.items) == self.total
+
+    def urls(self, url: Callable[[str], str]) -> dict[str, str]:
+        """Return the URLs of the parts before and after, by `rel`; `url` makes one of a place."""
+        places = {"prev": self.before, "next": self.after}
+        return {rel: url(str(place)) for rel, place in places.items() if place is not None}
+
+
+def columns_of(
+    environments: Iterable[Mapping[str, Any]], used: Collection[str], begin: int
+) -> Part[str]:
+    """Return the environments that are `used`, of which a table shows a part.
+
+    They are in the order of promotion, and those that come and go are the last.
+    """
+    here = [row for row in environments if row["name"] in used]
+    names = [row["name"] for row in sorted(here, key=itemgetter("transient"))]
+    return part(names, begin, COLUMNS)
 
 
 def part[Item](found: list[Item], begin: int, size: int) -> Part[Item]:

@@ -7,13 +7,19 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from flask import render_template
+from flask import render_template, request, url_for
 from pydantic import Field
 from sqlalchemy import Connection
 
 from api.domain import catalog, releases, removals, stages
 from api.domain.deployments import store
-from api.domain.deployments.history import history, last_success, stays
+from api.domain.deployments.history import (
+    Fate,
+    VersionHistory,
+    history,
+    last_success,
+    stays,
+)
 from api.domain.dora import report
 from api.domain.dora.query import Query
 from api.domain.incidents.store import LISTINGS
@@ -25,6 +31,7 @@ from api.http.problems import found_or_404
 from api.http.turns import turn
 from api.pages.blueprint import bp
 from api.pages.forms import ByName, Form
+from api.pages.paging import Part, Place, columns_of
 from api.pages.timeline import Scale, timeline
 
 # The newest deployments of a service that its page shows, and its incidents.
@@ -40,9 +47,10 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class ServiceForm(Form):
-    """How long ago the timeline begins, in days."""
+    """How long ago the timeline begins, in days, and the first environment that is shown."""
 
     days: Annotated[int, Field(ge=1, le=366)] = 90
+    column: Place = 0
 
 
 @bp.get("/services/<name>")
@@ -67,9 +75,11 @@ def show_service(name: ByName, query: ServiceForm) -> str:
             connection, Query.model_validate({"service": name.name, "from": since})
         )
     used = {row["environment"] for row in rows}
-    columns = [environment for environment in environments if environment in used]
+    columns = columns_of(places, used, query.column)
+    drawn = {*columns.items, *(row["environment"] for row in incidents)}
+    shown = [row for row in places if row["name"] in drawn]
     complete = len(rows) < DEPLOYMENTS
-    lanes = _lanes(places, running)
+    lanes = _lanes(shown, running)
     here = {name: [row for row in rows if row["environment"] == name] for name in lanes}
     ran = {name: list(stays(here[name], running, removed_at)) for name in lanes}
     return render_template(
@@ -78,11 +88,14 @@ def show_service(name: ByName, query: ServiceForm) -> str:
         query=query,
         spans=SPANS,
         timeline=timeline(_scale(query, rows, complete), lanes, rows, ran, incidents),
-        folded=len(used - set(lanes)),
+        folded=len(shown) - len(lanes),
         queue=steps,
         columns=columns,
-        badges=[row["name"] for row in places if row["name"] in used and not row["transient"]],
-        versions=history(rows, columns, running, removed_at),
+        pages={"environments": columns.urls(_beginning)},
+        badges=[
+            row["name"] for row in shown if row["name"] in columns.items and not row["transient"]
+        ],
+        versions=_versions(rows, columns, running, removed_at),
         complete=complete,
         limit=DEPLOYMENTS,
         figures=metrics.overall.periods[0],
@@ -109,6 +122,22 @@ def _lanes(places: Rows, running: set[str]) -> list[str]:
         for row in places
         if not (many and row["transient"] and row["name"] not in running)
     ]
+
+
+def _versions(
+    rows: Rows, columns: Part[str], running: set[str], removed_at: dict[str, datetime]
+) -> list[VersionHistory]:
+    """Return what became of each version in these columns: of those that were there."""
+    found = history(rows, columns.items, running, removed_at)
+    if columns.is_all:
+        return found
+    return [row for row in found if {stay.fate for stay in row.stays.values()} - {Fate.SKIPPED}]
+
+
+def _beginning(column: str) -> str:
+    """Return the URL of the same page with other environments."""
+    kept = {**(request.view_args or {}), **request.args}
+    return url_for("pages.show_service", **{**kept, "column": column})
 
 
 def _removed_at(connection: Connection, rows: Rows, running: set[str]) -> dict[str, datetime]:

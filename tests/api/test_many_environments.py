@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.domain.promotions import queue
-from api.pages import matrix
+from api.pages import matrix, paging
 from tests.api.conftest import json_of
 from tests.api.test_pages import ago, browser_of, cells, declare, record, text_of
 
@@ -45,14 +45,14 @@ def test_previews_are_shown_to_who_asks_for_them(client: FlaskClient) -> None:
     (link,) = re.findall(r'<a href="([^"]+)">show them, too</a>', page.text)
 
     page = show(link)
-    assert columns(client, transient="true") == ["dev", "pr-101", "preview-search", "prod"]
+    assert columns(client, transient="true") == ["dev", "prod", "pr-101", "preview-search"]
     assert FOLDED not in page.text
     assert "1 failed : checkout 1.2-pr in pr-101" in text_of(OVERVIEW.findall(page.text)[0])
     assert 'name="transient" type="checkbox" value="true" checked' in page.text
 
     assert columns(client, environment="pr-101") == ["pr-101"]
     assert columns(client, state="failed") == []
-    assert columns(client, state="failed", transient="true") == ["dev", "pr-101", "prod"]
+    assert columns(client, state="failed", transient="true") == ["dev", "prod", "pr-101"]
 
 
 def test_nothing_is_said_of_previews_where_there_are_none(client: FlaskClient) -> None:
@@ -98,7 +98,7 @@ def test_the_matrix_has_every_cell_of_a_preview(client: FlaskClient) -> None:
 def test_many_columns_come_page_by_page(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "COLUMNS", 2)
+    monkeypatch.setattr(paging, "COLUMNS", 2)
     for number in range(5):
         record(client, "1.0", f"prod-{number}", service=f"only-{number}")
         record(client, "1.0", f"prod-{number}", service="everywhere")
@@ -160,3 +160,27 @@ def test_the_first_lines_tell_of_the_environments_nearest_to_production(
 
     assert "1 waiting for prod-b 1 waiting for prod-a 1 more promotion " in text_of(told)
     assert "1 in prod-a : checkout 1.0 1 in prod-b : checkout 1.0 and in 2 more" in text_of(told)
+
+
+def test_a_service_in_many_environments_shows_them_page_by_page(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "COLUMNS", 2)
+    for name in ("pr-9", "dev", "prod-a", "prod-b"):
+        record(client, f"1.0-{name}", name)
+    incident = {"service": "checkout", "environment": "staging", "title": "It is down"}
+    json_of(client.post("/api/v1/incidents", json=incident))
+    show = browser_of(client)
+
+    page = show("/services/checkout", days="30")
+    history = page.text.partition('<table class="history">')[2]
+    assert re.findall(r'<th scope="row">([^<]+)', history) == ["1.0-prod-a", "1.0-dev"]
+    assert "Environments 1 to 2 of 4." in text_of(page.text)
+    assert 'rel="next" href="/services/checkout?days=30&amp;column=2"' in page.text
+    assert page.text.count("/badges/checkout/") == 4  # a picture and what a README has, of both
+    assert "staging: 0 releases, 0 failures, 1 incident" in page.text
+
+    page = show("/services/checkout", column="2")
+    history = page.text.partition('<table class="history">')[2]
+    assert re.findall(r'<th scope="row">([^<]+)', history) == ["1.0-prod-b", "1.0-pr-9"]
+    assert 'rel="prev" href="/services/checkout?column=0"' in page.text

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
-from api.pages import matrix
+from api.pages import paging
 from tests.api.conftest import json_of
 from tests.api.events.payloads import argocd
 from tests.api.test_pages import deliver, record
@@ -40,7 +40,7 @@ PAINTED = """() => new Promise((done) => {
 def test_no_page_keeps_anybody_out(
     client: FlaskClient, look: Open, axe: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix, "COLUMNS", 2)
+    monkeypatch.setattr(paging, "COLUMNS", 2)
     deliver(client, "1.0.0", "1.1.0")
     for number, version in enumerate(("1.0.0", "1.1.0", "1.0.0")):  # the last is a rollback
         record(client, version, "prod", finished_at=ago(days=5 - number))
