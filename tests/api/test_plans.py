@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import func, select, text
@@ -100,6 +101,23 @@ def test_the_metrics_of_all_services_are_counted_by_an_index(large: Ledger, inde
         found = [step for step in plans.steps(connection, statements) if f"ix_{index} " in step]
     counted = "Index Only Scan" if large.database == "PostgreSQL" else "_at>? AND "
     assert any(counted in step for step in found)
+
+
+def test_the_metrics_of_one_service_read_no_more_than_the_window(large: Ledger) -> None:
+    with plans.executed(large.engine) as statements:
+        assert large.client.get(SUMS[1]).status_code == 200
+
+    with large.engine.connect() as connection:
+        steps = [*plans.steps(connection, statements), ""]
+    # PostgreSQL tells the condition after the index.
+    looked_up = [
+        f"{step} {following}"
+        for step, following in pairwise(steps)
+        if re.search("ix_(deployments|first_deliveries|lead_times)_", step)
+        and not re.search("pending|status=", f"{step} {following}")
+    ]
+    assert [step for step in looked_up if not re.search("_at ?>", step)] == []
+    assert len(looked_up) >= 4
 
 
 @pytest.mark.parametrize("path", SUMS[2:])

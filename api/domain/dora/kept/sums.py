@@ -82,9 +82,13 @@ class Form(NamedTuple):
         """Return the periods, and their join with the rows of a table whose time is in them.
 
         Looked up period by period, a row costs a third of what it costs to tell its period.
+        PostgreSQL takes them for a hundred, so it would rather read all rows of one service once:
+        it is told that only those of the window matter.
         """
         period = PERIODS.table(self.dialect)
         during = and_(where, time >= period.c.since, time < period.c.until)
+        if self.one_service:
+            during = and_(during, time >= BEGINNING, time < END)
         return period, period.join(time.table, during)
 
 
