@@ -17,6 +17,7 @@ from api.domain.events.mapper import LeftOutError, Mapper
 from api.domain.events.rules import SourceRules
 from api.domain.kit import strictjson
 from api.domain.kit.strictjson import AmbiguousJsonError
+from api.domain.kit.times import now
 from tests.api.events.payloads import argocd, cdevent, flux
 from tests.api.events.test_argorollouts import rollout
 from tests.api.events.test_flagger import canary
@@ -184,7 +185,7 @@ def test_understanding_an_event(name: str) -> None:
     source, body = EVENTS[name]
 
     def prepare(size: int) -> Callable[[], object]:
-        received = Received({}, json.loads(json.dumps(body(size))), "sha256:" + "0" * 64)
+        received = Received({}, json.loads(json.dumps(body(size))), "sha256:" + "0" * 64, now())
         return lambda: interpret(ADAPTERS[source], RULES, received)
 
     assert_linear(prepare)

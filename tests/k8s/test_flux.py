@@ -10,6 +10,7 @@ import pytest
 from api.domain.events.adapter import Received
 from api.domain.events.adapters.flux import FLUX
 from api.domain.events.interpret import interpret
+from api.domain.kit.times import now
 from tests.manifests import faults
 from tools import overlay, project
 from tools.command import ROOT
@@ -120,7 +121,9 @@ def test_what_an_alert_makes_of_an_event_is_understood(
     objects: list[overlay.Object], env: str, reason: str, status: str
 ) -> None:
     body = event(alert_of(objects, env), reason, environment="annotated", version="1.4.2")
-    ((report, _),) = interpret(FLUX, {"flux": FLUX.rules}, Received({}, body, "")).deployments
+    ((report, _),) = interpret(
+        FLUX, {"flux": FLUX.rules}, Received({}, body, "", now())
+    ).deployments
 
     assert body["involvedObject"]["name"] == f"slipway-{env}"
     assert (report.service, report.environment, report.status) == ("slipway", env, status)

@@ -26,12 +26,13 @@ STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"  # of fixed length, so that it sorts
 class Received(NamedTuple):
     """A received event: its headers by lower-case name, and its body without secrets.
 
-    `digest` is the `sha256:…` of the bytes that were sent.
+    `digest` is the `sha256:…` of the bytes that were sent, `at` when they came.
     """
 
     headers: Mapping[str, str]
     body: dict[str, Any]
     digest: str
+    at: datetime
 
 
 class ObservedDeployment(NamedTuple):

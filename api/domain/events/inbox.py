@@ -45,7 +45,8 @@ def received(adapter: Adapter, headers: Mapping[str, str], body: Any, raw: bytes
         for name, value in sorted(headers.items())
         if name.lower() in adapter.headers
     }
-    return Received(kept, redacted(body), f"sha256:{hashlib.sha256(raw).hexdigest()}")
+    digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    return Received(kept, redacted(body), digest, now())
 
 
 def delivery_id(adapter: Adapter, event: Received) -> str:
@@ -82,7 +83,7 @@ def record(
         "id": uuid7(),
         "source": adapter.source,
         "delivery_id": identifier,
-        "received_at": now(),
+        "received_at": event.at,
         "headers": dict(event.headers),
         "body": json.dumps(event.body, allow_nan=False, separators=(",", ":")),
         "body_digest": event.digest,
@@ -97,9 +98,7 @@ def record(
         ).one()
         outcome = Outcome(known.outcome)
         return StoredEvent(id=known.id, outcome=outcome, new=False), Projected(outcome, {})
-    projected = projection.project(
-        connection, row["id"], row["received_at"], meaning, isolated=isolated
-    )
+    projected = projection.project(connection, row["id"], event.at, meaning, isolated=isolated)
     if state is not None and (later := runs.later(connection, adapter.source, state)):
         projection.project_again(connection, later, rules)
         deployments = dict.fromkeys(store.deployments_of(connection, row["id"]))

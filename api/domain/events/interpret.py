@@ -21,6 +21,7 @@ from api.domain.events.adapter import (
 from api.domain.events.mapper import LeftOutError, Mapper, UnmappedNameError
 from api.domain.events.rules import SourceRules
 from api.domain.incidents.model import NewIncident
+from api.domain.kit.times import read_as_received
 from api.domain.kit.types import printable
 
 MAX_REASON = 500
@@ -50,7 +51,8 @@ class Meaning(NamedTuple):
 def interpret(adapter: Adapter, rules: Mapping[str, SourceRules], received: Received) -> Meaning:
     """Return the meaning of an event under these rules."""
     try:
-        observed = adapter.observations(received, Mapper(rules[adapter.source]))
+        with read_as_received(received.at):
+            observed = adapter.observations(received, Mapper(rules[adapter.source]))
         deployments = _only(ObservedDeployment, observed)
         for _, sequence in deployments:
             _check_sequence(sequence)

@@ -85,7 +85,7 @@ def received(row: Row[Any]) -> Received:
     body = _object(row.body)
     if body is None:
         raise UnreadableError("Its body is no JSON object.")
-    return Received(row.headers, body, row.body_digest)
+    return Received(row.headers, body, row.body_digest, row.received_at)
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -13,9 +16,14 @@ from pydantic import (
 
 # How far a sender's clock may be ahead before its times are rejected.
 CLOCK_SKEW = timedelta(minutes=5)
+# How far it may be ahead of what is received, and cannot be sent again with another time.
+WRONG_CLOCK = timedelta(days=1)
 
 # Nothing that the ledger records is older: a time before it is one that a sender has not set.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# When what is being read was received; None if its sender is there to be told what is wrong.
+_RECEIVED: ContextVar[datetime | None] = ContextVar("received", default=None)
 
 # Stricter than datetime.fromisoformat, which accepts an offset of 99 minutes.
 RFC3339 = re.compile(
@@ -33,12 +41,32 @@ def this_minute() -> datetime:
     return now().replace(second=0, microsecond=0)
 
 
+@contextmanager
+def read_as_received(at: datetime) -> Iterator[None]:
+    """Read the times in what was received then, and is read again at any time.
+
+    A time that is too far ahead is taken for the latest that is not: a sender whose clock is wrong,
+    or who writes local time as UTC, would lose all that it sends. More than a day is an error.
+    """
+    token = _RECEIVED.set(at)
+    try:
+        yield
+    finally:
+        _RECEIVED.reset(token)
+
+
 def parse_time(value: Any) -> datetime:
     """Parse the time of a past event, as `parse_instant` does.
 
-    Raises ValueError also if the time is more than five minutes ahead of the clock.
+    Raises ValueError also if the time is more than five minutes ahead of the clock, or a day within
+    `read_as_received`.
     """
-    return _not_ahead(parse_instant(value))
+    instant, received_at = parse_instant(value), _RECEIVED.get()
+    if received_at is None:
+        return _not_ahead(instant)
+    if instant > received_at + WRONG_CLOCK:
+        raise ValueError("must not be more than a day ahead")
+    return min(instant, received_at + CLOCK_SKEW)
 
 
 def parse_limit(value: Any) -> datetime:

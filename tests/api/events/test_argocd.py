@@ -12,6 +12,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.argocd import ARGOCD
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
+from api.domain.kit.times import now
 from tests.api.conftest import json_of, problem
 from tests.api.events.payloads import (
     CHECKOUT,
@@ -30,7 +31,7 @@ WEBHOOK = "/api/v1/webhooks/argocd"
 
 def meaning(body: dict[str, Any], **rules: Any) -> Meaning:
     made = ARGOCD.rules.model_copy(update=SourceRules(**rules).model_dump(exclude_unset=True))
-    return interpret(ARGOCD, {"argocd": made}, Received({}, body, "sha256:0"))
+    return interpret(ARGOCD, {"argocd": made}, Received({}, body, "sha256:0", now()))
 
 
 def running(*images: str, phase: str = "Succeeded", health: str = "Healthy") -> dict[str, Any]:

@@ -15,6 +15,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.argorollouts import ARGOROLLOUTS, REASONS
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
+from api.domain.kit.times import now
 from tests.api.conftest import json_of
 from tests.api.events.payloads import DIGEST
 from tests.api.events.test_inbox import items
@@ -51,7 +52,7 @@ def rollout(
 
 def meaning(body: Any, **rules: Any) -> Meaning:
     made = ARGOROLLOUTS.rules.model_copy(update=SourceRules(**rules).model_dump(exclude_unset=True))
-    return interpret(ARGOROLLOUTS, {"argorollouts": made}, Received({}, body, "sha256:0"))
+    return interpret(ARGOROLLOUTS, {"argorollouts": made}, Received({}, body, "sha256:0", now()))
 
 
 @pytest.mark.parametrize("reason", REASONS)

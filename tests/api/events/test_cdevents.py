@@ -10,12 +10,13 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.cdevents import CLOUDEVENTS
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
+from api.domain.kit.times import now
 from tests.api.events.payloads import COMMIT, DIGEST, cdevent
 
 
 def meaning(event: dict[str, Any], **rules: Any) -> Meaning:
     made = CLOUDEVENTS.rules.model_copy(update=SourceRules(**rules).model_dump(exclude_unset=True))
-    return interpret(CLOUDEVENTS, {"cloudevents": made}, Received({}, event, "sha256:0"))
+    return interpret(CLOUDEVENTS, {"cloudevents": made}, Received({}, event, "sha256:0", now()))
 
 
 @pytest.mark.parametrize("old", [True, False])

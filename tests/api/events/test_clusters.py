@@ -11,6 +11,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import interpret
 from api.domain.events.rules import SourceRules
+from api.domain.kit.times import now
 from tests.api.events.payloads import argocd, cdevent, flux
 from tests.api.events.test_argorollouts import rollout
 from tests.api.events.test_flagger import canary
@@ -31,7 +32,7 @@ def environment(source: str, body: Any, rule: str | None = None) -> str:
         rules = rules.model_copy(
             update=SourceRules(environment=rule).model_dump(exclude_unset=True)
         )
-    meaning = interpret(ADAPTERS[source], {source: rules}, Received({}, body, "sha256:0"))
+    meaning = interpret(ADAPTERS[source], {source: rules}, Received({}, body, "sha256:0", now()))
     ((report, _),) = meaning.deployments
     return report.environment
 
@@ -106,7 +107,7 @@ def test_a_rule_adds_the_cluster_where_a_label_names_the_environment(
 def test_a_flux_event_without_an_environment_is_of_no_cluster() -> None:
     event = flux(environment="", cluster="eu-1")
     meaning = interpret(
-        ADAPTERS["flux"], {"flux": ADAPTERS["flux"].rules}, Received({}, event, "sha256:0")
+        ADAPTERS["flux"], {"flux": ADAPTERS["flux"].rules}, Received({}, event, "sha256:0", now())
     )
     assert "environment" in str(meaning.reason)
 

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from api.domain.events.adapter import Received
 from api.domain.events.adapters.flagger import FLAGGER
 from api.domain.events.interpret import Meaning, Outcome, interpret
+from api.domain.kit.times import now
 from tests.api.conftest import json_of, problem
 from tests.api.events.test_inbox import items
 
@@ -77,7 +78,7 @@ EXPECTED = [
 
 
 def meaning(body: Any) -> Meaning:
-    return interpret(FLAGGER, {"flagger": FLAGGER.rules}, Received({}, body, "sha256:0"))
+    return interpret(FLAGGER, {"flagger": FLAGGER.rules}, Received({}, body, "sha256:0", now()))
 
 
 @pytest.mark.parametrize(

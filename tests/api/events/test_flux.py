@@ -10,6 +10,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.flux import FLUX
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
+from api.domain.kit.times import now
 from tests.api.events.payloads import COMMIT, flux
 
 DIGEST = "4f" * 32
@@ -17,7 +18,7 @@ DIGEST = "4f" * 32
 
 def meaning(body: dict[str, Any], **rules: Any) -> Meaning:
     made = FLUX.rules.model_copy(update=SourceRules(**rules).model_dump(exclude_unset=True))
-    return interpret(FLUX, {"flux": made}, Received({}, body, "sha256:0"))
+    return interpret(FLUX, {"flux": made}, Received({}, body, "sha256:0", now()))
 
 
 def report(body: dict[str, Any], **rules: Any) -> dict[str, Any]:
@@ -163,4 +164,4 @@ def test_what_is_malformed_says_why_and_is_kept_by_its_bytes(
 
     assert found.outcome is Outcome(outcome)
     assert found.deployments or found.reason
-    assert (FLUX.delivery_id(Received({}, body, "")) is None) == (outcome != "projected")
+    assert (FLUX.delivery_id(Received({}, body, "", now())) is None) == (outcome != "projected")

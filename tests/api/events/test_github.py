@@ -12,6 +12,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.github import GITHUB
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
+from api.domain.kit.times import now
 from tests.api.conftest import json_of
 from tests.api.events.payloads import COMMIT, argocd, deliver, event_of, github
 from tests.api.events.test_inbox import items
@@ -20,7 +21,7 @@ from tests.api.events.test_inbox import items
 def meaning(body: dict[str, Any], event: str | None = None, **rules: Any) -> Meaning:
     headers = {"x-github-event": event or event_of(body)}
     made = GITHUB.rules.model_copy(update=SourceRules(**rules).model_dump(exclude_unset=True))
-    return interpret(GITHUB, {"github": made}, Received(headers, body, "sha256:0"))
+    return interpret(GITHUB, {"github": made}, Received(headers, body, "sha256:0", now()))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from api.domain.events.adapter import Received
 from api.domain.events.adapters.gitlab import GITLAB, MAX_JOBS
 from api.domain.events.interpret import Meaning, Outcome, interpret
 from api.domain.events.rules import SourceRules
+from api.domain.kit.times import now
 from tests.api.conftest import json_of, problem
 from tests.api.events.payloads import OLD_SECRET, SECRET
 from tests.api.events.test_inbox import items
@@ -96,7 +97,7 @@ def pipeline(*jobs: dict[str, Any], **changed: Any) -> dict[str, Any]:
 
 def meaning(body: Any, **rules: Any) -> Meaning:
     made = GITLAB.rules.model_copy(update=SourceRules(**rules).model_dump(exclude_unset=True))
-    return interpret(GITLAB, {"gitlab": made}, Received({}, body, "sha256:0"))
+    return interpret(GITLAB, {"gitlab": made}, Received({}, body, "sha256:0", now()))
 
 
 @pytest.mark.parametrize(
