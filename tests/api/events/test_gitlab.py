@@ -197,6 +197,19 @@ def test_rules_name_and_leave_out() -> None:
     assert meaning(body, **rules).outcome is Outcome.NOT_OURS
 
 
+def test_a_job_that_the_rules_leave_out_says_nothing_of_the_others() -> None:
+    review = job(environment={"name": "review/fix-login", "action": "start"})
+    rules: dict[str, Any] = {"environments": {"review/*": None}}
+    for jobs in ([review, job(number=797)], [job(), {**review, "id": 797}]):
+        ((report, _),) = meaning(pipeline(*jobs), **rules).deployments
+        assert report.environment == "staging"
+    alone = meaning(pipeline(review), **rules)
+    assert (alone.outcome, alone.reason) == (
+        Outcome.NOT_OURS,
+        "The rules leave out the environment review-fix-login.",
+    )
+
+
 def test_a_deployment_made_by_the_api_of_gitlab_has_no_job() -> None:
     ((report, _),) = meaning(deployment(deployable_id=None, deployable_url=None)).deployments
 

@@ -26,7 +26,7 @@ from api.domain.events.adapter import (
     UnmappedError,
 )
 from api.domain.events.links import links
-from api.domain.events.mapper import Mapper
+from api.domain.events.mapper import LeftOutError, Mapper
 from api.domain.events.rules import SourceRules
 from api.domain.events.tags import REFERENCE, tag_of
 from api.domain.events.texts import line
@@ -75,9 +75,15 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
     project = body["project"]
     path = str(project.get("path_with_namespace") or project["name"])
     shared = {**body, "project": {**project, "path": path.rpartition("/")[2]}}
-    observed = [observation for job in jobs for observation in _observed(job, shared, mapper)]
+    observed: list[Observation] = []
+    left_out: LeftOutError | None = None
+    for job in jobs:
+        try:
+            observed += _observed(job, shared, mapper)
+        except LeftOutError as error:  # it says nothing of the other jobs
+            left_out = error
     if not observed:
-        raise NotOursError("Nothing was deployed yet.")
+        raise left_out or NotOursError("Nothing was deployed yet.")
     return observed
 
 
