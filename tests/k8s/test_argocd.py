@@ -97,8 +97,9 @@ def test_each_sync_is_notified_even_of_a_revision_that_was_there_before(
     }
 
     assert subscribed == triggers.keys()
-    for (condition,) in triggers.values():
-        assert condition["oncePer"].startswith("app.status.operationState?.startedAt")
+    for name, (condition,) in triggers.items():
+        of_sync = condition["oncePer"].startswith("app.status.operationState?.startedAt")
+        assert of_sync == (name != "slipway-deleted")
         assert [f"template.{name}" for name in condition["send"]] == ["template.slipway"]
     assert notifications["template.slipway"]["webhook"]["slipway"]["method"] == "POST"
 
@@ -112,6 +113,16 @@ def test_health_from_before_the_sync_is_not_told(notifications: dict[str, Any]) 
     assert "reconciledAt ?? '') > app.status.operationState.finishedAt)" in condition["when"]
     # By which the ledger tells which of two states in the same second is the newer.
     assert '"resourceVersion"' in body
+
+
+def test_what_a_deleted_application_leaves_behind_is_not_told_as_gone(
+    notifications: dict[str, Any],
+) -> None:
+    (condition,) = notifications["trigger.slipway-deleted"]
+    body = notifications["template.slipway"]["webhook"]["slipway"]["body"]
+
+    assert "startsWith 'resources-finalizer.argocd.argoproj.io'" in condition["when"]
+    assert '"deletionTimestamp" "finalizers"' in body
 
 
 def test_the_header_is_nowhere_but_in_a_secret_that_is_not_applied(

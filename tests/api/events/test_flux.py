@@ -63,6 +63,16 @@ def test_what_is_no_end_of_a_deployment_is_not_ours(reason: str) -> None:
     assert reason in (found.reason or "")
 
 
+@pytest.mark.parametrize("reason", ["ReconciliationFailed", "HealthCheckFailed"])
+def test_a_kustomization_that_is_deleted_does_not_fail_once_more(reason: str) -> None:
+    pruned = flux(reason) | {"severity": "info", "message": "Deployment/apps/checkout deleted"}
+
+    assert meaning(flux(reason)).outcome is Outcome.PROJECTED
+    assert meaning(pruned).outcome is Outcome.NOT_OURS
+    assert FLUX.state is not None
+    assert FLUX.state(Received({}, pruned, "sha256:0", now())) is None
+
+
 @pytest.mark.parametrize(
     ("revision", "version"),
     [

@@ -13,11 +13,12 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from tests.api.conftest import json_of
-from tests.api.events.payloads import argocd, cdevent, deliver, github
+from tests.api.events.payloads import argocd, cdevent, deliver, flux, github
 from tests.api.events.test_inbox import items
 from tests.api.transfer import empty, exported, imported, run
 
 CLOUDEVENTS = "/api/v1/cloudevents"
+ARGOCD = "/api/v1/webhooks/argocd"
 STRUCTURED = {"Content-Type": "application/cloudevents+json"}
 
 
@@ -239,3 +240,71 @@ def test_a_dry_run_shows_what_ends(sqlite_client: FlaskClient) -> None:
 
     ended = {"service": "checkout", "environment": "pr-101", "at": at(4)}
     assert told["removals"] == [ended]
+
+
+def being_deleted(health: str = "Healthy", **metadata: Any) -> dict[str, Any]:
+    """Return an Application whose pods go since five minutes past 12."""
+    body = argocd(health=health)
+    body["app"]["metadata"] |= {"resourceVersion": "9", "deletionTimestamp": at(5), **metadata}
+    return body
+
+
+@pytest.mark.parametrize("health", ["Healthy", "Degraded", "Missing", "Progressing"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_an_application_that_is_deleted_ends_its_services_and_fails_none(
+    client: FlaskClient, health: str, backwards: bool
+) -> None:
+    story = [argocd(), being_deleted(health)]
+    if health == "Degraded":
+        story[1]["app"]["status"]["health"]["lastTransitionTime"] = at(6)
+    for body in story[::-1] if backwards else story:
+        assert json_of(client.post(ARGOCD, json=body))["outcome"] == "projected"
+
+    assert cells(client, 4) == {("checkout", "prod"): "2026-03-01T12:00:40Z"}
+    assert cells(client) == {}
+    (found,) = items(client, "deployments")
+    assert (found["status"], found["finished_at"]) == ("succeeded", "2026-03-01T12:00:40Z")
+
+    assert json_of(client.post(ARGOCD, json=argocd(minute=7)))["outcome"] == "projected"
+    assert cells(client) == {("checkout", "prod"): "2026-03-01T12:07:40Z"}
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "left"),
+    [
+        (["resources-finalizer.argocd.argoproj.io"], 0),
+        (["x", "resources-finalizer.argocd.argoproj.io/background"], 0),
+        (None, 0),
+        (["foregroundDeletion"], 1),
+    ],
+)
+def test_an_application_ends_its_services_only_if_it_takes_them_along(
+    sqlite_client: FlaskClient, finalizers: list[str] | None, left: int
+) -> None:
+    for body in (argocd(), being_deleted(finalizers=finalizers)):
+        assert sqlite_client.post(ARGOCD, json=body).status_code < 300
+
+    assert len(cells(sqlite_client)) == left
+
+
+def test_a_template_of_peoples_own_may_say_that_an_application_is_deleted(
+    sqlite_client: FlaskClient,
+) -> None:
+    told = {"app": {"name": "checkout-prod"}, "env": "prod", "images": "ghcr.io/acme/checkout:1"}
+    synced = {"phase": "Succeeded", "startedAt": at(1), "finishedAt": at(2)}
+    assert sqlite_client.post(ARGOCD, json=told | synced).status_code == 202
+    assert len(cells(sqlite_client)) == 1
+
+    assert sqlite_client.post(ARGOCD, json=told | {"deletedAt": at(3)}).status_code == 202
+    assert cells(sqlite_client) == {}
+
+
+def test_a_release_that_helm_uninstalls_ends_until_it_is_installed_again(
+    sqlite_client: FlaskClient,
+) -> None:
+    steps = [("InstallSucceeded", 1, 1), ("UninstallSucceeded", 3, 0), ("InstallSucceeded", 5, 1)]
+    for reason, minute, left in steps:
+        body = flux(reason, minute, "6.5.0", kind="HelmRelease")
+        answer = sqlite_client.post("/api/v1/webhooks/flux", json=body)
+        assert json_of(answer)["outcome"] == "projected"
+        assert len(cells(sqlite_client)) == left

@@ -21,7 +21,9 @@ from api.domain.events.adapter import (
     SUCCEEDED,
     Adapter,
     NotOursError,
+    Observation,
     ObservedDeployment,
+    ObservedRemoval,
     Received,
     State,
     UnmappedError,
@@ -30,7 +32,7 @@ from api.domain.events.mapper import Mapper, Names, UnmappedNameError
 from api.domain.events.rules import SourceRules
 from api.domain.events.tags import tag_of
 from api.domain.events.texts import in_ascii
-from api.domain.kit.times import parse_instant
+from api.domain.kit.times import parse_instant, parse_time
 from api.domain.kit.types import printable
 
 REASONS = {
@@ -51,6 +53,7 @@ REASONS = {
         "RollbackFailed": Status.FAILED,
     },
 }
+UNINSTALLED = ("HelmRelease", "UninstallSucceeded")
 ANNOTATIONS = "event.toolkit.fluxcd.io/"
 # `main@sha1:…`, `main/…` (until v0.35), `1.2.0@sha256:…`, or a digest alone.
 REVISION = re.compile(
@@ -72,12 +75,12 @@ RETRIED_FOR = timedelta(hours=1)
 MAX_SUBJECT, MAX_STATE = 128, 64
 
 
-def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeployment]:
-    """Return the deployment of a revision whose end an event reports."""
+def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
+    """Return the deployment of a revision whose end an event reports, or the end of what runs."""
     body = received.body
     kind, reason = body["involvedObject"]["kind"], body["reason"]
-    status = REASONS.get(kind, {}).get(reason)
-    if status is None:
+    status = _status(body)
+    if status is None and (kind, reason) != UNINSTALLED:
         raise NotOursError(f"{reason} of a {kind} does not end a deployment")
     metadata = _metadata(body)
     if not metadata.get("revision"):
@@ -88,6 +91,8 @@ def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeploym
         names = mapper.names({**body, "metadata": metadata, "environment": place, **revision})
     except UnmappedNameError as error:
         raise UnmappedError(_advice(error, kind)) from error
+    if status is None:
+        return [ObservedRemoval(names.service, names.environment, parse_time(body["timestamp"]))]
     finished_at = parse_instant(body["timestamp"])
     report = NewDeployment.model_validate(
         {
@@ -109,8 +114,7 @@ def state(received: Received) -> State | None:
     """Return the state that an event reports, or None if it does not end a deployment."""
     try:
         body = received.body
-        kind, reason = body["involvedObject"]["kind"], body["reason"]
-        status = REASONS.get(kind, {}).get(reason)
+        kind, status = body["involvedObject"]["kind"], _status(body)
         revision = printable(_config_revision(_metadata(body)))[-MAX_STATE:]
         at = parse_instant(body["timestamp"])
         if status is None or not revision:
@@ -131,6 +135,15 @@ def delivery_id(received: Received) -> str | None:
     """Return the state and its time: the same when the event is sent again."""
     found = state(received)
     return None if found is None else found.key
+
+
+def _status(body: dict[str, Any]) -> Status | None:
+    """Return the status that an event reports, or None if it does not end a deployment.
+
+    What prunes a Kustomization that is deleted repeats its last reason, and is no failure of it.
+    """
+    status = REASONS.get(body["involvedObject"]["kind"], {}).get(body["reason"])
+    return None if status is Status.FAILED and body.get("severity") == "info" else status
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, str]:

@@ -10,17 +10,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.domain.deployments.model import NewDeployment
-from api.domain.events.adapter import Adapter, ObservedDeployment, Received
+from api.domain.events.adapter import (
+    Adapter,
+    Observation,
+    ObservedDeployment,
+    ObservedRemoval,
+    Received,
+)
 from api.domain.events.adapters.argocd import application, flat, images
 from api.domain.events.adapters.argocd.healing import hidden_sync, hides_whole_sync
 from api.domain.events.adapters.argocd.progress import progress
+from api.domain.events.adapters.argocd.sync import Sync
 from api.domain.events.mapper import Mapper
 from api.domain.events.rules import SourceRules
 
 
-def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeployment]:
-    """Return the deployment of each service whose image a sync deploys."""
+def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
+    """Return the deployment of each service whose image a sync deploys, or the end of them all."""
     sync = application.parse(received.body) or flat.parse(received.body)
+    if sync.deleted_at:  # its health is that of pods that go
+        return [
+            ObservedRemoval(names.service, names.environment, sync.deleted_at)
+            for names in images.services(sync, mapper)
+        ]
+    return _deployments(sync, mapper)
+
+
+def _deployments(sync: Sync, mapper: Mapper) -> Sequence[ObservedDeployment]:
     hidden = hides_whole_sync(sync)
     if hidden:
         sync = hidden_sync(sync)

@@ -17,10 +17,11 @@ from api.domain.events.adapter import NotOursError, UnmappedError
 from api.domain.events.adapters.argocd.sync import Phase, Sync
 from api.domain.events.links import web_url
 from api.domain.events.texts import in_ascii, line
-from api.domain.kit.times import parse_instant
+from api.domain.kit.times import parse_instant, parse_time
 from api.domain.kit.types import ACTOR_LENGTH
 
 MAX_REVISION = 128
+FINALIZER = re.compile(r"resources-finalizer\.argocd\.argoproj\.io")
 RESOURCE_VERSION = re.compile("[1-9][0-9]{0,17}")
 # What Go's templates make of a field that does not exist, and of a time that was never set.
 MISSING = ("", "<no value>", "<nil>", "0001-01-01T00:00:00Z", "0001-01-01 00:00:00 +0000 UTC")
@@ -80,6 +81,7 @@ def sync_of(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync:
         health_changed_at=_optional_time(health, "lastTransitionTime"),
         reconciled_at=_optional_time(synced, "reconciledAt"),
         url=web_url(body.get("url")),
+        deleted_at=_deleted_at(metadata),
         last_whole_sync=_last_whole_sync(app, body) if may_hide_another else None,
         fields={**_placed(app, without_missing(body)), "app": app, "revision": revision},
     )
@@ -124,6 +126,17 @@ def _last_whole_sync(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync | 
         "syncResult": {name: entry.get(name) for name in ("revision", "revisions")},
     }
     return sync_of({**app, "status": {**status, "operationState": operation}}, body)
+
+
+def _deleted_at(metadata: Mapping[str, Any]) -> datetime | None:
+    """Return when an Application was deleted, or None.
+
+    Raises NotOursError if what it has deployed stays: Argo CD deletes that for a finalizer only.
+    """
+    deleted_at, finalizers = _given(metadata, "deletionTimestamp"), metadata.get("finalizers")
+    if deleted_at and finalizers and not any(map(FINALIZER.match, finalizers)):
+        raise NotOursError("The Application was deleted, and what it has deployed stays.")
+    return parse_time(deleted_at) if deleted_at else None
 
 
 def _application_id(metadata: Mapping[str, Any]) -> str:

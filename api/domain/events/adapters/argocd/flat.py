@@ -32,6 +32,7 @@ NAMES = {
     "sync": ("syncstatus", "sync", "appsyncstatus", "applicationsyncstatus"),
     "started": ("startedat", "operationstartedat", "operationstatestartedat", "starttime"),
     "finished": ("finishedat", "operationfinishedat", "operationstatefinishedat", "endtime"),
+    "deleted": ("deletedat", "deletiontimestamp", "appdeletiontimestamp"),
     "revision": ("revision", "gitrevision", "syncrevision", "commit", "commitid", "commitsha"),
     "revisions": ("revisions", "syncrevisions"),  # of several sources
     "user": ("initiatedby", "initiatedbyusername", "user", "username", "triggeredby"),
@@ -59,9 +60,10 @@ def _application(body: Mapping[str, Any]) -> dict[str, Any]:
     def field(kind: str) -> Any:
         return next((given[name] for name in NAMES[kind] if name in given), None)
 
-    finished_at = field("finished") or given.get(TIMESTAMP)
+    deleted_at = field("deleted")
+    finished_at = field("finished") or given.get(TIMESTAMP) or deleted_at
     phase = field("phase") or (given.get(STATUS) if given.get(STATUS) in Phase else None)
-    if phase is None and field("sync") == "Synced" and finished_at:
+    if phase is None and finished_at and (field("sync") == "Synced" or deleted_at):
         phase = Phase.SUCCEEDED
     if field("name") is None or phase is None:
         raise UnmappedError(
@@ -74,7 +76,12 @@ def _application(body: Mapping[str, Any]) -> dict[str, Any]:
         "automated": str(field("automated")).lower() == "true",
     }
     return {
-        "metadata": {"name": field("name"), "uid": field("uid"), "labels": {}},
+        "metadata": {
+            "name": field("name"),
+            "uid": field("uid"),
+            "labels": {},
+            "deletionTimestamp": deleted_at,
+        },
         "spec": {
             "destination": {
                 "namespace": field("namespace"),

@@ -45,6 +45,21 @@ def deployed(sync: Sync, mapper: Mapper, *, final: bool) -> list[tuple[Names, Im
     return [found[service] for service in sorted(found)]
 
 
+def services(sync: Sync, mapper: Mapper) -> list[Names]:
+    """Return the names of each service that a sync has deployed or that runs, whatever its image.
+
+    Raises errors as `deployed` does.
+    """
+    references = sync.applied_images + sync.running_images
+    if not references:
+        return [mapper.names(sync.fields)]
+    left_out: list[LeftOutError] = []
+    found = [names for names, _ in _by_service(references, sync, mapper, left_out)]
+    if not found:
+        raise left_out[0]
+    return found
+
+
 def _by_service(
     references: Sequence[str], sync: Sync, mapper: Mapper, left_out: list[LeftOutError]
 ) -> Iterable[tuple[Names, Sequence[Image]]]:

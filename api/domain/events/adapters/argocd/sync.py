@@ -59,6 +59,8 @@ class Sync:
     reconciled_at: datetime | None
     # The Application's page in Argo CD.
     url: str | None
+    # When the Application was deleted, with all that it has deployed.
+    deleted_at: datetime | None
     # The last sync of all resources, if this one selects some and applies no image, and if nothing
     # has drifted since.
     last_whole_sync: Sync | None
