@@ -41,8 +41,8 @@ def canary(
     }
 
 
-def release(version: str, minute: int, *, fails: bool = False) -> list[dict[str, Any]]:
-    """Return the events of a canary that begins at a minute and takes six of them."""
+def release(version: str, minute: int, before: str, *, fails: bool = False) -> list[dict[str, Any]]:
+    """Return the events of a canary that is detected at a minute and ends five after it."""
     end = (
         ("Failed", "Canary failed! Scaling down podinfo.prod")
         if fails
@@ -56,24 +56,26 @@ def release(version: str, minute: int, *, fails: bool = False) -> list[dict[str,
         ("Succeeded", "Post-rollout check load-test passed"),
         end,
     ]
-    return [canary(*event, minute + number, version) for number, event in enumerate(events)]
+    told = [canary(*event, minute + number, version) for number, event in enumerate(events)]
+    told[0]["checksum"] = before.replace(".", "") * 3  # as Flagger sends it
+    return told
 
 
 FIRST = canary("Initialized", "Initialization done! podinfo.prod", 0, "1.0.0")
 # The same specification again, after another one.
 HISTORY = [
     FIRST,
-    *release("1.1.0", 10, fails=True),
-    *release("1.2.0", 20),
-    *release("1.1.0", 30),
+    *release("1.1.0", 10, "1.0.0", fails=True),
+    *release("1.2.0", 20, "1.1.0"),
+    *release("1.1.0", 30, "1.2.0"),
     canary("Succeeded", "skipping canary run as object is suspended", 40, "1.1.0"),
     canary("Succeeded", "Promotion completed! Scaling down podinfo.prod", 41, "1.1.0"),
 ]
 EXPECTED = [
     ("1.0.0", "succeeded", "12:00", "12:00"),
-    ("1.1.0", "failed", "12:10", "12:15"),
-    ("1.2.0", "succeeded", "12:20", "12:25"),
-    ("1.1.0", "succeeded", "12:30", "12:35"),
+    ("1.1.0", "failed", "12:11", "12:15"),
+    ("1.2.0", "succeeded", "12:21", "12:25"),
+    ("1.1.0", "succeeded", "12:31", "12:35"),
 ]
 
 
@@ -84,7 +86,6 @@ def meaning(body: Any) -> Meaning:
 @pytest.mark.parametrize(
     ("phase", "message", "status"),
     [
-        ("Waiting", "Halt podinfo.prod advancement waiting for approval gate", "running"),
         ("Progressing", "Advance podinfo.prod canary weight 10", "running"),
         ("WaitingPromotion", "Halt podinfo.prod advancement waiting for approval", "running"),
         ("Promoting", "Advance podinfo.prod primary weight 50", "running"),
@@ -111,6 +112,8 @@ def test_steps_are_progress_and_an_analysis_that_fails_is_a_failure(
         (canary("Initializing", "podinfo-primary.prod not ready", 1), "not_ours", "not ready"),
         (canary("Succeeded", "Confirm-rollout check passed", 1), "not_ours", "Confirm-rollout"),
         (canary("Failed", "skipping canary run", 1), "not_ours", "skipping"),
+        (canary("Waiting", "Halt podinfo.prod advancement", 1), "not_ours", "Halt"),
+        (canary("Progressing", "New revision detected! Scaling", 1), "not_ours", "New revision"),
         (canary("Terminating", "Terminating canary podinfo.prod", 1), "not_ours", "Terminating"),
         (canary("Progressing", "x", 1, metadata={"timestamp": None}), "not_ours", "type event"),
         (canary("Progressing", "x", 1, metadata={"version": ""}), "unmapped", "names no image"),
@@ -147,6 +150,21 @@ def test_a_canary_is_one_deployment_in_whatever_order_it_is_told(
         row = (each["version"], each["status"], *times)
         told.setdefault(each["environment"], []).append(row)
     assert told == {f"prod-{number}": EXPECTED for number in range(ORDERS)}
+
+
+def test_a_canary_that_is_made_anew_is_deployed_again(sqlite_client: FlaskClient) -> None:
+    again = canary("Initialized", "Initialization done! podinfo.prod", 50, "1.0.0")
+    for body in (FIRST, again, FIRST, again, *release("1.1.0", 52, "1.0.0")):
+        assert sqlite_client.post(URL, json=body).status_code in (200, 202)
+
+    found = items(sqlite_client, "deployments")
+    told = [(each["version"], each["kind"], each["started_at"][11:16]) for each in found]
+    assert told == [
+        ("1.1.0", "rollout", "12:53"),
+        ("1.0.0", "resync", "12:50"),
+        ("1.0.0", "rollout", "12:00"),
+    ]
+    assert {each["status"] for each in found} == {"succeeded"}
 
 
 def test_no_answer_is_an_error_to_flagger(client: FlaskClient) -> None:

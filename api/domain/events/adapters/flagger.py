@@ -17,6 +17,7 @@ from api.domain.deployments.model import NewDeployment, Status
 from api.domain.events.adapter import (
     FAILED,
     PROGRESSING,
+    STAMP,
     SUCCEEDED,
     Adapter,
     NotOursError,
@@ -33,14 +34,19 @@ STATUSES = {
     SUCCEEDED: Status.SUCCEEDED,
     FAILED: Status.FAILED,
 }
-PROGRESS = {"Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising"}
+INITIALIZED = "Initialized"
+PROGRESS = {"Progressing", "WaitingPromotion", "Promoting", "Finalising"}
+# Said with the checksum of the revision before, as is all in the phase `Waiting`.
+BEFORE = "New revision detected!"
 # The first one of each phase that says so: others follow it, and may be about the next revision.
 ENDS = {
-    ("Initialized", "Initialization done!"): SUCCEEDED,
+    (INITIALIZED, "Initialization done!"): SUCCEEDED,
     ("Succeeded", "Promotion completed!"): SUCCEEDED,
     ("Failed", "Canary failed!"): FAILED,
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Of a state's key, with which it is short enough for a delivery id.
+MAX_CHECKSUM = 60
 
 
 def observations(received: Received, mapper: Mapper) -> Sequence[ObservedDeployment]:
@@ -69,8 +75,11 @@ def state(received: Received) -> State | None:
     """Return the state that an event reports, or None if it is not about a canary."""
     try:
         body = received.body
-        revision = str(body.get("checksum") or "")[:64].replace(" ", "-")
-        return State(_subject(body), _at(body), _reached(body), revision or "-")
+        at, reached = _at(body), _reached(body)
+        revision = str(body.get("checksum") or "")[:MAX_CHECKSUM].replace(" ", "-") or "-"
+        if body["phase"] == INITIALIZED:  # said once of each Canary, which may be made anew
+            revision += f" {at:{STAMP}}"
+        return State(_subject(body), at, reached, revision)
     except (NotOursError, KeyError, TypeError, AttributeError, ValueError):
         return None  # observations() reports what is wrong
 
@@ -83,7 +92,7 @@ def delivery_id(received: Received) -> str | None:
 
 def _reached(body: dict[str, Any]) -> str:
     phase, message = body["phase"], str(body["metadata"].get("eventMessage") or "")
-    if phase in PROGRESS:
+    if phase in PROGRESS and not message.startswith(BEFORE):
         return PROGRESSING
     for (ended, text), reached in ENDS.items():
         if phase == ended and message.startswith(text):
