@@ -26,13 +26,18 @@ def test_one_request_is_enough_and_may_be_repeated(sqlite_client: FlaskClient, s
         "VERSION": "1.4.2",
         "GIT_COMMIT": "9fceb02d0ae598e95dc970b74767f19372d61af8",
         "STARTED_AT": "2026-03-01T12:00:00Z",
-        "BUILD_TAG": "jenkins-checkout-4711",
-        "BUILD_URL": "https://jenkins.example.com/job/checkout/4711/",
+        "BUILD_URL": "https://jenkins.example.com/job/Payments%20Team/job/checkout/4711/",
     }
     for state, answer in (("running", 201), (status, 200), (status, 200)):
         body = json.loads(Template(found[2]).substitute(variables, STATUS=state))
         assert sqlite_client.post(found[1], json=body).status_code == answer
 
-    (deployment,) = items(sqlite_client, "deployments")
+    # The same build deploys something else.
+    body = json.loads(
+        Template(found[2].replace("checkout", "cart")).substitute(variables, STATUS=status)
+    )
+    assert sqlite_client.post(found[1], json=body).status_code == 201
+
+    _, deployment = items(sqlite_client, "deployments")
     assert deployment["status"] == status
     assert (deployment["source"], deployment["version"]) == ("jenkins", "1.4.2")
