@@ -137,7 +137,7 @@ def undeclared(same: list[Pin], images: dict[str, list[Pin]]) -> str:
     own = {pins[0].overlay for pins in images.values() if len(pins) == 1}
     if len(applications) > 1 and own.issuperset(applications):
         return f"a part of {names}"
-    if any(pin.release != same[0].release for pin in same):
+    if len(set().union(*(pin.every_release for pin in same))) > 1:
         return f"several releases, of {names}"
     return "a digest of zeros" if same[0].release.is_free else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from copy import copy
 from typing import Any
@@ -15,6 +16,9 @@ from gitops.errors import UnreadableError
 
 Edit = tuple[int, int, str]  # from where to where, and what is there then
 Span = tuple[int, int]
+# The tag and the anchor of a value.
+PROPERTIES = re.compile(r"(?:[!&]\S*\s+)+")
+QUOTES = '"'
 
 
 class Located(yaml.SafeLoader):
@@ -45,17 +49,32 @@ def located(text: str, where: str) -> tuple[list[Node], set[Span]]:
 
     Raises UnreadableError with `where` for invalid YAML.
     """
+    try:
+        return composed(text)
+    except yaml.YAMLError as error:
+        # Between values, the parser in Python takes no tab, unlike libyaml and kustomize.
+        blank = text.replace("\t", " ")
+        if blank != text:
+            return located(blank, where)
+        raise UnreadableError(where, 0, getattr(error, "problem", None) or str(error)) from None
+
+
+def composed(text: str) -> tuple[list[Node], set[Span]]:
+    """Do what `located` does. Raises YAMLError."""
     loader = Located(text)
     found: list[Node] = []
     try:
         while loader.check_node():
             node: Node | None = loader.get_node()
             found += [node] if node is not None and not nodes.is_null(node) else []
-    except yaml.YAMLError as error:
-        raise UnreadableError(where, 0, getattr(error, "problem", None) or str(error)) from None
     finally:
         loader.dispose()
     return found, loader.shared
+
+
+def end_of_line(text: str) -> str:
+    """Return what a text ends its lines with."""
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def applied(text: str, edits: list[Edit]) -> str:
@@ -67,30 +86,34 @@ def applied(text: str, edits: list[Edit]) -> str:
 
 def changes(text: str, entry: MappingNode, values: dict[str, str]) -> Iterator[Edit]:
     """Yield what sets the values of keys in a mapping, and removes those that are empty."""
-    newline = "\r\n" if "\r\n" in text else "\n"
     added = ""
     for key, value in values.items():
         found = next((pair for pair in entry.value if pair[0].value == key), None)
         if found is not None:
             name, old = found
-            yield replacement(name, old, value, newline) if value else removal(text, entry, key)
+            yield replacement(text, name, old, value) if value else removal(text, entry, key)
         elif value:
-            added += insertion(entry, key, value, newline)
+            added += insertion(entry, key, value, end_of_line(text))
     if added:
         at = end(text, entry)
         yield at, at, added
 
 
-def replacement(key: Node, value: Node, new: str, newline: str) -> Edit:
-    """Return the edit that puts a text in the place of a value."""
-    start, stop = value.start_mark.index, value.end_mark.index
+def replacement(text: str, key: Node, value: Node, new: str) -> Edit:
+    """Return the edit that puts a text in the place of a value, quoted as that is.
+
+    A tag or an anchor before it stays.
+    """
+    start, stop = span(value)
     if start == stop:  # there is none
         return key.end_mark.index + 1, key.end_mark.index + 1, f" {new}"
+    if before := PROPERTIES.match(text, start, stop):
+        start = before.end()
     style = value.style if isinstance(value, ScalarNode) else None
     if style in ("|", ">"):
-        new += newline
-    elif style and not new.startswith('"'):  # as it was quoted before
-        new = f"{style}{new}{style}"
+        new += end_of_line(text)
+    elif style:
+        new = f"{style}{new.strip(QUOTES)}{style}"
     return start, stop, new
 
 
@@ -99,7 +122,7 @@ def insertion(entry: MappingNode, key: str, value: str, newline: str) -> str:
     first = entry.value[0][0]
     key = f'"{key}"' if first.style == '"' else key
     if entry.flow_style:
-        value = value if value.startswith('"') or first.style != '"' else f'"{value}"'
+        value = f'"{value.strip(QUOTES)}"' if first.style == '"' else value
         return f", {key}: {value}"
     return f"{newline}{' ' * first.start_mark.column}{key}: {value}"
 

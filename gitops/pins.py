@@ -13,7 +13,7 @@ from gitops.deliveries.model import Delivery
 from gitops.errors import GitopsError
 from gitops.overlays import Overlay
 from gitops.patches import patches
-from gitops.releases import KUSTOMIZATION, Place, Release
+from gitops.releases import KUSTOMIZATION, PATCH, Place, Release
 from gitops.repository import Repository
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -25,10 +25,16 @@ class Pin:
 
     file: Path
     image: str
-    entry: Node
+    entries: list[Node]  # one of a list, or each reference in patches
     overlay: Overlay
     place: Place = KUSTOMIZATION
     by: str = ""  # the object that applies the overlay, where several do with images of their own
+    others: tuple[Pin, ...] = ()  # of the same image, in other files of patches
+
+    @property
+    def entry(self) -> Node:
+        """What is told of it, of several."""
+        return self.entries[-1]
 
     @property
     def where(self) -> str:
@@ -39,6 +45,12 @@ class Pin:
     def release(self) -> Release:
         """The release that it pins."""
         return releases.release(self.entry)
+
+    @property
+    def every_release(self) -> set[Release]:
+        """All releases that it pins: patches may give containers different ones."""
+        own = set(map(releases.release, self.entries))
+        return own.union(*(other.every_release for other in self.others))
 
     @property
     def name(self) -> str:
@@ -55,42 +67,59 @@ class Pin:
 
         Raises GitopsError if it is no YAML.
         """
-        found = self.place.find(nodes.compose(text, str(self.file)), self.image)
-        return None if found is None else releases.release(found)
+        found = self._entries(nodes.compose(text, str(self.file)))
+        return releases.release(found[-1]) if found else None
 
     def with_release(self, new: Release) -> str:
         """Return the text of the file with another release, and everything else unchanged.
 
         The file is read again: another image in it may have been changed since. Line ends and a
         byte-order mark stay as well: write it with `newline=""`.
-        Raises GitopsError for an entry that shares its release, or is written in an unusual way.
+        Raises GitopsError for an entry that shares its release, or is written in an unusual way,
+        and for patches that would have to be changed together.
         """
         text = read(self.file)
         body = text.removeprefix(BYTE_ORDER_MARK)
         where = f"{self.file}:{nodes.line(self.entry)}"
+        if self.others or len(self.every_release) > 1:
+            names = ", ".join(sorted({pin.file.name for pin in (self, *self.others)}))
+            raise GitopsError(
+                f"{where}: {names} name {self.image} for several containers: write its release"
+                " under `images`, once for all of them"
+            )
         documents, shared = edits.located(body, str(self.file))
-        entry = self.place.find(documents, self.image)
-        if entry is None:
+        entries = self._entries(documents)
+        if not entries:
             raise GitopsError(f"{where}: this entry is not in the file itself")
-        places = [edits.span(value) for value in (entry, *releases.values_of(entry))]
-        if any(start <= place[0] < end for place in places for start, end in shared):
+        values = [each for entry in entries for each in (entry, *releases.values_of(entry))]
+        if any(start <= edits.span(each)[0] < end for each in values for start, end in shared):
             raise GitopsError(f"{where}: other places take the release from here, by an alias")
-        edited = releases.written(body, entry, new)
+        changes = [edit for entry in entries for edit in releases.changes(body, entry, new)]
+        edited = edits.applied(body, changes)
         if not self._has(edited, new):
             raise GitopsError(f"{where}: write this entry of `images` with one key on each line")
         return text[: len(text) - len(body)] + edited
 
+    def _entries(self, documents: list[Node]) -> list[Node]:
+        return self.place.entries(documents).get(self.image, [])
+
     def _has(self, text: str, wanted: Release) -> bool:
         try:
-            return self.at(text) == wanted
+            found = self._entries(nodes.compose(text, str(self.file)))
         except GitopsError:
             return False
+        return set(map(releases.release, found)) == {wanted}
 
 
 def read(file: Path) -> str:
-    """Return the text of a file with its line ends as they are."""
-    with file.open(encoding="utf-8", newline="") as stream:
-        return stream.read()
+    """Return the text of a file with its line ends as they are.
+
+    Raises GitopsError if it is in another encoding than UTF-8.
+    """
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise GitopsError(f"{file}: it is not written in {error.encoding}") from None
 
 
 def every(repository: Repository) -> Iterator[Pin]:
@@ -123,9 +152,10 @@ def pins(repository: Repository, overlay: Overlay, by: str = "") -> dict[str, Pi
     for part in reversed([each for each in overlay.tree if each not in shared]):
         for patch in patches(repository, part):
             if patch.file != part.file and patch.file.is_relative_to(part.folder):
-                for document in patch.documents:
-                    place = Place(*releases.identity(document), path=())
-                    patched |= at(patch.file, [document], overlay, place)
+                for name, pin in at(patch.file, patch.documents, overlay, PATCH).items():
+                    had = [it for it in (patched.get(name),) if it and it.file != pin.file]
+                    others = tuple(each for it in had for each in (it, *it.others))
+                    patched[name] = replace(pin, others=others)
         found |= at(part.file, [part.node], overlay, KUSTOMIZATION)
     deliveries = repository.deliveries.each(overlay.folder)
     for delivery in deliveries if by or len(deliveries) == 1 else ():
@@ -144,17 +174,9 @@ def pinned(delivery: Delivery, overlay: Overlay, by: str = "") -> dict[str, Pin]
 
 def at(file: Path, documents: list[Node], overlay: Overlay, place: Place) -> dict[str, Pin]:
     """Return the pins at a place of a file, by image."""
-    found = {}
-    for entry in place.entries(documents):
-        name, release = releases.image_of(entry), releases.release(entry)
-        if name and (release.tag or release.digest) and not is_open(f"{name}{release.tag}"):
-            found[name] = Pin(file, name, entry, overlay, place)
-    return found
-
-
-def is_open(text: str) -> bool:
-    """Tell whether a name or a tag is filled in elsewhere."""
-    return "{{" in text or "$" in text
+    # The file itself is what is written and has a history, and not a link to it.
+    its, found = file.resolve(), place.entries(documents)
+    return {name: Pin(its, name, entries, overlay, place) for name, entries in found.items()}
 
 
 def choose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -9,7 +10,14 @@ from dataclasses import dataclass
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from gitops import edits, images, nodes, versions
+from gitops.edits import Edit
 from gitops.nodes import Path_
+
+# Tags that are a text in YAML 1.1 and 1.2, also without quotation marks.
+TEXT = re.compile(
+    r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z][\w.-]*|\d+\.\d+\.\d[\w.-]*",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,11 @@ class Release:
 
     def __str__(self) -> str:
         return self.tag + f"@{self.digest[:19]}" * bool(self.digest)
+
+    @property
+    def title(self) -> str:
+        """What people call it: the tag, or else the beginning of the digest."""
+        return self.tag or str(self).removeprefix("@")
 
     @property
     def is_pinned(self) -> bool:
@@ -41,34 +54,41 @@ class Release:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file names images: a list in an object, or the containers of a patch."""
+    """Where a file names images: a list in an object, or the containers of its patches."""
 
-    kind: str = ""
-    name: str = ""
     path: Path_ = ("images",)  # of the list; none for containers
+    owner: tuple[str, ...] = ()  # of the list (`identity`), if the file has other objects, too
 
-    def entries(self, documents: list[Node]) -> Iterator[Node]:
-        """Yield what names an image."""
+    def entries(self, documents: list[Node]) -> dict[str, list[Node]]:
+        """Return what pins each image: of a list the entry that counts, which is the last one."""
+        found: dict[str, list[Node]] = {}
+        for entry in self._named(documents):
+            name, its = image_of(entry), release(entry)
+            if name and (its.tag or its.digest) and not is_open(f"{name}{its.tag}"):
+                found.setdefault(name, []).append(entry)
+        return {name: each[-1:] if self.path else each for name, each in found.items()}
+
+    def _named(self, documents: list[Node]) -> Iterator[Node]:
         for document in documents:
-            if self.kind and identity(document) != (self.kind, self.name):
-                continue
-            if self.path:
-                yield from (entry for _, entry in nodes.items(nodes.get(document, *self.path)))
-            else:
+            if not self.path:
                 yield from references(document)
-
-    def find(self, documents: list[Node], image: str) -> Node | None:
-        """Return what names an image."""
-        return next((each for each in self.entries(documents) if image_of(each) == image), None)
+            elif not self.owner or identity(document) == self.owner:
+                yield from (entry for _, entry in nodes.items(nodes.get(document, *self.path)))
 
 
-KUSTOMIZATION = Place()
+KUSTOMIZATION, PATCH = Place(), Place(path=())
 
 
-def identity(document: Node) -> tuple[str, str]:
-    """Return kind and name of an object."""
-    name = nodes.get(document, "metadata", "name")
-    return nodes.text(nodes.get(document, "kind")), nodes.text(name)
+def identity(document: Node) -> tuple[str, ...]:
+    """Return kind, namespace and name of an object."""
+    metadata = nodes.get(document, "metadata")
+    names = (nodes.get(metadata, key) for key in ("namespace", "name"))
+    return tuple(map(nodes.text, (nodes.get(document, "kind"), *names)))
+
+
+def is_open(text: str) -> bool:
+    """Tell whether a name or a tag is filled in elsewhere."""
+    return "{{" in text or "$" in text
 
 
 def references(node: Node) -> Iterator[Node]:
@@ -104,19 +124,24 @@ def release(entry: Node) -> Release:
         return Release(tag, digest)
     whole = copy(entry)
     nodes.plain(whole)  # it puts what is taken before the entry's own keys
-    fields = dict(nodes.items(whole))
+    fields = {key: value for key, value in nodes.items(whole) if not nodes.is_null(value)}
     return Release(nodes.text(fields.get("newTag")), nodes.text(fields.get("digest")))
 
 
-def written(text: str, entry: Node, new: Release) -> str:
-    """Return the text of a file with another release in one of its entries or references."""
+def changes(text: str, entry: Node, new: Release) -> Iterator[Edit]:
+    """Yield the edits that put another release into an entry or a reference."""
     if isinstance(entry, MappingNode):
-        values = {"newTag": f'"{new.tag}"' if new.tag else "", "digest": new.digest}
-        return edits.applied(text, [*edits.changes(text, entry, values)])
+        yield from edits.changes(text, entry, {"newTag": plain(new.tag), "digest": new.digest})
+        return
     name, equals, value = str(nodes.text(entry)).rpartition("=")
     tag, digest = f":{new.tag}" * bool(new.tag), f"@{new.digest}" * bool(new.digest)
     reference = name + equals + images.split(value).name + tag + digest
-    return edits.applied(text, [edits.replacement(entry, entry, reference, "\n")])
+    yield edits.replacement(text, entry, entry, reference)
+
+
+def plain(tag: str) -> str:
+    """Return a tag as YAML, in quotation marks where it may be read as a number, or as no text."""
+    return tag if not tag or TEXT.fullmatch(tag) else f'"{tag}"'
 
 
 def values_of(entry: Node) -> Iterator[Node]:

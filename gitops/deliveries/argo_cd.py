@@ -18,7 +18,7 @@ from gitops.deliveries.model import MAP, Delivery
 from gitops.deliveries.results import Result
 from gitops.errors import GitopsError
 from gitops.nodes import Path_
-from gitops.releases import Place
+from gitops.releases import Place, identity
 
 TEXT, LIST, BOOL, INT = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "bool", "int"))
 Pair = tuple[Node, Node]
@@ -47,7 +47,7 @@ def delivery(file: Path, application: Node, at_: Path_, folder: Path) -> Deliver
     source = nodes.get(application, *at_)
     assert source is not None  # noqa: S101 - it was found there
     its, where = nodes.get(source, "kustomize"), file
-    pins: Place | None = Place("Application", name, (*at_, "kustomize", "images"))
+    pins: Place | None = Place((*at_, "kustomize", "images"), identity(application))
     for pattern in OVERRIDES:
         own = folder / pattern.format(name=name)
         if name and own.is_file() and (found := overriding(own)) is not None:
@@ -56,7 +56,7 @@ def delivery(file: Path, application: Node, at_: Path_, folder: Path) -> Deliver
                 its = MappingNode(MAP, [*rest.value, *at(found, source).value])
                 pins = None
             else:
-                its, where, pins = found, own, Place(path=("kustomize", "images"))
+                its, where, pins = found, own, Place(("kustomize", "images"))
     namespace = nodes.get(application, "spec", "destination", "namespace")
     node = MappingNode(MAP, [*settings(its)])
     node.start_mark = source.start_mark

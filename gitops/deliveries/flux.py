@@ -15,7 +15,7 @@ from gitops.deliveries.argo_cd import is_known, is_true, known, marked
 from gitops.deliveries.folders import Selection
 from gitops.deliveries.model import MAP, Delivery
 from gitops.deliveries.results import Result
-from gitops.releases import Place
+from gitops.releases import Place, identity
 
 # What a Kustomization calls the fields of a kustomization file.
 FIELDS = {
@@ -53,7 +53,7 @@ def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
     given = tuple(value for value in values if value is not None)
     name = nodes.text(nodes.get(document, "metadata", "name"))
     words = {"namespace": "targetNamespace"}
-    pins = Place("Kustomization", name, ("spec", "images"))
+    pins = Place(("spec", "images"), identity(document))
     return Delivery(
         *(file, node, name, folder, result, given, words),
         replaces_images=False,

@@ -422,7 +422,7 @@ WRITTEN = {
     "without a digest before": (
         BEFORE + "  - name: shop\r\n    newTag: 1\r\n",
         NEW,
-        BEFORE + f'  - name: shop\r\n    newTag: "1.2.0"\r\n    digest: {TWO}\r\n',
+        BEFORE + f"  - name: shop\r\n    newTag: 1.2.0\r\n    digest: {TWO}\r\n",
     ),
     "without a digest afterwards": (
         BLOCK,
@@ -432,22 +432,22 @@ WRITTEN = {
     "in one line": (
         f"images: [{{name: shop, newTag: '1', digest: {ONE}}}] # here\n",
         NEW,
-        f'images: [{{name: shop, newTag: "1.2.0", digest: {TWO}}}] # here\n',
+        f"images: [{{name: shop, newTag: '1.2.0', digest: {TWO}}}] # here\n",
     ),
     "in one line, after a byte-order mark": (
         "\ufeffimages: [{name: shop, newTag: '1'}] # here\n",
         NEW,
-        f'\ufeffimages: [{{name: shop, newTag: "1.2.0", digest: {TWO}}}] # here\n',
+        f"\ufeffimages: [{{name: shop, newTag: '1.2.0', digest: {TWO}}}] # here\n",
     ),
     "in one line, without a digest afterwards": (
         f"images: [{{digest: {ONE}, name: shop, newTag: '1'}}, {{name: a}}]\n",
         Release("2", ""),
-        'images: [{name: shop, newTag: "2"}, {name: a}]\n',
+        "images: [{name: shop, newTag: '2'}, {name: a}]\n",
     ),
     "over several lines": (
         f"images: [{{name: shop, newTag: '1',\n  digest: {ONE}}}]\n",
         NEW,
-        f'images: [{{name: shop, newTag: "1.2.0",\n  digest: {TWO}}}]\n',
+        f"images: [{{name: shop, newTag: '1.2.0',\n  digest: {TWO}}}]\n",
     ),
     "JSON": (
         f'{{"images": [{{"name": "shop", "newTag": "1", "digest": "{ONE}"}}]}}\n',
@@ -463,12 +463,12 @@ WRITTEN = {
         "images:\n  - {name: a, newTag: &v '1'}\n  - name: shop\n    newTag: *v # it\n",
         NEW,
         f"images:\n  - {{name: a, newTag: &v '1'}}\n"
-        f'  - name: shop\n    newTag: "1.2.0" # it\n    digest: {TWO}\n',
+        f"  - name: shop\n    newTag: '1.2.0' # it\n    digest: {TWO}\n",
     ),
     "a mapping that is merged": (
         "x: &x {newTag: '1'}\nimages:\n  - <<: *x\n    name: shop\n",
         Release("1.2.0", ""),
-        "x: &x {newTag: '1'}\nimages:\n  - <<: *x\n    name: shop\n    newTag: \"1.2.0\"\n",
+        "x: &x {newTag: '1'}\nimages:\n  - <<: *x\n    name: shop\n    newTag: 1.2.0\n",
     ),
     "a number": (
         "images:\n  - name: shop\n    newTag: 1.10 # it\n",
@@ -478,12 +478,33 @@ WRITTEN = {
     "nothing, and a block of text": (
         f"images:\n  - name: shop\n    newTag:\n    digest: >-\n      {ONE}\n# after\n",
         NEW,
-        f'images:\n  - name: shop\n    newTag: "1.2.0"\n    digest: {TWO}\n# after\n',
+        f"images:\n  - name: shop\n    newTag: 1.2.0\n    digest: {TWO}\n# after\n",
     ),
     "one of several documents": (
         "---\nimages:\n  - name: shop\n    newTag: '1'\n---\n# after\n",
         NEW,
-        f'---\nimages:\n  - name: shop\n    newTag: "1.2.0"\n    digest: {TWO}\n---\n# after\n',
+        f"---\nimages:\n  - name: shop\n    newTag: '1.2.0'\n    digest: {TWO}\n---\n# after\n",
+    ),
+    "a tag and an anchor before a value": (
+        f"images:\n  - name: shop\n    newTag: !!str 1.10 # it\n    digest: &it {ONE}\n",
+        Release("1.20", TWO),
+        f'images:\n  - name: shop\n    newTag: !!str "1.20" # it\n    digest: &it {TWO}\n',
+    ),
+    "tabs between values": (
+        f"images:\n  - name: shop\t# a\tb\n    newTag:\t'1'\n    digest:\t{ONE}\t# it\n",
+        NEW,
+        f"images:\n  - name: shop\t# a\tb\n    newTag:\t'1.2.0'\n    digest:\t{TWO}\t# it\n",
+    ),
+    "no tag": (
+        f"images:\n  - name: shop\n    newTag: ~\n    digest: {ONE}\n",
+        Release("true", TWO),
+        f'images:\n  - name: shop\n    newTag: "true"\n    digest: {TWO}\n',
+    ),
+    "the entry that counts, of two": (
+        "images:\n  - {name: shop, newTag: '1'}\n  - {name: shop, newTag: '2'}\n",
+        NEW,
+        "images:\n  - {name: shop, newTag: '1'}\n"
+        f"  - {{name: shop, newTag: '1.2.0', digest: {TWO}}}\n",
     ),
     "in one line, without a tag afterwards": (
         f"images: [{{name: shop, newTag: '1', digest: {ONE}}}]\n",
