@@ -38,7 +38,7 @@ def compose(text: str, where: str) -> list[Node]:
     """Return the documents of a text. Raises UnreadableError with `where` for invalid YAML."""
     try:
         return [node for node in yaml.compose_all(text, Loader) if not is_null(node)]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeEncodeError) as error:  # the latter for what is not UTF-8
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 0
         raise UnreadableError(where, line, getattr(error, "problem", None) or str(error)) from None

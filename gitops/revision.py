@@ -18,6 +18,8 @@ from gitops.errors import GitopsError
 # What default branches are called where git does not say which one it is.
 BRANCHES = ("main", "master", "trunk")
 COMMIT = ("commit", "author", "title")
+# A path is no pattern, and a log has nothing in it but what its format says.
+GIT = ("git", "--literal-pathspecs", "-c", "log.showSignature=false")
 MODULE = "160000"  # the mode of a submodule in an index
 
 
@@ -118,9 +120,20 @@ class Clone:
             if (module.top / ".git").exists() and module._commit(its_commit):
                 module._unpack(its_commit, folder / name)
 
+    def path(self, file: Path) -> Path:
+        """Return the path of a file below the top. Raises GitopsError if it is of another clone."""
+        for folder in file.parents:
+            if folder == self.top:
+                return file.relative_to(self.top)
+            if (folder / ".git").exists():
+                break
+        raise GitopsError(f"{file} is not in the clone {self.top}, but elsewhere: run this there")
+
     def is_dirty(self, file: Path) -> bool:
-        """Tell whether a file has uncommitted changes."""
-        return bool(self._git("status", "--porcelain", "--", str(file)).stdout.strip())
+        """Tell whether a file has uncommitted changes, or is not committed at all."""
+        # Whatever git is configured to leave out.
+        argv = ("status", "--porcelain", "--untracked-files=all", "--ignored")
+        return bool(self.git(*argv, "--", str(self.path(file))))
 
     def demand_clean(self) -> None:
         """Raise GitopsError if there are changes: what a tool writes must be the only change."""
@@ -131,15 +144,15 @@ class Clone:
     def versions(self, file: Path) -> Iterator[tuple[str, datetime, str]]:
         """Yield commit, time and text of a file for each commit that changed it, newest first.
 
-        A change counts from the commit that merged it into the branch.
+        A change counts from the commit that merged it into the branch. The text is empty at one
+        that removed the file.
         """
-        path = file.relative_to(self.top)
+        path = self.path(file)
         argv = ("log", "--first-parent", "--format=%H %cI", "--", str(path))
         for line in self._git(*argv).stdout.splitlines():
             commit, at = line.split()
             found = self._git("show", f"{commit}:{path}")
-            if found.returncode == 0:  # otherwise this commit removed it
-                yield commit, datetime.fromisoformat(at), found.stdout
+            yield commit, datetime.fromisoformat(at), "" if found.returncode else found.stdout
 
     def head(self) -> tuple[str, datetime]:
         """Return the commit that is checked out, and its time. Raises GitopsError without one."""
@@ -212,7 +225,7 @@ class Clone:
         self, *argv: str, env: Mapping[str, str] | None = None, stdin: str | None = None
     ) -> CompletedProcess[str]:
         missing = "https://git-scm.com"
-        return programs.run(["git", *argv], cwd=self.top, env=env, stdin=stdin, missing=missing)
+        return programs.run([*GIT, *argv], cwd=self.top, env=env, stdin=stdin, missing=missing)
 
 
 def remedy(revision: str, shallow: bool) -> str:

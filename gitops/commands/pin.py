@@ -63,6 +63,6 @@ def pin(
     if new != chosen.release:
         verify_signature(found, f"{chosen.name}@{digest}", Config.read(repository.root))
     title = f"Release {chosen.service} {tag} to {chosen.overlay.environment}"
-    path_in_clone = str(chosen.file.relative_to(clone.top))
+    path_in_clone = str(clone.path(chosen.file))
     proposal = Proposal(title, chosen, new, path_in_clone, found)
     finish(command, Output(as_json=as_json), [proposal], dry_run)

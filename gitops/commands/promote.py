@@ -109,7 +109,8 @@ def promote(
         for pin in (here, there):
             found.demand_committed(clone, repository, pin.file)
         if not (here.release.is_pinned or is_tag_promoted(here.release, config, there)):
-            found.reasons.append(f"{source} pins {here.release}: a digest is needed")
+            why = f"{source} pins {here.release}: a digest is needed"
+            found.reasons.append(f"{why}, unless `pins` in gitops.yaml says `tag-is-enough`")
         elif here.release != there.release:
             if url and not without_ledger:
                 soaked = duration(soak or config.promotion.get("soak", DEFAULT_SOAK))
@@ -118,8 +119,8 @@ def promote(
             else:
                 found.notes.append("its health was not checked: no ledger was asked")
             judge(found, clone, here, config)
-        title = f"Promote {known} {here.release.tag} to {there.overlay.environment}"
-        path_in_clone = str(there.file.relative_to(clone.top))
+        title = f"Promote {known} {here.release.title} to {there.overlay.environment}"
+        path_in_clone = str(clone.path(there.file))
         proposals.append(Proposal(title, there, here.release, path_in_clone, found))
     finish(command, output, proposals, dry_run)
 

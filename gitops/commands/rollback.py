@@ -67,7 +67,7 @@ def rollback(
     if ledger is None:
         found.notes.append("no ledger was asked which releases were good")
     known = history.earlier(clone, pin)
-    chosen, passed = history.choose(known, to) if to else None, list[str]()
+    chosen, passed = None if to is None else history.choose(known, to), list[str]()
     for each in [] if chosen else known:
         fault = history.fault(
             each.release,
@@ -81,11 +81,13 @@ def rollback(
             break
         passed.append(f"skipped {each.release}: {fault}")
     if chosen is None:
-        found.reasons += [*passed, "no earlier release is known to be good: choose one with --to"]
+        file = repository.relative(pin.file)
+        what_to_do = "choose one with --to" if known else f"the history of {file} has no other"
+        found.reasons += [*passed, f"no earlier release is known to be good: {what_to_do}"]
     else:
         found.notes += [*passed, f"declared until {chosen.at:%Y-%m-%d} ({chosen.commit[:12]})"]
     release = chosen.release if chosen else pin.release
-    where, to = pin.overlay.environment, release.tag or str(release)
-    title = f"Roll {service or pin.service} in {where} back to {to}"
-    path_in_clone = str(pin.file.relative_to(clone.top))
+    where = pin.overlay.environment
+    title = f"Roll {service or pin.service} in {where} back to {release.title}"
+    path_in_clone = str(clone.path(pin.file))
     finish(command, output, [Proposal(title, pin, release, path_in_clone, found)], dry_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,9 @@ from gitops.ledger import Ledger
 from gitops.pins import Pin
 from gitops.releases import Release
 from gitops.revision import Clone
+
+# Of a digest: fewer digits are also those of a tag.
+BEGINNING = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,12 @@ def deployments(
 
 def choose(known: list[Earlier], to: str) -> Earlier:
     """Return the release with a version or digest. Raises GitopsError with those there were."""
+    digest = to.removeprefix("sha256:")
     for each in known:
-        if versions.same(to, each.release.tag) or each.release.digest.startswith(
-            (to, f"sha256:{to}")
-        ):
+        if to and versions.same(to, each.release.tag):
+            return each
+    for each in known if BEGINNING.fullmatch(digest) else ():
+        if each.release.digest.startswith(f"sha256:{digest}"):
             return each
     listed = ", ".join(str(each.release) for each in known) or "no other release"
     raise GitopsError(f"{to} was never declared here; the git history has {listed}")

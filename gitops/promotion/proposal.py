@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
+from gitops.errors import GitopsError
 from gitops.pins import Pin, read
 from gitops.promotion.judgement import Judgement
 from gitops.releases import Release
@@ -42,11 +44,17 @@ class Proposal:
         )
 
     def write(self) -> None:
-        """Write the file atomically."""
-        beside = self.pin.file.with_name(f".{self.pin.file.name}.new")
-        beside.write_text(self.text(), encoding="utf-8", newline="")
-        beside.chmod(self.pin.file.stat().st_mode)
-        beside.replace(self.pin.file)
+        """Write the file atomically. Raises GitopsError if it cannot be written."""
+        file, text = self.pin.file, self.text()
+        beside = file.with_name(f".{file.name}.new")
+        try:
+            beside.write_bytes(text.encode())
+            beside.chmod(file.stat().st_mode)
+            beside.replace(file)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink()
+            raise GitopsError(f"{file}: {error.strerror}") from None
 
     def body(self) -> str:
         """Return the text of a pull request, in Markdown."""

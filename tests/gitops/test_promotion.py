@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,10 +20,12 @@ from gitops import programs
 from gitops.cli import cli
 from gitops.errors import GitopsError
 from gitops.pins import choose, pins, read
+from gitops.promotion.history import since
 from gitops.promotion.judgement import Judgement, brief, pattern
 from gitops.promotion.proposal import Proposal
 from gitops.releases import Release
 from gitops.repository import Repository
+from gitops.revision import Clone
 from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served, served
 
@@ -248,6 +252,80 @@ def test_what_is_not_committed_is_refused(root: Path, ledger: Served, name: str)
 
     assert (result.exit_code, file.read_text()) == (1, before)
     assert f"overlays/{name}/release/kustomization.yaml has uncommitted changes" in result.output
+
+
+@pytest.mark.parametrize("hidden", ["by an ignored folder", "by a setting"])
+def test_what_git_does_not_show_is_not_committed_either(root: Path, hidden: str) -> None:
+    git(root, "rm", "-r", "--quiet", "--cached", "overlays/dev")
+    if hidden == "by a setting":
+        git(root, "config", "status.showUntrackedFiles", "no")
+    else:
+        write(root / ".gitignore", "dev/\n")
+        git(root, "add", ".gitignore")
+    git(root, "commit", "--quiet", "--message", "Hide it.")
+    reason = "overlays/dev/release/kustomization.yaml has uncommitted changes"
+    assert reason in refused(root, promote(root, None))
+
+
+def test_the_path_of_a_file_is_no_pattern(root: Path) -> None:
+    git(root, "mv", "overlays", "[o]verlays")
+    commit(root)
+    write(root / "overlays/dev/release/kustomization.yaml", "a change beside it\n")
+    assert run(root / "[o]verlays", *SEVERAL).exit_code == 0
+
+
+def test_a_link_stays_and_its_file_is_changed(root: Path) -> None:
+    file = release(root, "staging")
+    its = file.rename(file.with_name("images.yaml"))
+    file.symlink_to(its.name)
+    commit(root)
+
+    assert promote(root, None).exit_code == 0
+    assert (file.is_symlink(), "1.2.0" in its.read_text()) == (True, True)
+    commit(root)
+    argv = ("rollback", "--env", "staging")
+    assert run(root, *argv).exit_code == 0
+    assert its.read_text() == RELEASE.format(tag="1.1.0", digest=ONE)
+
+
+@pytest.mark.parametrize("where", ["a submodule", "elsewhere"])
+def test_a_file_of_another_clone_is_left_to_that_one(
+    root: Path, tmp_path: Path, where: str
+) -> None:
+    its = root / "overlays" if where == "a submodule" else tmp_path / "elsewhere"
+    if where == "elsewhere":
+        release(root, "staging").parent.rename(its)
+        release(root, "staging").parent.symlink_to(its)
+    git(its, "init", "--quiet")
+    commit(its)
+    for command in (SEVERAL, ("rollback", "--env", "staging")):
+        result = run(root, *command)
+        assert (result.exit_code, "run this there" in result.output) == (2, True)
+    assert git(its, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("fault", ["encoding", "disk"])
+def test_a_file_that_cannot_be_written_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    file = release(root, "staging")
+    if fault == "encoding":
+        file.write_bytes(file.read_text().encode("utf-16"))
+        commit(root)
+    else:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        monkeypatch.setattr(Path, "replace", lambda *_: raises(full))
+    before = {each: each.read_bytes() for each in file.parent.iterdir()}
+
+    result = promote(root, None)
+
+    assert result.exit_code == 2
+    assert {"encoding": "not written in utf-8", "disk": "No space left"}[fault] in result.output
+    assert {each: each.read_bytes() for each in file.parent.iterdir()} == before
+
+
+def raises(error: OSError) -> None:
+    raise error
 
 
 def test_without_a_ledger_it_must_be_said(root: Path) -> None:
@@ -595,12 +673,23 @@ def test_which_of_several_applications_is_meant(
 def test_a_tag_alone_is_promoted_where_a_tag_is_enough(root: Path) -> None:
     release(root, "dev").write_text(TAG_ALONE.format(tag="1.3.0"))
     commit(root)
-    assert "a digest is needed" in refused(root, promote(root, None))
+    assert "a digest is needed, unless `pins` in gitops.yaml says" in refused(
+        root, promote(root, None)
+    )
     write(root / "gitops.yaml", "pins: {tag-is-enough: [dev, staging]}\n")
     commit(root)
     assert promote(root, None).exit_code == 0
     assert release(root, "staging").read_text().count("1.3.0") == 1
     assert ONE not in release(root, "staging").read_text()
+
+
+def test_a_release_without_a_tag_is_called_by_its_digest(root: Path) -> None:
+    text = RELEASE.format(tag="", digest=TWO)
+    release(root, "dev").write_text(text.replace('    newTag: "" # for people\n', ""))
+    commit(root)
+    result = promote(root, None)
+    assert "Promote shop sha256:222222222222 to staging" in result.output
+    assert release(root, "staging").read_text().count("newTag") == 1
 
 
 def history_of(root: Path, ledger: Served) -> dict[str, Any]:
@@ -700,6 +789,44 @@ def test_a_version_that_is_said_is_taken(root: Path) -> None:
     assert release(root, "dev").read_text() == RELEASE.format(tag="1.1.0", digest=ONE)
 
 
+def test_a_number_of_a_build_is_no_beginning_of_a_digest(root: Path) -> None:
+    pin(root, "dev", "7", f"sha256:12{'3' * 62}")
+    pin(root, "dev", "8", THREE)
+    assert rollback(root, None, "--to", "12").exit_code == 2
+    assert rollback(root, None, "--to", "").exit_code == 2
+    assert "back to 7" in rollback(root, None, "--to", "sha256:1233333", "--dry-run").output
+    assert "back to 7" in rollback(root, None, "--to", "1233333", "--dry-run").output
+
+
+def test_the_history_is_read_whatever_git_is_set_to_and_whatever_was_in_the_file(
+    root: Path, tmp_path: Path
+) -> None:
+    file = release(root, "dev")
+    file.write_bytes("# Größe\n".encode("latin-1"))
+    commit(root)
+    pin(root, "dev", "1.3.0", THREE)
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    signing = {"gpg.format": "ssh", "user.signingKey": str(key), "log.showSignature": "true"}
+    for name, value in signing.items():
+        git(root, "config", name, value)
+    git(root, "commit", "--quiet", "--amend", "--gpg-sign", "--message", "Signed.")
+
+    assert rollback(root, None).exit_code == 0
+    assert file.read_text() == RELEASE.format(tag="1.2.0", digest=TWO)
+
+
+def test_a_release_counts_since_its_file_is_there_again(root: Path) -> None:
+    file, text = release(root, "dev"), release(root, "dev").read_text()
+    file.unlink()
+    commit(root)
+    write(file, text)
+    again = commit(root)
+    found = since(Clone.of(root), choose(Repository.open(root), "dev", "registry.example/shop"))
+    assert found is not None
+    assert found.commit == again
+
+
 def test_a_version_that_was_never_declared_is_an_error(root: Path) -> None:
     result = rollback(root, None, "--to", "9.9.9")
 
@@ -710,7 +837,8 @@ def test_a_version_that_was_never_declared_is_an_error(root: Path) -> None:
 def test_where_there_was_no_other_release_there_is_nothing_to_go_back_to(root: Path) -> None:
     result = run(root, "rollback", "--env", "prod")
 
-    assert "no earlier release is known to be good" in refused(root, result)
+    reason = "no earlier release is known to be good: the history of overlays/prod/release/"
+    assert reason in refused(root, result)
 
 
 def pin_release(root: Path, *argv: str) -> Result:
