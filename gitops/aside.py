@@ -17,6 +17,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from gitops import nodes
 from gitops.charts import GENERATOR, NETWORK, chart, charts
 from gitops.config import Config
+from gitops.errors import GitopsError
 from gitops.kustomization import Kustomization, is_remote
 from gitops.made import made
 from gitops.nodes import Path_
@@ -248,3 +249,13 @@ def prepared(
     settings = Settings(repository.deliveries, config.build, asked, network)
     repository.prepare = Preparation(repository, settings)
     return repository
+
+
+def at_revision(path: Path, copy: Copy, base: str) -> Repository:
+    """Read the repository at a path of a revision. Raises GitopsError if gitops.yaml is invalid."""
+    folder = copy.top / path
+    try:
+        return prepared(folder, Config.read(folder), copy=copy)
+    except GitopsError as error:
+        message = error.message.replace(f"{copy.top}/", "")
+        raise GitopsError(f"--base {base}: {message}") from None

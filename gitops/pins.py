@@ -146,12 +146,14 @@ def pins(repository: Repository, overlay: Overlay, by: str = "") -> dict[str, Pi
     patch counts where nothing else pins anything: beside others, it is that of a helper. `by` is
     who applies it, where several do (`ways`).
     """
-    shared = {part for each in repository.overlays if each is not overlay for part in each.tree}
     found: dict[str, Pin] = {}
     patched: dict[str, Pin] = {}
-    for part in reversed([each for each in overlay.tree if each not in shared]):
+    for part in reversed(overlay.tree):
+        if part.file.resolve() in repository.shared:
+            continue
         for patch in patches(repository, part):
-            if patch.file != part.file and patch.file.is_relative_to(part.folder):
+            is_own = patch.file not in repository.shared
+            if is_own and patch.file != part.file and patch.file.is_relative_to(part.folder):
                 for name, pin in at(patch.file, patch.documents, overlay, PATCH).items():
                     had = [it for it in (patched.get(name),) if it and it.file != pin.file]
                     others = tuple(each for it in had for each in (it, *it.others))

@@ -13,9 +13,10 @@ from gitops import edits, images, nodes, versions
 from gitops.edits import Edit
 from gitops.nodes import Path_
 
-# Tags that are a text in YAML 1.1 and 1.2, also without quotation marks.
+# Tags that are a text in YAML 1.1 and 1.2, also without quotation marks: no number, date or word.
 TEXT = re.compile(
-    r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z][\w.-]*|\d+\.\d+\.\d[\w.-]*",
+    r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z][\w.-]*"
+    r"|\d+\.\d+\.\d[\w.-]*|(?!0[xob])\d[\w.-]*[acdf-wyz][\w.-]*",
     re.IGNORECASE | re.ASCII,
 )
 

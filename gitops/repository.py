@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -141,6 +142,14 @@ class Repository:
         ]
         built = {*self.kustomizations, *includers, *(file.parent for file in self.faults)}
         return (*found, *self.applied_as_it_is(built))
+
+    @cached_property
+    def shared(self) -> frozenset[Path]:
+        """The files that several overlays include or name."""
+        its = ({f for part in each.tree for f in (part.file.resolve(), *part.files())}
+               for each in self.overlays)  # fmt: skip
+        counts = Counter(file for files in its for file in files)
+        return frozenset(file for file, count in counts.items() if count > 1)
 
     def applied_as_it_is(self, built: set[Path]) -> Iterator[Overlay]:
         """Yield the folders whose files Argo CD or Flux applies, without what is built of them."""

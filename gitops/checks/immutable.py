@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gitops.aside import prepared
+from gitops.aside import at_revision
 from gitops.checks.context import Context
-from gitops.config import Config
-from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity
 from gitops.jobs import Job
 from gitops.objects import Object
@@ -55,20 +53,16 @@ def check(context: Context) -> Iterator[Finding]:
     if context.base is None:
         context.skipped["immutable"] = "no --base REF to compare with"
         return
-    try:
-        clone = Clone.of(context.root)
-    except GitopsError as error:
-        context.skipped["immutable"] = error.message
-        return
+    clone = Clone.of(context.root)
     with clone.unpacked(context.base) as copy:
         yield from compare(context, clone.top, copy)
 
 
 def compare(context: Context, top: Path, copy: Path) -> Iterator[Finding]:
     """Yield the immutable fields that differ between the overlays and a copy of the repository."""
-    root = copy / context.root.relative_to(top)
     remotes = context.repository.deliveries.remotes
-    old_repository = prepared(root, Config.read(root), copy=Copy(copy, (*remotes,)))
+    copied = Copy(copy, (*remotes,))
+    old_repository = at_revision(context.root.relative_to(top), copied, str(context.base))
     then = {each: old_repository.named(each.overlay.name) for each in context.applied}
     # An overlay that is new has nothing in any cluster yet.
     there = [(each, old) for each, old in then.items() if old]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from gitops.aside import prepared
-from gitops.config import Config
+from gitops.aside import at_revision
 from gitops.diff.objects import OverlayDiff
 from gitops.errors import GitopsError
 from gitops.jobs import Answer, Job
+from gitops.kustomization import NAMES
 from gitops.overlays import Copy, Overlay
 from gitops.render import Renderer
 from gitops.repository import Repository
@@ -19,7 +20,8 @@ from gitops.revision import Clone
 def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDiff]:
     """Return the overlays that differ."""
     with clone.unpacked(base) as copy, Renderer() as renderer:
-        before = at_revision(repository, clone, Copy(copy, (*clone.remotes(),)), base)
+        path = repository.root.relative_to(clone.top)
+        before = at_revision(path, Copy(copy, (*clone.remotes(),)), base)
         names = [each.name for each in (*repository.overlays, *before.overlays)]
         if not names:
             raise GitopsError(f"{repository.root}: no overlay, neither now nor at {base}")
@@ -29,6 +31,10 @@ def compared(repository: Repository, clone: Clone, base: str) -> list[OverlayDif
         answers = [delivered(overlay, answer) for overlay, answer in rendered]
         new = dict(zip(now, answers[: len(now)], strict=True))
         old = dict(zip(then, answers[len(now) :], strict=True))
+        # Of what cannot be read on one side: it is not removed, nor added.
+        unread_now = unread(repository, old.keys() - new.keys())
+        old |= unread(before, new.keys() - old.keys())
+        new |= unread_now
         # Kustomize names files by their paths: those of the copy mean nothing to anyone.
         old = {name: without(answer, copy) for name, answer in old.items()}
         new = {name: without(answer, clone.top) for name, answer in new.items()}
@@ -45,14 +51,14 @@ def overlays(repository: Repository, names: list[str]) -> dict[str, Overlay]:
     return {name: it for name in names if (it := repository.named(name))}
 
 
-def at_revision(repository: Repository, clone: Clone, copy: Copy, base: str) -> Repository:
-    """Read a repository of a revision. Raises GitopsError if a kustomization is not YAML."""
-    folder = copy.top / repository.root.relative_to(clone.top)
-    try:
-        return prepared(folder, Config.read(folder), copy=copy)
-    except GitopsError as error:
-        message = error.message.replace(f"{copy.top}/", "")
-        raise GitopsError(f"--base {base}: {message}") from None
+def unread(repository: Repository, names: Iterable[str]) -> dict[str, Answer]:
+    """Return the answers for folders of these names whose kustomization cannot be read."""
+    faults = [each for each in repository.faults.values() if each.file.name in NAMES]
+    said = {
+        repository.relative(each.file.parent): f"{each.file}:{each.line}: {each.message}"
+        for each in faults
+    }
+    return {name: Answer(error=said[name]) for name in names if name in said}
 
 
 def delivered(overlay: Overlay, answer: Answer) -> Answer:

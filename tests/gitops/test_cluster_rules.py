@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +122,18 @@ def test_an_overlay_that_is_new_has_nothing_to_keep(committed: Path, check: Chec
 def test_an_unknown_revision_is_an_error(committed: Path, check: Check) -> None:
     with pytest.raises(Exception, match="no revision 'nowhere'"):
         check(committed, "immutable", base="nowhere")
+
+
+def test_a_base_that_cannot_be_read_is_an_error(committed: Path, check: Check) -> None:
+    """It was asked for: that nothing was compared must not look as if nothing had changed."""
+    (committed / "gitops.yaml").write_text("unknown: 1\n")
+    commit(committed)
+    (committed / "gitops.yaml").unlink()
+    with pytest.raises(AssertionError, match=r"--base HEAD: gitops.yaml:1: unknown key"):
+        check(committed, "immutable", base="HEAD")
+    shutil.rmtree(committed / ".git")
+    with pytest.raises(AssertionError, match="not a git repository"):
+        check(committed, "immutable", base="HEAD")
 
 
 @pytest.mark.parametrize(

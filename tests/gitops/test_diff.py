@@ -274,6 +274,20 @@ def test_an_overlay_that_does_not_render_is_told_and_the_others_shown(
     assert said == {"overlays/dev": "changed", "overlays/prod": "unknown"}
 
 
+@pytest.mark.parametrize("side", ["as it is now", "at the revision"])
+def test_an_overlay_that_cannot_be_read_is_neither_removed_nor_added(root: Path, side: str) -> None:
+    file = root / "overlays/prod/kustomization.yaml"
+    text = file.read_text()
+    file.write_text("resources: [\n")
+    if side == "at the revision":
+        commit(root)
+        file.write_text(text)
+    (only,) = found(root)["differences"]
+    assert (only["overlay"], only["state"]) == ("overlays/prod", "unknown")
+    place = "overlays/prod/kustomization.yaml:2"
+    assert only["error"].startswith(f"{side}, it does not render: {place}: ")
+
+
 @pytest.mark.parametrize("now_included", [True, False])
 def test_a_folder_that_another_one_includes_or_no_longer_does_is_the_same(
     root: Path, *, now_included: bool

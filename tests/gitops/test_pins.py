@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from gitops import nodes
 from gitops.declarations import by_environment, undeclared
 from gitops.errors import GitopsError
 from gitops.pins import choose, pins
-from gitops.releases import Release
+from gitops.releases import Release, plain
 from gitops.repository import Repository
 from tests.gitops.test_cases import written
 
@@ -110,6 +111,31 @@ def test_what_patches_pin_for_several_containers_is_changed_for_all_or_none(
     after = pin.with_release(Release("3", TWO))
     assert after == files["patch.yaml"].replace(f"shop:1@{ONE}", f"shop:3@{TWO}")
     assert pin.at(after) == Release("3", TWO)
+
+
+@pytest.mark.parametrize(
+    ("tags", "quoted"),
+    [
+        ("v1 1.2.3 1.2.3-rc.1 7.2-alpine fc76a29 2f2e650 main 12h nightly-2024", False),
+        ("1 1.10 0123 1e3 1e-3 7e12345 0x1F 0xcaf 0o17 0b1 1_000 1. 2024-01-01", True),
+        ("true Yes off null n _1 __", True),
+    ],
+)
+def test_a_tag_has_quotation_marks_where_it_may_be_read_as_something_else(
+    tags: str, *, quoted: bool
+) -> None:
+    for tag in tags.split():
+        assert plain(tag) == (f'"{tag}"' if quoted else tag)
+        assert nodes.scalar(plain(tag).strip('"')) == tag or quoted
+
+
+def test_a_patch_that_two_overlays_name_is_the_pin_of_neither(tmp_path: Path) -> None:
+    eu = {
+        "prod/eu/kustomization.yaml": "resources: [../../base]\npatches: [{path: ../patch.yaml}]\n"
+    }
+    written(tmp_path, {**BASE, "prod/patch.yaml": CONTAINER.format("shop", "shop:1"), **eu})
+    repository = Repository.open(tmp_path)
+    assert [pins(repository, overlay) for overlay in repository.overlays] == [{}, {}]
 
 
 def test_objects_of_one_name_are_told_apart_by_their_namespaces(tmp_path: Path) -> None:
