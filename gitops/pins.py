@@ -158,7 +158,11 @@ def pins(repository: Repository, overlay: Overlay, by: str = "") -> dict[str, Pi
                     had = [it for it in (patched.get(name),) if it and it.file != pin.file]
                     others = tuple(each for it in had for each in (it, *it.others))
                     patched[name] = replace(pin, others=others)
-        found |= at(part.file, [part.node], overlay, KUSTOMIZATION)
+        for name, pin in at(part.file, [part.node], overlay, KUSTOMIZATION).items():
+            # An image that was renamed further inside is known by its new name here.
+            found = {image: it for image, it in found.items() if it.name != name or image == name}
+            if name not in found or found[name].name == name:
+                found[name] = pin
     deliveries = repository.deliveries.each(overlay.folder)
     for delivery in deliveries if by or len(deliveries) == 1 else ():
         if by in ("", delivery.name):

@@ -138,6 +138,24 @@ def test_a_patch_that_two_overlays_name_is_the_pin_of_neither(tmp_path: Path) ->
     assert [pins(repository, overlay) for overlay in repository.overlays] == [{}, {}]
 
 
+@pytest.mark.parametrize(
+    ("outer", "file"),
+    [("shop", "prod/own/kustomization.yaml"), ("r/shop", "prod/kustomization.yaml")],
+)
+def test_an_image_that_is_renamed_inside_is_pinned_by_its_new_name(
+    tmp_path: Path, outer: str, file: str
+) -> None:
+    images = {
+        "": f"{{name: {outer}, newTag: '2'}}",
+        "own/": "{name: shop, newName: r/shop, newTag: '1'}",
+    }
+    written(tmp_path, BASE)
+    for folder, entry in images.items():
+        text = f"resources: [{'own' if not folder else '../../base'}]\nimages: [{entry}]\n"
+        written(tmp_path, {f"prod/{folder}kustomization.yaml": text})
+    assert choose(Repository.open(tmp_path), "prod", None).file == tmp_path / file
+
+
 def test_objects_of_one_name_are_told_apart_by_their_namespaces(tmp_path: Path) -> None:
     own, other = (
         "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
@@ -150,6 +168,15 @@ def test_objects_of_one_name_are_told_apart_by_their_namespaces(tmp_path: Path) 
     assert pin.release.tag == "prod"
     changed = own.replace("newTag: prod", "newTag: v2")
     assert pin.with_release(Release("v2", "")) == f"{changed}---\n{other}"
+
+
+def test_null_is_no_tag(tmp_path: Path) -> None:
+    own = (
+        f"images:\n  - {{name: shop, newTag: ~, digest: {ONE}}}\n  - {{name: mail, newTag: null}}\n"
+    )
+    written(tmp_path, {**BASE, "prod/kustomization.yaml": own})
+    pin = choose(Repository.open(tmp_path), "prod", None)
+    assert (pin.image, pin.release) == ("shop", Release("", ONE))
 
 
 def test_what_counts_last_is_what_an_overlay_pins(tmp_path: Path) -> None:
