@@ -7,7 +7,6 @@ be there without the override: it need not be taken away to know that.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +14,12 @@ from typing import Any
 from yaml.nodes import Node
 
 from gitops import definitions, nodes, settings
+from gitops.checks import image_entries
 from gitops.checks.context import Context, Rendered
 from gitops.checks.sources import Sources
-from gitops.images import split
 from gitops.objects import Object
 from gitops.overlays import Overlay
-from gitops.overrides import FileSource, Override
+from gitops.overrides import Override
 from gitops.settings import ANY, GENERATED, Scope, Setting
 
 # What kustomize itself sets.
@@ -43,16 +42,33 @@ class Certainty:
         if any(each.composes for each in sources) or not self._are_scalars(sources, rendered):
             return False
         has_images = any("images" in part.data for part in overlay.tree)
-        if isinstance(override.source, FileSource) and override.subject == "image":
+        if (own := image_entries.entry_of(override)) is not None:
             composed = (it for each in sources for it in each.by_key.get("image", ()))
-            return all(it.texts for it in composed) and is_image_certain(
-                self.context, override, rendered
+            return all(it.texts for it in composed) and image_entries.is_certain(
+                self.context, override, own, rendered
             )
         return any(
             self._is_alone(setting, rendered, sources)
             for setting in override.gives
             if setting.key != "image" or not has_images
         )
+
+    def misses(self, override: Override, overlay: Overlay) -> bool:
+        """Tell whether an override is for an image that an overlay does not have, for certain."""
+        own, sources = image_entries.entry_of(override), self._of_images(overlay)
+        return own is not None and bool(sources) and image_entries.misses(own, overlay, sources)
+
+    def repeats(self, override: Override, overlay: Overlay) -> bool:
+        """Tell whether an override is the name that its images have already, for certain."""
+        own, sources = image_entries.entry_of(override), self._of_images(overlay)
+        if own is None or override.path[2] != "newName" or not sources:
+            return False
+        return image_entries.repeats(own, overlay, sources)
+
+    def _of_images(self, overlay: Overlay) -> list[Sources]:
+        """Return the sources of an overlay; none if images may come from elsewhere."""
+        found = [self.context.sources_of(part) for part in overlay.tree]
+        return [] if any(each.composes or each.configures_images for each in found) else found
 
     def _are_scalars(self, sources: list[Sources], rendered: Rendered) -> bool:
         """Tell whether no replacement copies a mapping, whose keys would be elsewhere, too."""
@@ -120,50 +136,6 @@ class Certainty:
         if thing not in self._values:
             self._values[thing] = values(thing.data)
         return self._values[thing]
-
-
-def is_image_certain(context: Context, override: Override, rendered: Rendered) -> bool:
-    """Tell whether an entry of `images` is the only source of what it gives to an image."""
-    (document, *_) = override.source.read({})
-    own = nodes.get(document, *override.path[:2])
-    key, value = str(override.path[2]), nodes.text(nodes.get(document, *override.path))
-    texts = [context.repository.text(part) for part in rendered.overlay.tree]
-    if key == "newName":
-        name = re.compile(rf"(?<![\w./-]){re.escape(value)}(?![\w./-])")
-        alone = sum(len(name.findall(text)) for text in texts) == 1
-        return alone and any(value == split(image)[0] for image in rendered.images)
-    if value in rendered.image_parts and sum(text.count(value) for text in texts) == 1:
-        return True
-    names = named(own)
-    others = [
-        entry
-        for part in rendered.overlay.tree
-        for _, entry in nodes.items(nodes.get(part.node, "images"))
-        if entry is not own
-    ]
-    if any(nodes.text(nodes.get(entry, "newName")) in names for entry in others):
-        return False
-    same = [entry for entry in others if nodes.text(nodes.get(entry, key)) == value]
-    part = ("newTag", "digest").index(key) + 1
-    return (
-        not any(is_for(entry, names) for entry in same)
-        and not any(":@"[part - 1] + value in text for text in texts)
-        and any(split(it)[0] in names and split(it)[part] == value for it in rendered.images)
-    )
-
-
-def named(entry: Node | None) -> set[str]:
-    """Return the names in an entry of `images`."""
-    return {nodes.text(nodes.get(entry, key)) for key in ("name", "newName")} - {""}
-
-
-def is_for(entry: Node, names: set[str]) -> bool:
-    """Tell whether an entry of `images` may be for an image: its name is an expression."""
-    try:
-        pattern = re.compile(nodes.text(nodes.get(entry, "name")))
-    except re.error:  # Go has others
-        return True
-    return bool(named(entry) & names) or any(pattern.fullmatch(name) for name in names)
 
 
 def values(data: dict[str, Any]) -> dict[str, set[str]]:

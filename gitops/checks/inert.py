@@ -198,7 +198,12 @@ def unchanging(tries: Tries, among: Users) -> Users:
 
 def without_effect(tries: Tries, among: Users) -> set[Override]:
     """Return the overrides without which each of the given overlays renders to the same."""
-    pairs = [(override, overlay) for override, overlays in among.items() for overlay in overlays]
+    pairs = [
+        (override, overlay)
+        for override, overlays in among.items()
+        for overlay in overlays
+        if not tries.certainty.repeats(override, overlay)
+    ]
     changed = tries.change([Question(it, overlay, it.taken_away) for it, overlay in pairs])
     return set(among) - {
         override for (override, _), is_so in zip(pairs, changed, strict=True) if is_so

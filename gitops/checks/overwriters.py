@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gitops.checks.image_entries import may_meet
 from gitops.checks.tries import Tries, Users, is_error
 from gitops.kustomization import Kustomization
 from gitops.overlays import Overlay
@@ -54,6 +55,8 @@ def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, Overr
 def collected(tries: Tries, every: Users, dead: Users) -> Iterator[Victim]:
     """Yield the dead overrides that may have a sentinel and suspects, each in its first overlay."""
     for override, (overlay, *_) in dead.items():
+        if tries.certainty.misses(override, overlay):
+            continue
         files = tries.least(overlay, override)
         marked, suspects = override.marked(files), suspected(every, override, overlay)
         if marked is not None and suspects:
@@ -83,7 +86,10 @@ def suspected(every: Users, override: Override, overlay: Overlay) -> list[Overri
     found = [
         other
         for other, users in every.items()
-        if other is not override and overlay in users and other.subject == override.subject
+        if other is not override
+        and overlay in users
+        and other.subject == override.subject
+        and may_meet(override, other)
     ]
     return found[:SUSPECTS]
 

@@ -89,6 +89,16 @@ class Sources:
                 }
         return found
 
+    @cached_property
+    def configures_images(self) -> bool:
+        """Whether it lets kustomize look for images in more fields."""
+        files = self._files("configurations")
+        return any(
+            nodes.get(document, "images") is not None
+            for file in files
+            for document in self.repository.documents(file)
+        )
+
     def _operations(self) -> Iterator[tuple[Patch, Node, Node]]:
         """Yield the operations of its JSON patches, with the documents that they are in."""
         for patch in self.patches:

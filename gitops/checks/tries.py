@@ -90,15 +90,17 @@ class Tries:
     def change(self, questions: list[Question]) -> list[bool]:
         """Tell for each question whether the rendering is another one.
 
-        What does not render with a change does not do so by chance.
+        What does not render with a change does not do so by chance. What is for nothing that an
+        overlay has need not be tried there.
         """
-        overlays = dict.fromkeys(question.overlay for question in questions)
+        asked = [it for it in questions if not self.certainty.misses(it.override, it.overlay)]
+        overlays = dict.fromkeys(question.overlay for question in asked)
         self._make_smaller(overlay for overlay in overlays if overlay not in self._smaller)
         smaller = {it: files for it in overlays if (files := self._smaller[it]) is not None}
-        seen = self._changing(questions, smaller, is_small=True)
+        seen = self._changing(asked, smaller, is_small=True)
         left = [
             question
-            for question in questions
+            for question in asked
             if question not in seen
             and (
                 question.overlay not in smaller

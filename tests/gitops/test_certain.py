@@ -237,3 +237,113 @@ patches:
     _, questions, left = asked(tmp_path, renderer)
     assert [override.what for override in left] == []
     assert len(questions) == 8
+
+
+PATCH = """\
+patches:
+  - target: {kind: Deployment}
+    patch: '[{"op": "add", "path": "%s", "value": %s}]'
+"""
+POD = "/spec/template/spec"
+TILL = "images: [{name: till, newTag: '2.0'}]\n"
+# Images that no container of the base has: what gives one of them, and the entry that is for it.
+GIVEN = {
+    "by another entry": ("images: [{name: registry.example.com/shop, newName: till}]", TILL),
+    "by a patch": (PATCH % (f"{POD}/containers/0/image", '"till:1.0"'), TILL),
+    "in a volume": (
+        PATCH % (f"{POD}/volumes", '[{"name": "a", "image": {"reference": "till:1.0"}}]'),
+        TILL,
+    ),
+    "by a replacement": (
+        """\
+replacements:
+  - sourceValue: till:1.0
+    targets: [{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.0.image]}]
+""",
+        TILL,
+    ),
+    "by an expression": ("", 'images: [{name: "registry[.]example.com/.*", newTag: "2.0"}]'),
+    "with its tag": ("", 'images: [{name: "registry.example.com/shop:1.0", newTag: "2.0"}]'),
+    "with a dot for any character": (
+        "",
+        'images: [{name: registry.example.com.shop, newTag: "2.0"}]',
+    ),
+    "in a field that only a configuration names": (
+        PATCH % ("/spec/engine", '"till:1.0"'),
+        f"{TILL}configurations: [fields.yaml]",
+    ),
+}
+FIELDS = "images: [{kind: Deployment, path: spec/engine}]\n"
+
+
+def missed(root: Path, renderer: Renderer) -> tuple[list[Question], list[Question]]:
+    """Return what is taken for an override of no image, or of no other name, and what is none."""
+    context = Context(Repository.read(root), Config(root / "gitops.yaml"), renderer)
+    tries = Tries(context)
+    questions = [
+        Question(override, overlay, change)
+        for override, overlays in inert.collect(context, context.rendered)[0].items()
+        for overlay in overlays
+        for is_so, changes in (
+            (tries.certainty.misses, (override.taken_away, override.with_sentinel)),
+            (tries.certainty.repeats, (override.taken_away,)),
+        )
+        if is_so(override, overlay)
+        for change in changes
+    ]
+    asked = [(it.overlay, tries.start(it.overlay)) for it in questions]
+    before = tries.digests(asked)
+    now = tries.digests(
+        (it.overlay, it.change(files)) for it, (_, files) in zip(questions, asked, strict=True)
+    )
+    changed = zip(questions, before, now, strict=True)
+    return questions, [it for it, old, new in changed if old != new]
+
+
+@pytest.mark.parametrize("root", [*FIXTURES.iterdir(), ROOT / "k8s"], ids=lambda path: path.name)
+def test_what_is_for_no_image_of_a_repository_changes_nothing(
+    root: Path, renderer: Renderer
+) -> None:
+    assert missed(root, renderer)[1] == []
+
+
+@pytest.mark.parametrize(("inner", "outer"), GIVEN.values(), ids=GIVEN.keys())
+def test_an_image_that_is_given_elsewhere_is_not_missed(
+    inner: str, outer: str, tmp_path: Path, renderer: Renderer
+) -> None:
+    files = {
+        "middle/kustomization.yaml": f"resources: [../base]\n{inner}\n",
+        "prod/kustomization.yaml": f"resources: [../middle]\n{outer}\n",
+        "prod/fields.yaml": FIELDS,
+    }
+    written(tmp_path, {**BASE, **files})
+    assert missed(tmp_path, renderer)[0] == []
+    # Each is for an image indeed: what is taken away is missed.
+    tries, questions, left = asked(tmp_path, renderer)
+    (overlay,) = tries.context.repository.overlays
+    its = [override for override in left if override.subject == "image"]
+    its += [it.override for it in questions if it.override.subject == "image"]
+    assert its
+    assert all(tries.change([Question(override, overlay, override.taken_away) for override in its]))
+
+
+def test_an_image_that_nothing_has_is_missed(tmp_path: Path, renderer: Renderer) -> None:
+    text = f"resources: [../base]\n{TILL}"
+    written(tmp_path, {**BASE, "prod/kustomization.yaml": text})
+    questions, wrong_ones = missed(tmp_path, renderer)
+    assert len(questions) == 2
+    assert wrong_ones == []
+
+
+@pytest.mark.parametrize("name", [".", "-"])
+def test_a_name_that_an_image_has_already_changes_nothing(
+    name: str, tmp_path: Path, renderer: Renderer
+) -> None:
+    image = f"registry.example{name}com/shop"
+    text = f"resources: [../base]\nimages: [{{name: {image}, newName: {image}, newTag: '2'}}]\n"
+    alike = {"base/shop.yaml": BASE["base/shop.yaml"].replace("example.com", "example-com")}
+    for number, files in enumerate([BASE, {**BASE, **alike}]):
+        written(tmp_path / str(number), {**files, "prod/kustomization.yaml": text})
+    found = [missed(tmp_path / str(number), renderer) for number in (0, 1)]
+    assert [wrong_ones for _, wrong_ones in found] == [[], []]
+    assert [len(questions) for questions, _ in found] == ([1, 0] if name == "." else [5, 1])

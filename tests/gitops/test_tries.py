@@ -121,3 +121,17 @@ def test_nothing_is_rendered_twice_nor_with_schemas_that_nothing_reaches(
     tried = [job for job in asked if job.digest]
     assert all(tmp_path / "prod/definition.yaml" in job.files for job in tried)
     assert len({tuple(sorted(job.files.items())) for job in tried}) == len(tried)
+
+
+def test_a_suffix_is_overwritten_by_the_new_tag_beside_it(tmp_path: Path, check: Check) -> None:
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{image: 'b:1'}]}}"
+    entry = "images: [{name: c, newTag: '2'}, {name: b, newTag: '2', tagSuffix: -x}]\n"
+    written(
+        tmp_path,
+        {"prod/kustomization.yaml": f"resources: [pod.yaml]\n{entry}", "prod/pod.yaml": pod},
+    )
+    found = {each.message.partition(" (")[0] for each in check(tmp_path, "inert")}
+    assert found == {
+        "newTag 2 for image c matches nothing",
+        "tagSuffix -x for image b is overwritten by newTag 2 for image b",
+    }
