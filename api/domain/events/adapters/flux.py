@@ -142,8 +142,10 @@ def _status(body: dict[str, Any]) -> Status | None:
 
     What prunes a Kustomization that is deleted repeats its last reason, and is no failure of it.
     """
-    status = REASONS.get(body["involvedObject"]["kind"], {}).get(body["reason"])
-    return None if status is Status.FAILED and body.get("severity") == "info" else status
+    kind = body["involvedObject"]["kind"]
+    status = REASONS.get(kind, {}).get(body["reason"])
+    pruning = (kind, status, body.get("severity")) == ("Kustomization", Status.FAILED, "info")
+    return None if pruning else status
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, str]:
