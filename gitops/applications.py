@@ -22,6 +22,13 @@ CREATE = re.compile(
     r"\b(?:kubectl|oc)\b[^\n|;&#]*?\screate\s+(?:-\S+\s+)*(?P<kind>configmap|cm|secret|serviceaccount|sa)"
     r"\s+(?:(?:generic|tls|docker-registry)\s+)?[\"']?(?P<name>[a-z0-9][\w.-]*)",
 )
+# An object in a text: a here-document of a script, or an example in a page.
+MANIFEST = re.compile(
+    r"^[ \t]*kind:[ \t]*(?P<kind>[A-Z]\w+)[ \t]*\n(?:.*\n){0,2}?[ \t]*name:[ \t]*"
+    r"[\"']?(?P<name>[a-z0-9][\w.-]*)",
+    re.MULTILINE,
+)
+PAGES = (".md", ".adoc", ".rst")
 KINDS = {
     "configmap": "ConfigMap",
     "cm": "ConfigMap",
@@ -33,11 +40,24 @@ KINDS = {
 
 def created(root: Path) -> set[tuple[str, str]]:
     """Return kind and name of what the Makefiles, scripts and workflows create in a cluster."""
+    return {made for _, text in scripts(root) for made in makes(text)}
+
+
+def described(root: Path) -> set[tuple[str, str]]:
+    """Return the same of what pages of documentation say that somebody makes by hand."""
     return {
-        (KINDS[each["kind"]], each["name"])
-        for _, text in scripts(root)
-        for each in CREATE.finditer(text.replace("\\\n", " "))
+        made
+        for file in named(root, PAGES)
+        for made in makes(file.read_text(encoding="utf-8", errors="replace"))
     }
+
+
+def makes(text: str) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of what a text creates, by a command or as a manifest."""
+    for each in CREATE.finditer(text.replace("\\\n", " ")):
+        yield KINDS[each["kind"]], each["name"]
+    for each in MANIFEST.finditer(text):
+        yield each["kind"], each["name"]
 
 
 def scripted(root: Path) -> Iterator[Path]:
@@ -70,6 +90,11 @@ def script_files(root: Path) -> Iterator[Path]:
 
 def files(root: Path) -> Iterator[Path]:
     """Yield the files of YAML below a folder, without hidden folders."""
+    yield from named(root, (".yaml", ".yml"))
+
+
+def named(root: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files below a folder whose names end so, without hidden folders."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder) / name for name in names if name.endswith((".yaml", ".yml")))
+        yield from (Path(folder) / name for name in names if name.endswith(endings))

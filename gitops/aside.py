@@ -19,7 +19,7 @@ from gitops.charts import GENERATOR, NETWORK, chart, charts
 from gitops.config import Config
 from gitops.errors import GitopsError
 from gitops.kustomization import Kustomization, is_remote
-from gitops.made import made
+from gitops.made import is_env, made, source
 from gitops.nodes import Path_
 from gitops.options import PLAIN, Options, Settings
 from gitops.overlays import Aside, Copy, Overlay
@@ -172,8 +172,12 @@ class Preparation:
                 why = replace(why, makes=False)
                 if key:  # any file serves: only the key counts
                     yield Left(path, why, ScalarNode(TEXT, f"{key}={part.file.name}"))
-                else:
-                    yield Left(path, replace(why, opens=generator))
+                    continue
+                # What it is made from has some of its keys.
+                it, place = source(absolute(part, name)) if why.is_made else None, None
+                if it is not None and is_env(it):
+                    place = ScalarNode(TEXT, f"{name.rpartition('/')[0] or '.'}/{it.name}")
+                yield Left(path, replace(why, opens=generator), place)
 
 
 def demands(part: Kustomization) -> bool:

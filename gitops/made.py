@@ -20,7 +20,17 @@ WORDS = (
 # One of these words in a name, with what parts it from the rest.
 WORD = re.compile(rf"[._-](?:{'|'.join(WORDS)})(?=[._-]|$)|^(?:{'|'.join(WORDS)})[._-]")
 
+VARIABLE = re.compile(r"[A-Za-z_.-][\w.-]*=")
+
 BOOTSTRAPPED = "flux-system"  # the folder that `flux bootstrap` writes
+# What programs of operators' repositories write, if a script runs them.
+WRITTEN = (
+    (re.compile(r"controller-gen|CONTROLLER_GEN"), ("webhook/manifests.yaml", "rbac/role.yaml")),
+    (
+        re.compile(r"generate kustomize manifests"),
+        ("manifests/bases/*.clusterserviceversion.yaml",),
+    ),
+)
 
 
 def made(top: Path, paths: Iterable[Path]) -> set[Path]:
@@ -33,16 +43,38 @@ def made(top: Path, paths: Iterable[Path]) -> set[Path]:
 
 def has_source(path: Path) -> bool:
     """Tell whether a file that this one is made from is beside it."""
-    if not path.parent.is_dir():
-        return False
-    names = [each.name for each in path.parent.iterdir()]
-    return any(WORD.sub("", name, count=1) == path.name for name in names if name != path.name)
+    return source(path) is not None
+
+
+def source(path: Path) -> Path | None:
+    """Return the file beside a place from which what belongs there is made."""
+    beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    others = (each for each in beside if each.name != path.name)
+    return next((each for each in others if WORD.sub("", each.name, count=1) == path.name), None)
+
+
+def is_env(file: Path) -> bool:
+    """Tell whether kustomize can read a file as one of variables."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    lines = [line.strip() for line in text.splitlines()]
+    return all(VARIABLE.match(line) for line in lines if line and not line.startswith("#"))
 
 
 def scripted(top: Path, paths: set[Path]) -> set[Path]:
-    """Return the paths that a script of a clone names, with the folder that they are in."""
+    """Return the paths that a script of a clone names with their folder, or its program writes."""
     texts = [text for _, text in applications.scripts(top)] if paths else []
-    return {path for path in paths if any("/".join(path.parts[-2:]) in text for text in texts)}
+    patterns = [
+        pattern
+        for program, written in WRITTEN
+        if any(program.search(text) for text in texts)
+        for pattern in written
+    ]
+    return {
+        path
+        for path in paths
+        if any("/".join(path.parts[-2:]) in text for text in texts)
+        or any(path.match(pattern) for pattern in patterns)
+    }
 
 
 def ignored(top: Path, paths: set[Path]) -> set[Path]:

@@ -37,6 +37,11 @@ CONFIG = re.compile(r"trouble configuring (builtin \S+) with config: `.*?`: ", r
 # What Go prints of a generator, and of what identifies an object.
 GENERATOR = re.compile(r"merging from generator &\{\S+ <nil>\}: ")
 IDENTITY = re.compile(r'id resid\.ResId\{.*?Kind:"(\w*)".*?Name:"([^"]*)", Namespace:"[^"]*"\}')
+# The objects that `namespace` makes one of, as JSON.
+ALIKE = re.compile(
+    r"namespace transformation produces ID conflict: \[(?P<objects>\{.*\})\]", re.DOTALL
+)
+BEFORE = "internal.config.kubernetes.io/previous"
 LONGEST = 400
 # Words that many lines have: they do not tell which one an error is about.
 COMMON = ("kind", "apiVersion", "group", "version", "op", "behavior")
@@ -50,6 +55,7 @@ def reason(error: str, root: Path | None = None, top: Path | None = None) -> str
     text = unwrapped(" ".join(CONFIG.sub(r"\1: ", error).split()))
     text = MISSING.sub(r"\1: \2", WRAPPED.sub("", text))
     text = IDENTITY.sub(r"\1 \2", GENERATOR.sub("", text))
+    text = ALIKE.sub(alike, text)
     if root is not None:
         text = text.replace(f"{root}/", "").replace(str(root), ".")
         above = [each for each in root.parents if top and each.is_relative_to(top)]
@@ -71,6 +77,24 @@ def unwrapped(text: str) -> str:
             text = inner
         else:
             return text
+
+
+def alike(found: re.Match[str]) -> str:
+    """Return what `namespace` makes one object of, in words."""
+    decoder, rest, titles, namespace = json.JSONDecoder(), found["objects"], [], ""
+    while rest.startswith("{"):
+        try:
+            each, end = decoder.raw_decode(rest)
+        except ValueError:
+            return found[0]
+        metadata, rest = each["metadata"], rest[end:].lstrip(", ")
+        before = metadata.get("annotations", {})
+        name = before.get(f"{BEFORE}Names", metadata["name"]).partition(",")[0]
+        where = before.get(f"{BEFORE}Namespaces", "").partition(",")[0]
+        is_known = where and not where.startswith("_")  # kustomize's mark of what has none
+        titles.append(f"{each['kind']} {name}" + f" of {where}" * bool(is_known))
+        namespace = metadata.get("namespace", metadata["name"])
+    return f"namespace {namespace} gives these objects one name: {', '.join(titles)}"
 
 
 def unquoted(text: str) -> str:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from gitops.objects import Object
+from gitops.objects import Object, dig
 
 NOTE = "what names objects that a chart or another repository may make"
 
 
-def may_fill(things: Iterable[Object], namespace: str) -> bool:
-    """Tell whether a chart, or another repository, makes objects in a namespace, by these."""
-    targets = (fills(each) for each in things)
+def may_fill(things: Iterable[Object], namespace: str, is_own: Callable[[str], bool]) -> bool:
+    """Tell whether a chart, or another repository, makes objects in a namespace, by these.
+
+    `is_own` tells whether a URL is that of this repository.
+    """
+    every = list(things)
+    urls = {
+        each.name: str(each.get("spec", "url", default=""))
+        for each in every
+        if each.kind == "GitRepository"
+    }
+    targets = (fills(each, urls, is_own) for each in every)
     return any(
         target is not None and (not namespace or target in ("", namespace)) for target in targets
     )
@@ -24,16 +33,20 @@ def tell(skipped: dict[str, str], overlay: str) -> None:
         skipped["dangling"] = f"{told}, {overlay}"
 
 
-def fills(thing: Object) -> str | None:
+def fills(thing: Object, urls: dict[str, str], is_own: Callable[[str], bool]) -> str | None:
     """Return the namespace that an object fills from elsewhere; empty if it may be any.
 
-    None if it fills none.
+    None if it fills none. `urls` are those of Flux's repositories, by their names.
     """
     spec = thing.data.get("spec") or {}
-    if thing.kind in ("HelmRelease", "HelmChart"):
+    is_foreign = False
+    if thing.kind == "Kustomization" and thing.group == "kustomize.toolkit.fluxcd.io":
+        kind, name = (dig(spec, "sourceRef", key) for key in ("kind", "name"))
+        is_foreign = kind != "GitRepository" or not is_own(urls.get(name, ""))
+    if thing.kind in ("HelmRelease", "HelmChart") or is_foreign:
         return str(spec.get("targetNamespace") or thing.namespace)
     if thing.kind == "Application" and thing.group == "argoproj.io":
         sources = [spec.get("source") or {}, *(spec.get("sources") or [])]
-        if any("chart" in each for each in sources):
+        if any("chart" in each or not is_own(str(each.get("repoURL", ""))) for each in sources):
             return str((spec.get("destination") or {}).get("namespace") or "")
     return None

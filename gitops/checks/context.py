@@ -28,6 +28,8 @@ MISSES = re.compile(
     r"no matches for Id|failed to find unique target|does not exist; cannot merge|"
     r"nothing selected by"
 )
+# What it says of a source that has not the key to copy.
+LACKS = re.compile(r"is missing for replacement source|not found in corresponding resource")
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,4 +222,6 @@ def rendering(answers: dict[Overlay, Answer]) -> Iterable[Overlay]:
 
 def is_unknown(overlay: Overlay, answer: Answer) -> bool:
     """Tell whether an overlay does not render only because it changes what is set aside."""
+    if LACKS.search(answer.error) and any(why.opens for why in overlay.aside):
+        return True
     return bool(MISSES.search(answer.error)) and any(why.makes for why in overlay.aside)

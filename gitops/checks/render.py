@@ -9,7 +9,7 @@ from pathlib import Path
 from yaml.nodes import MappingNode, Node
 
 from gitops import nodes
-from gitops.checks.context import Context, is_unknown
+from gitops.checks.context import MISSES, Context, is_unknown
 from gitops.cycles import cycles
 from gitops.deliveries.model import Delivery
 from gitops.findings import Finding, Severity, place
@@ -24,6 +24,13 @@ TEMPLATE = re.compile(
 )
 # The names of folders from which others are made.
 TEMPLATES = {"template", "templates", "skeleton"}
+# An entry of a list in a comment.
+OFF = re.compile(r"^\s*#\s*-\s", re.MULTILINE)
+# The lists of a kustomization that make objects, or include them.
+MAKING = (
+    *("resources", "bases", "components", "generators", "helmCharts"),
+    *("helmChartInflationGenerator", "configMapGenerator", "secretGenerator"),
+)
 UNKNOWN = "not rendered, because it changes something that is set aside"
 EMPTY = "renders to nothing: a controller that prunes would delete everything"
 
@@ -70,7 +77,23 @@ def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Findi
     if not TEMPLATES.isdisjoint(repository.relative(culprit.folder).split("/")):
         message = f"in a folder of templates, which may be copied from there: {message}"
         return Finding(file, line, "render", message, (overlay.name,), "", Severity.WARNING)
+    if why := unfilled(culprit, message):
+        text = f"{why}: {message}"
+        return Finding(culprit.file, 1, "render", text, (overlay.name,), "", Severity.WARNING)
     return Finding(file, line, "render", message, (overlay.name,))
+
+
+def unfilled(culprit: Kustomization, message: str) -> str:
+    """Return why a kustomization need not be built as it is, or an empty text.
+
+    What it is to change may be added to it before that, or its entries be commented out.
+    """
+    if any(nodes.get(culprit.node, key, 0) is not None for key in MAKING):
+        return ""
+    if MISSES.search(message):
+        return "it includes nothing: what it changes must be added before it is built"
+    is_off = message.endswith("is empty") and OFF.search(culprit.file.read_text("utf-8", "replace"))
+    return "its entries are commented out" if is_off else ""
 
 
 def culprits(context: Context, overlay: Overlay) -> list[Kustomization]:

@@ -101,6 +101,11 @@ class Scope:
         """Kind and name of what scripts of the repository create in a cluster."""
         return applications.created(self._context.repository.top)
 
+    @cached_property
+    def described(self) -> set[tuple[str, str]]:
+        """Kind and name of what the repository's documentation says to create in a cluster."""
+        return applications.described(self._context.repository.top)
+
     def are_together(self, one: Rendered, other: Rendered) -> bool:
         """Tell whether a cluster may have two overlays, none of which replaces the other."""
         if (one, other) not in self._seen:

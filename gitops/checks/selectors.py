@@ -10,10 +10,10 @@ from gitops.checks.context import Context
 from gitops.checks.matching import nothing, odd, selected
 from gitops.checks.scope import Scope
 from gitops.checks.unknown import is_misspelt, is_open
-from gitops.checks.world import World, ports, shaped
+from gitops.checks.world import World, is_same, ports, shaped
 from gitops.findings import Finding, Severity
 from gitops.labels import matches, words
-from gitops.objects import Object, dig
+from gitops.objects import Object, dig, select
 
 JOBS = ("Job", "CronJob")
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -79,11 +79,22 @@ def service(world: World, thing: Object) -> Iterator[Finding]:
     selector = {"matchLabels": wanted}
     found = selected(world, thing, selector)
     if not found:
-        yield from nothing(world, thing, "selector", selector, severity=Severity.ERROR)
+        severity = Severity.ERROR if is_served_here(world, thing, selector) else Severity.WARNING
+        yield from nothing(world, thing, "selector", selector, severity=severity)
     # The pods of a Job serve nothing: it is chosen by a label that it shares with what does.
     serving = [each for each in found if each.kind not in JOBS] or found
     if serving and all(each.is_whole for each in serving):
         yield from targets(world, thing, serving)
+
+
+def is_served_here(world: World, thing: Object, selector: dict[str, Any]) -> bool:
+    """Tell whether the pods of a Service should be here.
+
+    They come from elsewhere if its overlay has none in its namespace. Those of another namespace
+    that it would select are out of its reach.
+    """
+    near = (each for each in world.rendered.objects if is_same(each.namespace, thing.namespace))
+    return any(each.pods for each in near) or bool(select(world.all, selector))
 
 
 def targets(world: World, thing: Object, serving: list[Object]) -> Iterator[Finding]:

@@ -138,13 +138,15 @@ class World:
     def certainty(self, thing: Object, kind: str, name: str) -> Severity:
         """Return how certain it is that nothing has a name that an object refers to.
 
-        A Secret may be made by hand, so that it is in no repository, and an operator or a chart may
-        make what is scaled, or bound. But a name that is almost there is misspelt, or the prefix
-        that the other one has is missing.
+        A Secret may be made by hand, so that it is in no repository, as may accounts if none is
+        here, and what the documentation describes; an operator or a chart may make what is scaled,
+        or bound. But a name that is almost there is misspelt, or the prefix that the other one has
+        is missing.
         """
-        if kind != "Secret" and thing.kind not in LOOSE:
-            return Severity.ERROR
         known = {each.plain_name for each in self.all if each.kind == kind}
+        by_hand = kind == "Secret" or (kind == "ServiceAccount" and not known)
+        if not by_hand and thing.kind not in LOOSE and (kind, name) not in self.scope.described:
+            return Severity.ERROR
         others = {"Secret": self._made_secrets, "ClusterRole": set(cluster.ROLES)}
         near = is_misspelt(name, known | others.get(kind, set()))
         is_part = any(each.endswith(f"-{name}") for each in known)
@@ -175,7 +177,8 @@ class World:
     def _is_partial(self, namespace: str) -> bool:
         """Tell, and note, whether a chart or another repository may make more in a namespace."""
         partial = self.partial(namespace)
-        if not partial and not charts.may_fill(self.all, namespace):
+        is_own = self.context.repository.deliveries.is_own
+        if not partial and not charts.may_fill(self.all, namespace, is_own):
             return False
         charts.tell(self.context.skipped, partial or self.rendered.overlay.name)
         return True

@@ -63,6 +63,12 @@ def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
     )
 
 
+def patches_variables(document: Node) -> bool:
+    """Tell whether a Kustomization patches variables into what it applies."""
+    patches = nodes.items(nodes.get(document, "spec", "patches"))
+    return any("postBuild" in nodes.text(nodes.get(patch, "patch")) for _, patch in patches)
+
+
 def config_maps(build: Node | None) -> Iterator[Node]:
     """Yield what names a ConfigMap with variables, in order."""
     for _, source in nodes.items(nodes.get(build, "substituteFrom")):

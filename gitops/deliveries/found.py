@@ -74,23 +74,28 @@ class Deliveries:
         return found
 
     def _argo_cd(self) -> Iterator[Delivery]:
-        generators = Generators(self.top, self._is_own)
+        generators = Generators(self.top, self.is_own)
         for file, document in self._documents("Application", "ApplicationSet"):
             is_set = nodes.text(nodes.get(document, "kind")) == "ApplicationSet"
             for application in generators.applications(document) if is_set else [document]:
                 for at, source in argo_cd.sources(application):
                     path = nodes.text(nodes.get(source, "path"))
-                    if self._is_own(nodes.text(nodes.get(source, "repoURL"))):
+                    if self.is_own(nodes.text(nodes.get(source, "repoURL"))):
                         for folder in self._folder(file, path):
                             yield argo_cd.delivery(file, application, at, folder)
 
     def _flux(self) -> Iterator[Delivery]:
         maps = ConfigMaps(self.root)
+        # What applies them may patch variables into each of them.
+        is_patched = any(flux.patches_variables(it) for _, it in self._documents("Kustomization"))
         for file, document in self._documents("Kustomization"):
             url = self._sources.get(reference(document), "")
-            if self._is_own(url):
+            if self.is_own(url):
                 for folder in self._folder(file, nodes.text(nodes.get(document, "spec", "path"))):
-                    yield flux.delivery(file, document, folder, partial(maps.nearest, file))
+                    found = flux.delivery(file, document, folder, partial(maps.nearest, file))
+                    if is_patched and found.result.variables:
+                        found = replace(found, result=replace(found.result, has_others=True))
+                    yield found
 
     def _folder(self, file: Path, path: str) -> Iterator[Path]:
         """Yield the folder that a path means, if there is one.
@@ -103,7 +108,7 @@ class Deliveries:
         there = (each.resolve() for each in found if "{{" not in path and each.is_dir())
         yield from [*there][:1]
 
-    def _is_own(self, url: str) -> bool:
+    def is_own(self, url: str) -> bool:
         """Tell whether a URL means this repository, or may: a template is filled in elsewhere."""
         return url in self._own or "{{" in url or "$" in url or not url
 
