@@ -28,6 +28,11 @@ MANIFEST = re.compile(
     r"[\"']?(?P<name>[a-z0-9][\w.-]*)",
     re.MULTILINE,
 )
+# `kubectl apply -f FILE`
+APPLY = re.compile(
+    r"\b(?:kubectl|oc)\b[^\n|;&#]*?\s(?:apply|create|replace)\s"
+    r"[^\n|;&#]*?-f[ =](?P<file>[^\s`\"']+)"
+)
 PAGES = (".md", ".adoc", ".rst")
 KINDS = {
     "configmap": "ConfigMap",
@@ -50,6 +55,12 @@ def described(root: Path) -> set[tuple[str, str]]:
         for file in named(root, PAGES)
         for made in makes(file.read_text(encoding="utf-8", errors="replace"))
     }
+
+
+def applied_by_hand(root: Path) -> set[str]:
+    """Return the names of the files that pages of documentation say to apply."""
+    texts = (file.read_text(encoding="utf-8", errors="replace") for file in named(root, PAGES))
+    return {Path(each["file"]).name for text in texts for each in APPLY.finditer(text)}
 
 
 def makes(text: str) -> Iterator[tuple[str, str]]:

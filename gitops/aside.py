@@ -30,6 +30,8 @@ RUN = "a program, which runs only with --build-options '--enable-alpha-plugins -
 FLUX = ".toolkit.fluxcd.io/"  # in the API versions of its objects
 # What changes nothing, in the place of a patch and of a transformer: the others keep theirs.
 NO_PATCH = '{patch: "[]", target: {kind: GitopsNothing}}'
+NO_DOCUMENT = "# nothing\n"
+NO_OPERATION = """{patch: '[{"op": "test", "path": "/kind", "value": "KIND"}]'}"""
 NO_TRANSFORMER = "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: gitops-nothing}\n"
 TEXT, LIST = "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq"
 
@@ -153,6 +155,19 @@ class Preparation:
             name = nodes.text(nodes.get(node, "path"))
             if why := self._absent(part, name, nodes.line(node)):
                 yield Left(("patches", i), why, nodes.compose(NO_PATCH, "")[0])
+        listed = list(nodes.items(nodes.get(part.node, "patchesStrategicMerge")))
+        for i, node in listed:
+            if why := self._absent(part, nodes.text(node), nodes.line(node)):
+                # Kustomize takes no patch at all for a mistake.
+                none = ScalarNode(TEXT, NO_DOCUMENT, style="|") if len(listed) > 1 else None
+                yield Left(("patchesStrategicMerge", i), why, none)
+        for i, node in nodes.items(nodes.get(part.node, "patchesJson6902")):
+            if why := self._absent(part, nodes.text(nodes.get(node, "path")), nodes.line(node)):
+                kind = nodes.text(nodes.get(node, "target", "kind"))
+                (place,) = nodes.compose(NO_OPERATION.replace("KIND", kind), "")
+                target = [pair for pair in node.value if pair[0].value == "target"]
+                place.value = [*place.value, *target]
+                yield Left(("patchesJson6902", i), why, place)
 
     def _definitions(self, part: Kustomization) -> Iterator[Left]:
         """Yield the definitions for kustomize itself that must be fetched, or are made."""

@@ -108,6 +108,9 @@ def unquoted(text: str) -> str:
 def line_of(repository: Repository, parts: list[Kustomization], message: str) -> tuple[Path, int]:
     """Return the file and line that an error names: the longest text of them that is in it."""
     if (found := KEY.search(message)) and (key := found["unknown"] or found["key"]):
+        for file, node in configurations(repository, parts):
+            if "Kustomization" not in message and nodes.get(node, key) is not None:
+                return file, line_of_key(node, key)
         for part in parts:
             if any(key == each.value for each in nodes.keys(part.node)):
                 return part.file, line_of_key(part.node, key)
@@ -123,6 +126,17 @@ def line_of(repository: Repository, parts: list[Kustomization], message: str) ->
         if len(text) > max(best[0], 2) and re.search(word, message):
             best = (len(text), file, nodes.line(scalar))
     return best[1], best[2]
+
+
+def configurations(
+    repository: Repository, parts: list[Kustomization]
+) -> Iterator[tuple[Path, Node]]:
+    """Yield the files under `configurations`, with their documents."""
+    for part in parts:
+        for _, entry in nodes.items(nodes.get(part.node, "configurations")):
+            file = part.folder / nodes.text(entry)
+            for document in repository.documents(file) if file.is_file() else ():
+                yield file, document
 
 
 def object_of(

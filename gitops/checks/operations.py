@@ -101,4 +101,7 @@ def faults(patch: Patch, document: Node, overlay: str) -> Iterator[Finding]:
         for key in sorted(given - needed):
             message = f"patch {patch.label}: {name} {path} has an unknown `{key}`"
             line = nodes.key_line(operation, key) + patch.first_line
-            yield Finding(patch.file, line, "patch", message, (overlay,), "RFC 6902, section 4")
+            # It is passed over, and nothing is missing.
+            how = Severity.WARNING if needed <= given else Severity.ERROR
+            hint = "RFC 6902, section 4"
+            yield Finding(patch.file, line, "patch", message, (overlay,), hint, how)

@@ -116,6 +116,13 @@ def targets(world: World, thing: Object, serving: list[Object]) -> Iterator[Find
     if numbers and certain and numbers.isdisjoint(known):
         text = ", ".join(map(str, sorted(numbers)))
         yield world.number(thing, f"targetPort: {names} has no port {text}", min(numbers))
+    for port in given:
+        # Two ports lead to one, and the pods have one of this name that none leads to.
+        name, target = port.get("name"), port.get("targetPort")
+        is_twice = every.count(target) > 1 and name not in every and name != target
+        if name and target and is_twice and any(name in ports(each) for each in serving):
+            message = f"port {name} leads to {target}, as another does: {names} has a port {name}"
+            yield world.finding(thing, message, name, Severity.WARNING)
 
 
 def budget(world: World, thing: Object) -> Iterator[Finding]:

@@ -29,8 +29,9 @@ def check(context: Context) -> Iterator[Finding]:
     every = repository.kustomizations.values()
     named = {path for part in every for path in mentioned(repository, part)}
     scripts = "\n".join(text for _, text in applications.scripts(repository.root))
+    applied = applications.applied_by_hand(repository.root)
     for file in dict.fromkeys(file for part in every for file in beside(repository, part)):
-        if file not in named and file.name not in scripts:
+        if file not in named and file.name not in scripts and file.name not in applied:
             yield from forgotten(file)
     declared = {variant.component for variant in context.variants}
     for component in optional.unused(repository):
