@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 SYSTEM = "kube-system"
@@ -68,6 +69,11 @@ PODS: dict[str, tuple[dict[str, str], ...]] = {
     ),
     "openshift-dns": ({"dns.operator.openshift.io/daemonset-dns": "default"},),
 }
+# What platforms and their charts call their Services.
+SERVICE = re.compile(
+    r"argocd-server|argo-rollouts-dashboard|kube-prometheus-stack-.*|(?:prometheus|alertmanager)-operated"
+    r"|ingress-nginx-controller.*|longhorn-frontend|kubernetes-dashboard.*|hubble-ui|rook-ceph-.*"
+)
 # cert-manager starts it wherever it answers a challenge.
 SOLVER = {"acme.cert-manager.io/http01-solver": "true"}
 

@@ -138,19 +138,31 @@ class World:
     def certainty(self, thing: Object, kind: str, name: str) -> Severity:
         """Return how certain it is that nothing has a name that an object refers to.
 
-        A Secret may be made by hand, so that it is in no repository, as may accounts if none is
-        here, and what the documentation describes; an operator or a chart may make what is scaled,
-        or bound. But a name that is almost there is misspelt, or the prefix that the other one has
-        is missing.
+        A Secret may be made by hand, so that it is in no repository, as may what the documentation
+        describes; an operator or a chart may make what is scaled, or bound. But a name that is
+        almost there is misspelt, or the prefix that the other one has is missing.
         """
         known = {each.plain_name for each in self.all if each.kind == kind}
-        by_hand = kind == "Secret" or (kind == "ServiceAccount" and not known)
-        if not by_hand and thing.kind not in LOOSE and (kind, name) not in self.scope.described:
+        is_loose = kind == "Secret" or thing.kind in LOOSE or self._is_foreign(thing, kind, name)
+        if not is_loose and (kind, name) not in self.scope.described:
             return Severity.ERROR
         others = {"Secret": self._made_secrets, "ClusterRole": set(cluster.ROLES)}
         near = is_misspelt(name, known | others.get(kind, set()))
         is_part = any(each.endswith(f"-{name}") for each in known)
         return Severity.ERROR if near or is_part else Severity.WARNING
+
+    def _is_foreign(self, thing: Object, kind: str, name: str) -> bool:
+        """Tell whether what an object refers to may be installed in another way.
+
+        So may accounts where a namespace has none here, as those that a cloud has to know, and
+        Services where it has neither one nor pods, or of the names that platforms give them.
+        """
+        if kind == "ServiceAccount":
+            every = (each for each in self.all if each.kind == kind)
+            return all(each.namespace != thing.namespace for each in every)
+        near = [each for each in self.rendered.objects if is_same(each.namespace, thing.namespace)]
+        is_empty = not any(each.kind == "Service" or each.pods for each in near)
+        return kind == "Service" and (is_empty or bool(cluster.SERVICE.fullmatch(name)))
 
     def finding(
         self, thing: Object, message: str, value: Any, severity: Severity = Severity.ERROR
