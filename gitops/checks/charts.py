@@ -39,12 +39,12 @@ def fills(thing: Object, urls: dict[str, str], is_own: Callable[[str], bool]) ->
     None if it fills none. `urls` are those of Flux's repositories, by their names.
     """
     spec = thing.data.get("spec") or {}
-    is_foreign = False
-    if thing.kind == "Kustomization" and thing.group == "kustomize.toolkit.fluxcd.io":
-        kind, name = (dig(spec, "sourceRef", key) for key in ("kind", "name"))
-        is_foreign = kind != "GitRepository" or not is_own(urls.get(name, ""))
-    if thing.kind in ("HelmRelease", "HelmChart") or is_foreign:
+    if thing.kind in ("HelmRelease", "HelmChart"):
         return str(spec.get("targetNamespace") or thing.namespace)
+    if thing.kind == "Kustomization" and spec.get("targetNamespace"):
+        kind, name = (dig(spec, "sourceRef", key) for key in ("kind", "name"))
+        is_here = kind == "GitRepository" and is_own(urls.get(str(name), ""))
+        return None if is_here else str(spec["targetNamespace"])
     if thing.kind == "Application" and thing.group == "argoproj.io":
         sources = [spec.get("source") or {}, *(spec.get("sources") or [])]
         if any("chart" in each or not is_own(str(each.get("repoURL", ""))) for each in sources):

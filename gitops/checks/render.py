@@ -88,7 +88,8 @@ def unfilled(culprit: Kustomization, message: str) -> str:
 
     What it is to change may be added to it before that, or its entries be commented out.
     """
-    if any(nodes.get(culprit.node, key, 0) is not None for key in MAKING):
+    own = culprit.own
+    if any(nodes.get(own.node, key, 0) is not None for key in MAKING) or own.delivers:
         return ""
     if MISSES.search(message):
         return "it includes nothing: what it changes must be added before it is built"
