@@ -20,8 +20,8 @@ WORDS = (
 # One of these words in a name, with what parts it from the rest.
 WORD = re.compile(rf"[._-](?:{'|'.join(WORDS)})(?=[._-]|$)|^(?:{'|'.join(WORDS)})[._-]")
 
+# The beginning of a line in a file of variables.
 VARIABLE = re.compile(r"[A-Za-z_.-][\w.-]*=")
-
 BOOTSTRAPPED = "flux-system"  # the folder that `flux bootstrap` writes
 # What programs of operators' repositories write, if a script runs them.
 WRITTEN = (
