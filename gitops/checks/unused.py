@@ -20,6 +20,8 @@ from gitops.repository import Repository
 
 # A file or folder in a comment: an entry that is left out on purpose.
 COMMENT = re.compile(r"^\s*#[\s-]*(?:path:\s*)?(\S+)", re.MULTILINE)
+# The roles that kubebuilder writes for whoever uses an operator, and installs for nobody.
+OFFERED = re.compile(r"-(?:admin|editor|viewer)-role$")
 HINT = "name it in a kustomization, or delete it"
 
 
@@ -82,4 +84,6 @@ def forgotten(file: Path) -> Iterator[Finding]:
     if objects and all(all(each) for each in objects):
         _, kind, name = objects[0]
         message = f"no kustomization names this file, with {kind} {name}"
-        yield Finding(file, 1, "unused", message, (), HINT, Severity.WARNING)
+        is_offered = kind == "ClusterRole" and OFFERED.search(name)
+        severity = Severity.NOTE if is_offered else Severity.WARNING
+        yield Finding(file, 1, "unused", message, (), HINT, severity)
