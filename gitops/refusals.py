@@ -109,7 +109,8 @@ def line_of(repository: Repository, parts: list[Kustomization], message: str) ->
     """Return the file and line that an error names: the longest text of them that is in it."""
     if (found := KEY.search(message)) and (key := found["unknown"] or found["key"]):
         for file, node in configurations(repository, parts):
-            if "Kustomization" not in message and nodes.get(node, key) is not None:
+            is_there = any(key == each.value for each in nodes.keys(node))
+            if "Kustomization" not in message and is_there:
                 return file, line_of_key(node, key)
         for part in parts:
             if any(key == each.value for each in nodes.keys(part.node)):

@@ -154,13 +154,12 @@ class World:
     def _is_foreign(self, thing: Object, kind: str, name: str) -> bool:
         """Tell whether what an object refers to may be installed in another way.
 
-        So may accounts where a namespace has none here, as those that a cloud has to know, and
-        Services where it has neither one nor pods, or of the names that platforms give them.
+        So may accounts where its overlay has none in the namespace, as those that a cloud has to
+        know, and Services where it has neither one nor pods, or of the names that platforms use.
         """
-        if kind == "ServiceAccount":
-            every = (each for each in self.all if each.kind == kind)
-            return all(each.namespace != thing.namespace for each in every)
         near = [each for each in self.rendered.objects if is_same(each.namespace, thing.namespace)]
+        if kind == "ServiceAccount":
+            return all(each.kind != kind for each in near)
         is_empty = not any(each.kind == "Service" or each.pods for each in near)
         return kind == "Service" and (is_empty or bool(cluster.SERVICE.fullmatch(name)))
 
