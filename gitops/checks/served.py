@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitops.checks.context import Context
+from gitops.checks.unknown import is_open
 from gitops.findings import Finding, Severity
 from gitops.objects import Object
 from gitops.optional import minor
@@ -98,7 +99,8 @@ def check(context: Context) -> Iterator[Finding]:
     for rendered in context.rendered:
         for each in rendered.objects:
             version = str(each.data.get("apiVersion"))
-            if "." not in each.group and each.group not in GROUPS:
+            is_known = "." in each.group or each.group in GROUPS
+            if not is_known and not is_open(version):
                 message = f"{each.title}: Kubernetes has no group {each.group}"
                 hint_ = "write v1 for the core group; the groups of others have a dot"
                 yield rendered.finding("api", message, each, version, hint_)
