@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+# Folders of what is not the repository's own to apply.
+FOREIGN = {"node_modules", "testdata", "vendor"}
 SCRIPT = re.compile(
     r"(?i)(?:GNU)?Makefile|Jenkinsfile|Taskfile\.ya?ml|\.gitlab-ci\.yml|.*\.(?:mk|sh|bash)"
 )
+SOURCES = (".go", ".js", ".py", ".rb", ".ts")
 # `kustomize build FOLDER`, by whatever path or variable, and `kubectl apply -k FOLDER`.
 BUILD = re.compile(
     r"(?:kustomize[\"')}]*\s+build|\b(?:apply|create|diff|delete|replace)\b[^\n|;&]*?\s(?:-k|--kustomize))"
@@ -81,6 +84,11 @@ def scripted(root: Path) -> Iterator[Path]:
                         yield folder
 
 
+def own(folders: Iterable[str]) -> list[str]:
+    """Return the names of the folders to look into, in order: neither hidden ones nor others'."""
+    return sorted(name for name in folders if not name.startswith(".") and name not in FOREIGN)
+
+
 def scripts(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield the Makefiles, scripts and workflows below a folder, with their texts."""
     for file in script_files(root):
@@ -90,22 +98,31 @@ def scripts(root: Path) -> Iterator[tuple[Path, str]]:
             continue
 
 
+def programs(root: Path) -> Iterator[str]:
+    """Yield the texts of the programs in a folder: the sources of their tests and tools, too."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = own(folders)
+        for file in (Path(folder) / name for name in names if name.endswith(SOURCES)):
+            if file.is_file():
+                yield file.read_text(encoding="utf-8", errors="replace")
+
+
 def script_files(root: Path) -> Iterator[Path]:
     """Yield the Makefiles, scripts and workflows below a folder."""
     workflows = root / ".github" / "workflows"
     yield from sorted(workflows.iterdir()) if workflows.is_dir() else ()
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = own(folders)
         yield from (Path(folder) / name for name in sorted(names) if SCRIPT.fullmatch(name))
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Yield the files of YAML below a folder, without hidden folders."""
+    """Yield the files of YAML below a folder, without hidden folders and those of others."""
     yield from named(root, (".yaml", ".yml"))
 
 
 def named(root: Path, endings: tuple[str, ...]) -> Iterator[Path]:
-    """Yield the files below a folder whose names end so, without hidden folders."""
+    """Yield the files that end so below a folder, without hidden folders and those of others."""
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = own(folders)
         yield from (Path(folder) / name for name in names if name.endswith(endings))

@@ -1,20 +1,22 @@
 """Files that are not in a repository because they are made before it is built.
 
-`.gitignore` or a script names such a file, or beside its place is what it is made from: an example,
-a template or the same file encrypted.
+`.gitignore`, a script or a program names such a file, or beside its place is what it is made from:
+an example, a template or the same file encrypted.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from gitops import applications, programs
+from gitops.kustomization import NAMES
 
 WORDS = (
-    *("example", "sample", "template", "tpl", "tmpl", "dist", "gotmpl", "j2", "in"),
+    *("example", "sample", "template", "tpl", "tmpl", "dist", "gotmpl", "j2", "in", "envsubst"),
+    *("jinja", "jinja2", "erb", "mustache", "hbs", "tftpl"),
     *("enc", "encrypted", "sops", "age", "gpg", "asc"),
 )
 # One of these words in a name, with what parts it from the rest.
@@ -33,12 +35,25 @@ WRITTEN = (
 )
 
 
-def made(top: Path, paths: Iterable[Path]) -> set[Path]:
-    """Return those of some paths below a folder that nothing is at until they are made."""
-    absent = {path for path in paths if not path.exists()}
-    found = {path for path in absent if has_source(path) or path.name == BOOTSTRAPPED}
-    found |= ignored(top, absent - found)
-    return found | scripted(top, absent - found)
+def made(top: Path, paths: Collection[Path]) -> set[Path]:
+    """Return those of some paths below a folder that nothing is at until they are made.
+
+    A folder is one of them if its kustomization is.
+    """
+    absent = {path: path for path in paths if not path.exists()}
+    folders = (path for path in paths if path.is_dir() and not is_built(path))
+    absent |= {folder / NAMES[0]: folder for folder in folders}
+    left = {*absent}
+    found = {path for path in left if has_source(path) or path.name == BOOTSTRAPPED}
+    found |= ignored(top, left - found)
+    found |= scripted(top, left - found)
+    found |= programmed(top, left - found)
+    return {absent[path] for path in found}
+
+
+def is_built(folder: Path) -> bool:
+    """Tell whether a folder has a kustomization, or a link that should lead to one."""
+    return any((folder / name).is_symlink() or (folder / name).exists() for name in NAMES)
 
 
 def has_source(path: Path) -> bool:
@@ -75,6 +90,13 @@ def scripted(top: Path, paths: set[Path]) -> set[Path]:
         if any("/".join(path.parts[-2:]) in text for text in texts)
         or any(path.match(pattern) for pattern in patterns)
     }
+
+
+def programmed(top: Path, paths: set[Path]) -> set[Path]:
+    """Return the paths whose file's name, of several words, a program has as a text."""
+    names = {path: f'"{path.name}"' for path in paths if "-" in path.stem}
+    texts = [*applications.programs(top)] if names else []
+    return {path for path, name in names.items() if any(name in text for text in texts)}
 
 
 def ignored(top: Path, paths: set[Path]) -> set[Path]:

@@ -29,8 +29,6 @@ ENVIRONMENTS = {
     *("dev", "development", "test", "testing", "qa", "uat", "int", "integration", "sandbox"),
     *("stage", "staging", "preprod", "canary", "prod", "production", "live"),
 }
-# Folders of what is not the repository's own to apply.
-FOREIGN = {"node_modules", "testdata", "vendor"}
 
 
 @dataclass(eq=False)
@@ -62,9 +60,7 @@ class Repository:
         """Read every kustomization; there may be none, and a bad one is among the faults."""
         found = cls(root.resolve())
         for folder, folders, files in os.walk(found.root):
-            folders[:] = sorted(
-                name for name in folders if not name.startswith(".") and name not in FOREIGN
-            )
+            folders[:] = applications.own(folders)
             if any(name in files for name in NAMES):
                 found.load(Path(folder))
         return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
 
-from gitops import nodes
+from gitops import applications, nodes
 from gitops.checks.context import MISSES, Context, is_unknown
 from gitops.cycles import cycles
 from gitops.deliveries.model import Delivery
@@ -30,6 +30,10 @@ OFF = re.compile(r"^\s*#\s*-\s", re.MULTILINE)
 MAKING = (
     *("resources", "bases", "components", "generators", "helmCharts"),
     *("helmChartInflationGenerator", "configMapGenerator", "secretGenerator"),
+)
+# What kustomize says of a ConfigMap that has not the key which a variable or a replacement copies.
+LACKS_KEY = re.compile(
+    r"data\.(?P<key>[\w-]+)\W+(?:not found in corresponding resource|is missing for replacement)"
 )
 UNKNOWN = "not rendered, because it changes something that is set aside"
 EMPTY = "renders to nothing: a controller that prunes would delete everything"
@@ -80,6 +84,9 @@ def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Findi
     if why := unfilled(culprit, message):
         text = f"{why}: {message}"
         return Finding(culprit.file, 1, "render", text, (overlay.name,), "", Severity.WARNING)
+    if key := written(context, message):
+        message = f"a script writes {key} before the build: {message}"
+        return Finding(file, line, "render", message, (overlay.name,), "", Severity.WARNING)
     return Finding(file, line, "render", message, (overlay.name,))
 
 
@@ -95,6 +102,14 @@ def unfilled(culprit: Kustomization, message: str) -> str:
         return "it includes nothing: what it changes must be added before it is built"
     is_off = message.endswith("is empty") and OFF.search(culprit.file.read_text("utf-8", "replace"))
     return "its entries are commented out" if is_off else ""
+
+
+def written(context: Context, message: str) -> str:
+    """Return the key that kustomize does not find to copy, if a script writes it into a file."""
+    found = LACKS_KEY.search(message)
+    key = found["key"] if found else ""
+    scripts = applications.scripts(context.repository.top) if key else ()
+    return key if any(f"{key}=" in text for _, text in scripts) else ""
 
 
 def culprits(context: Context, overlay: Overlay) -> list[Kustomization]:
