@@ -45,6 +45,8 @@ def fills(thing: Object, urls: dict[str, str], is_own: Callable[[str], bool]) ->
         kind, name = (dig(spec, "sourceRef", key) for key in ("kind", "name"))
         is_here = kind == "GitRepository" and is_own(urls.get(str(name), ""))
         return None if is_here else str(spec["targetNamespace"])
+    if thing.kind == "Subscription" and thing.group == "operators.coreos.com":
+        return thing.namespace  # where the operator is installed
     if thing.kind == "Application" and thing.group == "argoproj.io":
         sources = [spec.get("source") or {}, *(spec.get("sources") or [])]
         if any("chart" in each or not is_own(str(each.get("repoURL", ""))) for each in sources):

@@ -18,7 +18,7 @@ def completed(context: Context, findings: list[Finding]) -> list[Finding]:
         overlay.name: {
             other.name
             for other in context.repository.overlays
-            if other is not overlay and overlay.top in other.tree and not other.aside
+            if other.folder != overlay.folder and overlay.top.own in other.tree and not other.aside
         }
         for overlay in context.repository.overlays
     }

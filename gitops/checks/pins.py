@@ -27,7 +27,9 @@ def check(context: Context) -> Iterator[Finding]:
                 if fault := wrong(image, strict=strict):
                     message = f"{each.title}, container {container.get('name')}: {fault}"
                     asked = Severity.WARNING if context.config.needs_digests else Severity.NOTE
-                    severity = Severity.ERROR if cannot_start(image) else asked
+                    # Without pods, it only takes those away that were there before.
+                    is_started = cannot_start(image) and each.get("spec", "replicas") != 0
+                    severity = Severity.ERROR if is_started else asked
                     value = image or str(container.get("name"))
                     yield finding(rendered, each, value, message, severity)
 

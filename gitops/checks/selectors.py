@@ -16,6 +16,8 @@ from gitops.labels import matches, words
 from gitops.objects import Object, dig, select
 
 JOBS = ("Job", "CronJob")
+# The domain of labels that people write.
+COMMON = ("kubernetes.io", "k8s.io")
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 OWNERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
@@ -79,7 +81,8 @@ def service(world: World, thing: Object) -> Iterator[Finding]:
     selector = {"matchLabels": wanted}
     found = selected(world, thing, selector)
     if not found:
-        severity = Severity.ERROR if is_served_here(world, thing, selector) else Severity.WARNING
+        is_sure = is_served_here(world, thing, selector) and not may_be_given(world, thing, wanted)
+        severity = Severity.ERROR if is_sure else Severity.WARNING
         yield from nothing(world, thing, "selector", selector, severity=severity)
     # The pods of a Job serve nothing: it is chosen by a label that it shares with what does.
     serving = [each for each in found if each.kind not in JOBS] or found
@@ -95,6 +98,19 @@ def is_served_here(world: World, thing: Object, selector: dict[str, Any]) -> boo
     """
     near = (each for each in world.rendered.objects if is_same(each.namespace, thing.namespace))
     return any(each.pods for each in near) or bool(select(world.all, selector))
+
+
+def may_be_given(world: World, thing: Object, wanted: dict[str, Any]) -> bool:
+    """Tell whether a program may give its pods a label that is selected, as a leader does.
+
+    No template has the key of such a label: the others select pods, or its domain is the program's.
+    """
+    keys = {key for each in world.all for key in each.pod_labels}
+    rest = {key: value for key, value in wanted.items() if key in keys}
+    if rest:
+        return len(rest) < len(wanted) and bool(selected(world, thing, {"matchLabels": rest}))
+    domains = {key.partition("/")[0] for key in wanted if "/" in key}
+    return bool(domains) and not any(each.endswith(COMMON) for each in domains)
 
 
 def targets(world: World, thing: Object, serving: list[Object]) -> Iterator[Finding]:

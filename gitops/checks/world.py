@@ -148,7 +148,9 @@ class World:
             return Severity.ERROR
         others = {"Secret": self._made_secrets, "ClusterRole": set(cluster.ROLES)}
         near = is_misspelt(name, known | others.get(kind, set()))
-        is_part = any(each.endswith(f"-{name}") for each in known)
+        # What puts a prefix before a name does so in an overlay.
+        own = (each.plain_name for each in self.rendered.objects if each.kind == kind)
+        is_part = any(each.endswith(f"-{name}") for each in own)
         return Severity.ERROR if near or is_part else Severity.WARNING
 
     def _is_foreign(self, thing: Object, kind: str, name: str) -> bool:
