@@ -160,7 +160,7 @@ def last(pointer: str) -> str:
 def removes(path: Path_, node: Node | None) -> bool:
     """Tell whether a leaf takes something away: where that is not, all is as it is meant to be."""
     if path[-1] == "$patch":
-        return nodes.text(node) == "delete"
+        return nodes.text(node) in ("delete", "replace")
     return not isinstance(path[-1], int) and nodes.is_null(node)
 
 
@@ -202,7 +202,13 @@ def operations(document: Node) -> Iterator[Path_]:
 
 
 def values(document: Node, path: Path_ = ()) -> Iterator[Path_]:
-    """Yield the leaves of a strategic-merge patch, without what identifies its object."""
+    """Yield the leaves of a strategic-merge patch, without what identifies its object.
+
+    Of what it deletes, everything else says what that is.
+    """
+    if nodes.text(nodes.get(document, "$patch")) == "delete":
+        yield (*path, "$patch")
+        return
     for key, value in nodes.items(document):
         here = (*path, key)
         if here in IDENTITY or (key == "name" and path and isinstance(path[-1], int)):

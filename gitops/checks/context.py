@@ -179,6 +179,12 @@ class Context:
         """The same of every overlay, whether it is asked about or not."""
         return [*map(self.of, rendering(self.all_answers))]
 
+    def alone(self, part: Kustomization) -> Overlay | None:
+        """Return a kustomization as an overlay of its own, if it renders to something by itself."""
+        overlay = self.repository.overlay(part)
+        answer = self._answered([overlay])[overlay]
+        return overlay if answer.objects and not answer.error else None
+
     def rendered_with(self, parts: set[Kustomization]) -> list[Rendered]:
         """Return the same of the overlays that include any of some kustomizations."""
         found = self._answered([it for it in self.asked if not parts.isdisjoint(it.tree)])

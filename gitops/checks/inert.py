@@ -55,15 +55,19 @@ def check(context: Context) -> Iterator[Finding]:
         parts = of(dead, override)
         if all(part in seen for part in parts):
             yield finding(override, overlays, "changes nothing", Severity.NOTE)
+        elif all(part.severity is not Severity.ERROR for part in parts):
+            yield finding(override, overlays, "changes nothing", Severity.WARNING)
         elif not any(part in seen for part in parts):
             by = overwriters(tries, every, {part: dead[part] for part in parts})
             other = next(iter(by.values()), None)
-            why = without_effect_by(context, override, other, repeats=other in dead)
+            why = without_effect_by(
+                tries, override, overlays, other, repeats=other in dead, part=parts[0]
+            )
             yield finding(override, overlays, *why)
     by = overwriters(tries, every, lost)
     for override, overlays in lost.items():
         other = by.get(override)
-        why = without_effect_by(context, override, other, repeats=other in dead)
+        why = without_effect_by(tries, override, overlays, other, repeats=other in dead)
         yield finding(override, overlays, *why)
     yield from dropped_digests(tries, asked)
 
@@ -76,17 +80,22 @@ def of(dead: Users, whole: Override | None) -> list[Override]:
 
 
 def without_effect_by(
-    context: Context, override: Override, other: Override | None, *, repeats: bool
+    tries: Tries,
+    override: Override,
+    overlays: list[Overlay],
+    other: Override | None,
+    *,
+    repeats: bool,
+    part: Override | None = None,
 ) -> tuple[str, Severity]:
-    """Return why an override has no effect, and how much that matters.
+    """Return why an override has no effect in overlays, and how much that matters.
 
     `other` is what overwrites it; without one it matches nothing. Whether it `repeats` the value is
-    known if nothing changes without that one either.
+    known if nothing changes without that one either. Of a whole patch, `part` has the file.
     """
+    context = tries.context
     if other is None:
-        # A namespace does no harm where every object is of the whole cluster.
-        harmless = override.subject == "namespace"
-        return "matches nothing", Severity.NOTE if harmless else Severity.ERROR
+        return matching_nothing(tries, override, overlays)
     place = f"{other.what} ({context.repository.relative(other.file)}:{other.line})"
     is_repeated = repeats or (other.delivers and other.what == override.what)
     if override.gives:  # which Argo CD and Flux may call by another name
@@ -101,8 +110,29 @@ def without_effect_by(
         return f"is overwritten by {place}", Severity.WARNING
     if override.subject == "namespace" and are_apart(context.repository, override, other):
         return f"is overwritten by {place}", Severity.NOTE
-    default = is_default(context.repository, override, other)
+    default = is_default(context.repository, part or override, other, overlays[0])
     return f"is overwritten by {place}", Severity.WARNING if default else Severity.ERROR
+
+
+def matching_nothing(
+    tries: Tries, override: Override, overlays: list[Overlay]
+) -> tuple[str, Severity]:
+    """Return how an override matches nothing, and how much that matters."""
+    # A namespace does no harm where every object is of the whole cluster.
+    if override.subject == "namespace":
+        return "matches nothing", Severity.NOTE
+    if counts_alone(tries, override, overlays):
+        return "matches nothing, except where its folder is built alone", Severity.WARNING
+    return "matches nothing", Severity.ERROR
+
+
+def counts_alone(tries: Tries, override: Override, overlays: list[Overlay]) -> bool:
+    """Tell whether an override changes something in the base that has it: an overlay deletes it."""
+    context, tops = tries.context, {overlay.top.own for overlay in overlays}
+    tree = {part for overlay in overlays for part in overlay.tree} - tops
+    bases = [each for each in owners(context.repository, override) & tree if not each.is_component]
+    alone = [overlay for base in bases if (overlay := context.alone(base))]
+    return any(tries.change([Question(override, each, override.taken_away) for each in alone]))
 
 
 def finding(override: Override, overlays: list[Overlay], how: str, severity: Severity) -> Finding:

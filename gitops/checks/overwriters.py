@@ -101,12 +101,20 @@ def without_all(files: Files, overrides: Sequence[Override]) -> Files:
     return files
 
 
-def is_default(repository: Repository, override: Override, other: Override) -> bool:
-    """Tell whether an override is in a base, and the other one in what extends that base."""
-    inner, outer = owners(repository, override), owners(repository, other)
+def is_default(
+    repository: Repository, override: Override, other: Override, overlay: Overlay
+) -> bool:
+    """Tell whether an override is in a base, and the other one in what extends that base.
+
+    So is one in a file that several kustomizations name, if the other one is in one of them alone.
+    """
+    all_inner, all_outer = owners(repository, override), owners(repository, other)
+    if all_outer < all_inner:
+        return True
+    inner, outer = all_inner & {*overlay.tree}, all_outer & {*overlay.tree}
     below = {part for top in outer for part in repository.tree(top)}
     return (
-        are_apart(repository, override, other)
+        inner.isdisjoint(outer)
         and inner <= below
         and not any(part.is_component for part in (*inner, *outer))
     )
