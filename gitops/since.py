@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 
 from gitops import nodes
-from gitops.aside import PLUGINS, sources
 from gitops.charts import charts
 from gitops.config import Config
 from gitops.findings import Finding
 from gitops.kustomization import NAMES, Kustomization, is_remote
+from gitops.named import PLUGINS, sources
 from gitops.overlays import Overlay
 from gitops.repository import Repository
 from gitops.revision import Clone

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitops import definitions
-from gitops.aside import PLUGINS
 from gitops.checks.certain import Certainty
 from gitops.checks.context import Context
 from gitops.jobs import Job
 from gitops.kustomization import NAMES
+from gitops.named import PLUGINS
 from gitops.nodes import without
 from gitops.overlays import Overlay
 from gitops.overrides import Files, FileSource, Override

@@ -9,13 +9,13 @@ from pathlib import Path
 from yaml.nodes import MappingNode
 
 from gitops import applications, nodes, optional
-from gitops.aside import PLUGINS
 from gitops.checks.context import Context
 from gitops.checks.render import is_template
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity
 from gitops.kustomization import NAMES, Kustomization
 from gitops.made import WORD
+from gitops.named import PLUGINS
 from gitops.repository import Repository
 
 # A file or folder in a comment: an entry that is left out on purpose.
