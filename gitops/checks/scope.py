@@ -15,7 +15,7 @@ from itertools import combinations, pairwise
 from pathlib import PurePath
 
 from gitops import applications
-from gitops.checks import operators
+from gitops.checks import operators, unused
 from gitops.checks.context import Context, Rendered
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
@@ -105,6 +105,13 @@ class Scope:
     def described(self) -> set[tuple[str, str]]:
         """Kind and name of what the repository's documentation says to create in a cluster."""
         return applications.described(self._context.repository.top)
+
+    @cached_property
+    def forgotten(self) -> set[tuple[str, str]]:
+        """Kind and name of what is in files that no kustomization names."""
+        repository = self._context.repository
+        files = unused.forgotten(repository, {*unused.names(repository)})
+        return {(each.kind, each.name) for _, objects in files for each in objects}
 
     def are_together(self, one: Rendered, other: Rendered) -> bool:
         """Tell whether a cluster may have two overlays, none of which replaces the other."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from yaml.nodes import MappingNode
 
@@ -25,21 +26,48 @@ OFFERED = re.compile(r"-(?:admin|editor|viewer)-role$")
 HINT = "name it in a kustomization, or delete it"
 
 
+class Identity(NamedTuple):
+    """What an object is."""
+
+    api_version: str
+    kind: str
+    name: str
+
+
 def check(context: Context) -> Iterator[Finding]:
     """Yield each file that is beside a kustomization and named by none, and unused components."""
     repository = context.repository
-    every = repository.kustomizations.values()
-    named = {path for part in every for path in mentioned(repository, part)}
-    scripts = "\n".join(text for _, text in applications.scripts(repository.root))
-    applied = applications.applied_by_hand(repository.root)
-    for file in dict.fromkeys(file for part in every for file in beside(repository, part)):
-        if file not in named and file.name not in scripts and file.name not in applied:
-            yield from forgotten(file)
+    named = {*names(repository)}
+    for file, objects in forgotten(repository, named):
+        _, kind, name = objects[0]
+        message = f"no kustomization names this file, with {kind} {name}"
+        is_offered = kind == "ClusterRole" and OFFERED.search(name)
+        severity = Severity.NOTE if is_offered else Severity.WARNING
+        yield Finding(file, 1, "unused", message, (), HINT, severity)
     declared = {variant.component for variant in context.variants}
     for component in optional.unused(repository):
         if component not in declared and component.folder not in named:
             message = "no overlay includes this component"
             yield Finding(component.file, 1, "unused", message, (), HINT, Severity.NOTE)
+
+
+def names(repository: Repository) -> Iterator[Path]:
+    """Yield the paths that any kustomization names."""
+    for part in repository.kustomizations.values():
+        yield from mentioned(repository, part)
+
+
+def forgotten(
+    repository: Repository, named: Collection[Path]
+) -> Iterator[tuple[Path, list[Identity]]]:
+    """Yield the files of objects that nobody names, beside those that are `named`."""
+    scripts = "\n".join(text for _, text in applications.scripts(repository.root))
+    applied = applications.applied_by_hand(repository.root)
+    every = repository.kustomizations.values()
+    for file in dict.fromkeys(file for part in every for file in beside(repository, part)):
+        is_named = file in named or file.name in scripts or file.name in applied
+        if not is_named and (objects := identities(file)):
+            yield file, objects
 
 
 def mentioned(repository: Repository, part: Kustomization) -> Iterator[Path]:
@@ -73,17 +101,18 @@ def beside(repository: Repository, part: Kustomization) -> Iterator[Path]:
                 yield file
 
 
-def forgotten(file: Path) -> Iterator[Finding]:
-    """Yield the finding about a file, if it has objects of Kubernetes and nothing else."""
+def identities(file: Path) -> list[Identity]:
+    """Return what a file has, if it has objects of Kubernetes and nothing else."""
     try:
         documents = [] if is_template(file) else nodes.read(file)
     except GitopsError:
-        return
-    paths = (("apiVersion",), ("kind",), ("metadata", "name"))
-    objects = [[nodes.text(nodes.get(each, *path)) for path in paths] for each in documents]
-    if objects and all(all(each) for each in objects):
-        _, kind, name = objects[0]
-        message = f"no kustomization names this file, with {kind} {name}"
-        is_offered = kind == "ClusterRole" and OFFERED.search(name)
-        severity = Severity.NOTE if is_offered else Severity.WARNING
-        yield Finding(file, 1, "unused", message, (), HINT, severity)
+        return []
+    found = [
+        Identity(
+            nodes.text(nodes.get(each, "apiVersion")),
+            nodes.text(nodes.get(each, "kind")),
+            nodes.text(nodes.get(each, "metadata", "name")),
+        )
+        for each in documents
+    ]
+    return found if all(all(each) for each in found) else []

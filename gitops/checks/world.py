@@ -158,7 +158,10 @@ class World:
 
         So may accounts where its overlay has none in the namespace, as those that a cloud has to
         know, and Services where it has neither one nor pods, or of the names that platforms use.
+        What is in a file here that no kustomization names was to be included.
         """
+        if (kind, name) in self.scope.forgotten:
+            return False
         near = [each for each in self.rendered.objects if is_same(each.namespace, thing.namespace)]
         if kind == "ServiceAccount":
             return all(each.kind != kind for each in near)
