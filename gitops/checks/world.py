@@ -160,13 +160,13 @@ class World:
         know, and Services where it has neither one nor pods, or of the names that platforms use.
         What is in a file here that no kustomization names was to be included.
         """
-        if (kind, name) in self.scope.forgotten:
+        if kind not in ("ServiceAccount", "Service") or (kind, name) in self.scope.forgotten:
             return False
         near = [each for each in self.rendered.objects if is_same(each.namespace, thing.namespace)]
         if kind == "ServiceAccount":
             return all(each.kind != kind for each in near)
         is_empty = not any(each.kind == "Service" or each.pods for each in near)
-        return kind == "Service" and (is_empty or bool(cluster.SERVICE.fullmatch(name)))
+        return is_empty or bool(cluster.SERVICE.fullmatch(name))
 
     def finding(
         self, thing: Object, message: str, value: Any, severity: Severity = Severity.ERROR

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from api.domain.promotions.blockers import Candidate
 from api.domain.promotions.brought import Replacement, brought
 from api.domain.promotions.pending import candidates, items, waiting
 from api.domain.releases import Release
@@ -60,22 +59,23 @@ def queue(
         if waits := list(waiting(running[upstream], running[downstream])):
             found.append((Step(upstream, downstream, len(waits), []), waits))
 
-    def first(step: Step, waits: list[Release]) -> list[Candidate]:
-        oldest = nsmallest(limit, waits, key=attrgetter("since"))
-        there = step.downstream
-        return candidates(oldest, running[there], there, identifiers[there])
-
-    told = [first(*waits) for waits in found[-TOLD:]]
-    told = [[] for _ in found[: len(found) - len(told)]] + told
+    quiet, told = found[:-TOLD], found[-TOLD:]
+    oldest = [
+        candidates(
+            nsmallest(limit, waits, key=attrgetter("since")),
+            running[step.downstream],
+            step.downstream,
+            identifiers[step.downstream],
+        )
+        for step, waits in told
+    ]
     # What is known about them is asked once, for all steps.
-    known = iter(items(connection, [*chain.from_iterable(told)]))
-    return Queue(
-        [
-            step._replace(items=[*islice(known, len(some))])
-            for (step, _), some in zip(found, told, strict=True)
-        ],
-        max(0, len(pairs) - LOOKED_AT),
-    )
+    known = iter(items(connection, [*chain.from_iterable(oldest)]))
+    with_items = [
+        step._replace(items=[*islice(known, len(first))])
+        for (step, _), first in zip(told, oldest, strict=True)
+    ]
+    return Queue([*(step for step, _ in quiet), *with_items], max(0, len(pairs) - LOOKED_AT))
 
 
 def queue_of_service(
