@@ -22,7 +22,7 @@ RUNNING = ("version", "image_digest", "commit", "since", "deployment_id")
 # What runs in an environment, by service.
 Running = Mapping[str, Release]
 # The names of the environments from which and to which something is promoted.
-Step = tuple[str, str]
+Pair = tuple[str, str]
 
 
 def pending(connection: Connection, upstream: str, downstream: str) -> list[dict[str, Any]]:
@@ -35,8 +35,8 @@ def pending(connection: Connection, upstream: str, downstream: str) -> list[dict
 
 
 def made_pending(
-    connection: Connection, steps: Collection[Step], services: Collection[str], by: Collection[UUID]
-) -> Iterator[tuple[Step, dict[str, Any]]]:
+    connection: Connection, steps: Collection[Pair], services: Collection[str], by: Collection[UUID]
+) -> Iterator[tuple[Pair, dict[str, Any]]]:
     """Yield what waits for these steps since deployments of some services, `by` their ids.
 
     That takes as many statements for any number of steps and services as for one.
@@ -90,7 +90,7 @@ def candidates(
 
 
 def _candidates(
-    connection: Connection, steps: Collection[Step], services: Collection[str] | None = None
+    connection: Connection, steps: Collection[Pair], services: Collection[str] | None = None
 ) -> list[Candidate]:
     names = {name for step in steps for name in step}
     running: dict[str, dict[str, Release]] = {name: {} for name in names}
