@@ -7,9 +7,9 @@ EXAMPLES ?= 1000
 fuzz: $(READY) ## Fuzz with schemathesis and Hypothesis for about an hour (EXAMPLES=, ARGS= for pytest)
 	@HYPOTHESIS_PROFILE=long EXAMPLES=$(EXAMPLES) $(BIN)/pytest $(FUZZERS) $(ARGS)
 
-histories: EXAMPLES = 10000
-histories: $(READY) ## Compare the kept rows of the metrics with a computation of everything, for 10,000 random histories (EXAMPLES=, ARGS= for pytest)
-	@HYPOTHESIS_PROFILE=long EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/api/test_dora_kept.py -k kept_rows_are $(ARGS)
+histories: $(READY) ## Compare the kept rows of the metrics with a computation of everything, for 10,000 random histories, about an hour (HISTORIES=, FIRST=, ARGS= for pytest)
+	@HISTORIES=$(or $(HISTORIES),10000) FIRST=$(or $(FIRST),0) \
+		$(BIN)/pytest -n auto --dist worksteal tests/api/test_dora_kept.py -k computation_of_everything $(ARGS)
 
 .PHONY: examples
 examples: $(READY) ## Run the examples of README.md and docs/api.md, and update their answers
