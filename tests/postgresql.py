@@ -30,7 +30,8 @@ def find_programs() -> Path | None:
 class Server:
     """A server on a Unix socket in a folder of its own, which forgets everything at the end.
 
-    A durable one waits for the disk at each commit, as a real one does.
+    A durable one waits for the disk at each commit, and learns by itself what its tables hold, as a
+    real one does. What another one plans does not change in the middle of a test.
     """
 
     def __init__(self, programs: Path, folder: Path, *, durable: bool = False) -> None:
@@ -52,8 +53,8 @@ class Server:
 
     def resume(self) -> None:
         """Start it with the files it has, and wait until it answers."""
-        sync = "" if self.durable else "-F "
-        options = f"{sync}-c listen_addresses='' -c unix_socket_directories={self.folder}"
+        kind = "" if self.durable else "-F -c autovacuum=off "
+        options = f"{kind}-c listen_addresses='' -c unix_socket_directories={self.folder}"
         self._run("pg_ctl", "-w", "-o", options, "-l", str(self.folder / "log"), "start")
 
     def stop(self) -> None:
