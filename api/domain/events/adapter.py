@@ -20,6 +20,8 @@ from api.domain.kit.types import Name
 
 Verify = Callable[[Sequence[str], Callable[[], bytes], str], bool]
 PROGRESSING, SUCCEEDED, FAILED = "progressing", "succeeded", "failed"
+# What tests say of the success before them; in the same second it sorts after that.
+UNDONE = "undone"
 STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"  # of fixed length, so that it sorts
 
 

@@ -4,9 +4,10 @@ Flux repeats at every interval that an object has reached its revision. The even
 about one revision, by their own times and with none about another revision between them, are a
 run: one deployment, reported by its first success and by the first failure before that, and by the
 first event of all if that shows its progress, as Flagger's do. Helm tries only what has changed, so
-a failure long after the one before it is another run. Only the
-events are stored for it: their delivery ids sort by object and time. So the projection of an event
-depends on the set of stored events, and not on the order in which they arrived.
+a failure long after the one before it is another run, and what undoes a success is of the run
+of that one. Only the events are stored for it: their delivery ids sort by object and time. So the
+projection of an event depends on the set of stored events, and not on the order in which they
+arrived.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
-from api.domain.events.adapter import FAILED, STAMP, SUCCEEDED, State
+from api.domain.events.adapter import FAILED, STAMP, SUCCEEDED, UNDONE, State
 from api.domain.events.interpret import Meaning, Outcome, nothing
 from api.domain.kit import sql
 from api.tables import events
@@ -41,7 +42,9 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
     before = select(KEY).where(_of(source, state), here > KEY)
     last = connection.execute(before.order_by(KEY.desc()).limit(1)).scalar()
     start = None
-    if last is not None and _continued(state, last):
+    if last is not None and _undoes(state, last):
+        start = last
+    elif last is not None and _continued(state, last):
         status, _ = _parsed(state, last)
         # What repeats the last one needs to look at no other, however long the run is.
         repeated = status in REPEATED_BY.get(state.status, (status,))
@@ -62,6 +65,16 @@ def _continued(state: State, last: str) -> bool:
     """Return whether the last event before this one is of the same run."""
     late = state.retried_for is not None and state.at - _at(state, last) > state.retried_for
     return _parsed(state, last)[1] == state.revision and not late
+
+
+def _undoes(state: State, last: str) -> bool:
+    """Return whether the last event before this one is the success that this one undoes.
+
+    The revision of each success has its time, and may be cut off at its beginning.
+    """
+    status, revision = _parsed(state, last)
+    this = f"{state.revision} {_time(state, last)}"
+    return (state.status, status) == (UNDONE, SUCCEEDED) and this.endswith(revision)
 
 
 def _run(

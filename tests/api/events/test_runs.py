@@ -56,6 +56,11 @@ HISTORY = [
     flux("UpgradeFailed", 118, **HELM, environment="dev"),
     flux("UpgradeFailed", 122, **HELM, environment="dev"),
     flux("RollbackSucceeded", 7, **HELM, environment="dev"),
+    flux("TestFailed", 11, **HELM, environment="test"),
+    flux("UpgradeSucceeded", 20, **HELM, environment="test", **{"app-version": "1.4.2"}),
+    flux("TestFailed", 21, **HELM, environment="test"),
+    flux("TestFailed", 22, **HELM, environment="test"),
+    flux("RollbackSucceeded", 23, **HELM, environment="test", **{"app-version": "1.4.1"}),
 ]
 
 
@@ -97,6 +102,11 @@ def test_a_run_is_one_deployment_and_a_revision_that_returns_another_one(
         ("6.5.4", "succeeded", "12:07"),
         ("6.5.4", "failed", "12:57"),
         ("6.5.4", "failed", "13:58"),  # not a retry: too late for one
+    ]
+    assert rows(found, "test") == [
+        ("6.5.4", "failed", "12:11"),  # what succeeded before was lost
+        ("1.4.2", "failed", "12:21"),
+        ("1.4.1", "succeeded", "12:23"),
     ]
 
 
@@ -190,7 +200,7 @@ TELLING = st.builds(
 )
 ACTING = st.builds(
     lambda reason, minute: flux(reason, minute, **HELM),
-    st.sampled_from(["UpgradeSucceeded", "UpgradeFailed", "RollbackSucceeded"]),
+    st.sampled_from(["UpgradeSucceeded", "UpgradeFailed", "TestFailed", "RollbackSucceeded"]),
     st.sampled_from([0, 1, 30, 59, 61, 100, 130]),
 )
 

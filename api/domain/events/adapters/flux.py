@@ -19,6 +19,7 @@ from api.domain.events.adapter import (
     FAILED,
     STAMP,
     SUCCEEDED,
+    UNDONE,
     Adapter,
     NotOursError,
     Observation,
@@ -51,8 +52,10 @@ REASONS = {
         "UpgradeFailed": Status.FAILED,
         "RollbackSucceeded": Status.SUCCEEDED,
         "RollbackFailed": Status.FAILED,
+        "TestFailed": Status.FAILED,  # although the action before it has succeeded
     },
 }
+TESTED = "TestFailed"
 UNINSTALLED = ("HelmRelease", "UninstallSucceeded")
 ANNOTATIONS = "event.toolkit.fluxcd.io/"
 # `main@sha1:…`, `main/…` (until v0.35), `1.2.0@sha256:…`, or a digest alone.
@@ -68,6 +71,7 @@ TOOK = re.compile(
     r"(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,2})m)?(?:(?P<seconds>\d{1,2}(?:\.\d+)?)s)?"
 )
 MAX_REVISION = 128
+FIRST = 0
 # Helm-controller tries a failed action again after minutes, and names no values: what fails later
 # than that is another change.
 RETRIED_FOR = timedelta(hours=1)
@@ -107,7 +111,9 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
             "external_id": f"{_subject(body)}/{finished_at:{STAMP}}",
         }
     )
-    return [ObservedDeployment(report)]
+    # Tests name no version of the application, so that what they were run for goes before them.
+    sequence = FIRST if kind == "HelmRelease" and reason != TESTED else None
+    return [ObservedDeployment(report, sequence)]
 
 
 def state(received: Received) -> State | None:
@@ -119,13 +125,14 @@ def state(received: Received) -> State | None:
         at = parse_instant(body["timestamp"])
         if status is None or not revision:
             return None
-        succeeded, retried_for = status is Status.SUCCEEDED, None
-        if kind == "HelmRelease" and succeeded:
+        reached, retried_for = SUCCEEDED if status is Status.SUCCEEDED else FAILED, None
+        if body["reason"] == TESTED:
+            reached = UNDONE
+        elif kind == "HelmRelease" and reached == SUCCEEDED:
             # Sent once for each action: the values may differ even if the chart does not.
             revision = f"{revision} {at:{STAMP}}"[-MAX_STATE:]
         elif kind == "HelmRelease":
             retried_for = RETRIED_FOR
-        reached = SUCCEEDED if succeeded else FAILED
         return State(_subject(body), at, reached, revision, retried_for)
     except (KeyError, TypeError, AttributeError, ValueError):
         return None  # observations() reports what is wrong
