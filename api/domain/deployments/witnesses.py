@@ -34,6 +34,8 @@ WATCHED = {"argocd": timedelta(hours=1)}
 # A deployment that an event cancels this long after its failure has failed all the same: somebody
 # is cleaning up.
 CANCELLABLE = timedelta(hours=1)
+# Of these, the next deployment cancels the one before, and not if that had ended.
+REPLACING = {"argorollouts", "flagger", "argocd"}
 # Of several reports of one source, the first that states one of these decides.
 FIRST = ("actor", "kind")
 STATED = ("version", "image_digest", "commit", "config_revision", "actor", "kind")
@@ -170,10 +172,11 @@ def _late(statements: Sequence[Statement]) -> set[UUID]:
     watched = WATCHED.get(statements[0].source)
     late = [statement for statement in run if watched and statement.ended_at > settled_at + watched]
     succeeded = any(statement.said["status"] == Status.SUCCEEDED for statement in run)
+    replaced = statements[0].source in REPLACING
     late += [
         statement
         for statement in cancelled
-        if succeeded or statement.ended_at > settled_at + CANCELLABLE
+        if replaced or succeeded or statement.ended_at > settled_at + CANCELLABLE
     ]
     return {statement.id for statement in late}
 

@@ -118,5 +118,8 @@ class Adapter(NamedTuple):
     # Whether an event may move a deployment to another environment, which its external id ends in:
     # see `api.domain.events.moves`.
     moves: bool = False
+    # Of an object whose next deployment replaces the one before it, how many parts of an external
+    # id come after the object's: see `api.domain.events.succession`. 0 if several go on at once.
+    succession: int = 0
     # Whether the sender takes an answer without content for what it is.
     takes_no_content: bool = True

@@ -100,8 +100,12 @@ def record(
         return StoredEvent(id=known.id, outcome=outcome, new=False), Projected(outcome, {})
     projected = projection.project(connection, row["id"], event.at, meaning, isolated=isolated)
     if state is not None and (later := runs.later(connection, adapter.source, state)):
-        projection.project_again(connection, later, rules)
+        projection.project_again(connection, [row["id"], *later], rules)
         deployments = dict.fromkeys(store.deployments_of(connection, row["id"]))
+        projected = projected._replace(deployments=deployments)
+    elif replaced := projection.project_replaced(connection, adapter, meaning, rules):
+        ids = (each for event in replaced for each in store.deployments_of(connection, event))
+        deployments = {**dict.fromkeys(ids), **projected.deployments}
         projected = projected._replace(deployments=deployments)
     return StoredEvent(id=row["id"], outcome=projected.outcome, new=True), projected
 

@@ -17,7 +17,7 @@ from api.domain import catalog, removals
 from api.domain.changes import reports as change_reports
 from api.domain.deployments import settling
 from api.domain.deployments.store import shown
-from api.domain.events import deleted, moves, retraction, runs, store
+from api.domain.events import deleted, moves, retraction, runs, store, succession
 from api.domain.events.adapter import Adapter, Received, State
 from api.domain.events.adapters import ADAPTERS
 from api.domain.events.interpret import Meaning, Outcome, interpret, nothing
@@ -61,6 +61,8 @@ def locked_state(
         runs.lock(connection, state)
     if adapter.moves:
         moves.lock(connection, meaning)
+    if adapter.succession:
+        succession.lock(connection, meaning, adapter.succession)
     return state
 
 
@@ -72,7 +74,11 @@ def placed(connection: Connection, adapter: Adapter, event: Received, meaning: M
     if adapter.moves:
         return moves.placed(connection, meaning)
     state = adapter.state(event) if adapter.state else None
-    return meaning if state is None else runs.placed(connection, adapter.source, state, meaning)
+    if state is not None:
+        meaning = runs.placed(connection, adapter.source, state, meaning)
+    if adapter.succession:
+        meaning = succession.placed(connection, meaning, adapter.succession)
+    return meaning
 
 
 def _stored_meaning(connection: Connection, row: Row[Any], rules: Rules) -> Meaning:
@@ -158,8 +164,21 @@ def project_again(connection: Connection, ids: Sequence[UUID], rules: Rules) -> 
         meaning = _stored_meaning(connection, row, rules)
         _record_outcome(connection, event_id, meaning)
         outcomes[project(connection, event_id, row.received_at, meaning).outcome] += 1
+        project_replaced(connection, ADAPTERS.get(row.source), meaning, rules)
     retraction.restore(connection, kept)
     return outcomes
+
+
+def project_replaced(
+    connection: Connection, adapter: Adapter | None, meaning: Meaning, rules: Rules
+) -> Sequence[UUID]:
+    """Project again the events about what the deployments of an event replace; return their ids."""
+    if adapter is None or not adapter.succession:
+        return ()
+    replaced = succession.replaced(connection, meaning, adapter.succession)
+    if replaced:
+        project_again(connection, replaced, rules)
+    return replaced
 
 
 def _record_outcome(connection: Connection, event_id: UUID, meaning: Meaning) -> None:

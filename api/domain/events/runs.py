@@ -95,7 +95,7 @@ def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
     """Return the stored events after this one whose meaning this one may change.
 
     In the run that follows these are the first event with each status, up to the first success: all
-    others repeat them.
+    others repeat them. Without a success, the run may be replaced by the first event after it.
     """
     after = select(events.c.id, KEY).where(_of(source, state), state.key < KEY).order_by(KEY)
     first = connection.execute(after.limit(1)).one_or_none()
@@ -107,6 +107,7 @@ def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
         status, stored_revision = _parsed(state, stored)
         revision = revision or stored_revision
         if stored_revision != revision:
+            found.append(identifier)  # it may replace the deployment of this run
             break
         if status not in passed:
             found.append(identifier)

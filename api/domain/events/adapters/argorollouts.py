@@ -104,4 +104,5 @@ ARGOROLLOUTS = Adapter(
     # Equal bodies are one event.
     delivery_id=lambda _: None,
     observations=observations,
+    succession=2,  # the revision, and the service
 )

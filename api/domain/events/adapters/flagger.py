@@ -131,5 +131,6 @@ FLAGGER = Adapter(
     delivery_id=delivery_id,
     observations=observations,
     state=state,
+    succession=1,  # the time of the run
     takes_no_content=False,  # it reports every status above 202 as an error
 )

@@ -81,4 +81,5 @@ ARGOCD = Adapter(
     # Equal bodies are one event.
     delivery_id=lambda _: None,
     observations=observations,
+    succession=2,  # the start of the sync, and the service
 )
