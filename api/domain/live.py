@@ -31,7 +31,7 @@ from sqlalchemy.sql.base import ColumnCollection
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.kit.sql import Instant, first, same_version
-from api.domain.removals import ended
+from api.domain.removals import ended, taken_along
 from api.tables import deployments, environments, services
 
 Columns = ColumnCollection[str, Any]
@@ -42,6 +42,16 @@ def successes(at: Instant | None = None) -> Select[Any]:
     """Select the successful deployments of a cell, the last one first."""
     earlier = deployments.alias()
     return _newest(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED)
+
+
+def staying(any_removed: ColumnElement[bool], at: Instant | None = None) -> Select[Any]:
+    """Select the successful deployments of a cell whose object was not removed, the last one first.
+
+    `any_removed` tells whether anything was, there.
+    """
+    earlier = deployments.alias()
+    left = not_(any_removed & taken_along(earlier, at))
+    return _newest(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED, left)
 
 
 def other_releases(running: FromClause) -> Select[Any]:

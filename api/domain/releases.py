@@ -127,7 +127,7 @@ def _running(*, lateral: bool, past: bool) -> Select[Any]:
     """Return the SELECT of what runs or, in the past, ran in the environments `among`."""
     at = AT if past else None
     cells, any_removed = every_cell(lateral=lateral)
-    running, is_running = first(deployments, live.successes(at), lateral=lateral)
+    running, is_running = first(deployments, live.staying(any_removed, at), lateral=lateral)
     is_removed = any_removed & ended(running, running.c.finished_at, at)
     joined = cells.join(running, is_running & not_(is_removed))
     among, since = live.since(joined, running, at, lateral=lateral)
@@ -154,7 +154,7 @@ def _versions(*, lateral: bool, past: bool, every: bool) -> Query:
     """Return the query for the versions that run or ran, of `every` service or of those `among`."""
     at = AT if past else None
     cells, any_removed = every_cell(lateral=lateral)
-    running, is_running = first(deployments, live.successes(at), lateral=lateral)
+    running, is_running = first(deployments, live.staying(any_removed, at), lateral=lateral)
     is_removed = any_removed & ended(running, running.c.finished_at, at)
     among = cells.join(running, is_running & not_(is_removed))
     found = select(SERVICE, ENVIRONMENT, running.c.version).select_from(among)

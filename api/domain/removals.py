@@ -16,10 +16,12 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    and_,
     delete,
     exists,
     func,
     insert,
+    not_,
     or_,
     select,
     true,
@@ -70,11 +72,23 @@ def ended(
 ) -> ColumnElement[bool]:
     """Return the condition that a removal ended a deployment at or after `since`, and up to `at`.
 
-    A removal that names a deployment ends no other.
+    A removal that names a deployment ends no other, and one that names an object none that another
+    object of its source has deployed.
     """
     found = _endings(deployment, since, at, removals.alias()).limit(1).scalar_subquery()
     # Not EXISTS, which PostgreSQL would turn into a join with the whole table of deployments.
     return found.is_not(None)
+
+
+def taken_along(deployment: FromClause, at: Instant | None = None) -> ColumnElement[bool]:
+    """Return the condition that the object of a successful deployment was removed, up to `at`.
+
+    What another object had deployed before may still run there.
+    """
+    removal = removals.alias()
+    own = and_(_is_object(removal), _told(deployment, removal, _of_object(removal)))
+    found = _in_cell(deployment, deployment.c.finished_at, at, removal).where(own)
+    return found.limit(1).scalar_subquery().is_not(None)
 
 
 def ends(connection: Connection, deployment_ids: Collection[UUID]) -> dict[UUID, datetime]:
@@ -93,19 +107,51 @@ def _endings(
     removal: FromClause,
 ) -> Select[UUID]:
     """Select the removals that end a deployment at or after `since`, and up to `at`."""
-    named = (
-        exists()
-        .where(
-            evidence.c.source == removal.c.source,
-            evidence.c.external_id == removal.c.external_id,
-            evidence.c.deployment_id == deployment.c.id,
+    named = _told(deployment, removal, evidence.c.external_id == removal.c.external_id)
+    by_another = _told(deployment, removal, not_(_of_object(removal)))
+    return _in_cell(deployment, since, at, removal).where(
+        or_(
+            removal.c.external_id.is_(None),
+            and_(_is_object(removal), not_(by_another)),
+            named,
         )
-        .correlate(removal, deployment)
     )
+
+
+def _in_cell(
+    deployment: FromClause,
+    since: ColumnElement[datetime],
+    at: Instant | None,
+    removal: FromClause,
+) -> Select[UUID]:
+    """Select the removals in the cell of a deployment at or after `since`, and up to `at`."""
     return select(removal.c.id).where(
         removal.c.environment_id == deployment.c.environment_id,
         or_(removal.c.service_id.is_(None), removal.c.service_id == deployment.c.service_id),
         removal.c.removed_at >= since,
         true() if at is None else removal.c.removed_at <= at,
-        or_(removal.c.external_id.is_(None), named),
     )
+
+
+def _told(
+    deployment: FromClause, removal: FromClause, condition: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Return the condition that the source of a removal tells of a deployment so."""
+    return (
+        exists()
+        .where(
+            evidence.c.source == removal.c.source,
+            evidence.c.deployment_id == deployment.c.id,
+            condition,
+        )
+        .correlate(removal, deployment)
+    )
+
+
+def _is_object(removal: FromClause) -> ColumnElement[bool]:
+    return removal.c.external_id.endswith("/")
+
+
+def _of_object(removal: FromClause) -> ColumnElement[bool]:
+    begin = removal.c.external_id
+    return func.substr(evidence.c.external_id, 1, func.length(begin)) == begin

@@ -113,7 +113,7 @@ def shown(at: Instant | None, *, lateral: bool) -> Select[Any]:
 
 def _parts(at: Instant | None, *, lateral: bool) -> Parts:
     cells, any_removed = every_cell(lateral=lateral)
-    running, is_running = first(deployments, live.successes(at), lateral=lateral)
+    running, is_running = first(deployments, live.staying(any_removed, at), lateral=lateral)
     is_removed = any_removed & ended(running, running.c.finished_at, at)
     joined = cells.outerjoin(running, is_running & not_(is_removed))
     among, since = live.since(joined, running, at, lateral=lateral)

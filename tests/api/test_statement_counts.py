@@ -70,8 +70,8 @@ CASES: dict[str, tuple[list[Send], Send, int]] = {
     "github at first sight": ([], from_github("success", 3), 9),
     "github, known": ([from_github(None, 1)], from_github("success", 3), 7),
     "github, repeated": ([from_github("success", 3)], from_github("success", 3), 3),
-    "argocd at first sight": ([], SYNCED, 8),
     # One of them asks what the deployment replaces, which may be running for all that is known.
+    "argocd at first sight": ([], SYNCED, 9),
     "argocd, known": ([post("webhooks/argocd", argocd("Running"))], SYNCED, 7),
     "argocd, repeated": ([SYNCED], SYNCED, 2),
     "flux at first sight": ([], RECONCILED, 10),

@@ -64,7 +64,9 @@ class ObservedRemoval(NamedTuple):
     service: Name | None
     environment: Name
     at: datetime
-    # Source and external id of the deployment that it ends; without them, whatever runs there.
+    # Source and external id of the deployment that it ends; without them, whatever runs there. With
+    # a slash at its end, the id is how those of all deployments of an object begin: whatever runs
+    # there ends, unless another object of this source has deployed it.
     deployment: tuple[str, str] | None = None
 
 

@@ -308,3 +308,73 @@ def test_a_release_that_helm_uninstalls_ends_until_it_is_installed_again(
         answer = sqlite_client.post("/api/v1/webhooks/flux", json=body)
         assert json_of(answer)["outcome"] == "projected"
         assert len(cells(sqlite_client)) == left
+
+
+def applied(uid: str, minute: int, **metadata: Any) -> tuple[str, dict[str, Any]]:
+    """Return what one of several Applications of a service says."""
+    body = argocd(minute=minute, images=[f"ghcr.io/acme/checkout:1.{minute}.0"])
+    body["app"]["metadata"] |= {"uid": uid, **metadata}
+    return ARGOCD, body
+
+
+def released(uid: str, reason: str, minute: int) -> tuple[str, dict[str, Any]]:
+    """Return what one of several HelmReleases of a service says."""
+    body = flux(reason, minute, f"1.{minute}.0", kind="HelmRelease", service="checkout")
+    body["involvedObject"]["uid"] = uid
+    return "/api/v1/webhooks/flux", body
+
+
+TWO_OF_ONE = {
+    "argocd": (
+        [applied("blue", 1), applied("green", 2)],
+        applied("blue", 1, deletionTimestamp=at(5)),
+        applied("green", 2, deletionTimestamp=at(5)),
+    ),
+    "flux": (
+        [released("blue", "InstallSucceeded", 1), released("green", "InstallSucceeded", 2)],
+        released("blue", "UninstallSucceeded", 5),
+        released("green", "UninstallSucceeded", 5),
+    ),
+}
+
+
+def versions(client: FlaskClient, minute: int | None = None) -> list[str]:
+    query = {} if minute is None else {"at": at(minute)}
+    found = json_of(client.get("/api/v1/matrix", query_string=query))["cells"]
+    return [each["version"] for each in found]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("source", TWO_OF_ONE)
+def test_what_another_object_has_deployed_still_runs(
+    client: FlaskClient, source: str, backwards: bool
+) -> None:
+    both, blue_ends, green_ends = TWO_OF_ONE[source]
+    story = [*both, green_ends]
+    for url, body in reversed(story) if backwards else story:
+        assert json_of(client.post(url, json=body))["outcome"] == "projected"
+
+    assert versions(client, 4) == ["1.2.0"]
+    assert versions(client) == ["1.1.0"]
+
+    url, body = blue_ends
+    assert json_of(client.post(url, json=body))["outcome"] == "projected"
+    assert versions(client) == []
+
+
+@pytest.mark.parametrize("source", TWO_OF_ONE)
+def test_the_end_of_what_was_deployed_before_ends_nothing(client: FlaskClient, source: str) -> None:
+    both, blue_ends, _ = TWO_OF_ONE[source]
+    for url, body in [*both, blue_ends]:
+        assert json_of(client.post(url, json=body))["outcome"] == "projected"
+
+    assert versions(client) == ["1.2.0"]
+
+
+def test_an_object_takes_along_what_only_others_have_told_of(client: FlaskClient) -> None:
+    deliver(client, github("success", environment="prod"), "a")
+    url, body = applied("blue", 1, deletionTimestamp=at(5))
+    assert json_of(client.post(url, json=body))["outcome"] == "projected"
+
+    assert versions(client, 4) == [github()["deployment"]["sha"]]
+    assert versions(client) == []

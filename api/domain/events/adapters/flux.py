@@ -96,7 +96,8 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
     except UnmappedNameError as error:
         raise UnmappedError(_advice(error, kind)) from error
     if status is None:
-        return [ObservedRemoval(names.service, names.environment, parse_time(body["timestamp"]))]
+        of_this, at = (FLUX.source, f"{_subject(body)}/"), parse_time(body["timestamp"])
+        return [ObservedRemoval(names.service, names.environment, at, of_this)]
     finished_at = parse_instant(body["timestamp"])
     report = NewDeployment.model_validate(
         {

@@ -29,8 +29,9 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
     """Return the deployment of each service whose image a sync deploys, or the end of them all."""
     sync = application.parse(received.body) or flat.parse(received.body)
     if sync.deleted_at:  # its health is that of pods that go
+        of_this = ARGOCD.source, f"{sync.id.rpartition('/')[0]}/"
         return [
-            ObservedRemoval(names.service, names.environment, sync.deleted_at)
+            ObservedRemoval(names.service, names.environment, sync.deleted_at, of_this)
             for names in images.services(sync, mapper)
         ]
     return _deployments(sync, mapper)
