@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from api.domain.deployments.model import NewDeployment, Status
@@ -25,6 +26,7 @@ from api.domain.events.mapper import Mapper
 from api.domain.events.rules import SourceRules
 from api.domain.events.tags import tag_of
 from api.domain.events.texts import line
+from api.domain.kit import strictjson
 from api.domain.kit.times import parse_time
 from api.domain.kit.types import ACTOR_LENGTH
 
@@ -110,8 +112,17 @@ def _host(repository: dict[str, Any]) -> str:
 
 
 def _fields(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields for templates: the body, and `tag` if the ref looks like one."""
-    return {**body, "tag": tag_of(str(body["deployment"].get("ref") or ""))}
+    """Return the fields for templates: the body, and `tag` if the ref looks like one.
+
+    A payload may be an object in a text, as `gh api --raw-field payload=…` sends it.
+    """
+    deployment = body["deployment"]
+    payload = deployment.get("payload")
+    if isinstance(payload, str) and payload.startswith("{"):
+        with suppress(ValueError, RecursionError):
+            payload = strictjson.loads(payload)
+    tag = tag_of(str(deployment.get("ref") or ""))
+    return {**body, "deployment": {**deployment, "payload": payload}, "tag": tag}
 
 
 def _links(status: dict[str, Any] | None) -> list[dict[str, str]]:
