@@ -124,6 +124,12 @@ def test_what_is_stated_goes_before_what_is_inferred() -> None:
     assert stated["config_revision"] is None  # the commit is of many services
 
 
+def test_a_chart_that_is_uninstalled_needs_no_version() -> None:
+    (removal,) = meaning(flux("UninstallSucceeded", 0, "latest", "HelmRelease")).removals
+
+    assert (removal.service, removal.environment) == ("slipway", "prod")
+
+
 def test_metadata_have_their_groups_or_not() -> None:
     body = flux()
     body["metadata"] = {

@@ -90,14 +90,14 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
     if not metadata.get("revision"):
         raise NotOursError(f"{reason} without a revision is not about a deployment")
     revision = _revision(metadata)
+    place = _environment(metadata)
+    fields = {**body, "metadata": metadata, "environment": place, **revision}
     try:
-        place = _environment(metadata)
-        names = mapper.names({**body, "metadata": metadata, "environment": place, **revision})
+        if status is None:
+            return [_removal(body, mapper, fields)]
+        names = mapper.names(fields)
     except UnmappedNameError as error:
         raise UnmappedError(_advice(error, kind)) from error
-    if status is None:
-        of_this, at = (FLUX.source, f"{_subject(body)}/"), parse_time(body["timestamp"])
-        return [ObservedRemoval(names.service, names.environment, at, of_this)]
     finished_at = parse_instant(body["timestamp"])
     report = NewDeployment.model_validate(
         {
@@ -115,6 +115,13 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
     # Tests name no version of the application, so that what they were run for goes before them.
     sequence = FIRST if kind == "HelmRelease" and reason != TESTED else None
     return [ObservedDeployment(report, sequence)]
+
+
+def _removal(body: dict[str, Any], mapper: Mapper, fields: dict[str, Any]) -> ObservedRemoval:
+    """Return the end of what runs, of whatever version."""
+    place = mapper.name("service", fields), mapper.name("environment", fields)
+    of_this = FLUX.source, f"{_subject(body)}/"
+    return ObservedRemoval(*place, parse_time(body["timestamp"]), of_this)
 
 
 def state(received: Received) -> State | None:
