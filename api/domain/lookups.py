@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import from_json
 from sqlalchemy import (
-    ARRAY,
     Column,
     ColumnElement,
     Connection,
     Select,
     Text,
     Uuid,
-    any_,
-    bindparam,
     cast,
     literal_column,
     null,
@@ -28,6 +25,7 @@ from sqlalchemy import (
 )
 
 from api.domain.kit.queries import Query
+from api.domain.kit.sql import one_of
 from api.tables import UtcDateTime, deletions, environments, services, subscriptions
 
 
@@ -114,7 +112,7 @@ def look_up(
 @cache
 def _asked(dialect: str, deleted: bool) -> Query:
     """Return the query for a topic, a name, what else is known of it, an id and a time."""
-    among = _in_array if dialect == "postgresql" else _in
+    among = partial(one_of, dialect)
     parts = [
         _part(f"'{table.name}'", table.c.name, identifier=table.c.id).where(
             among(table.c.name, table.name)
@@ -163,12 +161,3 @@ def _part(
 def _gone(deleted: Deleted, name: Column[Any]) -> Select[Any]:
     found = _part(f"'{deleted}'", name, other=deletions.c.external_id, at=deletions.c.deleted_at)
     return found.where(deletions.c.deleted == literal_column(f"'{deleted}'"))
-
-
-def _in(column: Column[Any], asked: str) -> ColumnElement[bool]:
-    return column.in_(bindparam(asked, expanding=True))
-
-
-def _in_array(column: Column[Any], asked: str) -> ColumnElement[bool]:
-    """Return the same with one parameter, however many values there are."""
-    return column == any_(bindparam(asked, type_=ARRAY(Text)))

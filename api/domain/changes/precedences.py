@@ -19,6 +19,7 @@ from api.tables import changes, services, versions
 # How many are computed at once.
 BATCH = 5_000
 COLUMNS = (versions.c.service_id, versions.c.version)
+NOTED = select(*COLUMNS).where(versions.c.precedence.is_(None))
 OF_A_CHANGE = exists().where(
     changes.c.service_id == versions.c.service_id, changes.c.version == versions.c.version
 )
@@ -26,8 +27,7 @@ OF_A_CHANGE = exists().where(
 
 def refresh(connection: Connection) -> None:
     """Compute the precedence of the versions that were noted since."""
-    found = connection.execute(select(*COLUMNS).where(versions.c.precedence.is_(None)))
-    for batch in found.partitions(BATCH):
+    for batch in connection.execute(NOTED).partitions(BATCH):
         rows = [
             {
                 "service_id": row.service_id,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from api.domain.changes.versions import KnownVersion
 from api.domain.kit import pages, versions
 from api.domain.kit.pages import Listing, Order, TimeRange
 from api.domain.kit.queries import Query
-from api.domain.kit.sql import among
+from api.domain.kit.sql import one_of
 from api.domain.kit.types import Name, Version
 from api.tables import changes, services
 
@@ -67,14 +68,21 @@ def known_versions_of(
     connection: Connection, service_ids: Collection[UUID]
 ) -> dict[UUID, dict[str, KnownVersion]]:
     """Return the versions of each of a few services that have known changes."""
-    # Of few at a time: this reads ranges of a covering index and holds little in memory.
-    columns = (changes.c.service_id, changes.c.version)
-    statement = (
-        select(*columns, func.count(), func.max(changes.c.committed_at))
-        .where(among(connection, changes.c.service_id, service_ids), changes.c.version.is_not(None))
-        .group_by(*columns)
-    )
+    statement = _known_versions(connection.dialect.name)
     found: dict[UUID, dict[str, KnownVersion]] = {each: {} for each in service_ids}
-    for service_id, version, count, latest in connection.execute(statement):
+    for service_id, version, count, latest in connection.execute(
+        statement, {"services": [*service_ids]}
+    ):
         found[service_id][version] = KnownVersion(count, latest)
     return found
+
+
+@cache
+def _known_versions(dialect: str) -> Select[Any]:
+    # Of few at a time: this reads ranges of a covering index and holds little in memory.
+    columns = (changes.c.service_id, changes.c.version)
+    return (
+        select(*columns, func.count(), func.max(changes.c.committed_at))
+        .where(one_of(dialect, changes.c.service_id, "services"), changes.c.version.is_not(None))
+        .group_by(*columns)
+    )

@@ -9,25 +9,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection
 
+from api.domain.dora.kept import oldest
 from api.domain.dora.kept.assessing import assessments
-from api.domain.dora.kept.sums import COUNTED, UNATTRIBUTED
 from api.domain.dora.kept.tallies import Question, tallies
-from api.domain.dora.loading import stretches
-from api.domain.dora.model import (
-    MAX_LISTED,
-    Metrics,
-    UnattributedIncident,
-    UnattributedIncidents,
-)
+from api.domain.dora.loading.scope import Scope, scope_of, tiers
+from api.domain.dora.model import MAX_LISTED, Metrics
 from api.domain.dora.query import MAX_FIGURES, Query
 from api.domain.dora.rules.explanations import Explanations, explain
 from api.domain.dora.rules.figures import Fields, Tally, add_up
 from api.domain.dora.rules.periods import Window, split
 from api.domain.kit.errors import InvalidValueError
 from api.domain.tiers import Tier
-from api.tables import deployments, failures, incidents
 
 
 def measure(connection: Connection, query: Query, *, by_service: bool = True) -> Metrics:
@@ -40,11 +34,11 @@ def figures(connection: Connection, query: Query, *, by_service: bool = True) ->
 
     Returns the fields of `Metrics`, as they are written: there may be thousands of figures, and to
     validate them takes longer than to compute them. Raises InvalidValueError, with the name of the
-    parameter, if these are too many, and as `stretches.scope` does.
+    parameter, if these are too many, and as `scope_of` does.
     """
     window = query.window
     periods = list(split(window, query.interval))
-    asked = Question(stretches.scope(connection, query), periods, by_service)
+    asked = Question(scope_of(connection, query), periods, by_service)
     found = tallies(connection, asked)
     active = {service for service in found if service is not None}
     if query.service is not None and by_service:
@@ -70,7 +64,7 @@ def figures(connection: Connection, query: Query, *, by_service: bool = True) ->
         "tiers": _tiers(connection, asked.scope),
         "overall": {"periods": of(None)},
         "services": [{"periods": of(name), "service": name} for name in sorted(active)],
-        "unrecovered": _unrecovered(connection, asked.scope, window),
+        "unrecovered": oldest.unrecovered(connection, asked.scope, window),
     }
 
 
@@ -83,7 +77,7 @@ def explanations(
     the id of the last one seen. Failures before the window that recovered in it come last.
     """
     window = query.window
-    scope = stretches.scope(connection, query)
+    scope = scope_of(connection, query)
     periods = list(split(window, query.interval))
 
     def period_of(instant: datetime) -> Window | None:
@@ -98,66 +92,10 @@ def explanations(
             explain(assessment, period_of)
             for assessment in assessments(connection, scope, window, limit, after)
         ],
-        incidents_without_deployment=_unattributed(connection, scope, window),
+        incidents_without_deployment=oldest.unattributed(connection, scope, window),
     )
 
 
-def _tiers(connection: Connection, scope: stretches.Scope) -> dict[Tier, list[str]]:
+def _tiers(connection: Connection, scope: Scope) -> dict[Tier, list[str]]:
     """Return the environments of each tier if a question is about none."""
-    return {} if scope.environments else stretches.tiers(connection, MAX_LISTED)
-
-
-def _unrecovered(connection: Connection, scope: stretches.Scope, window: Window) -> Fields:
-    table = failures.c
-    statement = (
-        select(failures, deployments.c.version, func.count().over().label("number"))
-        .join_from(failures, deployments, deployments.c.id == table.deployment_id)
-        .where(
-            scope.includes(failures),
-            COUNTED,
-            and_(table.finished_at >= window.since, table.finished_at < window.until),
-            or_(table.recovered_at.is_(None), table.recovered_at >= window.until),
-        )
-        .order_by(table.finished_at, table.deployment_id)
-        .limit(MAX_LISTED)
-    )
-    rows = connection.execute(statement).all()
-    items = [
-        {
-            "deployment_id": row.deployment_id,
-            **scope.place(row)._asdict(),
-            "version": row.version,
-            "finished_at": row.finished_at,
-            "age_seconds": (window.until - row.finished_at).total_seconds(),
-            "recovered_at": row.recovered_at,
-        }
-        for row in rows
-    ]
-    return {"count": rows[0].number if rows else 0, "items": items}
-
-
-def _unattributed(
-    connection: Connection, scope: stretches.Scope, window: Window
-) -> UnattributedIncidents:
-    table = incidents.c
-    statement = (
-        select(incidents, func.count().over().label("number"))
-        .where(
-            scope.includes(incidents),
-            UNATTRIBUTED,
-            and_(table.detected_at >= window.since, table.detected_at < window.until),
-        )
-        .order_by(table.detected_at, table.id)
-        .limit(MAX_LISTED)
-    )
-    rows = connection.execute(statement).all()
-    items = [
-        UnattributedIncident(
-            id=row.id,
-            service=(place := scope.place(row)).service,
-            environment=place.environment,
-            detected_at=row.detected_at,
-        )
-        for row in rows
-    ]
-    return UnattributedIncidents(count=rows[0].number if rows else 0, items=items)
+    return {} if scope.environments else tiers(connection, MAX_LISTED)

@@ -30,6 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 from api.domain.kit.queries import Query
 from api.tables import UtcDateTime
@@ -112,10 +113,23 @@ def among(
     PostgreSQL gets them as one array: its driver takes long over a parameter for each.
     """
     if connection.dialect.name == "postgresql":
-        # A text of a column's length would be cut without a word.
-        element = Text() if isinstance(column.type, String) else column.type
-        return column == func.any(literal([*values], postgresql.ARRAY(element)))
+        return column == func.any(literal([*values], postgresql.ARRAY(_element(column))))
     return column.in_(values)
+
+
+def one_of(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the condition that a column has one of the values of the parameter of this name.
+
+    It is for a statement that is built once for all values, and else the same as `among`.
+    """
+    if dialect == "postgresql":
+        return column == func.any(bindparam(name, type_=postgresql.ARRAY(_element(column))))
+    return column.in_(bindparam(name, expanding=True))
+
+
+def _element(column: ColumnElement[Any]) -> TypeEngine[Any]:
+    # A text of a column's length would be cut without a word.
+    return Text() if isinstance(column.type, String) else column.type
 
 
 def same_version(one: ColumnElement[str], other: ColumnElement[str]) -> ColumnElement[bool]:

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Select, Uuid, bindparam, select
 
 from api.domain.dora.kept import scopes
 from api.domain.dora.kept.attributing import attributions
-from api.domain.dora.kept.finding import After, among, page_of, rows_of
-from api.domain.dora.loading.rows import deployment
-from api.domain.dora.loading.stretches import Scope
+from api.domain.dora.kept.finding import After, page_of, rows_of
+from api.domain.dora.loading.rows import among, deployment
+from api.domain.dora.loading.scope import Scope
 from api.domain.dora.rules.assessments import Assessment, Failure, assess
 from api.domain.dora.rules.failures import Recovery
 from api.domain.dora.rules.first_deliveries import FirstDelivery

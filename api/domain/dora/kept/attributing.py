@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Select, Uuid, and_, case, select
 
 from api.domain.cells import Cell
 from api.domain.dora.kept.changed import Span, merged
-from api.domain.dora.kept.finding import among, rows_of
+from api.domain.dora.kept.finding import rows_of
 from api.domain.dora.loading.incidents import COLUMNS
-from api.domain.dora.loading.stretches import Scope
+from api.domain.dora.loading.rows import among
+from api.domain.dora.loading.scope import Scope
 from api.domain.dora.rules.failures import Attribution
 from api.domain.dora.rules.records import Incident
 from api.domain.incidents import causes

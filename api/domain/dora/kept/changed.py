@@ -18,6 +18,17 @@ from api.tables import changed_facts, deployments
 SOME = select(changed_facts.c.id).limit(1)
 
 
+def _by_month(notes: FromClause) -> Select[Any]:
+    """Select notes by what they are about and the month; there may be a million of them."""
+    about = (notes.c.service_id, notes.c.environment_id, notes.c.version)
+    ends = func.min(notes.c.since).label("since"), func.max(notes.c.until).label("until")
+    return select(*about, *ends).group_by(*about, MonthOf(notes.c.since))
+
+
+NOTED = _by_month(changed_facts)
+TAKEN = _by_month(delete(changed_facts).returning(*changed_facts.c).cte("taken"))
+
+
 class Span(NamedTuple):
     """The first and the last instant of something."""
 
@@ -58,22 +69,12 @@ def take(connection: Connection) -> Changed:
     """
     lock_table(connection, changed_facts, "SHARE UPDATE EXCLUSIVE")
     changed = Changed()
-    if connection.dialect.name == "postgresql":
-        taken = delete(changed_facts).returning(*changed_facts.c).cte("taken")
-        for note in connection.execute(_by_month(taken)):
-            changed.add(note)
-    else:  # it has a single writer, and cannot select what it deletes
-        for note in connection.execute(_by_month(changed_facts)):
-            changed.add(note)
+    postgresql = connection.dialect.name == "postgresql"
+    for note in connection.execute(TAKEN if postgresql else NOTED):
+        changed.add(note)
+    if not postgresql:  # it has a single writer, and cannot select what it deletes
         connection.execute(delete(changed_facts))
     return changed
-
-
-def _by_month(notes: FromClause) -> Select[Any]:
-    """Select notes by what they are about and the month; there may be a million of them."""
-    about = (notes.c.service_id, notes.c.environment_id, notes.c.version)
-    ends = func.min(notes.c.since).label("since"), func.max(notes.c.until).label("until")
-    return select(*about, *ends).group_by(*about, MonthOf(notes.c.since))
 
 
 def everything(connection: Connection) -> None:

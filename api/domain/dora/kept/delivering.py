@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import Connection, Delete, Select, Table, Uuid, bindparam, delete, select
 
 from api.domain.changes.store import known_versions_of
 from api.domain.dora.kept import scopes, since
 from api.domain.dora.kept.changed import Changed
-from api.domain.dora.kept.successes import Part, first_successes, parts, successes
+from api.domain.dora.kept.successes import SINCE, Part, first_successes, parts, successes
 from api.domain.dora.rules.first_deliveries import FirstDelivery, Success, deliveries_of
 from api.domain.kit.records import upsert
-from api.domain.kit.sql import among
+from api.domain.kit.sql import one_of
 from api.tables import changes, first_deliveries, lead_times
 
 # How many versions are in one statement, and how many rows are inserted at once.
@@ -41,12 +42,7 @@ def refresh(connection: Connection, changed: Changed) -> None:
 
 def _compute(connection: Connection, part: Part) -> None:
     for table in (first_deliveries, lead_times):
-        later = and_(
-            table.c.scope_id == part.scope.id,
-            among(connection, table.c.service_id, part.services),
-            table.c.finished_at >= part.since,
-        )
-        connection.execute(delete(table).where(later))
+        connection.execute(_deletion(connection.dialect.name, table), part.values)
     found = list(_deliveries(connection, part))
     _write(connection, first_deliveries, (_row(part, *each) for each in found))
     delivered = {
@@ -55,6 +51,15 @@ def _compute(connection: Connection, part: Part) -> None:
         for version in delivery.versions
     }
     _write(connection, lead_times, _leads(connection, part, delivered))
+
+
+@cache
+def _deletion(dialect: str, table: Table) -> Delete:
+    return delete(table).where(
+        table.c.scope_id == bindparam("scope_id", type_=Uuid),
+        one_of(dialect, table.c.service_id, "services"),
+        table.c.finished_at >= SINCE,
+    )
 
 
 def _deliveries(
@@ -88,17 +93,23 @@ def _leads(connection: Connection, part: Part, delivered: Delivered) -> Iterator
     services: dict[str, set[UUID]] = defaultdict(set)
     for service_id, version in delivered:
         services[version].add(service_id)
-    columns = (changes.c.id, changes.c.service_id, changes.c.version, changes.c.committed_at)
+    statement = _changes(connection.dialect.name)
     for batch in batched(sorted(services), BATCH):
         here = {service_id for version in batch for service_id in services[version]}
-        statement = select(*columns).where(
-            among(connection, changes.c.service_id, here),
-            among(connection, changes.c.version, batch),
-        )
-        for change in connection.execute(statement).all():
+        values = {"services": [*here], "versions": [*batch]}
+        for change in connection.execute(statement, values).all():
             success = delivered.get((change.service_id, change.version))
             if success is not None:
                 yield _lead(part, success, change)
+
+
+@cache
+def _changes(dialect: str) -> Select[Any]:
+    columns = (changes.c.id, changes.c.service_id, changes.c.version, changes.c.committed_at)
+    return select(*columns).where(
+        one_of(dialect, changes.c.service_id, "services"),
+        one_of(dialect, changes.c.version, "versions"),
+    )
 
 
 def _lead(part: Part, success: Success, change: Any) -> dict[str, Any]:
@@ -112,7 +123,7 @@ def _lead(part: Part, success: Success, change: Any) -> dict[str, Any]:
     }
 
 
-def _write(connection: Connection, table: Any, rows: Iterable[dict[str, Any]]) -> None:
+def _write(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
     for batch in batched(rows, BATCH):
         # A row of the service that a deployment had before may come in a later part.
         upsert(connection, table, batch)

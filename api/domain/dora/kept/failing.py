@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, Delete, Select, bindparam, delete, func, or_, select
 
 from api.domain.cells import Cell
 from api.domain.dora.kept.changed import Span, merged
 from api.domain.dora.loading import rows, stretches
-from api.domain.dora.loading.stretches import Scope, Stretch
+from api.domain.dora.loading.scope import BEGINNING, END, SERVICES, Form, Scope
+from api.domain.dora.loading.stretches import STRETCHES, Stretch
 from api.domain.dora.rules.assessments import Failure, failures_in
 from api.domain.dora.rules.periods import Window
 from api.domain.kit.records import upsert
-from api.tables import deployments, failures, services
+from api.tables import deployments, failures
 
 # How many deployments are looked at at once; each takes 2 KiB.
 CHUNK = 5_000
@@ -70,7 +72,7 @@ def _scope(connection: Connection, cells: Iterable[Cell]) -> Scope:
     """Return the services and environments of some cells, named by their ids."""
     found = {cell.service_id for cell in cells}
     one = next(iter(found)) if len(found) == 1 else None
-    every = [one] if one else connection.execute(select(services.c.id)).scalars()
+    every = [one] if one else connection.execute(SERVICES).scalars()
     return Scope(
         services={identifier: str(identifier) for identifier in every},
         environments={cell.environment_id: str(cell.environment_id) for cell in cells},
@@ -80,66 +82,78 @@ def _scope(connection: Connection, cells: Iterable[Cell]) -> Scope:
 
 def _concerned(connection: Connection, noted: Sequence[Stretch]) -> Iterator[tuple[Cell, Span]]:
     """Yield the span of the deployments that each of some changes can concern."""
-    for stretch in stretches.tables(connection, noted):
-        cell = (stretch.c.service_id, stretch.c.environment_id)
-        earlier = deployments.alias()
-        before = earlier.c.finished_at < stretch.c.since
-        last = stretches.success(earlier, cell, before, newest=True)
-        going_on = (
-            select(func.min(failures.c.finished_at))
-            .where(
-                stretches.same_cell(failures, stretch),
-                failures.c.finished_at < stretch.c.since,
-                failures.c.reason.is_not(None),
-                or_(
-                    failures.c.recovered_at.is_(None),
-                    failures.c.recovered_at >= stretch.c.since,
-                ),
-            )
-            .correlate(stretch)
-            .scalar_subquery()
-        )
-        beginning = deployments.alias()
-        first = (
-            select(beginning.c.started_at)
-            .where(stretches.same_cell(beginning, stretch))
-            .order_by(beginning.c.started_at, beginning.c.id)
-            .limit(1)
-            .correlate(stretch)
-            .scalar_subquery()
-        )
-        found = (func.coalesce(last, first).label("last"), going_on.label("going_on"))
-        for row in connection.execute(select(*stretch.c, *found)):
+    statement = _reaching(connection.dialect.name)
+    for batch in stretches.packed(connection, noted):
+        for row in connection.execute(statement, batch):
             since = min(filter(None, (row.since, row.last, row.going_on)))
             yield Cell(row.service_id, row.environment_id), Span(since, row.until)
 
 
+@cache
+def _reaching(dialect: str) -> Select[Any]:
+    """Select stretches, with the last success before and the first failure that was going on."""
+    stretch = STRETCHES.table(dialect)
+    cell = (stretch.c.service_id, stretch.c.environment_id)
+    earlier, beginning = deployments.alias(), deployments.alias()
+    before = earlier.c.finished_at < stretch.c.since
+    last = stretches.success(earlier, cell, before, newest=True)
+    going_on = (
+        select(func.min(failures.c.finished_at))
+        .where(
+            stretches.same_cell(failures, stretch),
+            failures.c.finished_at < stretch.c.since,
+            failures.c.reason.is_not(None),
+            or_(failures.c.recovered_at.is_(None), failures.c.recovered_at >= stretch.c.since),
+        )
+        .scalar_subquery()
+    )
+    first = (
+        select(beginning.c.started_at)
+        .where(stretches.same_cell(beginning, stretch))
+        .order_by(beginning.c.started_at, beginning.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    since = func.coalesce(last, first).label("last")
+    return select(*stretch.c, since, going_on.label("going_on"))
+
+
 def _windows(connection: Connection, scope: Scope, span: Span) -> Iterator[Window]:
     """Yield a span in windows of not too many deployments."""
-    end = span.until + INSTANT
-    since = span.since
-    following = (
-        select(deployments.c.finished_at)
-        .where(scope.includes(deployments), deployments.c.finished_at < end)
-        .order_by(deployments.c.finished_at)
-        .offset(CHUNK)
+    statement = _following(scope.form(connection))
+    window = Window(span.since, span.until + INSTANT)
+    while window.since < window.until:
+        values = {**scope.values(window), "chunk": CHUNK}
+        until = connection.execute(statement, values).scalar() or window.until
+        yield Window(window.since, until)
+        window = Window(until, window.until)
+
+
+@cache
+def _following(form: Form) -> Select[Any]:
+    """Select the end of the deployment that is so many after the beginning."""
+    finished = deployments.c.finished_at
+    return (
+        select(finished)
+        .where(form.here(deployments), finished > BEGINNING, finished < END)
+        .order_by(finished)
+        .offset(bindparam("chunk"))
         .limit(1)
     )
-    while since < end:
-        later = deployments.c.finished_at > since
-        until = connection.execute(following.where(later)).scalar() or end
-        yield Window(since, until)
-        since = until
 
 
 def _compute(connection: Connection, scope: Scope, window: Window) -> None:
-    ended = failures.c.finished_at
-    within = (ended >= window.since, ended < window.until)
-    connection.execute(delete(failures).where(scope.includes(failures), *within))
+    connection.execute(_deletion(scope.form(connection)), scope.values(window))
     found = [_row(failure) for failure in failures_in(rows.load(connection, scope, window), window)]
     if found:
         # A row of the time or place that a deployment had before may come later.
         upsert(connection, failures, found)
+
+
+@cache
+def _deletion(form: Form) -> Delete:
+    ended = failures.c.finished_at
+    return delete(failures).where(form.here(failures), ended >= BEGINNING, ended < END)
 
 
 def _row(failure: Failure) -> dict[str, Any]:

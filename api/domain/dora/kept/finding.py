@@ -24,15 +24,13 @@ from sqlalchemy import (
     tuple_,
 )
 
-from api.domain.dora.kept.sums import BEGINNING, COUNTED, END, UNFINISHED, Form
-from api.domain.dora.loading.rows import COLUMNS
-from api.domain.dora.loading.stretches import Scope
+from api.domain.dora.kept.sums import COUNTED, UNFINISHED
+from api.domain.dora.loading.rows import ASKED, COLUMNS
+from api.domain.dora.loading.scope import BEGINNING, END, Form, Scope
 from api.domain.dora.rules.periods import Window
-from api.domain.kit.records import Records
 from api.tables import UtcDateTime, deployments, failures
 
 After = Sequence[datetime | UUID] | None
-ASKED = Records("asked", {"id": Uuid()})
 ENVIRONMENT = bindparam("environment_id", type_=Uuid)
 POSITION = bindparam("after", type_=UtcDateTime), bindparam("after_id", type_=Uuid)
 LIMIT = bindparam("limit", type_=Integer)
@@ -42,12 +40,9 @@ def page_of(
     connection: Connection, scope: Scope, window: Window, limit: int, after: After
 ) -> list[Any]:
     """Return up to `limit` deployments of a window after a position, newest first."""
-    form = Form(connection.dialect.name, scope.one_service is not None, by_service=False)
+    form = scope.form(connection)
     values = {
-        "service_id": scope.one_service,
-        "environments": list(scope.environments),
-        "beginning": window.since,
-        "end": window.until,
+        **scope.values(window),
         "limit": limit,
         **dict(zip(("after", "after_id"), after or (), strict=False)),
     }
@@ -71,11 +66,6 @@ def rows_of(
     """Return the rows of a statement about those `among` some deployments."""
     asked = ASKED.packed(connection.dialect, ({"id": identifier} for identifier in ids))
     return connection.execute(statement, {ASKED.name: asked, **values}).all()
-
-
-def among(column: ColumnElement[UUID], dialect: str) -> ColumnElement[bool]:
-    """Return the condition that a column has the id of one of the deployments asked for."""
-    return column.in_(select(ASKED.table(dialect).c.id))
 
 
 @cache

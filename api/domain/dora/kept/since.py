@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from itertools import batched, chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, Uuid, bindparam, func, select
 
 from api.domain.changes.store import known_versions
 from api.domain.changes.versions import ordering, precedence
@@ -18,6 +19,7 @@ from api.domain.dora.kept.changed import Changed
 from api.domain.dora.kept.scopes import DeliveryScope
 from api.domain.dora.kept.successes import first_successes
 from api.domain.dora.rules.periods import EARLIEST, LATEST
+from api.domain.kit.sql import one_of
 from api.tables import changes, services
 
 # How many versions are in one statement.
@@ -101,9 +103,17 @@ def _first_with(
 
 def _first_commit(connection: Connection, service_id: UUID, versions: Iterable[str]) -> datetime:
     """Return the time of the first commit of any of some versions."""
-    statement = select(func.min(changes.c.committed_at)).where(changes.c.service_id == service_id)
+    statement = _earliest_commit(connection.dialect.name)
     found = [
-        connection.execute(statement.where(changes.c.version.in_(batch))).scalar()
+        connection.execute(statement, {"service_id": service_id, "versions": [*batch]}).scalar()
         for batch in batched(sorted(versions), BATCH)
     ]
     return min(filter(None, found), default=LATEST)
+
+
+@cache
+def _earliest_commit(dialect: str) -> Select[Any]:
+    return select(func.min(changes.c.committed_at)).where(
+        changes.c.service_id == bindparam("service_id", type_=Uuid),
+        one_of(dialect, changes.c.version, "versions"),
+    )

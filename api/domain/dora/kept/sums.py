@@ -6,8 +6,9 @@ Each is built once for every sort of question: that takes longer than many an an
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,11 +25,12 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
-    true,
     tuple_,
 )
 
 from api.domain.deployments.model import Status
+from api.domain.dora.loading import scope
+from api.domain.dora.loading.scope import BEGINNING, END
 from api.domain.dora.rules.reasons import Reason
 from api.domain.incidents.causes import inferred
 from api.domain.kit.records import Records
@@ -45,29 +47,17 @@ COUNTED = failures.c.reason.is_not(None)
 UNATTRIBUTED = and_(incidents.c.deployment_id.is_(None), ~inferred().exists())
 MEDIAN, NINTH = 0.5, 0.9
 PERIODS = Records("periods", {"number": Integer(), "since": UtcDateTime(), "until": UtcDateTime()})
-BEGINNING, END = (bindparam(name, type_=UtcDateTime()) for name in ("beginning", "end"))
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True)
+class Form(scope.Form):
     """What the statements about a question depend on, beside its parameters."""
 
-    dialect: str
-    one_service: bool
     by_service: bool
-
-    def here(self, table: FromClause) -> ColumnElement[bool]:
-        """Return the condition that rows are about these services and environments."""
-        environments: Any = bindparam("environments", expanding=True)
-        return and_(self.of_service(table), table.c.environment_id.in_(environments))
 
     def kept(self, table: FromClause) -> ColumnElement[bool]:
         """Return the condition that rows that are kept by scope are about these."""
         return and_(self.of_service(table), table.c.scope_id == bindparam("scope_id", type_=Uuid))
-
-    def of_service(self, table: FromClause) -> ColumnElement[bool]:
-        """Return the condition that rows are about these services."""
-        service_id = bindparam("service_id", type_=Uuid)
-        return table.c.service_id == service_id if self.one_service else true()
 
     def service(self, table: FromClause) -> ColumnElement[Any]:
         """Return the id of the service that a row is counted for, or NULL.

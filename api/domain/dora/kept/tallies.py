@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select
 
 from api.domain.dora.kept import scopes, sums
 from api.domain.dora.kept.sums import PERIODS, Form
-from api.domain.dora.loading.stretches import Scope
+from api.domain.dora.loading.scope import Scope
 from api.domain.dora.rules.figures import DIGITS, Spread, Tally
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import BY_CODE, Reason
@@ -63,12 +63,9 @@ def _values(connection: Connection, asked: Question) -> dict[str, Any]:
         for number, period in enumerate(asked.periods)
     )
     return {
+        **asked.scope.values(Window(asked.periods[0].since, asked.periods[-1].until)),
         "periods": PERIODS.packed(connection.dialect, periods),
-        "beginning": asked.periods[0].since,
-        "end": asked.periods[-1].until,
-        "environments": list(asked.scope.environments),
         "scope_id": scopes.of(asked.scope.environments),
-        "service_id": asked.scope.one_service,
     }
 
 

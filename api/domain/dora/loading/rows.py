@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import batched, chain
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, Uuid, select, union_all
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.loading import incidents, stretches
-from api.domain.dora.loading.stretches import Scope, Stretch
+from api.domain.dora.loading.scope import BEGINNING, END, Form, Scope
+from api.domain.dora.loading.stretches import STRETCHES, Stretch
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.records import Deployment, History, Incident
-from api.tables import deployments
+from api.domain.kit.records import Records
+from api.tables import UtcDateTime, deployments
 
 COLUMNS = [
     deployments.c[name]
@@ -31,8 +33,9 @@ COLUMNS = [
         "finished_at",
     )
 ]
-# The number of deployments in one statement.
-BATCH = 1000
+# Deployments by their ids: the statements about them stay the same, however many there are.
+ASKED = Records("asked", {"id": Uuid()})
+LATE = Records("late", {"deployment_id": Uuid(), "detected_at": UtcDateTime()})
 
 
 def load(connection: Connection, scope: Scope, window: Window) -> History:
@@ -41,95 +44,95 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
     if not found:  # the services or the environments were deleted
         return History([], [])
     incidents_found = incidents.load(connection, scope, window, found)
+    form, values = scope.form(connection), scope.values(window)
+    rows = [*connection.execute(_inside(form), values)]
     around = [
-        identifier
-        for statement in _around(connection, window, found)
-        for identifier in connection.execute(statement).scalars()
+        {"id": identifier}
+        for batch in stretches.packed(connection, found)
+        for identifier in connection.execute(_around(form.dialect), {**values, **batch}).scalars()
     ]
-    statements = chain(
-        [_inside(scope, window)],
-        _of(around),
-        _after_late_incidents(scope, found, incidents_found),
-    )
-    found_once = {
-        row.id: deployment(row, scope)
-        for statement in statements
-        for row in connection.execute(statement)
-    }
+    if around:
+        asked = ASKED.packed(connection.dialect, around)
+        rows += connection.execute(_asked(form.dialect), {ASKED.name: asked})
+    if late := list(_late(found, incidents_found)):
+        asked = LATE.packed(connection.dialect, late)
+        rows += connection.execute(_after_late(form), {**values, LATE.name: asked})
+    found_once = {row.id: deployment(row, scope) for row in rows}
     return History(list(found_once.values()), incidents_found)
 
 
-def _inside(scope: Scope, window: Window) -> Select[Any]:
+def among(column: ColumnElement[UUID], dialect: str) -> ColumnElement[bool]:
+    """Return the condition that a column has the id of one of the deployments asked for."""
+    return column.in_(select(ASKED.table(dialect).c.id))
+
+
+@cache
+def _inside(form: Form) -> Select[Any]:
+    finished = deployments.c.finished_at
+    return select(*COLUMNS).where(form.here(deployments), finished >= BEGINNING, finished < END)
+
+
+@cache
+def _asked(dialect: str) -> Select[Any]:
     table = deployments.c
-    return select(*COLUMNS).where(
-        scope.includes(deployments),
-        table.finished_at >= window.since,
-        table.finished_at < window.until,
+    return select(*COLUMNS).where(among(table.id, dialect), table.kind != Kind.RESYNC)
+
+
+@cache
+def _around(dialect: str) -> CompoundSelect[Any]:
+    """Select the deployment ids in the stretches outside the window, resyncs included.
+
+    Only what an index contains is selected. PostgreSQL cannot estimate how short a stretch is: with
+    more columns, it expects a third of the history and scans the whole table.
+    """
+    table, stretch = deployments.c, STRETCHES.table(dialect)
+    beside = (
+        select(table.id)
+        .join_from(stretch, deployments, stretches.same_cell(deployments, stretch))
+        .where(table.status.in_([Status.SUCCEEDED, Status.FAILED]))
+    )
+    return union_all(
+        beside.where(table.finished_at >= stretch.c.since, table.finished_at < BEGINNING),
+        beside.where(table.finished_at >= END, table.finished_at <= stretch.c.until),
+        # A rollback that began before the next success may have rolled back the one before that.
+        beside.where(
+            table.kind == Kind.ROLLBACK,
+            table.started_at >= BEGINNING,
+            table.started_at <= stretch.c.until,
+            table.finished_at > stretch.c.until,
+        ),
     )
 
 
-def _of(ids: Iterable[UUID]) -> Iterator[Select[Any]]:
-    for batch in batched(ids, BATCH):
-        yield select(*COLUMNS).where(deployments.c.id.in_(batch), deployments.c.kind != Kind.RESYNC)
-
-
-def _around(
-    connection: Connection, window: Window, found: Sequence[Stretch]
-) -> Iterator[Select[Any]]:
-    """Yield SELECTs of the deployment ids in the stretches outside the window, resyncs included.
-
-    They select only what an index contains. PostgreSQL cannot estimate how short a stretch is: with
-    more columns, it expects a third of the history and scans the whole table.
-    """
-    table = deployments.c
-    for stretch in stretches.tables(connection, found):
-        beside = (
-            select(table.id)
-            .select_from(stretch.join(deployments, stretches.same_cell(deployments, stretch)))
-            .where(table.status.in_([Status.SUCCEEDED, Status.FAILED]))
-        )
-        yield beside.where(table.finished_at >= stretch.c.since, table.finished_at < window.since)
-        yield beside.where(table.finished_at >= window.until, table.finished_at <= stretch.c.until)
-        # A rollback that began before the next success may have rolled back the one before that.
-        yield beside.where(
-            table.kind == Kind.ROLLBACK,
-            table.started_at >= window.since,
-            table.started_at <= stretch.c.until,
-            table.finished_at > stretch.c.until,
-        )
-
-
-def _after_late_incidents(
-    scope: Scope, found: Sequence[Stretch], incidents_found: Iterable[Incident]
-) -> Iterator[Select[Any]]:
-    """Yield SELECTs of the next success after each incident detected later than a stretch's end."""
+def _late(
+    found: Sequence[Stretch], incidents_found: Iterable[Incident]
+) -> Iterator[dict[str, Any]]:
+    """Yield the incidents detected later than a stretch's end, and their causes."""
     earliest_end = min(stretch.until for stretch in found)
     for incident in incidents_found:
-        if incident.deployment_id is None or incident.detected_at < earliest_end:
-            continue
-        cause = deployments.alias("cause")
-        cell = (cause.c.service_id, cause.c.environment_id)
-        later = deployments.alias("later")
-        when = later.c.finished_at > incident.detected_at
-        following = stretches.success(later, cell, when, newest=False)
-        yield (
-            select(*COLUMNS)
-            .select_from(
-                cause.join(
-                    deployments,
-                    and_(
-                        deployments.c.service_id == cause.c.service_id,
-                        deployments.c.environment_id == cause.c.environment_id,
-                    ),
-                )
-            )
-            .where(
-                cause.c.id == incident.deployment_id,
-                scope.includes(cause),
-                deployments.c.status == Status.SUCCEEDED,
-                deployments.c.finished_at == following,
+        if incident.deployment_id is not None and incident.detected_at >= earliest_end:
+            yield {"deployment_id": incident.deployment_id, "detected_at": incident.detected_at}
+
+
+@cache
+def _after_late(form: Form) -> Select[Any]:
+    """Select the next success after each of these incidents."""
+    late, cause, later = LATE.table(form.dialect), deployments.alias(), deployments.alias()
+    cell = (cause.c.service_id, cause.c.environment_id)
+    when = later.c.finished_at > late.c.detected_at
+    return (
+        select(*COLUMNS)
+        .select_from(
+            late.join(cause, cause.c.id == late.c.deployment_id).join(
+                deployments, stretches.same_cell(deployments, cause)
             )
         )
+        .where(
+            form.here(cause),
+            deployments.c.status == Status.SUCCEEDED,
+            deployments.c.finished_at == stretches.success(later, cell, when, newest=False),
+        )
+    )
 
 
 def deployment(row: Any, scope: Scope) -> Deployment:
