@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -21,6 +22,8 @@ from api.domain.kit.types import Commit, Name, Version
 
 # Up to this many changes of a deployment are listed; its lead-time verdict counts all of them.
 MAX_CHANGES = 100
+# Up to so many verdicts and periods are kept, of which a page has the same again and again.
+MAX_KNOWN = 1_000
 
 # Returns the period that contains an instant, or None outside the window.
 FindPeriod = Callable[[datetime], Window | None]
@@ -168,6 +171,7 @@ def explain(assessment: Assessment, find_period: FindPeriod) -> Explanation:
     )
 
 
+@lru_cache(MAX_KNOWN)
 def _metric_verdict(verdict: Verdict) -> MetricVerdict:
     return MetricVerdict(
         part=verdict.part,
@@ -209,5 +213,6 @@ def _recovery(assessment: Assessment, find_period: FindPeriod) -> FailureRecover
     )
 
 
+@lru_cache(MAX_KNOWN)
 def _span(period: Window | None) -> Span | None:
     return None if period is None else Span.of(period)
