@@ -126,7 +126,21 @@ def test_the_metrics_of_one_service_read_no_more_than_the_window(large: Ledger) 
         and not re.search("pending|status=", f"{step} {following}")
     ]
     assert [step for step in looked_up if not re.search("_at ?>", step)] == []
-    assert len(looked_up) >= 4
+    assert len(looked_up) >= 3
+
+
+def test_only_the_incidents_of_the_window_are_looked_at(large: Ledger) -> None:
+    """And not all those without a stated cause, for each of which a cause is looked up."""
+    statements = answering(large, SUMS[0])
+
+    (counting,) = [each for each in statements if "JOIN incidents" in each[0]]
+    with large.engine.connect() as connection:
+        steps = [*plans.steps(connection, [counting])]
+    (step,) = [step for step in steps if "ix_incidents" in step]
+    assert "detected_at" in step
+    assert large.database == "SQLite" or not any(
+        "incidents_deployment_id" in each for each in steps
+    )
 
 
 @pytest.mark.parametrize("path", SUMS[2:])

@@ -7,13 +7,15 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, case, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal, select, union_all
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.deployments.surroundings import ATTEMPTED
 from api.domain.incidents.model import INFERENCE_WINDOW
 from api.domain.kit.sql import Earlier
 from api.tables import deployments, incidents
+
+EARLIER = deployments.alias("earlier")
 
 
 class Cause(StrEnum):
@@ -33,24 +35,36 @@ def inferred() -> Select[tuple[UUID]]:
     deployment reported late changes the answer.
     """
     # One look along an index for each status; for both at once, SQLite would read all services.
-    ended = union_all(*(select(_last_ended(status).subquery()) for status in ATTEMPTED)).subquery()
+    ended = union_all(*(select(_last(status).subquery()) for status in ATTEMPTED)).subquery()
     return select(ended.c.id).order_by(ended.c.finished_at.desc(), ended.c.id.desc()).limit(1)
 
 
-def _last_ended(status: Status) -> Select[tuple[UUID, datetime | None]]:
-    earlier = deployments.alias("earlier")
+def unknown() -> ColumnElement[bool]:
+    """Return the condition that the cause of an incident is neither stated nor inferred.
+
+    Any deployment that it may be inferred from will do: to find the last one takes longer.
+    """
+    nothing_before = (~_ended(status).exists() for status in ATTEMPTED)
+    return and_(incidents.c.deployment_id.is_(None), *nothing_before)
+
+
+def _last(status: Status) -> Select[tuple[UUID, datetime | None]]:
+    columns = EARLIER.c
+    return _ended(status).order_by(columns.finished_at.desc(), columns.id.desc()).limit(1)
+
+
+def _ended(status: Status) -> Select[tuple[UUID, datetime | None]]:
+    columns = EARLIER.c
     return (
-        select(earlier.c.id, earlier.c.finished_at)
+        select(columns.id, columns.finished_at)
         .where(
-            earlier.c.service_id == incidents.c.service_id,
-            earlier.c.environment_id == incidents.c.environment_id,
-            earlier.c.status == status,
-            earlier.c.kind != Kind.RESYNC,
-            earlier.c.finished_at <= incidents.c.detected_at,
-            earlier.c.finished_at >= Earlier(incidents.c.detected_at, INFERENCE_WINDOW),
+            columns.service_id == incidents.c.service_id,
+            columns.environment_id == incidents.c.environment_id,
+            columns.status == status,
+            columns.kind != Kind.RESYNC,
+            columns.finished_at <= incidents.c.detected_at,
+            columns.finished_at >= Earlier(incidents.c.detected_at, INFERENCE_WINDOW),
         )
-        .order_by(earlier.c.finished_at.desc(), earlier.c.id.desc())
-        .limit(1)
         .correlate(incidents)
     )
 

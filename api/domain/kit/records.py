@@ -38,10 +38,16 @@ class Records:
         self.name = name
         self.columns = columns
         self._known: dict[str, dict[str, Processor]] = {}
+        self._tables: dict[str, FromClause] = {}
 
     def table(self, dialect: str) -> FromClause:
-        """Return the records as what a statement of the dialect of that name selects from."""
-        return self._table(dialect, bindparam(self.name, type_=Text))
+        """Return the records as what a statement of the dialect of that name selects from.
+
+        It is the same each time, so that several parts of a statement may select from it.
+        """
+        if dialect not in self._tables:
+            self._tables[dialect] = self._table(dialect, bindparam(self.name, type_=Text))
+        return self._tables[dialect]
 
     def given(self, dialect: Dialect, records: Iterable[Mapping[str, Any]]) -> FromClause:
         """Return these records as what a statement selects from, which has them with it."""

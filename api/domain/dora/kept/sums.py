@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     FromClause,
     Integer,
     Select,
@@ -26,13 +27,14 @@ from sqlalchemy import (
     null,
     select,
     tuple_,
+    union_all,
 )
 
 from api.domain.deployments.model import Status
 from api.domain.dora.loading import scope
 from api.domain.dora.loading.scope import BEGINNING, END
 from api.domain.dora.rules.reasons import Reason
-from api.domain.incidents.causes import inferred
+from api.domain.incidents.causes import unknown
 from api.domain.kit.records import Records
 from api.tables import UtcDateTime, deployments, failures, first_deliveries, incidents, lead_times
 
@@ -44,7 +46,7 @@ FINISHED, UNFINISHED = (
     for terminal in (True, False)
 )
 COUNTED = failures.c.reason.is_not(None)
-UNATTRIBUTED = and_(incidents.c.deployment_id.is_(None), ~inferred().exists())
+UNATTRIBUTED = unknown()
 MEDIAN, NINTH = 0.5, 0.9
 PERIODS = Records("periods", {"number": Integer(), "since": UtcDateTime(), "until": UtcDateTime()})
 
@@ -98,14 +100,14 @@ def _counts(
 
 
 @cache
-def of_deployments(form: Form) -> tuple[Select[Any], Select[Any]]:
+def of_deployments(form: Form) -> CompoundSelect[Any]:
     """Count deployments by kind and status: those that finished, and the unfinished ones."""
     table = deployments.c
     sorts = (table.kind, table.status)
     here = form.here(deployments)
     # Those have finished anyway, but SQLite would look through those of all services for one.
     finished = and_(here, FINISHED) if form.one_service and form.dialect == "sqlite" else here
-    return (
+    return union_all(
         _counts(form, table.finished_at, finished, sorts),
         _counts(form, table.started_at, and_(here, UNFINISHED), sorts),
     )
@@ -126,7 +128,10 @@ def of_failures(form: Form) -> Select[Any]:
 @cache
 def of_incidents(form: Form) -> Select[Any]:
     """Count incidents that are not put down to any deployment."""
-    return _counts(form, incidents.c.detected_at, and_(form.here(incidents), UNATTRIBUTED))
+    detected = incidents.c.detected_at
+    # Else PostgreSQL would look for a cause of those of all times before it tells their periods.
+    within = and_(detected >= BEGINNING, detected < END)
+    return _counts(form, detected, and_(form.here(incidents), within, UNATTRIBUTED))
 
 
 @cache
@@ -136,13 +141,6 @@ def of_deliveries(form: Form) -> Select[Any]:
     new, known = (cast(column, Integer) for column in (table.new_version, table.changes_known))
     sums = (func.sum(new), func.sum(new * known), func.sum(table.earlier_changes))
     return _counts(form, table.finished_at, form.kept(first_deliveries), sums=sums)
-
-
-@cache
-def of_negative_leads(form: Form) -> Select[Any]:
-    """Count changes that were committed after they were delivered."""
-    where = and_(form.kept(lead_times), lead_times.c.seconds < 0)
-    return _counts(form, lead_times.c.finished_at, where)
 
 
 @cache
@@ -157,8 +155,7 @@ def of_recoveries(form: Form) -> Select[Any]:
 def of_leads(form: Form) -> Select[Any]:
     """Select the lead times of changes, as `_times` does."""
     table = lead_times.c
-    where = and_(form.kept(lead_times), table.seconds >= 0)
-    return _times(form, table.finished_at, where, table.seconds)
+    return _times(form, table.finished_at, form.kept(lead_times), table.seconds)
 
 
 def _times(
@@ -167,16 +164,23 @@ def _times(
     where: ColumnElement[bool],
     seconds: ColumnElement[float],
 ) -> Select[Any]:
-    """Select the spread of some times by service and period; on SQLite, all of these times."""
+    """Select the spread of some times by service and period, and how many others are negative.
+
+    On SQLite, select all of these times.
+    """
     service_id, service = time.table.c.service_id, form.service(time.table)
     if form.dialect != "postgresql":  # it has no percentiles
         return select(service, time, seconds).where(where, time >= BEGINNING, time < END)
     period, rows = form.within(time, where)
     number = period.c.number
     together = [[number], [service_id, number]] if form.by_service else [[number]]
-    spread = (func.percentile_cont(share).within_group(seconds) for share in (MEDIAN, NINTH))
+    counted, negative = (func.count().filter(which) for which in (seconds >= 0, seconds < 0))
+    spread = (
+        func.percentile_cont(share).within_group(seconds).filter(seconds >= 0)
+        for share in (MEDIAN, NINTH)
+    )
     return (
-        select(service, number, func.count(), *spread)
+        select(service, number, negative, counted, *spread)
         .select_from(rows)
         .group_by(func.grouping_sets(*(tuple_(*keys) for keys in together)))
     )

@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 
 from api.domain.dora.kept import scopes, sums
 from api.domain.dora.kept.sums import PERIODS, Form
 from api.domain.dora.loading.scope import Scope
-from api.domain.dora.rules.figures import DIGITS, Spread, Tally
+from api.domain.dora.rules.figures import Spread, Tally
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import BY_CODE, Reason
+from api.domain.kit.queries import Statement
 
 # By the name of the service, None for all together, and by the number of the period.
 Tallies = Mapping[str | None, Mapping[int, Tally]]
 # The same by the text of the service's id.
 Found = dict[str | None, dict[int, Tally]]
-Rows = Callable[[Select[Any]], Sequence[Any]]
+Rows = Callable[[Statement], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def tallies(connection: Connection, asked: Question) -> Tallies:
     form = Form(connection.dialect.name, asked.scope.one_service is not None, asked.by_service)
     values = _values(connection, asked)
 
-    def rows(statement: Select[Any]) -> Sequence[Any]:
+    def rows(statement: Statement) -> Sequence[Any]:
         return connection.execute(statement, values).all()
 
     _count(form, rows, found)
@@ -48,10 +49,11 @@ def tallies(connection: Connection, asked: Question) -> Tallies:
         for of_service in [*found.values()]:
             for number, tally in of_service.items():
                 found[None][number].add(tally)
-    for service, number, spread in _spreads(form, asked, rows(sums.of_recoveries(form))):
+    for service, number, _, spread in _spreads(form, asked, rows(sums.of_recoveries(form))):
         found[service][number].recoveries = spread
-    for service, number, spread in _spreads(form, asked, rows(sums.of_leads(form))):
+    for service, number, negative, spread in _spreads(form, asked, rows(sums.of_leads(form))):
         found[service][number].leads = spread
+        found[service][number].changes_left_out[Reason.COMMITTED_AFTER] = negative
     names = asked.scope.services
     return {service and names[UUID(service)]: of_it for service, of_it in found.items()}
 
@@ -71,9 +73,8 @@ def _values(connection: Connection, asked: Question) -> dict[str, Any]:
 
 def _count(form: Form, rows: Rows, found: Found) -> None:
     """Count everything but the times."""
-    for statement in sums.of_deployments(form):
-        for service, number, kind, status, count in rows(statement):
-            found[service][number].deployments[kind, status] += count
+    for service, number, kind, status, count in rows(sums.of_deployments(form)):
+        found[service][number].deployments[kind, status] += count
     for service, number, lost, count in rows(sums.of_failures(form)):
         tally = found[service][number]
         tally.failed += count
@@ -86,17 +87,15 @@ def _count(form: Form, rows: Rows, found: Found) -> None:
         tally.new_versions += new
         tally.new_versions_known += known
         tally.changes_left_out[Reason.BEFORE_FIRST] += earlier
-    for service, number, count in rows(sums.of_negative_leads(form)):
-        found[service][number].changes_left_out[Reason.COMMITTED_AFTER] += count
 
 
 def _spreads(
     form: Form, asked: Question, rows: Sequence[Any]
-) -> Iterator[tuple[str | None, int, Spread]]:
-    """Yield the spread of some times, of all services together and of each."""
+) -> Iterator[tuple[str | None, int, int, Spread]]:
+    """Yield the spread of some times and how many are negative, of all services and of each."""
     if form.dialect == "postgresql":
-        for service, number, count, median, ninth in rows:
-            yield service, number, Spread(count, round(median, DIGITS), round(ninth, DIGITS))
+        for service, number, negative, *spread in rows:
+            yield service, number, negative, Spread.rounded(*spread)
         return
     beginnings = [period.since for period in asked.periods]
     times: dict[tuple[str | None, int], list[float]] = defaultdict(list)
@@ -104,4 +103,5 @@ def _spreads(
         for together in {None, service}:
             times[together, bisect(beginnings, time) - 1].append(seconds)
     for (service, number), of_it in times.items():
-        yield service, number, Spread.of(of_it)
+        counted = [seconds for seconds in of_it if seconds >= 0]
+        yield service, number, len(of_it) - len(counted), Spread.of(counted)

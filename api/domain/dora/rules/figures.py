@@ -37,8 +37,14 @@ class Spread:
         """Summarise some times."""
         if not seconds:
             return cls()
-        median, ninth = statistics.median(seconds), percentile_90(seconds)
-        return cls(len(seconds), round(median, DIGITS), round(ninth, DIGITS))
+        return cls.rounded(len(seconds), statistics.median(seconds), percentile_90(seconds))
+
+    @classmethod
+    def rounded(cls, count: int, median: float | None, ninth: float | None) -> Spread:
+        """Summarise some times by what the database has computed of them; None of none."""
+        if median is None or ninth is None:
+            return cls()
+        return cls(count, round(median, DIGITS), round(ninth, DIGITS))
 
 
 def counts[Key]() -> dict[Key, int]:
