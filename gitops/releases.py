@@ -126,13 +126,18 @@ def release(entry: Node) -> Release:
     whole = copy(entry)
     nodes.plain(whole)  # it puts what is taken before the entry's own keys
     fields = {key: value for key, value in nodes.items(whole) if not nodes.is_null(value)}
-    return Release(nodes.text(fields.get("newTag")), nodes.text(fields.get("digest")))
+    # Kustomize takes a digest in `newTag`, too.
+    tag, _, digest = nodes.text(fields.get("newTag")).partition("@")
+    return Release(tag, nodes.text(fields.get("digest")) or digest)
 
 
 def changes(text: str, entry: Node, new: Release) -> Iterator[Edit]:
     """Yield the edits that put another release into an entry or a reference."""
     if isinstance(entry, MappingNode):
-        yield from edits.changes(text, entry, {"newTag": plain(new.tag), "digest": new.digest})
+        values = {"newTag": plain(new.tag), "digest": new.digest}
+        if "@" in nodes.text(nodes.get(entry, "newTag")) and new.tag and new.digest:
+            values = {"newTag": f"{new.tag}@{new.digest}", "digest": ""}
+        yield from edits.changes(text, entry, values)
         return
     name, equals, value = str(nodes.text(entry)).rpartition("=")
     tag, digest = f":{new.tag}" * bool(new.tag), f"@{new.digest}" * bool(new.digest)

@@ -578,6 +578,21 @@ WRITTEN = {
         Release("true", TWO),
         f'images:\n  - name: shop\n    newTag: "true"\n    digest: {TWO}\n',
     ),
+    "a digest in the tag": (
+        f"images:\n  - name: shop\n    newTag: v1@{ONE} # it\n",
+        NEW,
+        f"images:\n  - name: shop\n    newTag: 1.2.0@{TWO} # it\n",
+    ),
+    "a digest in the tag, and one that counts": (
+        f"images:\n  - name: shop\n    newTag: '1@{TWO}'\n    digest: {ONE}\n",
+        NEW,
+        f"images:\n  - name: shop\n    newTag: '1.2.0@{TWO}'\n",
+    ),
+    "a digest in the tag, without one afterwards": (
+        f"images:\n  - name: shop\n    newTag: v1@{ONE}\n",
+        Release("2", ""),
+        'images:\n  - name: shop\n    newTag: "2"\n',
+    ),
     "the entry that counts, of two": (
         "images:\n  - {name: shop, newTag: '1'}\n  - {name: shop, newTag: '2'}\n",
         NEW,
