@@ -60,6 +60,7 @@ def pin(
     chosen, new = pins.choose(repository, environment, image), Release(tag, digest)
     found = Judgement()
     found.demand_committed(clone, repository, chosen.file)
+    found.demand_writable(repository, chosen.file)
     if new != chosen.release:
         verify_signature(found, f"{chosen.name}@{digest}", Config.read(repository.root))
     title = f"Release {chosen.service} {tag} to {chosen.overlay.environment}"

@@ -108,6 +108,7 @@ def promote(
         found = Judgement()
         for pin in (here, there):
             found.demand_committed(clone, repository, pin.file)
+        found.demand_writable(repository, there.file)
         if not (here.release.is_pinned or is_tag_promoted(here.release, config, there)):
             why = f"{source} pins {here.release}: a digest is needed"
             found.reasons.append(f"{why}, unless `pins` in gitops.yaml says `tag-is-enough`")

@@ -64,6 +64,7 @@ def rollback(
     ledger = connect(url) if url else None
     found = Judgement()
     found.demand_committed(clone, repository, pin.file)
+    found.demand_writable(repository, pin.file)
     if ledger is None:
         found.notes.append("no ledger was asked which releases were good")
     known = history.earlier(clone, pin)

@@ -20,6 +20,7 @@ from gitops.revision import Clone
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DEFAULT_SOAK = "30m"
+WRITABLE = 0o222  # to anybody
 
 
 @dataclass
@@ -31,6 +32,11 @@ class Judgement:
     changes: list[dict[str, Any]] = field(default_factory=list)
     change_count: int = 0
     commits: tuple[str, str] | None = None  # of what runs now in the target, and of what would
+
+    def demand_writable(self, repository: Repository, file: Path) -> None:
+        """Add a reason to refuse if a file is read-only: somebody made it so."""
+        if not file.stat().st_mode & WRITABLE:
+            self.reasons.append(f"{repository.relative(file)} is read-only: make it writable first")
 
     def demand_committed(self, clone: Clone, repository: Repository, file: Path) -> None:
         """Add a reason to refuse if a file has uncommitted changes."""

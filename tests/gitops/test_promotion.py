@@ -304,6 +304,15 @@ def test_a_file_of_another_clone_is_left_to_that_one(
     assert git(its, "status", "--porcelain") == ""
 
 
+def test_a_read_only_file_is_left_alone(root: Path) -> None:
+    release(root, "staging").chmod(0o444)
+    reason = "overlays/staging/release/kustomization.yaml is read-only: make it writable first"
+    assert reason in refused(root, promote(root, None))
+    assert reason in refused(root, run(root, "rollback", "--env", "staging"))
+    argv = ("pin", "--env", "staging", "--tag", "1.3.0", "--digest", THREE)
+    assert reason in refused(root, run(root, *argv))
+
+
 @pytest.mark.parametrize("fault", ["encoding", "disk"])
 def test_a_file_that_cannot_be_written_is_told(
     root: Path, monkeypatch: pytest.MonkeyPatch, fault: str
