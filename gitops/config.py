@@ -26,6 +26,7 @@ promotion:                 # what a release must have before it is promoted
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -108,12 +109,12 @@ class Config:
                     config._settings(key, node)
         return config
 
-    def is_external(self, what: str, environment: str) -> bool:
-        """Tell whether something is declared to exist in the cluster."""
+    def is_external(self, what: str, is_named: Callable[[str], bool]) -> bool:
+        """Tell whether something is declared to exist where an overlay of these names is."""
         found = [
             each
             for each in self.external
-            if each.means(what) and (not each.only or environment in each.only)
+            if each.means(what) and (not each.only or any(map(is_named, each.only)))
         ]
         for each in found:
             each.used = True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from gitops.environments import Environments
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
 from gitops.pins import Pin, every
@@ -47,20 +49,22 @@ class Declarations:
 
     @classmethod
     def of(cls, repository: Repository, clone: Clone, url: str) -> Declarations:
-        """Read the declarations. Raises GitopsError if two images would be the same service."""
+        """Read the declarations."""
         path = repository.root.relative_to(clone.top).as_posix()
         commit, at = clone.head()
         found = cls(url, "" if path == "." else path, commit, at.isoformat())
         for environment, images in by_environment(repository).items():
-            for each in images.values():
-                pin = each[0]
-                if reason := undeclared(each, images):
-                    found.notes.append(f"{environment}: {pin.service}: {reason}")
+            services = Counter(image.rpartition("/")[2] for image in images)
+            for image, each in images.items():
+                service = image.rpartition("/")[2]
+                reason = undeclared(each, images)
+                if services[service] > 1:
+                    reason = f"several images, one of them {image}"
+                if reason:
+                    found.notes.append(f"{environment}: {service}: {reason}")
                     continue
-                services = found.environments.setdefault(environment, {})
-                if pin.service in services:
-                    raise GitopsError(f"{environment}: {pin.service} is pinned twice")
-                services[pin.service] = declaration(clone, pin, commit)
+                declared = found.environments.setdefault(environment, {})
+                declared[service] = declaration(clone, each[0], commit)
         return found
 
     def known(self, ledger: Ledger) -> dict[str, dict[str, Release]]:
@@ -120,9 +124,10 @@ class Declarations:
 def by_environment(repository: Repository) -> dict[str, dict[str, list[Pin]]]:
     """Return the pins by environment and image, in the order of the overlays."""
     found: dict[str, dict[str, list[Pin]]] = {}
+    known = Environments.find(repository)
     for pin in every(repository):
-        images = found.setdefault(pin.overlay.environment, {})
-        images.setdefault(pin.image, []).append(pin)
+        images = found.setdefault(known.of(pin), {})
+        images.setdefault(known.image(pin), []).append(pin)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from gitops.kustomization import Kustomization
 from gitops.options import PLAIN, Options
@@ -51,14 +51,9 @@ class Overlay:
         """The folder that is rendered."""
         return self.top.folder
 
-    @property
-    def environment(self) -> str:
-        """The name of its folder, which is that of the environment."""
-        return self.top.folder.name
-
     def is_named(self, name: str) -> bool:
-        """Tell whether this is the overlay of a name: that of its folder, or its path."""
-        return name in (self.name, self.environment)
+        """Tell whether this is an overlay of a name: its path, or that of a folder in it."""
+        return name in (self.name, self.folder.name, *PurePath(self.name).parts)
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,6 @@ class Pin:
         """The name that the image is pulled by, without tag and digest."""
         return releases.name_of(self.entry)
 
-    @property
-    def service(self) -> str:
-        """The default name of the service in a ledger: the last part of the image's name."""
-        return self.image.rpartition("/")[2]
-
     def at(self, text: str) -> Release | None:
         """Return the release in another text of the file; None if it has none for the image.
 
@@ -183,38 +178,3 @@ def at(file: Path, documents: list[Node], overlay: Overlay, place: Place) -> dic
     # The file itself is what is written and has a history, and not a link to it.
     its, found = file.resolve(), place.entries(documents)
     return {name: Pin(its, name, entries, overlay, place) for name, entries in found.items()}
-
-
-def choose(
-    repository: Repository, environment: str, image: str | None, beside: Overlay | None = None
-) -> Pin:
-    """Return the pin of an image in an environment, or its only pin if no image is given.
-
-    The environment may be named by the object that applies it, where several do. Of several
-    overlays of that name, each of another application, it is the one that pins the image; of
-    several that do, the one in the same folder as the overlay `beside`.
-    Raises GitopsError if there is no such environment, or no such pin, or several.
-    """
-    places = [(each, by) for each in repository.overlays for by in ways(repository, each)]
-    named = [place for place in places if place[0].is_named(environment)]
-    named = named or [place for place in places if environment == place[1]]
-    if not named:
-        known = ", ".join(dict.fromkeys(each.name for each, _ in places))
-        raise GitopsError(f"no overlay is called {environment}; the overlays are {known}")
-    there = [pin for place in named for pin in pins(repository, *place).values()]
-    if not there:
-        raise GitopsError(f"{environment}: none of its own files pins an image")
-    found = [pin for pin in there if image in (None, pin.image)]
-    if beside and len(found) > 1:
-        near = [pin for pin in found if pin.overlay.folder.parent == beside.folder.parent]
-        found = near or found
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        names = ", ".join(sorted({pin.image for pin in there}))
-        raise GitopsError(f"{environment} does not pin {image}, but {names}")
-    if len(images := sorted({pin.image for pin in found})) > 1:
-        raise GitopsError(f"{environment} pins {', '.join(images)}: choose one with --image")
-    names = ", ".join(pin.where for pin in found)
-    how = "" if all(pin.by for pin in found) else " by its path"
-    raise GitopsError(f"{names} pin {found[0].image}: name one of them{how}")

@@ -161,6 +161,11 @@ class Clone:
             raise self._empty()
         return found[0], datetime.fromisoformat(found[1])
 
+    def has_branch(self, name: str) -> bool:
+        """Tell whether it has a branch of a name, of its own or of the remote `origin`."""
+        places = ("refs/heads", "refs/remotes/origin")
+        return any(self._commit(f"{place}/{name}") for place in places)
+
     def origin(self) -> str:
         """Return the URL of the remote `origin`, or an empty text."""
         return self._git("remote", "get-url", "origin").stdout.strip()

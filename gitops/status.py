@@ -11,6 +11,7 @@ from typing import Any
 from gitops import programs
 from gitops.aside import Preparation
 from gitops.config import Config
+from gitops.environments import Environments
 from gitops.errors import GitopsError
 from gitops.images import split
 from gitops.jobs import Job
@@ -87,14 +88,14 @@ def rows(
     """Yield a row for each pin of an overlay."""
     cells = ledger.get("matrix")["cells"] if ledger else []
     objects = rendered(repository) if context else {}
+    known = Environments.find(repository)
     for pin in every(repository):
-        environment = pin.overlay.environment
-        place = (pin.service, environment)
+        service, environment = place = known.service(pin), known.of(pin)
         cell = next((c for c in cells if (c["service"], c["environment"]) == place), None)
         declared = history.since(clone, pin)
         yield Row(
             environment,
-            pin.service,
+            service,
             pin.release,
             declared.at if declared else None,
             recorded(cell) if cell else None,

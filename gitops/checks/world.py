@@ -123,7 +123,7 @@ class World:
 
     def is_external(self, what: str) -> bool:
         """Tell whether something is declared to exist in the cluster already."""
-        return self.context.config.is_external(what, self.rendered.overlay.environment)
+        return self.context.config.is_external(what, self.rendered.overlay.is_named)
 
     def reference(
         self, thing: Object, kind: str, name: Any, where: str, namespace: str | None = None

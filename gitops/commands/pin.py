@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from gitops import pins
 from gitops.commands.promote import finish
 from gitops.config import Config
+from gitops.environments import Environments
 from gitops.errors import GitopsError
 from gitops.images import DIGEST, TAG
 from gitops.output import Output
@@ -17,6 +17,7 @@ from gitops.promotion.proposal import Proposal
 from gitops.releases import Release
 from gitops.repository import Repository
 from gitops.revision import Clone
+from gitops.selection import choose
 
 
 @click.command(short_help="Pin a published release in one environment.")
@@ -57,13 +58,14 @@ def pin(
     if not DIGEST.fullmatch(digest):
         raise GitopsError(f"--digest {digest}: sha256: and 64 hexadecimal digits are needed")
     clone, repository = Clone.of(path), Repository.open(path)
-    chosen, new = pins.choose(repository, environment, image), Release(tag, digest)
+    chosen, new = choose(repository, environment, image), Release(tag, digest)
     found = Judgement()
     found.demand_committed(clone, repository, chosen.file)
     found.demand_writable(repository, chosen.file)
     if new != chosen.release:
         verify_signature(found, f"{chosen.name}@{digest}", Config.read(repository.root))
-    title = f"Release {chosen.service} {tag} to {chosen.overlay.environment}"
+    known = Environments.find(repository)
+    title = f"Release {known.service(chosen)} {tag} to {known.of(chosen)}"
     path_in_clone = str(clone.path(chosen.file))
     proposal = Proposal(title, chosen, new, path_in_clone, found)
     finish(command, Output(as_json=as_json), [proposal], dry_run)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from gitops import pins
 from gitops.checks.pins import is_tag_enough
 from gitops.config import Config
+from gitops.environments import Environments
 from gitops.errors import GitopsError
 from gitops.ledger import connect, option
 from gitops.output import Output, bold, faint, green, red
@@ -24,6 +24,7 @@ from gitops.promotion.proposal import Proposal
 from gitops.releases import Release
 from gitops.repository import Repository
 from gitops.revision import Clone
+from gitops.selection import choose, choose_beside
 
 # What a ledger may have against a promotion, as its API names it.
 BLOCKERS = (
@@ -100,11 +101,13 @@ def promote(
     output = Output(as_json=as_json)
     clone, repository = Clone.of(path), Repository.open(path)
     config = Config.read(repository.root)
+    environments = Environments.find(repository)
     proposals = []
     for image in dict.fromkeys(images) or (None,):
-        here = pins.choose(repository, source, image)
-        there = pins.choose(repository, target, here.image, here.overlay)
-        known = service or here.service
+        here = choose(repository, source, image)
+        there = choose_beside(repository, target, here)
+        known = service or environments.service(here)
+        route = (environments.of(here), environments.of(there))
         found = Judgement()
         for pin in (here, there):
             found.demand_committed(clone, repository, pin.file)
@@ -115,12 +118,11 @@ def promote(
         elif here.release != there.release:
             if url and not without_ledger:
                 soaked = duration(soak or config.promotion.get("soak", DEFAULT_SOAK))
-                route = (here.overlay.environment, there.overlay.environment)
                 ask_ledger(found, connect(url), here, known, route, soaked, accepted)
             else:
                 found.notes.append("its health was not checked: no ledger was asked")
             judge(found, clone, here, config)
-        title = f"Promote {known} {here.release.title} to {there.overlay.environment}"
+        title = f"Promote {known} {here.release.title} to {route[1]}"
         path_in_clone = str(clone.path(there.file))
         proposals.append(Proposal(title, there, here.release, path_in_clone, found))
     finish(command, output, proposals, dry_run)

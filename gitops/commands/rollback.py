@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from gitops import pins
 from gitops.checks.pins import is_tag_enough
 from gitops.commands.promote import finish
 from gitops.config import Config
+from gitops.environments import Environments
 from gitops.ledger import connect, option
 from gitops.output import Output
 from gitops.promotion import history
@@ -17,6 +17,7 @@ from gitops.promotion.judgement import Judgement
 from gitops.promotion.proposal import Proposal
 from gitops.repository import Repository
 from gitops.revision import Clone
+from gitops.selection import choose
 
 
 @click.command(short_help="Go back to the last good release of an environment.")
@@ -60,7 +61,8 @@ def rollback(
     clone, repository = Clone.of(path), Repository.open(path)
     clone.demand_history("what was declared before")
     config = Config.read(repository.root)
-    pin = pins.choose(repository, environment, image)
+    pin, environments = choose(repository, environment, image), Environments.find(repository)
+    where, service = environments.of(pin), service or environments.service(pin)
     ledger = connect(url) if url else None
     found = Judgement()
     found.demand_committed(clone, repository, pin.file)
@@ -74,8 +76,8 @@ def rollback(
             each.release,
             needs_digest=not is_tag_enough(config, pin.overlay.name),
             ledger=ledger,
-            service=service or pin.service,
-            environment=pin.overlay.environment,
+            service=service,
+            environment=where,
         )
         if not fault:
             chosen = each
@@ -88,7 +90,6 @@ def rollback(
     else:
         found.notes += [*passed, f"declared until {chosen.at:%Y-%m-%d} ({chosen.commit[:12]})"]
     release = chosen.release if chosen else pin.release
-    where = pin.overlay.environment
-    title = f"Roll {service or pin.service} in {where} back to {release.title}"
+    title = f"Roll {service} in {where} back to {release.title}"
     path_in_clone = str(clone.path(pin.file))
     finish(command, output, [Proposal(title, pin, release, path_in_clone, found)], dry_run)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitops import pins
 from gitops.releases import Release
 from gitops.repository import Repository
+from gitops.selection import choose
 from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served
 from tools import overlay
@@ -57,7 +57,7 @@ class Journey:
 
     def pin(self, environment: str, version: str, digest: str) -> None:
         """Write another release where an overlay pins it, as a pipeline does after a build."""
-        found = pins.choose(Repository.open(self.root / "k8s"), environment, None)
+        found = choose(Repository.open(self.root / "k8s"), environment, None)
         found.file.write_text(found.with_release(Release(version, digest)), encoding="utf-8")
 
     def merge(self) -> None:
@@ -85,7 +85,7 @@ class Journey:
     def apply(self, environment: str) -> dict[str, Any]:
         """Apply an overlay, and report that; return the deployment, which is running."""
         folder = self.root / "k8s/overlays" / environment
-        found = pins.choose(Repository.open(self.root / "k8s"), environment, None).release
+        found = choose(Repository.open(self.root / "k8s"), environment, None).release
         self.kube.run("apply", "--kustomize", str(folder))
         return self.ledger.send(
             "POST",

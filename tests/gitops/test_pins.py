@@ -9,9 +9,10 @@ import pytest
 from gitops import nodes
 from gitops.declarations import by_environment, undeclared
 from gitops.errors import GitopsError
-from gitops.pins import choose, pins
+from gitops.pins import pins
 from gitops.releases import Release, plain
 from gitops.repository import Repository
+from gitops.selection import choose
 from tests.gitops.test_cases import written
 
 ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")

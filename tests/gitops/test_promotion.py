@@ -19,13 +19,14 @@ from click.testing import CliRunner, Result
 from gitops import programs
 from gitops.cli import cli
 from gitops.errors import GitopsError
-from gitops.pins import choose, pins, read
+from gitops.pins import pins, read
 from gitops.promotion.history import since
 from gitops.promotion.judgement import Judgement, brief, pattern
 from gitops.promotion.proposal import Proposal
 from gitops.releases import Release
 from gitops.repository import Repository
 from gitops.revision import Clone
+from gitops.selection import choose, choose_beside
 from tests.clone import commit, git
 from tests.gitops.ledger import TOKEN, Served, served
 
@@ -458,7 +459,7 @@ def test_several_images_are_promoted_together(root: Path) -> None:
         {image: pin.release for image, pin in pins(repository, overlay).items()}
         for repository in (Repository.open(root),)
         for overlay in repository.overlays
-        if overlay.environment in ("dev", "staging")
+        if overlay.folder.name in ("dev", "staging")
     )
     assert dev == staging
     assert len(dev) == 2
@@ -686,9 +687,12 @@ def applications(tmp_path: Path) -> Repository:
 def test_which_of_several_applications_is_meant(
     applications: Repository, environment: str, image: str | None, beside: str, expected: str
 ) -> None:
-    near = next((each for each in applications.overlays if each.name == beside), None)
     try:
-        found = choose(applications, environment, image, near).overlay.name
+        if beside:
+            here = choose(applications, beside, image)
+            found = choose_beside(applications, environment, here).overlay.name
+        else:
+            found = choose(applications, environment, image).overlay.name
     except GitopsError as error:
         found = error.message
     assert found.startswith(expected)

@@ -29,7 +29,7 @@ def declaring(root: Path, tag: str) -> list[str]:
     """Return the environments that declare the release of a tag."""
     repository, version = Repository.open(root / OVERLAYS), tag.removeprefix("v")
     return [
-        overlay.environment
+        overlay.folder.name
         for overlay in repository.overlays
         if any(pin.release.tag == version for pin in pins(repository, overlay).values())
     ]
