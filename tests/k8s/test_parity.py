@@ -34,7 +34,7 @@ def test_every_difference_is_declared_and_every_declaration_is_one() -> None:
         assert run(context, ["parity"]) == []
         environments = set(context.config.environments)
         (family,) = parity.families(context.applied, environments)
-    assert {each.overlay.environment for each in family} == {"dev", "staging", "prod"}
+    assert {each.overlay.folder.name for each in family} == {"dev", "staging", "prod"}
     found = parity.holdings(family, environments)
     objects = {what: having for what, having in found.items() if ":" not in what}
     assert {what for what, having in objects.items() if len(having) == 3} == EVERYWHERE
