@@ -149,11 +149,10 @@ class Repository:
 
     def applied_as_it_is(self, built: set[Path]) -> Iterator[Overlay]:
         """Yield the folders whose files Argo CD or Flux applies, without what is built of them."""
-        folders = self.deliveries.folders if self.delivers else ()
-        for folder in sorted(folders):
-            is_built = any(path.is_relative_to(folder) for path in built)
-            if folder.is_relative_to(self.root) and not is_built:
-                delivery = self.deliveries.of(folder)[0].of_files()
+        folders = self.deliveries.folders if self.delivers else set[Path]()
+        for folder in sorted(folders - built):
+            if folder.is_relative_to(self.root):
+                delivery = self.deliveries.of(folder)[0].of_files(built)
                 if delivery is not None:
                     self._files[delivery.source] = [delivery.node]
                     yield self.overlay(delivery)

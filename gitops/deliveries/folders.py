@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -32,10 +32,14 @@ class Selection:
         recurse = texts.get("recurse", "").lower() == "true"
         return cls(recurse, texts.get("include") or "*", texts.get("exclude", ""))
 
-    def files(self, folder: Path) -> list[str]:
-        """Return the names of the files below a folder that are applied, without hidden ones."""
+    def files(self, folder: Path, built: Set[Path]) -> list[str]:
+        """Return the names of the files below a folder that are applied, without hidden ones.
+
+        Those that a kustomization builds are not: `built` has such files and folders.
+        """
         found = sorted(folder.rglob("*") if self.recurse else folder.iterdir())
-        names = (path.relative_to(folder) for path in found if path.suffix in SUFFIXES)
+        left = (it for it in found if it.suffix in SUFFIXES and built.isdisjoint((it, *it.parents)))
+        names = (path.relative_to(folder) for path in left)
         return [str(name) for name in names if self._has(str(name)) and is_applied(folder / name)]
 
     def _has(self, name: str) -> bool:

@@ -6,7 +6,7 @@ merged into the kustomization of the folder, as the delivery tools do, and not l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,12 @@ class Delivery(Kustomization):
                     line = nodes.key_line(nodes.get(self.node, field_), key)
                     yield line, f"{field_} {key}: the kustomization has it, too, without `{option}`"
 
-    def of_files(self) -> Delivery | None:
-        """Return it as the delivery of a folder's files, if it applies any as they are."""
-        names = self.selection.files(self.path) if self.selection else []
+    def of_files(self, built: Set[Path]) -> Delivery | None:
+        """Return it as the delivery of a folder's files, if it applies any as they are.
+
+        What is in a folder that is built is applied with that.
+        """
+        names = self.selection.files(self.path, built) if self.selection else []
         if not names or not is_plain(self.path):
             return None
         start = self.node.start_mark

@@ -287,7 +287,7 @@ def test_the_files_of_a_folder_are_those_that_an_application_takes(
     written(tmp_path, dict.fromkeys(names, POD))
     written(tmp_path, {"values.yaml": "a: b\n", "job.yaml": "apiVersion: v1\nkind: Pod\n"})
     selection = Selection.of(nodes.compose(directory, "")[0])
-    assert selection.files(tmp_path) == expected
+    assert selection.files(tmp_path, set()) == expected
 
 
 def test_what_is_delivered_plainly_is_rendered_once_and_as_it_is(tmp_path: Path) -> None:
