@@ -15,11 +15,12 @@ ROLES = (
 )
 # Names of these kinds that begin with `system` are Kubernetes' own.
 RESERVED = ("ClusterRole", "Role", "ClusterRoleBinding", "PriorityClass")
-# In every namespace.
+# In every namespace; of some, the controller of a mesh or a platform sees to that.
 EVERYWHERE = {
     ("ServiceAccount", "default"),
     ("ConfigMap", "kube-root-ca.crt"),
     ("ConfigMap", "openshift-service-ca.crt"),
+    ("ConfigMap", "istio-ca-root-cert"),
 }
 IN_NAMESPACE = {
     ("Service", "kubernetes", "default"),

@@ -25,7 +25,8 @@ from gitops.repository import ENVIRONMENTS
 # Names of environments, wherever they are in a path.
 MARKS = ENVIRONMENTS | {"devel", "local", "preview"}
 # Names of layers, in which the overlays of one application differ without being alternatives.
-LAYERS = {"base", "bases", "common", "component", "components", "overlay", "overlays", "upstream"}
+BASES = {"base", "bases", "common", "component", "components", "upstream"}
+LAYERS = {*BASES, "overlay", "overlays"}
 # Of more overlays with one object, only neighbours are compared: they are copies of one another.
 MANY = 30
 WORD = re.compile(r"[\w.-]+")
@@ -114,11 +115,20 @@ class Scope:
         return {(each.kind, each.name) for _, objects in files for each in objects}
 
     def are_together(self, one: Rendered, other: Rendered) -> bool:
-        """Tell whether a cluster may have two overlays, none of which replaces the other."""
+        """Tell whether a cluster may have two overlays, none of which replaces the other.
+
+        A base that nothing includes may be for any of the overlays.
+        """
         if (one, other) not in self._seen:
             apart = is_apart(self._marks(one.overlay.name), self._marks(other.overlay.name))
-            self._seen[one, other] = not apart and (one, other) not in self._alternatives
+            is_other = not apart and (one, other) not in self._alternatives
+            self._seen[one, other] = is_other or self._is_spare(one)
         return self._seen[one, other]
+
+    def _is_spare(self, rendered: Rendered) -> bool:
+        """Tell whether an overlay is a base by its path, and no environment's, and not applied."""
+        is_base = not parts(rendered).isdisjoint(BASES) and parts(rendered).isdisjoint(MARKS)
+        return is_base and rendered.overlay.folder not in self._context.repository.applied
 
     def _marks(self, name: str) -> set[str]:
         return {*PurePath(name).parts} & (self._environments | MARKS)

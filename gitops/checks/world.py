@@ -234,8 +234,11 @@ class World:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Tell whether two namespaces may be one: who applies an object without any chooses it."""
-    return one == other or "" in (one, other)
+    """Tell whether two namespaces may be one: who applies an object without any chooses it.
+
+    So does whoever fills in a placeholder.
+    """
+    return one == other or "" in (one, other) or is_open(one) or is_open(other)
 
 
 def shaped(
