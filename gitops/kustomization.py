@@ -25,6 +25,11 @@ FILES = (
     *("patches", "patchesJson6902", "patchesStrategicMerge", "replacements", "configurations"),
     *("transformers", "generators", "validators", "crds"),
 )
+# What makes objects, or includes them.
+MAKING = (
+    *("resources", "bases", "components", "generators", "helmCharts"),
+    *("helmChartInflationGenerator", "configMapGenerator", "secretGenerator"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +74,11 @@ class Kustomization:
     def is_component(self) -> bool:
         """Whether it is a Component: it can be included, not built."""
         return self.data.get("kind") == "Component"
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it neither includes nor makes anything."""
+        return all(nodes.get(self.node, key, 0) is None for key in MAKING)
 
     def entries(self) -> Iterator[str]:
         """Yield the entries that it includes, as they are written, in order."""

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from gitops import patches, transformers
 from gitops.checks.context import Context, Rendered
-from gitops.checks.overwriters import are_apart, is_default, overwriters, owners
+from gitops.checks.overwriters import overwriters, owners
+from gitops.checks.reasons import is_alike, without_effect_by
 from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
 from gitops.jobs import Answer, Job
@@ -60,8 +61,11 @@ def check(context: Context) -> Iterator[Finding]:
         elif not any(part in seen for part in parts):
             by = overwriters(tries, every, {part: dead[part] for part in parts})
             other = next(iter(by.values()), None)
+            repeats = other in dead or (
+                len(by) == len(parts) and all(is_alike(part, it) for part, it in by.items())
+            )
             why = without_effect_by(
-                tries, override, overlays, other, repeats=other in dead, part=parts[0]
+                tries, override, overlays, other, repeats=repeats, part=parts[0]
             )
             yield finding(override, overlays, *why)
     by = overwriters(tries, every, lost)
@@ -77,62 +81,6 @@ def of(dead: Users, whole: Override | None) -> list[Override]:
     return [
         override for override in dead if override.part_of is not None and override.part_of is whole
     ]
-
-
-def without_effect_by(
-    tries: Tries,
-    override: Override,
-    overlays: list[Overlay],
-    other: Override | None,
-    *,
-    repeats: bool,
-    part: Override | None = None,
-) -> tuple[str, Severity]:
-    """Return why an override has no effect in overlays, and how much that matters.
-
-    `other` is what overwrites it; without one it matches nothing. Whether it `repeats` the value is
-    known if nothing changes without that one either. Of a whole patch, `part` has the file.
-    """
-    context = tries.context
-    if other is None:
-        return matching_nothing(tries, override, overlays)
-    place = f"{other.what} ({context.repository.relative(other.file)}:{other.line})"
-    is_repeated = repeats or (other.delivers and other.what == override.what)
-    if override.gives:  # which Argo CD and Flux may call by another name
-        same = other.delivers or other.subject == override.subject
-        is_repeated = repeats or (same and other.gives == override.gives)
-    if is_repeated:
-        return f"is repeated by {place}", Severity.NOTE
-    if other.fills:
-        return f"is filled in by {place}", Severity.NOTE
-    # One that Argo CD or Flux overwrites may count wherever they do not apply it.
-    if other.delivers:
-        return f"is overwritten by {place}", Severity.WARNING
-    if override.subject == "namespace" and are_apart(context.repository, override, other):
-        return f"is overwritten by {place}", Severity.NOTE
-    default = is_default(context.repository, part or override, other, overlays[0])
-    return f"is overwritten by {place}", Severity.WARNING if default else Severity.ERROR
-
-
-def matching_nothing(
-    tries: Tries, override: Override, overlays: list[Overlay]
-) -> tuple[str, Severity]:
-    """Return how an override matches nothing, and how much that matters."""
-    # A namespace does no harm where every object is of the whole cluster.
-    if override.subject == "namespace":
-        return "matches nothing", Severity.NOTE
-    if counts_alone(tries, override, overlays):
-        return "matches nothing, except where its folder is built alone", Severity.WARNING
-    return "matches nothing", Severity.ERROR
-
-
-def counts_alone(tries: Tries, override: Override, overlays: list[Overlay]) -> bool:
-    """Tell whether an override changes something in the base that has it: an overlay deletes it."""
-    context, tops = tries.context, {overlay.top.own for overlay in overlays}
-    tree = {part for overlay in overlays for part in overlay.tree} - tops
-    bases = [each for each in owners(context.repository, override) & tree if not each.is_component]
-    alone = [overlay for base in bases if (overlay := context.alone(base))]
-    return any(tries.change([Question(override, each, override.taken_away) for each in alone]))
 
 
 def finding(override: Override, overlays: list[Overlay], how: str, severity: Severity) -> Finding:

@@ -26,11 +26,6 @@ TEMPLATE = re.compile(
 TEMPLATES = {"template", "templates", "skeleton"}
 # An entry of a list in a comment.
 OFF = re.compile(r"^\s*#\s*-\s", re.MULTILINE)
-# The lists of a kustomization that make objects, or include them.
-MAKING = (
-    *("resources", "bases", "components", "generators", "helmCharts"),
-    *("helmChartInflationGenerator", "configMapGenerator", "secretGenerator"),
-)
 # What kustomize says of a ConfigMap that has not the key which a variable or a replacement copies.
 LACKS_KEY = re.compile(
     r"data\.(?P<key>[\w-]+)\W+(?:not found in corresponding resource|is missing for replacement)"
@@ -96,7 +91,7 @@ def unfilled(culprit: Kustomization, message: str) -> str:
     What it is to change may be added to it before that, or its entries be commented out.
     """
     own = culprit.own
-    if any(nodes.get(own.node, key, 0) is not None for key in MAKING) or own.delivers:
+    if not own.is_bare or own.delivers:
         return ""
     if MISSES.search(message):
         return "it includes nothing: what it changes must be added before it is built"
