@@ -102,11 +102,10 @@ def its_key(
 ) -> Iterator[Finding]:
     """Yield a finding if a rendered object lacks a key."""
     found = world.find(kind, str(name), thing.namespace)
-    if (
-        found
-        and found not in world.rendered.objects
-        and len(world.scope.by_name[kind, str(name)]) > 1
-    ):
+    is_one_of_several = len(world.scope.by_name[kind, str(name)]) > 1 or world.is_made(
+        kind, str(name), thing.namespace
+    )
+    if found and found not in world.rendered.objects and is_one_of_several:
         return  # which of them it is with is not known
     opened = [why.opens for why in world.rendered.overlay.aside if why.opens]
     if found and any(each in found.plain_name for each in opened):

@@ -100,9 +100,7 @@ class World:
             return True
         if is_open(name) or is_open(namespace) or cluster.has(kind, name, namespace):
             return True
-        if self._is_claimed(kind, name, namespace) or any(
-            (kind, name) == each[:2] and is_same(each[2], namespace) for each in self.made
-        ):
+        if self._is_claimed(kind, name, namespace) or self.is_made(kind, name, namespace):
             return True
         known = [each.plain_name for each in self.all if each.kind == kind]
         known += cluster.ROLES if kind == "ClusterRole" else ()
@@ -116,6 +114,10 @@ class World:
             or any(self.may_make(each, name, namespace) for each in self.all)
             or any(roles.may_make(each, kind, name, namespace) for each in self.all)
         )
+
+    def is_made(self, kind: str, name: str, namespace: str) -> bool:
+        """Tell whether a controller makes an object of this kind and name from one of these."""
+        return any((kind, name) == each[:2] and is_same(each[2], namespace) for each in self.made)
 
     def _is_misspelt_namespace(self, name: str) -> bool:
         known = self.known_namespaces
