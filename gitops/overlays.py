@@ -9,6 +9,9 @@ from pathlib import Path, PurePath
 from gitops.kustomization import Kustomization
 from gitops.options import PLAIN, Options
 
+# The names of folders from which overlays are made.
+BASES = {"base", "bases", "common", "component", "components", "upstream"}
+
 
 @dataclass(frozen=True, order=True)
 class Fault:
@@ -50,6 +53,11 @@ class Overlay:
     def folder(self) -> Path:
         """The folder that is rendered."""
         return self.top.folder
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is what overlays are made from, by its path."""
+        return not BASES.isdisjoint(PurePath(self.name).parts)
 
     def is_named(self, name: str) -> bool:
         """Tell whether this is an overlay of a name: its path, or that of a folder in it."""

@@ -17,13 +17,14 @@ from gitops.kustomization import NAMES, Kustomization
 from gitops.overlays import Fault, Overlay
 from gitops.places import parts
 from gitops.refusals import line_of, reason
+from gitops.repository import Repository
 
 # What fills a template in runs before kustomize, and is not part of the repository.
 TEMPLATE = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|^\s*<[A-Z][A-Z0-9_]+>\s*$", re.DOTALL | re.MULTILINE
 )
-# The names of folders from which others are made.
-TEMPLATES = {"template", "templates", "skeleton"}
+# Words in the names of folders from which others are made.
+TEMPLATES, WORDS = {"template", "templates", "skeleton"}, re.compile(r"[a-z]+")
 # An entry of a list in a comment.
 OFF = re.compile(r"^\s*#\s*-\s", re.MULTILINE)
 # What kustomize says of a ConfigMap that has not the key which a variable or a replacement copies.
@@ -73,10 +74,10 @@ def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Findi
     error, repository = answer_of(context, culprit, overlay), context.repository
     message = reason(error, context.root, repository.top)
     file, line = line_of(context.repository, built_with(context, culprit), message)
-    if not TEMPLATES.isdisjoint(repository.relative(culprit.folder).split("/")):
+    if not TEMPLATES.isdisjoint(WORDS.findall(repository.relative(culprit.folder))):
         message = f"in a folder of templates, which may be copied from there: {message}"
         return Finding(file, line, "render", message, (overlay.name,), "", Severity.WARNING)
-    if why := unfilled(culprit, message):
+    if why := unfilled(culprit, message) or unused_together(repository, overlay, message):
         text = f"{why}: {message}"
         return Finding(culprit.file, 1, "render", text, (overlay.name,), "", Severity.WARNING)
     if key := written(context, message):
@@ -97,6 +98,20 @@ def unfilled(culprit: Kustomization, message: str) -> str:
         return "it includes nothing: what it changes must be added before it is built"
     is_off = message.endswith("is empty") and OFF.search(culprit.file.read_text("utf-8", "replace"))
     return "its entries are commented out" if is_off else ""
+
+
+def unused_together(repository: Repository, overlay: Overlay, message: str) -> str:
+    """Return why what an overlay includes need not go together, or an empty text.
+
+    A base may list everything that there is, of which others include what they need.
+    """
+    if "already registered id" not in message or not overlay.is_base:
+        return ""
+    its = {*overlay.top.included()}
+    others = (each for each in repository.kustomizations.values() if each is not overlay.top)
+    is_chosen = any(not its.isdisjoint(each.included()) for each in others)
+    is_applied = overlay.folder in repository.applied
+    return "no other includes all of it" if is_chosen and not is_applied else ""
 
 
 def written(context: Context, message: str) -> str:

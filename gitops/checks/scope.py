@@ -19,13 +19,12 @@ from gitops.checks import operators, unused
 from gitops.checks.context import Context, Rendered
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
-from gitops.overlays import Overlay
+from gitops.overlays import BASES, Overlay
 from gitops.repository import ENVIRONMENTS
 
 # Names of environments, wherever they are in a path.
 MARKS = ENVIRONMENTS | {"devel", "local", "preview"}
 # Names of layers, in which the overlays of one application differ without being alternatives.
-BASES = {"base", "bases", "common", "component", "components", "upstream"}
 LAYERS = {*BASES, "overlay", "overlays"}
 # Of more overlays with one object, only neighbours are compared: they are copies of one another.
 MANY = 30
@@ -127,7 +126,7 @@ class Scope:
 
     def _is_spare(self, rendered: Rendered) -> bool:
         """Tell whether an overlay is a base by its path, and no environment's, and not applied."""
-        is_base = not parts(rendered).isdisjoint(BASES) and parts(rendered).isdisjoint(MARKS)
+        is_base = rendered.overlay.is_base and parts(rendered).isdisjoint(MARKS)
         return is_base and rendered.overlay.folder not in self._context.repository.applied
 
     def _marks(self, name: str) -> set[str]:
