@@ -78,6 +78,11 @@ class Override:
         """Whether it may get into the definition of a custom resource."""
         return self.scope.has("CustomResourceDefinition", self.scope.name)
 
+    @property
+    def saying(self) -> str:
+        """What it is, without the patch that it is in."""
+        return self.what.rpartition(": ")[2]
+
     def taken_away(self, files: Files) -> Files:
         """Return the files without it."""
         documents = self.source.read(files)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from gitops import patches, transformers
 from gitops.checks.context import Context, Rendered
 from gitops.checks.overwriters import overwriters, owners
-from gitops.checks.reasons import is_alike, without_effect_by
+from gitops.checks.reasons import are_repeated, without_effect_by
 from gitops.checks.tries import Question, Tries, Users
 from gitops.findings import Finding, Severity
 from gitops.jobs import Answer, Job
@@ -61,9 +61,8 @@ def check(context: Context) -> Iterator[Finding]:
         elif not any(part in seen for part in parts):
             by = overwriters(tries, every, {part: dead[part] for part in parts})
             other = next(iter(by.values()), None)
-            repeats = other in dead or (
-                len(by) == len(parts) and all(is_alike(part, it) for part, it in by.items())
-            )
+            rest = of(every, other.part_of) if other else []
+            repeats = other in dead or are_repeated(parts, by, rest)
             why = without_effect_by(
                 tries, override, overlays, other, repeats=repeats, part=parts[0]
             )
@@ -76,11 +75,9 @@ def check(context: Context) -> Iterator[Finding]:
     yield from dropped_digests(tries, asked)
 
 
-def of(dead: Users, whole: Override | None) -> list[Override]:
-    """Return the dead leaves of a patch."""
-    return [
-        override for override in dead if override.part_of is not None and override.part_of is whole
-    ]
+def of(among: Users, whole: Override | None) -> list[Override]:
+    """Return the leaves of a patch that are among some overrides."""
+    return [override for override in among if whole is not None and override.part_of is whole]
 
 
 def finding(override: Override, overlays: list[Overlay], how: str, severity: Severity) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gitops.checks.context import Context
 from gitops.checks.overwriters import are_apart, is_default, owners
 from gitops.checks.tries import Question, Tries
@@ -48,8 +50,25 @@ def without_effect_by(
 def is_alike(override: Override, other: Override) -> bool:
     """Tell whether an override gives the same values as another one that overwrites it."""
     is_of_same = other.delivers or other.subject == override.subject
-    given, others = ({(it.key, it.texts) for it in each.gives} for each in (override, other))
-    return is_of_same and bool(given) and given == others
+    return is_of_same and bool(override.gives) and given(override) == given(other)
+
+
+def are_repeated(
+    parts: list[Override], by: Mapping[Override, Override], others: list[Override]
+) -> bool:
+    """Tell whether what overwrites the parts of a patch gives the same, or `others` say the same.
+
+    These are the parts of another patch: what takes something away gives nothing.
+    """
+    if all(part in by and is_alike(part, by[part]) for part in parts):
+        return True
+    said, told = ({(it.saying, frozenset(given(it))) for it in each} for each in (parts, others))
+    return said <= told
+
+
+def given(override: Override) -> set[tuple[str, frozenset[str]]]:
+    """Return the values that an override gives, by their keys."""
+    return {(it.key, it.texts) for it in override.gives}
 
 
 def matching_nothing(

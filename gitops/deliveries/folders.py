@@ -38,9 +38,14 @@ class Selection:
         Those that a kustomization builds are not: `built` has such files and folders.
         """
         found = sorted(folder.rglob("*") if self.recurse else folder.iterdir())
-        left = (it for it in found if it.suffix in SUFFIXES and built.isdisjoint((it, *it.parents)))
-        names = (path.relative_to(folder) for path in left)
-        return [str(name) for name in names if self._has(str(name)) and is_applied(folder / name)]
+        names = (path.relative_to(folder) for path in found if path.suffix in SUFFIXES)
+        return [
+            str(name)
+            for name in names
+            if built.isdisjoint(folder / part for part in (name, *name.parents[:-1]))
+            and self._has(str(name))
+            and is_applied(folder / name)
+        ]
 
     def _has(self, name: str) -> bool:
         if any(part.startswith(".") for part in Path(name).parts):

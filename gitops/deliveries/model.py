@@ -91,7 +91,8 @@ class Delivery(Kustomization):
     def of_files(self, built: Set[Path]) -> Delivery | None:
         """Return it as the delivery of a folder's files, if it applies any as they are.
 
-        What is in a folder that is built is applied with that.
+        What is in a folder that is built is rendered with that: whether a patch or an image of the
+        object matches anything there is not known, so that only its namespace is applied.
         """
         names = self.selection.files(self.path, built) if self.selection else []
         if not names or not is_plain(self.path):
@@ -99,7 +100,9 @@ class Delivery(Kustomization):
         start = self.node.start_mark
         entries = [ScalarNode(TEXT, name, start, start) for name in names]
         listed = (ScalarNode(TEXT, "resources", start, start), SequenceNode(LIST, entries))
-        node = MappingNode(MAP, [listed, *self.node.value], start, start)
+        is_all = not any(each.is_relative_to(self.path) for each in built)
+        kept = [pair for pair in self.node.value if is_all or pair[0].value == "namespace"]
+        node = MappingNode(MAP, [listed, *kept], start, start)
         return replace(self, node=node)
 
     def included(self) -> tuple[Path, ...]:
