@@ -23,7 +23,7 @@ PLATFORM = {
     *("ClusterIssuer", "ClusterSecretStore", "Gateway", "GatewayClass", "IngressClass"),
     *("PriorityClass", "RuntimeClass", "StorageClass", "HelmRepository", "OCIRepository"),
     *("GitRepository", "Bucket", "SecretStore", "Issuer", "Middleware", "AnalysisTemplate"),
-    *("ClusterTriggerAuthentication", "ClusterAnalysisTemplate"),
+    *("ClusterTriggerAuthentication", "ClusterAnalysisTemplate", "ExternalArtifact"),
 }
 # They also refer to what operators, charts and platforms make.
 LOOSE = {

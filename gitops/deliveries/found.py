@@ -90,8 +90,10 @@ class Deliveries:
         is_patched = any(flux.patches_variables(it) for _, it in self._documents("Kustomization"))
         for file, document in self._documents("Kustomization"):
             url = self._sources.get(reference(document), "")
-            if self.is_own(url):
-                for folder in self._folder(file, nodes.text(nodes.get(document, "spec", "path"))):
+            path = nodes.text(nodes.get(document, "spec", "path"))
+            # The root of a source that is not known may be that of anything.
+            if self.is_own(url) and (url or path.strip("./")):
+                for folder in self._folder(file, path):
                     found = flux.delivery(file, document, folder, partial(maps.nearest, file))
                     if is_patched and found.result.variables:
                         found = replace(found, result=replace(found.result, has_others=True))
