@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gitops import nodes, settings
+from gitops import nodes, paths, settings
 from gitops.errors import GitopsError
 from gitops.findings import Severity
 from gitops.kustomization import Kustomization
@@ -75,7 +75,8 @@ class Patch:
             yield from settings.operated(node, scope)
         else:
             names = [str(step) for step in path if isinstance(step, str)]
-            yield from settings.below(names[-1] if names else "", node, scope)
+            its = paths.of(document, path)
+            yield from settings.below(names[-1] if names else "", node, scope, its)
 
 
 def patches(repository: Repository, kustomization: Kustomization) -> Iterator[Patch]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gitops import nodes
+from gitops import nodes, paths
 from gitops.errors import GitopsError
 
 VARIABLE = "$("
@@ -65,25 +65,35 @@ EVERYWHERE = Scope()
 class Setting:
     """A key, the texts that its value may be rendered as, and where it may get.
 
-    No texts for a value that is not known or is no scalar.
+    No texts for a value that is not known or is no scalar; no path if it may be anywhere.
     """
 
     key: str
     texts: frozenset[str] = frozenset()
     scope: Scope = EVERYWHERE
+    path: paths.Path | None = None
+
+    def may_be_at(self, path: paths.Path | None) -> bool:
+        """Tell whether it may be the value at a path."""
+        return self.path is None or path is None or self.path == path
 
 
-def below(key: str, node: Node | None, scope: Scope) -> Iterator[Setting]:
+def below(
+    key: str, node: Node | None, scope: Scope, path: paths.Path | None = None
+) -> Iterator[Setting]:
     """Yield what a value sets: its key, those below, and the scalars of each list by its key."""
     if isinstance(node, SequenceNode):
         for item in node.value:
-            yield from below(key, item, scope)
+            is_scalar = isinstance(item, ScalarNode)
+            its = path if is_scalar else paths.item(path, key, item)
+            yield from below(key, item, scope, its)
     elif isinstance(node, MappingNode):
-        yield Setting(key, frozenset(), scope)
+        yield Setting(key, frozenset(), scope, path)
         for its_key, value in node.value:
-            yield from below(str(its_key.value), value, scope)
+            name = str(its_key.value)
+            yield from below(name, value, scope, paths.entry(path, name))
     else:
-        yield Setting(key, texts(node), scope)
+        yield Setting(key, texts(node), scope, path)
 
 
 def texts(node: Node | None) -> frozenset[str]:

@@ -1,31 +1,34 @@
 """Overrides that change something for certain: nothing else of an overlay has what they put there.
 
-Kustomize takes each value of a rendering from a source, where it is beneath the same key. So a
-value that is in a rendered object, and in no other source that may get into this object, would not
-be there without the override: it need not be taken away to know that.
+Kustomize takes each value of a rendering from a source, where it is beneath the same key, and at
+the same path if the source is an object or a patch in the form of one. So a value that is in a
+rendered object, and in no other source that may get there, would not be there without the override:
+it need not be taken away to know that.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yaml.nodes import Node
 
-from gitops import definitions, nodes, settings
+from gitops import definitions, nodes, paths, settings
 from gitops.checks import image_entries
 from gitops.checks.context import Context, Rendered
 from gitops.checks.sources import Sources
 from gitops.objects import Object
 from gitops.overlays import Overlay
 from gitops.overrides import Override
+from gitops.paths import Path
 from gitops.settings import ANY, GENERATED, Scope, Setting
 
 # What kustomize itself sets.
 DEFAULTS = {("type", "Secret")}
 MAPPING = "\0"  # in place of a value that is no scalar
 WITNESSES = 20  # rendered objects that are looked at
+Values = dict[str | Path, set[str]]
 
 
 @dataclass(eq=False)
@@ -33,7 +36,7 @@ class Certainty:
     """Tells what is certain about the overrides of a repository's overlays."""
 
     context: Context
-    _values: dict[Object, dict[str, set[str]]] = field(default_factory=dict)
+    _values: dict[Object, Values] = field(default_factory=dict)
 
     def has(self, override: Override, overlay: Overlay) -> bool:
         """Tell whether an override changes something in an overlay for certain."""
@@ -47,9 +50,12 @@ class Certainty:
             return all(it.texts for it in composed) and image_entries.is_certain(
                 self.context, override, own, rendered
             )
+        gives = override.gives
+        if any(each.renames_items for each in sources):
+            gives = tuple(replace(setting, path=None) for setting in gives)
         return any(
             self._is_alone(setting, rendered, sources)
-            for setting in override.gives
+            for setting in gives
             if setting.key != "image" or not has_images
         )
 
@@ -107,7 +113,7 @@ class Certainty:
                 for each in sources
                 for key in (given.key, ANY)
                 for setting in each.by_key.get(key, ())
-                if setting.scope.has(thing.kind, thing.name)
+                if setting.may_be_at(given.path) and setting.scope.has(thing.kind, thing.name)
             )
             if sum(not it.texts or not there or there in it.texts for it in same) == 1:
                 return True
@@ -124,7 +130,7 @@ class Certainty:
         if given.key == "namespace":
             # Other fields of this name follow what they refer to.
             return next(iter({settings.text(thing.namespace)} & given.texts), None)
-        every = self._values_of(thing).get(given.key)
+        every = self._values_of(thing).get(given.key if given.path is None else given.path)
         if every is None or (given.key, thing.kind) in DEFAULTS:
             return None
         if not given.texts:
@@ -132,23 +138,27 @@ class Certainty:
         # A field that refers to an object by its name follows that.
         return next((each for each in every & given.texts if each not in rendered.names), None)
 
-    def _values_of(self, thing: Object) -> dict[str, set[str]]:
+    def _values_of(self, thing: Object) -> Values:
         if thing not in self._values:
             self._values[thing] = values(thing.data)
         return self._values[thing]
 
 
-def values(data: dict[str, Any]) -> dict[str, set[str]]:
-    """Return the scalars below each key of an object, as texts."""
-    found: dict[str, set[str]] = defaultdict(set)
-    pending: list[tuple[str, Any]] = [("", data)]
+def values(data: dict[str, Any]) -> Values:
+    """Return the scalars below each key of an object, and at each path, as texts."""
+    found: Values = defaultdict(set)
+    pending: list[tuple[str, Path | None, Any]] = [("", (), data)]
     while pending:
-        key, value = pending.pop()
+        key, path, value = pending.pop()
+        if isinstance(value, list):
+            for each in value:
+                its = paths.item(path, key, each) if isinstance(each, dict) else path
+                pending.append((key, its, each))
+            continue
         if isinstance(value, dict):
-            found[key].add(MAPPING)
-            pending += value.items()
-        elif isinstance(value, list):
-            pending += ((key, item) for item in value)
-        else:
-            found[key].add(settings.text(value))
+            pending += ((its, paths.entry(path, its), below) for its, below in value.items())
+        text = MAPPING if isinstance(value, dict) else settings.text(value)
+        found[key].add(text)
+        if path is not None:
+            found[path].add(text)
     return found

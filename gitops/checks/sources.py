@@ -10,7 +10,7 @@ from pathlib import Path
 
 from yaml.nodes import Node, SequenceNode
 
-from gitops import nodes, settings
+from gitops import nodes, paths, settings
 from gitops.kustomization import NAMES, Kustomization
 from gitops.patches import Patch, patches
 from gitops.repository import Repository
@@ -20,6 +20,8 @@ from gitops.settings import EVERYWHERE, GENERATED, Scope, Setting
 COMPOSES = (
     *("transformers", "generators", "validators", "helmCharts", "helmChartInflationGenerator"),
 )
+# What may let kustomize tell the items of a list apart by something else, or name them.
+CONFIGURES = ("openapi", "crds", "configurations")
 MOVES = ("copy", "move")
 RENAMES = ("allowNameChange", "allowKindChange")
 # The paths of what decides which object a source is for.
@@ -88,6 +90,23 @@ class Sources:
                     if path in IDENTITY
                 }
         return found
+
+    @cached_property
+    def renames_items(self) -> bool:
+        """Whether an item of a list may get another name, which moves the values in it."""
+        if not self.kustomization.data.keys().isdisjoint(CONFIGURES):
+            return True
+        operations = (operation for _, _, operation in self._operations())
+        changed = [nodes.text(nodes.get(each, "path")).split("/") for each in operations]
+        for replacement in self.replacements:
+            for _, target in nodes.items(nodes.get(replacement, "targets")):
+                fields = [field for _, field in nodes.items(nodes.get(target, "fieldPaths"))]
+                changed += [settings.steps(nodes.text(field)) for field in fields]
+        return any(
+            settings.last(path) in paths.NAMED_BY.values()
+            and tuple(filter(None, path)) not in IDENTITY
+            for path in changed
+        )
 
     @cached_property
     def configures_images(self) -> bool:
@@ -165,12 +184,14 @@ class Sources:
                     for i, _ in nodes.items(document):
                         yield from patch.sets(document, (i,))
                 else:
-                    yield from settings.below("", document, patch.scope(document))
+                    its = paths.top(document)
+                    yield from settings.below("", document, patch.scope(document), its)
 
     def _resources(self) -> Iterator[Setting]:
         for path in self._files_of_objects():
             for document in self.repository.documents(path):
-                yield from settings.below("", document, Scope.of_document(document))
+                scope = Scope.of_document(document)
+                yield from settings.below("", document, scope, paths.top(document))
 
     def _files_of_objects(self) -> Iterator[Path]:
         for path in self.kustomization.included():

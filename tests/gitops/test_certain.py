@@ -61,6 +61,16 @@ patches:
 """,
 }
 
+# An overlay that sets values in a container.
+SETS = """\
+resources: [../middle]
+patches:
+  - patch: |-
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: shop}
+      spec: {template: {spec: {containers: [%s]}}}
+"""
 # The same with files of their own, beside this base.
 BESIDE = {
     "a namespace that gets another name": {
@@ -137,6 +147,106 @@ replacements:
       - select: {kind: Deployment}
         fieldPaths: ["spec.template.spec.containers.[name=app].image"]
         options: {delimiter: /, index: 0}
+""",
+    },
+    "an item that a patch sets by its number": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+patches:
+  - target: {kind: Deployment}
+    patch: '[{"op": "add", "path": "/spec/template/spec/containers/0/tty", "value": true}]'
+""",
+        "prod/kustomization.yaml": SETS % "{name: app, tty: true}",
+    },
+    "an item that a patch renames": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+patches:
+  - patch: |-
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: shop}
+      spec: {template: {spec: {containers: [{name: app, env: [{name: B, value: b}]}]}}}
+  - target: {kind: Deployment}
+    patch: '[{"op": "add", "path": "/spec/template/spec/containers/0/env/0/name", "value": "C"}]'
+""",
+        "prod/kustomization.yaml": SETS % "{name: app, env: [{name: C, value: b}]}",
+    },
+    "an item that a replacement renames": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+patches:
+  - patch: |-
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: shop}
+      spec: {template: {spec: {containers: [{name: app, tty: true}]}}}
+replacements:
+  - sourceValue: till
+    targets:
+      - select: {kind: Deployment}
+        fieldPaths: ["spec.template.spec.containers.[name=app].name"]
+""",
+        "prod/kustomization.yaml": SETS % "{name: till, tty: true}",
+    },
+    "an item that a configuration renames": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+patches:
+  - patch: |-
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: shop}
+      spec: {template: {spec: {containers: [{name: app, tty: true}]}}}
+namePrefix: p-
+configurations: [fields.yaml]
+""",
+        "middle/fields.yaml": """\
+namePrefix: [{kind: Deployment, path: spec/template/spec/containers/name}]
+""",
+        "prod/kustomization.yaml": SETS % "{name: p-app, tty: true}",
+    },
+    "an item that is told from others by its path": {
+        "middle/kustomization.yaml": """\
+resources: [../base]
+patches:
+  - patch: |-
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: shop}
+      spec:
+        template:
+          spec:
+            containers:
+              - {name: app, volumeMounts: [{name: a, mountPath: /a, readOnly: true}]}
+""",
+        "prod/kustomization.yaml": SETS
+        % "{name: app, volumeMounts: [{name: b, mountPath: /a, readOnly: true}]}",
+    },
+    "a mapping that is merged into another one": {
+        "middle/kustomization.yaml": "resources: [till.yaml]",
+        "middle/till.yaml": """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: till, labels: &labels {a: b}, annotations: {<<: *labels}}
+""",
+        "prod/kustomization.yaml": """\
+resources: [../middle]
+patches:
+  - patch: "{apiVersion: v1, kind: ConfigMap, metadata: {name: till, annotations: {a: b}}}"
+""",
+    },
+    "an object in a list": {
+        "middle/kustomization.yaml": "resources: [till.yaml]",
+        "middle/till.yaml": """\
+apiVersion: v1
+kind: ConfigMapList
+items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: till, annotations: {a: b}}}]
+""",
+        "prod/kustomization.yaml": """\
+resources: [../middle]
+patches:
+  - patch: "{apiVersion: v1, kind: ConfigMap, metadata: {name: till, annotations: {a: b}}}"
 """,
     },
     "an image that an expression names": {
@@ -234,6 +344,22 @@ patches:
       spec: {template: {spec: {priorityClassName: high}}}
 """
     written(tmp_path, {**BASE, "prod/kustomization.yaml": text})
+    _, questions, left = asked(tmp_path, renderer)
+    assert [override.what for override in left] == []
+    assert len(questions) == 8
+
+
+def test_a_value_is_told_from_the_same_one_elsewhere_in_its_object(
+    tmp_path: Path, renderer: Renderer
+) -> None:
+    env = "env: [{name: B, value: x}, {name: C, value: x}]"
+    mounts = "volumeMounts: [{mountPath: /a, readOnly: true}, {mountPath: /b, readOnly: true}]"
+    amounts = "resources: {limits: {cpu: 1}, requests: {cpu: 1}}"
+    text = SETS % f"{{name: app, {env}, {mounts}, {amounts}}}"
+    middle = "resources: [../base]\n"
+    written(
+        *(tmp_path, {**BASE, "middle/kustomization.yaml": middle, "prod/kustomization.yaml": text})
+    )
     _, questions, left = asked(tmp_path, renderer)
     assert [override.what for override in left] == []
     assert len(questions) == 8
