@@ -85,10 +85,12 @@ class World:
     def find(self, kind: str, name: str, namespace: str) -> Object | None:
         """Return the object of this kind and name in a namespace."""
         for each in self.rendered.objects:
-            if each.kind == kind and name == each.name and is_same(each.namespace, namespace):
+            if each.kind == kind and name == each.name and is_meant(each.namespace, namespace):
                 return each
         for other, each in self.scope.by_name.get((kind, name), ()):
-            if is_same(each.namespace, namespace) and self.scope.are_together(self.rendered, other):
+            if is_meant(each.namespace, namespace) and self.scope.are_together(
+                self.rendered, other
+            ):
                 return each
         return None
 
@@ -233,6 +235,14 @@ class World:
                 if re.fullmatch(rf"{re.escape(start)}-\d+", name):
                     return is_same(each.namespace, namespace)
         return False
+
+
+def is_meant(own: str, asked: str) -> bool:
+    """Tell whether it is certain that an object is the one that is asked for in a namespace.
+
+    A placeholder that is asked for may be filled in with any, in which another one may be.
+    """
+    return own in ("", asked) or (not is_open(asked) and is_same(own, asked))
 
 
 def is_same(one: str, other: str) -> bool:
