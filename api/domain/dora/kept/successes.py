@@ -55,9 +55,6 @@ def parts(
     if len(since) == 1:  # as after most reports: there is nothing to divide
         yield Part(scope, [*since], min(since.values()))
         return
-    if len(since) == 1:  # most often, and then nothing needs to be counted
-        yield Part(scope, [*since], min(since.values()))
-        return
     part, number = Part(scope, [], min(since.values())), 0
     counts = _counts(connection, scope, since)
     for service_id, at in sorted(since.items(), key=lambda item: (item[1], item[0])):
