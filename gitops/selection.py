@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from gitops.environments import Environments, has_word
+from gitops.environments import Environments, has_word, path
 from gitops.errors import GitopsError
 from gitops.overlays import Overlay
 from gitops.pins import Pin, every, pins, ways
@@ -54,13 +54,16 @@ def choose_beside(repository: Repository, environment: str, here: Pin) -> Pin:
 
 def beside(repository: Repository, here: Pin) -> Iterator[Pin]:
     """Yield the pins of the same image in the same environment, with the pin itself."""
-    known, own = Environments.find(repository), words(here.overlay) & ENVIRONMENTS
+    known, own = Environments.find(repository), named(repository, here)
     for pin in every(repository):
-        is_there = (
-            known.of(pin) == known.of(here) or words(pin.overlay) & ENVIRONMENTS == own != set()
-        )
+        is_there = known.of(pin) == known.of(here) or named(repository, pin) == own != set()
         if pin.image == here.image and is_there:
             yield pin
+
+
+def named(repository: Repository, pin: Pin) -> set[str]:
+    """Return the names of environments that are words of the path of a pin's overlay."""
+    return words(path(repository, pin.overlay)) & ENVIRONMENTS
 
 
 def pinned(repository: Repository, name: str) -> list[list[Pin]]:
@@ -101,13 +104,14 @@ def first(ranks: list[list[Pin]], wanted: list[Callable[[Pin], bool]]) -> list[P
 
 def nearest(pin: Pin, others: list[Pin]) -> list[Pin]:
     """Return those whose paths differ in the fewest words from that of a pin."""
-    apart = {each: len(words(pin.overlay) ^ words(each.overlay)) for each in others}
+    own = words(pin.overlay.folder)
+    apart = {each: len(own ^ words(each.overlay.folder)) for each in others}
     return [each for each in others if apart[each] == min(apart.values())]
 
 
-def words(overlay: Overlay) -> set[str]:
-    """Return the words of an overlay's path."""
-    return set(re.split(r"[^a-z0-9]+", str(overlay.folder).lower()))
+def words(path: PurePath) -> set[str]:
+    """Return the words of a path."""
+    return set(re.split(r"[^a-z0-9]+", str(path).lower()))
 
 
 def only(environment: str, image: str | None, found: list[Pin], there: list[list[Pin]]) -> Pin:

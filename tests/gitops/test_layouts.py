@@ -194,6 +194,15 @@ def test_a_release_goes_to_the_region_that_is_meant(regions: Path) -> None:
     assert "prod/eu, prod/us pin shop: name one of them by its path" in result.output
 
 
+def test_what_is_above_the_clone_names_no_environment(tmp_path: Path) -> None:
+    root = laid_out(tmp_path / "prod", "apps/{application}/{environment}", "eu", "us")
+    route = ("--from=apps/shop/eu", "--to=apps/shop/us", "--image=proxy")
+    result = run(root, "promote", *route)
+    assert (result.exit_code, changed(root)) == (0, ["apps/shop/us/kustomization.yaml"]), (
+        result.output
+    )
+
+
 def test_applications_of_one_generic_base_are_no_regions(tmp_path: Path) -> None:
     """Nor are they one service, though their manifests have the same name for the image."""
     written(tmp_path, {"base/kustomization.yaml": "resources: []\n"})
