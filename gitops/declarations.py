@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gitops.environments import Environments
+from gitops.environments import Environments, service_of
 from gitops.errors import GitopsError
 from gitops.ledger import Ledger
 from gitops.pins import Pin, every
@@ -54,9 +54,9 @@ class Declarations:
         commit, at = clone.head()
         found = cls(url, "" if path == "." else path, commit, at.isoformat())
         for environment, images in by_environment(repository).items():
-            services = Counter(image.rpartition("/")[2] for image in images)
+            services = Counter(map(service_of, images))
             for image, each in images.items():
-                service = image.rpartition("/")[2]
+                service = service_of(image)
                 reason = undeclared(each, images)
                 if services[service] > 1:
                     reason = f"several images, one of them {image}"

@@ -56,8 +56,13 @@ class Environments:
         return pin.name if is_placeholder else pin.image
 
     def service(self, pin: Pin) -> str:
-        """Return the default name of a service in a ledger: the last part of the image's name."""
-        return self.image(pin).rpartition("/")[2]
+        """Return the default name of a pin's service in a ledger."""
+        return service_of(self.image(pin))
+
+
+def service_of(image: str) -> str:
+    """Return the default name of a service in a ledger: the last part of its image's name."""
+    return image.rpartition("/")[2]
 
 
 def path(repository: Repository, overlay: Overlay) -> PurePath:
