@@ -34,6 +34,8 @@ WATCHED = {"argocd": timedelta(hours=1)}
 # A deployment that an event cancels this long after its failure has failed all the same: somebody
 # is cleaning up.
 CANCELLABLE = timedelta(hours=1)
+# The numbers of these say whose version counts, and not which state came last.
+UNORDERED = {"flux"}
 # Of these, the next deployment cancels the one before, and not if that had ended.
 REPLACING = {"argorollouts", "flagger", "argocd"}
 # Of several reports of one source, the first that states one of these decides.
@@ -193,12 +195,14 @@ def _newest(statement: Statement) -> tuple[int, tuple[str, int, int], bytes]:
 def _decisive(statement: Statement) -> tuple[str, int, int]:
     """Return the sort key of a status: final ones last, by the time they were reached.
 
-    Senders report whole seconds. Of two states in the same second, the sequence number decides.
+    Senders report whole seconds. Of two states in the same second, the sequence number decides if
+    the sender numbers its states, and else the worse one holds.
     """
     if statement.correction:
         return "", 0, 0
     rank = RANK.index(Status(statement.said["status"]))
-    return statement.said["finished_at"] or "", _number(statement), rank
+    number = 0 if statement.source in UNORDERED else _number(statement)
+    return statement.said["finished_at"] or "", number, rank
 
 
 def _number(statement: Statement) -> int:

@@ -12,6 +12,7 @@ arrived.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -52,13 +53,32 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
         if known is not None:
             # Without a time: it may arrive late, and only the event after it is projected again.
             return REPEATED
-    identifier = f"{state.subject}/{_time(state, start or here)}"
+    previous = last if start is None else _before(connection, source, state, start)
+    identifier = _identifier(state, start or here, previous)
     return meaning._replace(
         deployments=[
             observed._replace(report=observed.report.model_copy(update={"external_id": identifier}))
             for observed in meaning.deployments
         ]
     )
+
+
+def _before(connection: Connection, source: str, state: State, start: str) -> str | None:
+    """Return the last event before another one of an object."""
+    before = select(KEY).where(_of(source, state), start > KEY).order_by(KEY.desc()).limit(1)
+    return connection.execute(before).scalar()
+
+
+def _identifier(state: State, start: str, previous: str | None) -> str:
+    """Return the external id of the run that an event starts.
+
+    It is the time, and if the event before it is of the same second, as a failure and the rollback
+    after it may be, something that only this event has.
+    """
+    identifier = f"{state.subject}/{_time(state, start)}"
+    if previous is None or _time(state, previous) != _time(state, start):
+        return identifier
+    return f"{identifier}-{hashlib.sha256(start.encode()).hexdigest()[:8]}"
 
 
 def _continued(state: State, last: str) -> bool:
@@ -95,12 +115,13 @@ def later(connection: Connection, source: str, state: State) -> Sequence[UUID]:
     """Return the stored events after this one whose meaning this one may change.
 
     In the run that follows these are the first event with each status, up to the first success: all
-    others repeat them. Without a success, the run may be replaced by the first event after it.
+    others repeat them. Without a success, the run may be replaced by the first event after it. What
+    undoes a success is of its run.
     """
     after = select(events.c.id, KEY).where(_of(source, state), state.key < KEY).order_by(KEY)
-    first = connection.execute(after.limit(1)).one_or_none()
-    if first is None or _parsed(state, first[1])[0] == SUCCEEDED:  # no need to read the others
-        return [] if first is None else [first[0]]
+    near = [(each, _parsed(state, key)[0]) for each, key in connection.execute(after.limit(2))]
+    if not near or near[0][1] == SUCCEEDED:  # no need to read the others
+        return [each for each, status in near if status == UNDONE or each == near[0][0]]
     found: list[UUID] = []
     revision, passed = None, set()
     for identifier, stored in connection.execute(after):

@@ -61,6 +61,15 @@ HISTORY = [
     flux("TestFailed", 21, **HELM, environment="test"),
     flux("TestFailed", 22, **HELM, environment="test"),
     flux("RollbackSucceeded", 23, **HELM, environment="test", **{"app-version": "1.4.1"}),
+    # All in one second.
+    flux("UpgradeSucceeded", 30, **HELM, environment="test", **{"app-version": "1.4.3"}),
+    flux("TestFailed", 30, **HELM, environment="test"),
+    flux("UpgradeFailed", 40, **HELM, environment="test", **{"app-version": "1.4.4"}),
+    flux("RollbackSucceeded", 40, **HELM, environment="test", **{"app-version": "1.4.1"}),
+    flux("TestFailed", 41, **HELM, environment="test"),
+    flux(FAILED, 20, A, environment="staging"),
+    flux(SUCCEEDED, 20, B, environment="staging"),
+    flux(SUCCEEDED, 21, B, environment="staging"),
 ]
 
 
@@ -94,7 +103,10 @@ def test_a_run_is_one_deployment_and_a_revision_that_returns_another_one(
         ("1.0.0", "succeeded", "12:44"),
         ("2.0.0", "succeeded", "12:55"),
     ]
-    assert rows(found, "staging") == [("1.0.0", "succeeded", "12:12")]
+    assert rows(found, "staging") == [
+        ("1.0.0", "succeeded", "12:12"),
+        ("2.0.0", "succeeded", "12:20"),
+    ]
     assert rows(found, "dev") == [
         ("6.5.4", "succeeded", "12:03"),
         ("6.5.4", "succeeded", "12:04"),
@@ -107,7 +119,12 @@ def test_a_run_is_one_deployment_and_a_revision_that_returns_another_one(
         ("6.5.4", "failed", "12:11"),  # what succeeded before was lost
         ("1.4.2", "failed", "12:21"),
         ("1.4.1", "succeeded", "12:23"),
+        ("1.4.3", "failed", "12:30"),
+        ("1.4.4", "failed", "12:40"),
+        ("1.4.1", "failed", "12:41"),
     ]
+    kinds = [each["kind"] for each in found if f"{each['finished_at']:%H:%M}" in ("12:40", "12:41")]
+    assert sorted(kinds) == ["rollback", "rollout"]
 
 
 def test_the_order_leaves_no_trace(database: Database) -> None:
@@ -134,7 +151,7 @@ def test_it_is_stored_once_said_again_and_the_same_after_a_rebuild(
         assert deliver(client, body).status_code in (202, 204)
         assert deliver(client, body).status_code == 200
     assert deliver(client, flux("Progressing", 1)).status_code == 204
-    (staging,) = (e for e in items(client, "deployments") if e["environment"] == "staging")
+    staging = next(e for e in items(client, "deployments") if e["environment"] == "staging")
     client.patch(f"/api/v1/deployments/{staging['id']}", json={"actor": "grace"})
     before = export(app)
 
