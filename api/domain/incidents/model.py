@@ -71,6 +71,10 @@ class NewIncident(Incoming):
         )
 
 
+class DetectedIncident(NewIncident):
+    """An incident that is found open at `detected_at`, though it may have been resolved before."""
+
+
 # An incident that names no deployment is taken to be about the latest one, if it is this recent.
 INFERENCE_WINDOW = timedelta(hours=72)
 

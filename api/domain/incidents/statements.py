@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from api.domain.cells import Cell
 from api.domain.deployments import reviewing
 from api.domain.deployments.reviewing import END, Altered
-from api.domain.incidents.model import NewIncident
+from api.domain.incidents.model import DetectedIncident, NewIncident
 from api.domain.kit.errors import ConflictError
 from api.domain.kit.ids import derived, following
 from api.domain.kit.times import now, parse_instant
@@ -28,6 +28,8 @@ from api.tables import incidents
 
 SAID = ("title", "detected_at", "resolved_at", "links")
 TIMES = ("detected_at", "resolved_at")
+# Of what an event has found open: a detection after the last resolution opens the incident again.
+FOUND_OPEN = "found_open"
 # What reports leave alone once somebody has corrected it.
 CORRECTABLE = {"title", "resolved_at", "deployment_id"}
 
@@ -83,8 +85,12 @@ def corrected(known: Iterable[str], values: Mapping[str, Any]) -> list[str]:
 def settled(statements: Iterable[Statement]) -> dict[str, Any] | None:
     """Return what statements, in the order of their ids, amount to; None without a report."""
     known: dict[str, Any] | None = None
+    found_at: dict[bool, list[datetime]] = {False: [], True: []}
     for statement in statements:
         said = _parsed(statement)
+        found_open = said.pop(FOUND_OPEN, False)
+        if not statement.correction and said["resolved_at"] is None:
+            found_at[found_open].append(said["detected_at"])
         if known is None:
             first = {"id": statement.id, "created_at": statement.created_at, "corrected": []}
             known = None if statement.correction else first | said
@@ -93,9 +99,23 @@ def settled(statements: Iterable[Statement]) -> dict[str, Any] | None:
             known |= {name: said[name] for name in SAID if name in said} | {"corrected": names}
         else:
             known |= merged(known, said)
-    if known is not None and known["resolved_at"] is not None:  # as somebody has corrected it
+    if known is None or known["resolved_at"] is None:
+        return known
+    if "resolved_at" not in known["corrected"] and _is_open_again(known["resolved_at"], found_at):
+        known["resolved_at"] = None
+    else:  # somebody may have corrected it
         known["detected_at"] = min(known["detected_at"], known["resolved_at"])
     return known
+
+
+def _is_open_again(resolved_at: datetime, found_at: Mapping[bool, Iterable[datetime]]) -> bool:
+    """Return whether an incident was found open after its last resolution.
+
+    Of one that was never detected before that, a clock was wrong. `found_at` has the detections, by
+    whether they open it again.
+    """
+    before = any(at <= resolved_at for times in found_at.values() for at in times)
+    return before and any(at > resolved_at for at in found_at[True])
 
 
 def of_report(
@@ -106,6 +126,8 @@ def of_report(
     identifier = uuid7() if event_id is None else derived(event_id, new.source, new.external_id)
     key = Key(new.source, new.external_id)
     said = _said(new.model_dump())
+    if isinstance(new, DetectedIncident):
+        said[FOUND_OPEN] = True
     return Statement(identifier, event_id, *cell, *key, correction=False, said=said, created_at=at)
 
 

@@ -77,6 +77,7 @@ class IncidentReport(Incoming):
     detected_at: Time
     resolved_at: Time | None
     links: Links
+    found_open: bool = False
     corrected: list[str] = Field(default=[])
 
 

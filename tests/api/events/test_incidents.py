@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.api.conftest import json_of, problem
 from tests.api.events.payloads import CLOUDEVENTS, cdevent
 from tests.api.events.test_evidence import export
 from tests.api.events.test_inbox import items
+from tests.api.transfer import empty, exported, imported
 
 EVENTS = [
     cdevent(
@@ -81,6 +83,54 @@ def test_any_order_gives_the_same_incident(database: Database) -> None:
     assert (detected_at.minute, resolved_at.minute) == (0, 3)
     for order in permutations(EVENTS):
         assert told(database, [*order, order[0]]) == expected
+
+
+# What happened in each minute, and when the incident was resolved: one that is detected again after
+# its end is open, unless that was said of its beginning by a clock that was wrong.
+AGAIN = [
+    (["detected", "resolved", "detected"], None),
+    (["detected", "resolved", "detected", "resolved"], 3),
+    (["reported", "resolved", "detected"], None),
+    (["detected", "resolved", "reported"], 1),
+    (["resolved", "detected"], 0),
+]
+
+
+@pytest.mark.parametrize(("story", "minute"), AGAIN)
+def test_what_is_detected_again_after_its_end_is_open(
+    database: Database, story: list[str], minute: int | None
+) -> None:
+    events = [
+        cdevent(
+            f"incident.{what}",
+            id=str(number),
+            subject="incident-7",
+            timestamp=f"2026-03-01T12:0{number}:00Z",
+            service={"id": "checkout"},
+        )
+        for number, what in enumerate(story)
+    ]
+    for order in permutations(events):
+        ((_, detected_at, resolved_at, *_),) = told(database, [*order, order[0]])
+        assert detected_at.minute == 0
+        assert (resolved_at and resolved_at.minute) == minute
+
+
+def test_what_was_opened_again_moves_to_another_ledger(
+    app: APIFlask, client: FlaskClient, tmp_path: Path
+) -> None:
+    for number, what in enumerate(["detected", "resolved", "detected"]):
+        about: dict[str, Any] = {"subject": "incident-7", "service": {"id": "checkout"}}
+        about |= {"id": str(number), "timestamp": f"2026-03-01T12:0{number}:00Z"}
+        send(client, cdevent(f"incident.{what}", **about))
+    before = exported(app, tmp_path / "file")
+    empty(app.extensions["database"])
+
+    imported(app, tmp_path / "file")
+
+    assert exported(app, tmp_path / "again") == before
+    report = client.post("/api/v1/incidents", json=REPORT | {"resolved_at": "2026-03-01T12:01:30Z"})
+    assert json_of(report)["resolved_at"] is None
 
 
 def test_an_event_says_which_incident_it_tells_of(client: FlaskClient) -> None:

@@ -30,7 +30,7 @@ from api.domain.events.links import links
 from api.domain.events.mapper import Mapper
 from api.domain.events.rules import SourceRules
 from api.domain.events.texts import line
-from api.domain.incidents.model import NewIncident
+from api.domain.incidents.model import DetectedIncident, NewIncident
 from api.domain.kit.times import parse_time
 from api.domain.kit.types import LINE_LENGTH
 
@@ -83,7 +83,9 @@ def _deployed(kind: Kind | None) -> Callable[[dict[str, Any], Mapper], ObservedD
     return read
 
 
-def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
+def _incident(
+    moment: str, model: type[NewIncident] = NewIncident
+) -> Callable[[dict[str, Any], Mapper], NewIncident]:
     """Return a reader of incident events whose timestamp is the incident's `moment`."""
 
     def read(event: dict[str, Any], mapper: Mapper) -> NewIncident:
@@ -92,7 +94,7 @@ def _incident(moment: str) -> Callable[[dict[str, Any], Mapper], NewIncident]:
         content = subject["content"]
         fields = {**data, **content, "artifact": _artifact(content.get("artifactId"))}
         title = line(content.get("description"), LINE_LENGTH)
-        return NewIncident.model_validate(
+        return model.model_validate(
             {
                 "service": mapper.name("service", fields),
                 "environment": mapper.name("environment", fields),
@@ -156,7 +158,8 @@ READERS: dict[tuple[str, str], Callable[[dict[str, Any], Mapper], Observation]] 
     ("service", "upgraded"): _deployed(None),
     ("service", "rolledback"): _deployed(Kind.ROLLBACK),
     ("service", "removed"): _removed,
-    ("incident", "detected"): _incident("detected_at"),
+    ("incident", "detected"): _incident("detected_at", DetectedIncident),
+    # A ticket may be written after the end, and opens nothing again.
     ("incident", "reported"): _incident("detected_at"),
     ("incident", "resolved"): _incident("resolved_at"),
     ("change", "merged"): _merged,
