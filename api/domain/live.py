@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ColumnCollection
 
 from api.domain.deployments.model import Kind, Status
-from api.domain.kit.sql import Instant, first, same_version
+from api.domain.kit.sql import Instant, first, is_commit, same_version
 from api.domain.removals import ended, taken_along
 from api.tables import deployments, environments, services
 
@@ -65,8 +65,13 @@ def other_releases(running: FromClause) -> Select[Any]:
 def is_another(one: Columns, other: Columns) -> ColumnElement[bool]:
     """Return the condition that two deployments, by their columns, are of different releases."""
     images = one.image_digest, other.image_digest
+    named_alike = or_(
+        same_version(one.version, other.version),
+        is_commit(one.version, other.commit),
+        is_commit(other.version, one.commit),
+    )
     return or_(
-        not_(same_version(one.version, other.version)),
+        not_(named_alike),
         and_(*(image.is_not(None) for image in images), images[0] != images[1]),
     )
 

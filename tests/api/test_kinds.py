@@ -26,9 +26,13 @@ BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def attempt(number: int, told: str) -> Attempt:
-    """Return the attempt that is written `version[@digest][/configuration][!]`, ! for failed."""
+    """Return the attempt that is written `version[@digest][/configuration][#commit][!]`.
+
+    It failed if there is an exclamation mark.
+    """
     status = Status.FAILED if told.endswith("!") else Status.SUCCEEDED
-    rest, _, configuration = told.rstrip("!").partition("/")
+    rest, _, commit = told.rstrip("!").partition("#")
+    rest, _, configuration = rest.partition("/")
     version, _, digest = rest.partition("@")
     return Attempt(
         UUID(int=number),
@@ -37,6 +41,7 @@ def attempt(number: int, told: str) -> Attempt:
         version,
         digest or None,
         configuration or None,
+        commit or None,
     )
 
 
@@ -61,6 +66,15 @@ def decided(*history: str, outages: tuple[kinds.Outage, ...] = ()) -> list[str]:
         # A tag of git and the tag of its image are one version.
         (["v1", "1"], "resync"),
         (["v1", "2", "1"], "rollback"),
+        # A version that is a commit is whatever else the commit is called, not what shares it.
+        (["9fceb02#9fceb02d", "1#9fceb02d"], "resync"),
+        (["1#9fceb02d", "9fceb02d#9fceb02d"], "resync"),
+        (["1#9fceb02d", "9fceb02"], "resync"),
+        (["9fceb02d@a#9fceb02d", "1@b#9fceb02d"], "rollout"),
+        (["9fceb02d/x#9fceb02d", "1/y#9fceb02d"], "rollout"),
+        (["1-rc#9fceb02d", "1#9fceb02d"], "rollout"),
+        (["main#9fceb02d", "1#9fceb02d"], "rollout"),
+        (["9fceb0#9fceb02d", "1#9fceb02d"], "rollout"),
         # What failed is tried again: that is no resync, and nothing is rolled back.
         (["1", "2!", "2"], "rollout"),
         (["1!", "1"], "rollout"),

@@ -63,6 +63,37 @@ def test_what_is_the_same_in_both_is_not(client: FlaskClient, record: Record) ->
     assert pending(client) == []
 
 
+COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8"
+
+
+@pytest.mark.parametrize(
+    ("upstream", "commit", "waits"),
+    [
+        (COMMIT, COMMIT, False),
+        (COMMIT[:7], None, False),
+        (COMMIT[:7], COMMIT, False),
+        ("main", COMMIT, True),
+        ("0" * 40, COMMIT, True),
+        ("1.2.3-rc.1", COMMIT, True),
+    ],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_commit_that_was_tagged_later_is_what_the_tag_names(
+    client: FlaskClient,
+    record: Record,
+    upstream: str,
+    commit: str | None,
+    waits: bool,
+    backwards: bool,
+) -> None:
+    places = [("dev", upstream, commit), ("prod", "v1.2.3", COMMIT)]
+    for environment, version, known in reversed(places) if backwards else places:
+        record(environment=environment, version=version, commit=known)
+
+    assert [item["version"] for item in pending(client)] == [upstream] * waits
+    assert len(pending(client, "prod", "dev")) == waits
+
+
 def test_the_same_version_with_another_image_is(client: FlaskClient, record: Record) -> None:
     record(version="1.0.0", image_digest=DIGEST)
     record(version="1.0.0", image_digest="sha256:" + "00" * 32, environment="prod")

@@ -21,13 +21,11 @@ from uuid import UUID
 
 from api.domain.deployments.statements import Statement
 from api.domain.deployments.witnesses import Witness
-from api.domain.kit.versions import canonical
+from api.domain.kit.versions import COMMIT, SHORTEST_COMMIT, canonical
 
 WINDOW = timedelta(minutes=15)
 # A deployment may wait for an approval; what began longer before another one is not looked at.
 LONGEST = timedelta(hours=24)
-COMMIT = re.compile(r"[0-9a-f]{7,64}")
-SHORTEST = 7
 # What separates the parts of a tag such as `main-9fceb02-1700000000`.
 SEPARATOR = re.compile(r"[-_.+]")
 
@@ -176,7 +174,7 @@ class Names(NamedTuple):
     @property
     def abbreviated(self) -> set[str]:
         """Return how every commit begins that may be one of these."""
-        return {commit[:SHORTEST] for commit in self.commits}
+        return {commit[:SHORTEST_COMMIT] for commit in self.commits}
 
     def alike(self, other: Names) -> bool:
         """Return whether both may name the same."""

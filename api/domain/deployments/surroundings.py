@@ -53,12 +53,19 @@ class Attempt(NamedTuple):
     version: str
     image_digest: str | None
     config_revision: str | None
+    commit: str | None
 
     def same_application(self, other: Attempt) -> bool:
-        """Say whether the version is the same, and the image as far as both are known."""
-        return versions.same(self.version, other.version) and _agree(
-            self.image_digest, other.image_digest
+        """Say whether the version is the same, and the image as far as both are known.
+
+        A version that is a commit is the same as whatever else its commit is called.
+        """
+        named_alike = (
+            versions.same(self.version, other.version)
+            or versions.is_commit(self.version, other.commit)
+            or versions.is_commit(other.version, self.commit)
         )
+        return named_alike and _agree(self.image_digest, other.image_digest)
 
     def same(self, other: Attempt) -> bool:
         """Say whether the configuration is the same too, as far as both are known."""

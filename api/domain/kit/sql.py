@@ -33,6 +33,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from api.domain.kit.queries import Query
+from api.domain.kit.versions import SHORTEST_COMMIT
 from api.tables import UtcDateTime
 
 # A time, or the parameter or column that has it.
@@ -144,6 +145,13 @@ def is_version(one: ColumnElement[str], other: ColumnElement[str]) -> ColumnElem
     No index helps to find it, in contrast to `same_version`.
     """
     return or_(one == other, _canonical(one) == _canonical(other))
+
+
+def is_commit(version: ColumnElement[str], commit: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a version is a commit, as `versions.is_commit` has it; not NULL."""
+    length = func.length(version)
+    begins = func.substr(func.coalesce(commit, ""), 1, length) == version
+    return and_(length >= SHORTEST_COMMIT, begins)
 
 
 def _canonical(version: ColumnElement[str]) -> ColumnElement[str]:

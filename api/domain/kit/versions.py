@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+# Of a commit, as git abbreviates it.
+SHORTEST_COMMIT = 7
+COMMIT = re.compile(rf"[0-9a-f]{{{SHORTEST_COMMIT},64}}")
+
 
 def canonical(version: str) -> str:
     """Return a version without the `v` that tags of git have, and tags of images often lack."""
@@ -11,6 +17,11 @@ def canonical(version: str) -> str:
 def same(one: str | None, other: str | None) -> bool:
     """Return whether two texts name the same version: `v1.2.3` is `1.2.3`."""
     return one == other or (one and canonical(one)) == (other and canonical(other))
+
+
+def is_commit(version: str, commit: str | None) -> bool:
+    """Return whether a version is this commit, or the beginning of it."""
+    return bool(commit and COMMIT.fullmatch(version) and commit.startswith(version))
 
 
 def spellings(version: str) -> tuple[str, ...]:
