@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from tests.api.conftest import json_of
-from tests.api.events.payloads import argocd, cdevent, deliver, flux, github
+from tests.api.events.payloads import CHECKOUT, argocd, cdevent, deliver, flux, github
 from tests.api.events.test_inbox import items
 from tests.api.transfer import empty, exported, imported, run
 
@@ -297,6 +297,55 @@ def test_a_template_of_peoples_own_may_say_that_an_application_is_deleted(
 
     assert sqlite_client.post(ARGOCD, json=told | {"deletedAt": at(3)}).status_code == 202
     assert cells(sqlite_client) == {}
+
+
+def synced(minute: int, *images: str, pruned: str = "", skipped: str = "") -> dict[str, Any]:
+    """Return what an Application says that has applied images, and deleted or left another one."""
+    body = argocd(minute=minute, images=list(images), resource_version=str(minute))
+    operation = body["app"]["status"]["operationState"]
+    for status, image in (("Pruned", pruned), ("PruneSkipped", skipped)):
+        resource = {"kind": "Deployment", "status": status, "images": [image] if image else []}
+        operation["syncResult"]["resources"].append(resource)
+    # Its pods are still there for a moment.
+    body["app"]["status"]["summary"]["images"] = [*images, *filter(None, (pruned, skipped))]
+    return body
+
+
+WEB, WEB_2 = "ghcr.io/acme/web:2.0.0", "ghcr.io/acme/web:2.1.0"
+
+
+@pytest.mark.parametrize(
+    ("second", "running"),
+    [
+        (synced(10, CHECKOUT, pruned=WEB), {"checkout"}),
+        (synced(10, pruned=WEB), {"checkout"}),
+        (synced(10, CHECKOUT, skipped=WEB), {"checkout", "web"}),
+        # Its Deployment has another name now.
+        (synced(10, CHECKOUT, WEB_2, pruned=WEB), {"checkout", "web"}),
+    ],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_service_that_an_application_no_longer_has_ends(
+    client: FlaskClient, second: dict[str, Any], running: set[str], backwards: bool
+) -> None:
+    story = [synced(0, CHECKOUT, WEB), second]
+    for body in reversed(story) if backwards else story:
+        assert json_of(client.post(ARGOCD, json=body))["outcome"] == "projected"
+
+    assert {service for service, _ in cells(client, 5)} == {"checkout", "web"}
+    assert {service for service, _ in cells(client)} == running
+
+    assert client.post(ARGOCD, json=synced(20, CHECKOUT, WEB_2)).status_code == 202
+    assert {service for service, _ in cells(client)} == {"checkout", "web"}
+
+
+def test_a_service_that_another_application_has_stays(client: FlaskClient) -> None:
+    other = synced(5, WEB)
+    other["app"]["metadata"]["uid"] = "green"
+    for body in (synced(0, CHECKOUT, WEB), other, synced(10, CHECKOUT, pruned=WEB)):
+        assert json_of(client.post(ARGOCD, json=body))["outcome"] == "projected"
+
+    assert cells(client).keys() == {("checkout", "prod"), ("web", "prod")}
 
 
 def test_a_release_that_helm_uninstalls_ends_until_it_is_installed_again(

@@ -7,11 +7,13 @@ deploys, identified by the Application's uid, the start of the sync and the serv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from api.domain.deployments.model import NewDeployment
 from api.domain.events.adapter import (
     Adapter,
+    NotOursError,
     Observation,
     ObservedDeployment,
     ObservedRemoval,
@@ -21,20 +23,27 @@ from api.domain.events.adapters.argocd import application, flat, images
 from api.domain.events.adapters.argocd.healing import hidden_sync, hides_whole_sync
 from api.domain.events.adapters.argocd.progress import progress
 from api.domain.events.adapters.argocd.sync import Sync
-from api.domain.events.mapper import Mapper
+from api.domain.events.mapper import LeftOutError, Mapper, Names
 from api.domain.events.rules import SourceRules
 
 
 def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
-    """Return the deployment of each service whose image a sync deploys, or the end of them all."""
+    """Return the deployment of each service whose image a sync deploys, or what ends."""
     sync = application.parse(received.body) or flat.parse(received.body)
     if sync.deleted_at:  # its health is that of pods that go
-        of_this = ARGOCD.source, f"{sync.id.rpartition('/')[0]}/"
-        return [
-            ObservedRemoval(names.service, names.environment, sync.deleted_at, of_this)
-            for names in images.services(sync, mapper)
-        ]
-    return _deployments(sync, mapper)
+        return _removals(sync, images.services(sync, mapper), sync.deleted_at)
+    if sync.finished_at is None or not (pruned := images.pruned(sync, mapper)):
+        return _deployments(sync, mapper)
+    removals = _removals(sync, pruned, sync.finished_at)
+    try:
+        return [*_deployments(sync, mapper), *removals]
+    except (NotOursError, LeftOutError):
+        return removals
+
+
+def _removals(sync: Sync, gone: Iterable[Names], at: datetime) -> Sequence[ObservedRemoval]:
+    of_this = ARGOCD.source, f"{sync.id.rpartition('/')[0]}/"
+    return [ObservedRemoval(each.service, each.environment, at, of_this) for each in gone]
 
 
 def _deployments(sync: Sync, mapper: Mapper) -> Sequence[ObservedDeployment]:

@@ -22,6 +22,7 @@ from api.domain.kit.types import ACTOR_LENGTH
 
 MAX_REVISION = 128
 FINALIZER = re.compile(r"resources-finalizer\.argocd\.argoproj\.io")
+PRUNED = "Pruned"  # and not PruneSkipped
 RESOURCE_VERSION = re.compile("[1-9][0-9]{0,17}")
 # What Go's templates make of a field that does not exist, and of a time that was never set.
 MISSING = ("", "<no value>", "<nil>", "0001-01-01T00:00:00Z", "0001-01-01 00:00:00 +0000 UTC")
@@ -76,6 +77,7 @@ def sync_of(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync:
         commit=body.get("application_commit") or None,
         selected_kinds=frozenset(resource.get("kind") or "" for resource in selected),
         applied_images=applied_images,
+        pruned_images=_pruned_images(result),
         running_images=_images(status.get("summary") or {}),
         health=health.get("status") or None,
         health_changed_at=_optional_time(health, "lastTransitionTime"),
@@ -175,6 +177,15 @@ def _applied_images(result: Mapping[str, Any]) -> tuple[str, ...]:
         image
         for resource in result.get("resources") or []
         if "Prune" not in (resource.get("status") or "")
+        for image in _images(resource)
+    )
+
+
+def _pruned_images(result: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        image
+        for resource in result.get("resources") or []
+        if resource.get("status") == PRUNED
         for image in _images(resource)
     )
 

@@ -26,23 +26,41 @@ def deployed(sync: Sync, mapper: Mapper, *, final: bool) -> list[tuple[Names, Im
         raise NotOursError("It is not known which images the failed sync has applied.")
     running = sync.running_images if sync.phase is Phase.SUCCEEDED else ()
     if not sync.applied_images and not running:
-        if sync.partial:
-            raise NotOursError("Only some resources were synced, and none of them has an image.")
-        if not final:
-            raise NotOursError("It is not known yet which images the sync deploys.")
-        return [(mapper.names(sync.fields), None)]
+        return [(_without_images(sync, mapper, final=final), None)]
     found: dict[str, tuple[Names, Image]] = {}
     left_out: list[LeftOutError] = []
+    gone = {names.service for names in pruned(sync, mapper)}
     for references in (sync.applied_images, running):
         for names, images in _by_service(references, sync, mapper, left_out):
-            if names.service in found:
+            if names.service in found or names.service in gone:
                 continue
             if len(images) > 1:
                 raise _ambiguous(names.service, images, final=final)
             found[names.service] = names, images[0]
     if not found:
-        raise left_out[0]
+        raise left_out[0] if left_out else NotOursError("It has deployed nothing.")
     return [found[service] for service in sorted(found)]
+
+
+def _without_images(sync: Sync, mapper: Mapper, *, final: bool) -> Names:
+    """Return the names of an Application that has no images. Raises errors as `deployed` does."""
+    if sync.pruned_images:
+        raise NotOursError("It has deleted what was deployed, and deployed nothing.")
+    if sync.partial:
+        raise NotOursError("Only some resources were synced, and none of them has an image.")
+    if not final:
+        raise NotOursError("It is not known yet which images the sync deploys.")
+    return mapper.names(sync.fields)
+
+
+def pruned(sync: Sync, mapper: Mapper) -> list[Names]:
+    """Return the names of each service of which a sync has deleted all that it had deployed.
+
+    Pods of it may still run for a moment. Raises UnmappedError as `deployed` does.
+    """
+    applied = {names.service for names, _ in _by_service(sync.applied_images, sync, mapper, [])}
+    deleted = (names for names, _ in _by_service(sync.pruned_images, sync, mapper, []))
+    return [names for names in deleted if names.service not in applied]
 
 
 def services(sync: Sync, mapper: Mapper) -> list[Names]:

@@ -52,6 +52,8 @@ class Sync:
     # The images of the applied resources (since Argo CD 3), and of all the running pods.
     applied_images: tuple[str, ...]
     running_images: tuple[str, ...]
+    # Those of the resources that it has deleted, as they are no longer in git.
+    pruned_images: tuple[str, ...]
     # Once the sync has succeeded: the health of the Application, when it last changed, and when it
     # was last looked at.
     health: str | None
