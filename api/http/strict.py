@@ -22,6 +22,8 @@ from api.domain.kit.strictjson import AmbiguousJsonError
 from api.http.problems import MAX_FAULTS, MAX_POINTER, InvalidQueryError
 
 MIB = 1024 * 1024
+BYTE_ORDER_MARK = "\ufeff"
+NOT_COMPRESSED = "identity"
 MAX_BODY_BYTES = MIB
 # Twice as much for each report of a list as one with every field takes.
 MAX_LIST_BYTES = 2 * MIB
@@ -43,6 +45,8 @@ def parsed(text: str) -> Any:
 
     Raises BadRequest if it is not, and says what a parser would have to guess.
     """
+    if text.startswith(BYTE_ORDER_MARK):
+        raise BadRequest("The body is not JSON: it begins with a byte order mark. Send it without.")
     try:
         body = strictjson.loads(text)
     except json.JSONDecodeError as error:
@@ -84,8 +88,9 @@ class StrictRequest(Request):
 
         Raises UnsupportedMediaType and RequestEntityTooLarge before anything is read if that is
         possible, RequestTimeout if the body does not arrive, and BadRequest if the server cannot
-        tell where it ends.
+        tell where it ends. Aborts with 415 if it is compressed.
         """
+        self._check_encoding()
         view = current_app.view_functions[str(self.endpoint)]
         if "body" in getattr(view, "_spec", {}):  # of one media type
             self._check_media_type()
@@ -105,6 +110,13 @@ class StrictRequest(Request):
         if self.content_length is None and len(body) >= limit:
             raise too_large
         return body
+
+    def _check_encoding(self) -> None:
+        """Abort with 415 and what is taken instead (RFC 9110, section 15.5.16)."""
+        encoding = self.headers.get("Content-Encoding", NOT_COMPRESSED)
+        if encoding.strip().lower() not in ("", NOT_COMPRESSED):
+            detail = "The body is encoded: send it as it is, without Content-Encoding."
+            abort(415, detail, headers={"Accept-Encoding": NOT_COMPRESSED})
 
     def _check_media_type(self) -> None:
         if not self.is_json:

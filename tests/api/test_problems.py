@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 
@@ -30,7 +31,9 @@ JSON = {"Content-Type": "application/json"}
         (b'{"service": NaN}', "NaN"),
         (b'{"service": "\\ud83d"}', "surrogate"),
         (b'{"serv\\uDE80ice": "a"}', "surrogate"),
-        (b'{"service": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b'{"service": ' + b"9" * 5000 + b"}", f"not JSON: {'9' * 20} is too large a number"),
+        (b'{"service": -' + b"9" * 310 + b"}", "too large a number"),
+        (b'\xef\xbb\xbf{"service": "a"}', "byte order mark"),
         (b'{"service": "\xff"}', "UTF-8"),
         (b"[" * 100_000, "deeply"),
     ],
@@ -66,6 +69,25 @@ def test_another_media_type_is_unsupported(sqlite_client: FlaskClient, media_typ
     response = sqlite_client.post(URL, data=b"{}", headers={"Content-Type": media_type})
 
     assert "Content-Type: application/json" in str(problem(response, 415)["detail"])
+
+
+@pytest.mark.parametrize("url", [URL, "/api/v1/webhooks/argocd", "/api/v1/cloudevents"])
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "a"}])
+@pytest.mark.parametrize("encoding", ["gzip", "Deflate", "identity, br"])
+def test_a_body_that_is_compressed_is_unsupported(
+    sqlite_client: FlaskClient, url: str, headers: dict[str, str], encoding: str
+) -> None:
+    body = gzip.compress(b"{}")
+    headers = {**JSON, **headers, "Content-Encoding": encoding}
+    response = sqlite_client.post(url, data=body, headers=headers)
+
+    assert "without Content-Encoding" in str(problem(response, 415)["detail"])
+    assert response.headers["Accept-Encoding"] == "identity"
+
+
+def test_a_body_may_say_that_it_is_as_it_is(sqlite_client: FlaskClient) -> None:
+    headers = {**JSON, "Content-Encoding": "identity"}
+    problem(sqlite_client.post(URL, data=b"{}", headers=headers), 422)
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/x+json"])

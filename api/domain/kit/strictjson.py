@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 # Deep enough for every sender. Pydantic could not return values that are deeper than 255.
 MAX_DEPTH = 100
+# So many digits are no number that is too large for others.
+SURELY_FINITE = 300
 ESCAPED_SURROGATE = re.compile(r"\\u[dD][89A-Fa-f]")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # The last step to a place, and the steps before it: a pointer to each place would copy a long name
@@ -54,7 +56,11 @@ def loads(text: str, max_depth: int = MAX_DEPTH) -> Any:
         return duplicated[-1]
 
     value = json.loads(
-        text, object_pairs_hook=unique, parse_constant=_refuse_constant, parse_float=_finite
+        text,
+        object_pairs_hook=unique,
+        parse_constant=_refuse_constant,
+        parse_float=_finite,
+        parse_int=_whole,
     )
     if text.count("{") + text.count("[") > max_depth and is_deeper(value, max_depth):
         raise RecursionError(f"nested more than {max_depth} deep")
@@ -118,6 +124,12 @@ def _pointer(steps: Steps) -> str:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > SURELY_FINITE:
+        _finite(digits)
+    return int(digits)
 
 
 def _finite(digits: str) -> float:
