@@ -9,6 +9,8 @@ import unicodedata
 from api.domain.kit.types import NAME_LENGTH
 
 VERSION_LENGTH = 128
+# The category of soft hyphens, of joiners and of marks for the direction of writing.
+INVISIBLE = "Cf"
 
 
 def slug(text: str) -> str:
@@ -26,11 +28,15 @@ def version(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text without its accents, and without other ways to write the same letters."""
+    """Return a text without its accents, unseen marks, and other ways to write the same letters."""
     if text.isascii():
         return text
     parts = unicodedata.normalize("NFKD", text)
-    return "".join(character for character in parts if not unicodedata.combining(character))
+    return "".join(
+        character
+        for character in parts
+        if not unicodedata.combining(character) and unicodedata.category(character) != INVISIBLE
+    )
 
 
 def _loses(plain: str) -> bool:

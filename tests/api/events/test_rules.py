@@ -133,6 +133,11 @@ def test_long_names_that_begin_alike_stay_apart() -> None:
         ("prod-\u4e2d\u56fd", "prod-4d4334b1"),
         ("\u672c\u756a", "e3038302"),
         ("\N{ROCKET}", ""),
+        # Marks that nobody sees.
+        ("pr\u200bod", "prod"),
+        ("\u202eprod\u202c", "prod"),
+        ("pro\u00add\u200e-eu", "prod-eu"),
+        ("\ufeffprod", "prod"),
     ],
 )
 def test_names_in_other_scripts_stay_apart(text: str, name: str) -> None:
