@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from api.domain import catalog
-from api.domain.kit.ids import derived
+from api.domain.kit.ids import LEFT_BEHIND, OBJECT, derived
 from api.domain.kit.sql import Instant
 from api.tables import deployments, evidence, removals
 
@@ -83,10 +83,14 @@ def ended(
 def taken_along(deployment: FromClause, at: Instant | None = None) -> ColumnElement[bool]:
     """Return the condition that the object of a successful deployment was removed, up to `at`.
 
-    What another object had deployed before may still run there.
+    What another object had deployed before may still run there, and so does what the object has
+    left behind until another one has deployed there.
     """
     removal = removals.alias()
-    own = and_(_is_object(removal), _told(deployment, removal, _of_object(removal)))
+    removed = or_(
+        _is_object(removal), and_(_is_left(removal), _is_taken_over(deployment, removal, at))
+    )
+    own = and_(removed, _told(deployment, removal, _of_object(removal)))
     found = _in_cell(deployment, deployment.c.finished_at, at, removal).where(own)
     return found.limit(1).scalar_subquery().is_not(None)
 
@@ -149,9 +153,32 @@ def _told(
 
 
 def _is_object(removal: FromClause) -> ColumnElement[bool]:
-    return removal.c.external_id.endswith("/")
+    return removal.c.external_id.endswith(OBJECT)
+
+
+def _is_left(removal: FromClause) -> ColumnElement[bool]:
+    return removal.c.external_id.endswith(LEFT_BEHIND)
+
+
+def _is_taken_over(
+    deployment: FromClause, removal: FromClause, at: Instant | None
+) -> ColumnElement[bool]:
+    """Return the condition that another object has deployed there since, up to `at`."""
+    later = deployments.alias()
+    return (
+        exists()
+        .where(
+            later.c.service_id == deployment.c.service_id,
+            later.c.environment_id == deployment.c.environment_id,
+            later.c.status == deployment.c.status,  # it succeeded, too
+            later.c.finished_at > removal.c.removed_at,
+            true() if at is None else later.c.finished_at <= at,
+            _told(later, removal, not_(_of_object(removal))),
+        )
+        .correlate(removal, deployment)
+    )
 
 
 def _of_object(removal: FromClause) -> ColumnElement[bool]:
-    begin = removal.c.external_id
+    begin = func.rtrim(removal.c.external_id, LEFT_BEHIND.removeprefix(OBJECT))
     return func.substr(evidence.c.external_id, 1, func.length(begin)) == begin

@@ -137,7 +137,7 @@ def dry_run_of(adapter: Adapter, event: Received) -> dict[str, Any]:
         "deployments": [report.model_dump() for report, _ in meaning.deployments],
         "incidents": [report.model_dump() for report in meaning.incidents],
         "environments": [environment.name for environment in meaning.environments],
-        "removals": [removal._asdict() for removal in meaning.removals],
+        "removals": [each._asdict() for each in meaning.removals if not each.leaves],
         "changes": [report.model_dump() for report in meaning.changes],
     }
 

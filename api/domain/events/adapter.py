@@ -16,6 +16,7 @@ from api.domain.events import signatures
 from api.domain.events.mapper import Mapper
 from api.domain.events.rules import SourceRules
 from api.domain.incidents.model import NewIncident
+from api.domain.kit.ids import LEFT_BEHIND
 from api.domain.kit.types import Name
 
 Verify = Callable[[Sequence[str], Callable[[], bytes], str], bool]
@@ -65,9 +66,15 @@ class ObservedRemoval(NamedTuple):
     environment: Name
     at: datetime
     # Source and external id of the deployment that it ends; without them, whatever runs there. With
-    # a slash at its end, the id is how those of all deployments of an object begin: whatever runs
-    # there ends, unless another object of this source has deployed it.
+    # OBJECT at its end, the id is how those of all deployments of an object begin: whatever runs
+    # there ends, unless another object of this source has deployed it. With LEFT_BEHIND, what the
+    # object has deployed ends when another object deploys there.
     deployment: tuple[str, str] | None = None
+
+    @property
+    def leaves(self) -> bool:
+        """Return whether what runs there stays for now."""
+        return self.deployment is not None and self.deployment[1].endswith(LEFT_BEHIND)
 
 
 Observation = ObservedDeployment | NewIncident | NewChange | ObservedEnvironment | ObservedRemoval

@@ -8,6 +8,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+# The end of what removals call an object of a sender, for all that it has deployed; and if that
+# stays, until another object takes it over.
+OBJECT, LEFT_BEHIND = "/", "/*"
+
 
 def derived(identifier: UUID, *parts: str | None) -> UUID:
     """Derive an id from another one; the same arguments give the same id.

@@ -420,6 +420,50 @@ def test_the_end_of_what_was_deployed_before_ends_nothing(client: FlaskClient, s
     assert versions(client) == ["1.2.0"]
 
 
+LEFT = {"finalizers": ["foregroundDeletion"], "deletionTimestamp": at(5)}
+
+
+@pytest.mark.parametrize(
+    ("story", "left"),
+    [
+        ([applied("blue", 3), applied("blue", 3, **LEFT)], ["1.3.0"]),
+        # Another Application has taken it over, and takes it along.
+        ([applied("blue", 3), applied("blue", 3, **LEFT), applied("gold", 7)], []),
+        (
+            [
+                applied("green", 2),
+                applied("blue", 3),
+                applied("blue", 3, **LEFT),
+                applied("gold", 7),
+            ],
+            ["1.2.0"],
+        ),
+        # It was there before, and has not deployed anything since.
+        ([applied("gold", 2), applied("blue", 3), applied("blue", 3, **LEFT)], ["1.3.0"]),
+    ],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_an_application_leaves_behind_stays_until_another_takes_it_over(
+    client: FlaskClient, story: list[tuple[str, dict[str, Any]]], left: list[str], backwards: bool
+) -> None:
+    gold = [minute for minute in (2, 7) if applied("gold", minute) in story]
+    for url, body in reversed(story) if backwards else story:
+        assert json_of(client.post(url, json=body))["outcome"] == "projected"
+    before = versions(client)
+
+    for minute in gold:
+        url, body = applied("gold", minute, deletionTimestamp=at(12))
+        assert json_of(client.post(url, json=body))["outcome"] == "projected"
+    assert versions(client) == left
+    assert versions(client, 11) == before != []
+
+
+def test_a_dry_run_shows_no_end_of_what_stays(sqlite_client: FlaskClient) -> None:
+    url, body = applied("blue", 3, **LEFT)
+    told = json_of(sqlite_client.post(f"{url}/dry-run", json=body))
+    assert (told["outcome"], told["removals"]) == ("projected", [])
+
+
 def test_an_object_takes_along_what_only_others_have_told_of(client: FlaskClient) -> None:
     deliver(client, github("success", environment="prod"), "a")
     url, body = applied("blue", 1, deletionTimestamp=at(5))

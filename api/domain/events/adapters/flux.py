@@ -33,6 +33,7 @@ from api.domain.events.mapper import Mapper, Names, UnmappedNameError
 from api.domain.events.rules import SourceRules
 from api.domain.events.tags import tag_of
 from api.domain.events.texts import in_ascii
+from api.domain.kit.ids import OBJECT
 from api.domain.kit.times import parse_instant, parse_time
 from api.domain.kit.types import printable
 
@@ -120,7 +121,7 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
 def _removal(body: dict[str, Any], mapper: Mapper, fields: dict[str, Any]) -> ObservedRemoval:
     """Return the end of what runs, of whatever version."""
     place = mapper.name("service", fields), mapper.name("environment", fields)
-    of_this = FLUX.source, f"{_subject(body)}/"
+    of_this = FLUX.source, f"{_subject(body)}{OBJECT}"
     return ObservedRemoval(*place, parse_time(body["timestamp"]), of_this)
 
 

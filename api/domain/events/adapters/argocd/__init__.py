@@ -25,13 +25,15 @@ from api.domain.events.adapters.argocd.progress import progress
 from api.domain.events.adapters.argocd.sync import Sync
 from api.domain.events.mapper import LeftOutError, Mapper, Names
 from api.domain.events.rules import SourceRules
+from api.domain.kit.ids import LEFT_BEHIND, OBJECT
 
 
 def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
     """Return the deployment of each service whose image a sync deploys, or what ends."""
     sync = application.parse(received.body) or flat.parse(received.body)
     if sync.deleted_at:  # its health is that of pods that go
-        return _removals(sync, images.services(sync, mapper), sync.deleted_at)
+        end = OBJECT if sync.takes_along else LEFT_BEHIND
+        return _removals(sync, images.services(sync, mapper), sync.deleted_at, end)
     if sync.finished_at is None or not (pruned := images.pruned(sync, mapper)):
         return _deployments(sync, mapper)
     removals = _removals(sync, pruned, sync.finished_at)
@@ -41,8 +43,10 @@ def observations(received: Received, mapper: Mapper) -> Sequence[Observation]:
         return removals
 
 
-def _removals(sync: Sync, gone: Iterable[Names], at: datetime) -> Sequence[ObservedRemoval]:
-    of_this = ARGOCD.source, f"{sync.id.rpartition('/')[0]}/"
+def _removals(
+    sync: Sync, gone: Iterable[Names], at: datetime, end: str = OBJECT
+) -> Sequence[ObservedRemoval]:
+    of_this = ARGOCD.source, f"{sync.id.rpartition('/')[0]}{end}"
     return [ObservedRemoval(each.service, each.environment, at, of_this) for each in gone]
 
 

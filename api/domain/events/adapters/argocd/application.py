@@ -66,6 +66,7 @@ def sync_of(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync:
     synced = status if phase is Phase.SUCCEEDED else {}
     health = synced.get("health") or {}
     revision = _revision(result) or _revision(request)
+    deleted_at = _given(metadata, "deletionTimestamp")
     return Sync(
         id=f"{_application_id(metadata)}/{started_at}",
         sequence=_sequence(metadata.get("resourceVersion")),
@@ -83,7 +84,8 @@ def sync_of(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync:
         health_changed_at=_optional_time(health, "lastTransitionTime"),
         reconciled_at=_optional_time(synced, "reconciledAt"),
         url=web_url(body.get("url")),
-        deleted_at=_deleted_at(metadata),
+        deleted_at=parse_time(deleted_at) if deleted_at else None,
+        takes_along=_takes_along(metadata),
         last_whole_sync=_last_whole_sync(app, body) if may_hide_another else None,
         fields={**_placed(app, without_missing(body)), "app": app, "revision": revision},
     )
@@ -130,15 +132,10 @@ def _last_whole_sync(app: Mapping[str, Any], body: Mapping[str, Any]) -> Sync | 
     return sync_of({**app, "status": {**status, "operationState": operation}}, body)
 
 
-def _deleted_at(metadata: Mapping[str, Any]) -> datetime | None:
-    """Return when an Application was deleted, or None.
-
-    Raises NotOursError if what it has deployed stays: Argo CD deletes that for a finalizer only.
-    """
-    deleted_at, finalizers = _given(metadata, "deletionTimestamp"), metadata.get("finalizers")
-    if deleted_at and finalizers and not any(map(FINALIZER.match, finalizers)):
-        raise NotOursError("The Application was deleted, and what it has deployed stays.")
-    return parse_time(deleted_at) if deleted_at else None
+def _takes_along(metadata: Mapping[str, Any]) -> bool:
+    """Return whether Argo CD deletes what an Application has deployed: it does for a finalizer."""
+    finalizers = metadata.get("finalizers")
+    return not finalizers or any(map(FINALIZER.match, finalizers))
 
 
 def _application_id(metadata: Mapping[str, Any]) -> str:

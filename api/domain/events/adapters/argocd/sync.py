@@ -61,8 +61,9 @@ class Sync:
     reconciled_at: datetime | None
     # The Application's page in Argo CD.
     url: str | None
-    # When the Application was deleted, with all that it has deployed.
+    # When the Application was deleted, and whether that deletes all that it has deployed.
     deleted_at: datetime | None
+    takes_along: bool
     # The last sync of all resources, if this one selects some and applies no image, and if nothing
     # has drifted since.
     last_whole_sync: Sync | None
