@@ -14,12 +14,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
-from api.domain.events.adapter import FAILED, STAMP, SUCCEEDED, UNDONE, State
+from api.domain.events.adapter import (
+    FAILED,
+    STAMP,
+    SUCCEEDED,
+    UNDONE,
+    ObservedDeployment,
+    State,
+)
 from api.domain.events.interpret import Meaning, Outcome, nothing
 from api.domain.kit import sql
 from api.tables import events
@@ -27,6 +34,7 @@ from api.tables import events
 KEY = events.c.delivery_id
 # An event repeats an earlier one of its run with one of these statuses; progress, any of them.
 REPEATED_BY = {SUCCEEDED: (SUCCEEDED,), FAILED: (FAILED, SUCCEEDED)}
+MOMENT = timedelta(microseconds=1)
 REPEATED = nothing(Outcome.NOT_OURS, "It repeats the deployment of this revision.")
 
 
@@ -54,11 +62,9 @@ def placed(connection: Connection, source: str, state: State, meaning: Meaning) 
             # Without a time: it may arrive late, and only the event after it is projected again.
             return REPEATED
     previous = last if start is None else _before(connection, source, state, start)
-    identifier = _identifier(state, start or here, previous)
     return meaning._replace(
         deployments=[
-            observed._replace(report=observed.report.model_copy(update={"external_id": identifier}))
-            for observed in meaning.deployments
+            _of_run(observed, state, start or here, previous) for observed in meaning.deployments
         ]
     )
 
@@ -69,16 +75,23 @@ def _before(connection: Connection, source: str, state: State, start: str) -> st
     return connection.execute(before).scalar()
 
 
-def _identifier(state: State, start: str, previous: str | None) -> str:
-    """Return the external id of the run that an event starts.
+def _of_run(
+    observed: ObservedDeployment, state: State, start: str, previous: str | None
+) -> ObservedDeployment:
+    """Return a deployment with the external id of its run, which an event starts.
 
-    It is the time, and if the event before it is of the same second, as a failure and the rollback
-    after it may be, something that only this event has.
+    It is the time. If the event before that is of the same second, as a failure and the rollback
+    after it may be, it has something else of the event besides, and what is of that second, too,
+    counts as a moment later.
     """
-    identifier = f"{state.subject}/{_time(state, start)}"
-    if previous is None or _time(state, previous) != _time(state, start):
-        return identifier
-    return f"{identifier}-{hashlib.sha256(start.encode()).hexdigest()[:8]}"
+    report, identifier = observed.report, f"{state.subject}/{_time(state, start)}"
+    finished_at = report.finished_at
+    if previous is not None and _time(state, previous) == _time(state, start):
+        identifier += f"-{hashlib.sha256(start.encode()).hexdigest()[:8]}"
+        if finished_at is not None and state.at == _at(state, start):
+            finished_at += MOMENT
+    told = {"external_id": identifier, "finished_at": finished_at}
+    return observed._replace(report=report.model_copy(update=told))
 
 
 def _continued(state: State, last: str) -> bool:

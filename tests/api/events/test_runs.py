@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,19 @@ def test_a_run_is_one_deployment_and_a_revision_that_returns_another_one(
     ]
     kinds = [each["kind"] for each in found if f"{each['finished_at']:%H:%M}" in ("12:40", "12:41")]
     assert sorted(kinds) == ["rollback", "rollout"]
+
+
+def test_a_rollback_comes_after_the_failure_of_the_same_second(database: Database) -> None:
+    story = [
+        flux("InstallSucceeded", 0, **HELM),
+        flux("UpgradeFailed", 20, **HELM),
+        flux("RollbackSucceeded", 20, **HELM),
+    ]
+    for order in permutations(story):
+        found = sorted(ledger_of(database, list(order)), key=lambda each: each["finished_at"])
+        assert [each["status"] for each in found] == ["succeeded", "failed", "succeeded"]
+        assert found[1]["finished_at"] < found[2]["finished_at"]
+        assert [each["kind"] for each in found] == ["rollout", "rollout", "rollback"]
 
 
 def test_the_order_leaves_no_trace(database: Database) -> None:
