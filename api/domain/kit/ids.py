@@ -1,4 +1,4 @@
-"""Ids: UUIDs that sort by their time of creation (RFC 9562, section 5.7)."""
+"""Ids: UUIDs that sort by their time of creation (RFC 9562, section 5.7), and ids of objects."""
 
 from __future__ import annotations
 
