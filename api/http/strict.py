@@ -73,13 +73,14 @@ class StrictRequest(Request):
 
         Raises UnsupportedMediaType for another media type, RequestEntityTooLarge if the body is too
         large, and BadRequest if it is not JSON (RFC 8259), has a duplicate key, NaN or Infinity, or
-        is null.
+        is null. Aborts with 415 if it is compressed.
         """
         if not force:
             self._check_media_type()
         try:
             text = self.raw_body(cache=cache).decode()
         except UnicodeDecodeError as error:
+            self._check_encoding()
             raise BadRequest("The body is not UTF-8.") from error
         return parsed(text)
 
@@ -88,9 +89,8 @@ class StrictRequest(Request):
 
         Raises UnsupportedMediaType and RequestEntityTooLarge before anything is read if that is
         possible, RequestTimeout if the body does not arrive, and BadRequest if the server cannot
-        tell where it ends. Aborts with 415 if it is compressed.
+        tell where it ends.
         """
-        self._check_encoding()
         view = current_app.view_functions[str(self.endpoint)]
         if "body" in getattr(view, "_spec", {}):  # of one media type
             self._check_media_type()
