@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, FromClause, String, and_, case, literal, or_
 
-from api.domain.kit.sql import is_version
+from api.domain.kit.sql import is_commit, is_version
 
 
 class SyncState(StrEnum):
@@ -45,10 +45,14 @@ def state(
     )
 
 
-def _agree(one: FromClause, other: FromClause) -> ColumnElement[bool]:
-    """Return whether two releases are the same: by digest if both have one, else by version."""
-    images = one.c.image_digest, other.c.image_digest
+def _agree(running: FromClause, declared: FromClause) -> ColumnElement[bool]:
+    """Return whether two releases are the same: by digest if both have one, else by version.
+
+    A declared version may be the commit that runs.
+    """
+    images = running.c.image_digest, declared.c.image_digest
+    version = declared.c.version
     return case(
         (and_(*(image.is_not(None) for image in images)), images[0] == images[1]),
-        else_=is_version(one.c.version, other.c.version),
+        else_=is_version(running.c.version, version) | is_commit(version, running.c.commit),
     )

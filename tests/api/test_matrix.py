@@ -233,6 +233,18 @@ def test_what_runs_is_compared_with_what_is_declared_by_digest_or_else_by_versio
     assert cell(client)["state"] == state
 
 
+@pytest.mark.parametrize(
+    ("declared", "state"), [("9fceb02", "in-sync"), ("9fceb0", "drifted"), ("0fceb02", "drifted")]
+)
+def test_a_declared_commit_is_what_runs_by_the_name_of_a_tag(
+    client: FlaskClient, record: Record, declared: str, state: str
+) -> None:
+    declare(client, "2026-03-01T12:00:00Z", version=declared)
+    record(version="v1.2.3", commit="9fceb02d0ae598e95dc970b74767f19372d61af8")
+
+    assert cell(client)["state"] == state
+
+
 def test_what_is_declared_stands_beside_what_runs_at_any_time(
     client: FlaskClient, record: Record
 ) -> None:
