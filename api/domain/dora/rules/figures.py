@@ -21,7 +21,6 @@ DIGITS = 6
 Fields = dict[str, Any]
 # How many deployments there are of each kind and status, as the database has these.
 Sorts = dict[tuple[str, str], int]
-FREQUENCY, FAILURE, REWORK = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +85,38 @@ class Tally:
 
 def add_up(period: Window, tally: Tally) -> Fields:
     """Return the fields of the metrics of a period, a `Period`."""
+    successes: dict[str, int] = {Kind.ROLLOUT: 0, Kind.ROLLBACK: 0, Kind.HOTFIX: 0}
+    attempts = reworked = 0
+    unsuccessful: dict[Reason, int] = counts()
+    unattempted: dict[Reason, int] = counts()
+    for (kind, status), count in tally.deployments.items():
+        frequency, failure, rework = _verdicts(kind, status)
+        if frequency.part is Part.COUNTED:
+            successes[kind] += count
+            reworked += rework.numerator * count
+        else:
+            unsuccessful[frequency.reason] += count
+        if failure.part is Part.COUNTED:
+            attempts += count
+        else:
+            unattempted[failure.reason] += count
+    succeeded, days, excluded = sum(successes.values()), period.days, excluded_list(unsuccessful)
     return {
         "from": period.since,
         "to": period.until,
-        "deployment_frequency": _frequency(period, tally),
+        "deployment_frequency": {
+            "per_day": succeeded / days,
+            "numerator": succeeded,
+            "denominator": days,
+            "rollouts": successes[Kind.ROLLOUT],
+            "rollbacks": successes[Kind.ROLLBACK],
+            "hotfixes": successes[Kind.HOTFIX],
+            "excluded": excluded,
+        },
         "lead_time_for_changes": _lead_time(tally),
-        "change_failure_rate": _ratio(tally, FAILURE, tally.failed),
+        "change_failure_rate": _ratio(tally.failed, attempts, excluded_list(unattempted)),
         "failed_deployment_recovery_time": _recovery_time(tally),
-        "rework_rate": _ratio(tally, REWORK),
+        "rework_rate": _ratio(reworked, succeeded, excluded),  # a share of the successes
     }
 
 
@@ -110,38 +133,19 @@ def percentile_90(values: Sequence[float]) -> float:
 
 def excluded_list(counts: Mapping[Reason, int]) -> list[Fields]:
     """Return the fields of each count that is not 0, sorted by reason."""
+    if not counts:
+        return []
     return [
         {"reason": str(reason), "count": count} for reason, count in sorted(counts.items()) if count
     ]
 
 
-def _frequency(period: Window, tally: Tally) -> Fields:
-    successes: dict[str, int] = defaultdict(int)
-    excluded: dict[Reason, int] = defaultdict(int)
-    for (kind, status), count in tally.deployments.items():
-        verdict = _verdicts(kind, status)[FREQUENCY]
-        successes[kind] += verdict.numerator * count
-        if verdict.part is Part.EXCLUDED:
-            excluded[verdict.reason] += count
-    numerator, days = sum(successes.values()), period.days
-    return {
-        "per_day": numerator / days,
-        "numerator": numerator,
-        "denominator": days,
-        "rollouts": successes[Kind.ROLLOUT],
-        "rollbacks": successes[Kind.ROLLBACK],
-        "hotfixes": successes[Kind.HOTFIX],
-        "excluded": excluded_list(excluded),
-    }
-
-
 def _lead_time(tally: Tally) -> Fields:
-    known, new = tally.new_versions_known, tally.new_versions
     return {
         "median_seconds": tally.leads.median,
         "p90_seconds": tally.leads.percentile_90,
         "count": tally.leads.count,
-        "coverage": {"ratio": _share(known, new), "numerator": known, "denominator": new},
+        "coverage": _ratio(tally.new_versions_known, tally.new_versions),
         "excluded": excluded_list(tally.changes_left_out),
     }
 
@@ -163,23 +167,9 @@ def _verdicts(kind: str, status: str) -> tuple[Verdict, Verdict, Verdict]:
     return verdicts.frequency(*sort), verdicts.failed(*sort, None), verdicts.rework(*sort)
 
 
-def _ratio(tally: Tally, of: int, more: int = 0) -> Fields:
-    """Return a ratio of deployments, with `more` in the numerator."""
-    numerator, denominator = more, 0
-    excluded: dict[Reason, int] = defaultdict(int)
-    for (kind, status), count in tally.deployments.items():
-        verdict = _verdicts(kind, status)[of]
-        numerator += verdict.numerator * count
-        denominator += verdict.denominator * count
-        if verdict.part is Part.EXCLUDED:
-            excluded[verdict.reason] += count
-    return {
-        "ratio": _share(numerator, denominator),
-        "numerator": numerator,
-        "denominator": denominator,
-        "excluded": excluded_list(excluded),
-    }
-
-
-def _share(numerator: int, denominator: int) -> float | None:
-    return numerator / denominator if denominator else None
+def _ratio(numerator: int, denominator: int, excluded: list[Fields] | None = None) -> Fields:
+    ratio = numerator / denominator if denominator else None
+    found: Fields = {"ratio": ratio, "numerator": numerator, "denominator": denominator}
+    if excluded is not None:
+        found["excluded"] = excluded
+    return found
