@@ -15,6 +15,8 @@ from sqlalchemy import Connection, text
 # A migration that cannot get its lock soon gives up instead of holding up the pods that serve.
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "60s"
+LONGEST_NAME = 63
+NEW = "_new"
 
 
 def limit(connection: Connection) -> None:
@@ -26,7 +28,7 @@ def limit(connection: Connection) -> None:
 
 def replace(name: str, table: str, columns: Sequence[str], **options: Any) -> None:
     """Replace an index of PostgreSQL by another one of the same name."""
-    made = f"{name}_new"
+    made = f"{name[: LONGEST_NAME - len(NEW)]}{NEW}"
     with _beside_others():
         _drop(made)  # what an attempt that failed has left is invalid
         op.create_index(made, table, columns, postgresql_concurrently=True, **options)

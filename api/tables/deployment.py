@@ -58,8 +58,17 @@ deployments = Table(
     Index(None, "status", "started_at", "id"),
     Index(None, "kind", "started_at", "id"),
     Index(None, "version", "started_at", "id"),
-    # The running release: the last success of a service in an environment.
-    Index(None, "service_id", "environment_id", "status", "finished_at", "id"),
+    # The running release: the last success of a service in an environment. With the kind, the
+    # metrics of a service count what finished within a time range.
+    Index(
+        None,
+        "service_id",
+        "environment_id",
+        "status",
+        "finished_at",
+        "id",
+        postgresql_include=["kind"],
+    ),
     # Since when the running release runs, however often it was synchronised again.
     Index(
         "ix_deployments_releases",

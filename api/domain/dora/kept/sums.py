@@ -5,7 +5,7 @@ Each is built once for every sort of question: that takes longer than many an an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,6 +26,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -68,35 +69,40 @@ class Form(scope.Form):
         """
         return cast(table.c.service_id, String) if self.by_service else null()
 
-    def within(
-        self, time: ColumnElement[Any], where: ColumnElement[bool]
-    ) -> tuple[FromClause, FromClause]:
-        """Return the periods, and their join with the rows of a table whose time is in them.
 
-        Looked up period by period, a row costs a third of what it costs to tell its period.
-        PostgreSQL takes them for a hundred, so it would rather read all rows of one service once:
-        it is told that only those of the window matter.
-        """
-        period = PERIODS.table(self.dialect)
-        during = and_(where, time >= period.c.since, time < period.c.until)
-        if self.one_service:
-            during = and_(during, time >= BEGINNING, time < END)
-        return period, period.join(time.table, during)
+def _by_period(
+    form: Form,
+    time: ColumnElement[Any],
+    where: ColumnElement[bool],
+    columns: Iterable[ColumnElement[Any]],
+    keys: Sequence[Any],
+) -> Select[Any]:
+    """Select columns of the groups of a table's rows, for each period that has any of them.
+
+    The rows are looked up period by period: that costs a third of what it costs to tell the period
+    of each one. PostgreSQL also groups them so, and has fewer at a time to sort.
+    """
+    period = PERIODS.table(form.dialect)
+    number, within = period.c.number, and_(where, time >= period.c.since, time < period.c.until)
+    if form.dialect != "postgresql":
+        rows = select(number, *columns).select_from(period.join(time.table, within))
+        return rows.group_by(number, *keys)
+    # No groups at all would be one, of nothing.
+    groups = select(*columns).where(within).group_by(*keys or [number]).correlate(period).lateral()
+    return select(number, *groups.c).select_from(period.join(groups, true()))
 
 
 def _counts(
     form: Form,
     time: ColumnElement[Any],
     where: ColumnElement[bool],
-    sorts: Iterable[ColumnElement[Any]] = (),
+    sorts: Sequence[ColumnElement[Any]] = (),
     sums: Iterable[ColumnElement[Any]] = (func.count(),),
 ) -> Select[Any]:
-    """Select sums over rows of a table by service, period and sort."""
-    period, rows = form.within(time, where)
-    keys = [period.c.number, *sorts]
+    """Select sums over rows of a table by period, service and sort."""
     services = [time.table.c.service_id] if form.by_service else []
-    columns: list[Any] = [form.service(time.table), *keys, *sums]
-    return select(*columns).select_from(rows).group_by(*services, *keys)
+    columns = [form.service(time.table), *sorts, *sums]
+    return _by_period(form, time, where, columns, [*services, *sorts])
 
 
 @cache
@@ -105,8 +111,8 @@ def of_deployments(form: Form) -> CompoundSelect[Any]:
     table = deployments.c
     sorts = (table.kind, table.status)
     here = form.here(deployments)
-    # Those have finished anyway, but SQLite would look through those of all services for one.
-    finished = and_(here, FINISHED) if form.one_service and form.dialect == "sqlite" else here
+    # Those have finished anyway, but an index has those of one service by their status.
+    finished = and_(here, FINISHED) if form.one_service else here
     return union_all(
         _counts(form, table.finished_at, finished, sorts),
         _counts(form, table.started_at, and_(here, UNFINISHED), sorts),
@@ -171,16 +177,10 @@ def _times(
     service_id, service = time.table.c.service_id, form.service(time.table)
     if form.dialect != "postgresql":  # it has no percentiles
         return select(service, time, seconds).where(where, time >= BEGINNING, time < END)
-    period, rows = form.within(time, where)
-    number = period.c.number
-    together = [[number], [service_id, number]] if form.by_service else [[number]]
     counted, negative = (func.count().filter(which) for which in (seconds >= 0, seconds < 0))
     spread = (
         func.percentile_cont(share).within_group(seconds).filter(seconds >= 0)
         for share in (MEDIAN, NINTH)
     )
-    return (
-        select(service, number, negative, counted, *spread)
-        .select_from(rows)
-        .group_by(func.grouping_sets(*(tuple_(*keys) for keys in together)))
-    )
+    together = [func.grouping_sets(tuple_(), tuple_(service_id))] if form.by_service else []
+    return _by_period(form, time, where, [service, negative, counted, *spread], together)

@@ -73,16 +73,16 @@ def _values(connection: Connection, asked: Question) -> dict[str, Any]:
 
 def _count(form: Form, rows: Rows, found: Found) -> None:
     """Count everything but the times."""
-    for service, number, kind, status, count in rows(sums.of_deployments(form)):
+    for number, service, kind, status, count in rows(sums.of_deployments(form)):
         found[service][number].deployments[kind, status] += count
-    for service, number, lost, count in rows(sums.of_failures(form)):
+    for number, service, lost, count in rows(sums.of_failures(form)):
         tally = found[service][number]
         tally.failed += count
         if lost is not None:
             tally.without_recovery[BY_CODE[lost]] += count
-    for service, number, count in rows(sums.of_incidents(form)):
+    for number, service, count in rows(sums.of_incidents(form)):
         found[service][number].unattributed_incidents += count
-    for service, number, new, known, earlier in rows(sums.of_deliveries(form)):
+    for number, service, new, known, earlier in rows(sums.of_deliveries(form)):
         tally = found[service][number]
         tally.new_versions += new
         tally.new_versions_known += known
@@ -94,7 +94,7 @@ def _spreads(
 ) -> Iterator[tuple[str | None, int, int, Spread]]:
     """Yield the spread of some times and how many are negative, of all services and of each."""
     if form.dialect == "postgresql":
-        for service, number, negative, *spread in rows:
+        for number, service, negative, *spread in rows:
             yield service, number, negative, Spread.rounded(*spread)
         return
     beginnings = [period.since for period in asked.periods]
