@@ -79,9 +79,9 @@ def _count(form: Form, rows: Rows, found: Found) -> None:
         tally = found[service][number]
         tally.failed += count
         if lost is not None:
-            tally.without_recovery[BY_CODE[lost]] += count
+            tally.recoveries_left_out[BY_CODE[lost]] += count
     for number, service, count in rows(sums.of_incidents(form)):
-        found[service][number].unattributed_incidents += count
+        found[service][number].recoveries_left_out[Reason.INCIDENT_WITHOUT_DEPLOYMENT] += count
     for number, service, new, known, earlier in rows(sums.of_deliveries(form)):
         tally = found[service][number]
         tally.new_versions += new

@@ -6,14 +6,13 @@ import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.rules import verdicts
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import Reason
-from api.domain.dora.rules.verdicts import Part, Verdict
+from api.domain.dora.rules.verdicts import Part
 
 # Times are exact to the microsecond, and so are what is computed of them.
 DIGITS = 6
@@ -35,15 +34,18 @@ class Spread:
     def of(cls, seconds: Sequence[float]) -> Spread:
         """Summarise some times."""
         if not seconds:
-            return cls()
+            return NO_TIMES
         return cls.rounded(len(seconds), statistics.median(seconds), percentile_90(seconds))
 
     @classmethod
     def rounded(cls, count: int, median: float | None, ninth: float | None) -> Spread:
         """Summarise some times by what the database has computed of them; None of none."""
         if median is None or ninth is None:
-            return cls()
+            return NO_TIMES
         return cls(count, round(median, DIGITS), round(ninth, DIGITS))
+
+
+NO_TIMES = Spread()
 
 
 def counts[Key]() -> dict[Key, int]:
@@ -57,14 +59,14 @@ class Tally:
 
     # Deployments that finished in it, and those that started in it and have not finished.
     deployments: Sorts = field(default_factory=counts)
-    # Those that count as failed, and those of them that have no recovery to count, by the reason.
+    # Those of them that count as failed.
     failed: int = 0
-    without_recovery: dict[Reason, int] = field(default_factory=counts)
-    # Recoveries in the period, from failures in it or before.
-    recoveries: Spread = field(default_factory=Spread)
-    unattributed_incidents: int = 0
+    # Recoveries in the period, from failures in it or before; and failures without one to count and
+    # incidents without a deployment, by the reason.
+    recoveries: Spread = NO_TIMES
+    recoveries_left_out: dict[Reason, int] = field(default_factory=counts)
     # Changes that were delivered, and those that the lead time leaves out, by the reason.
-    leads: Spread = field(default_factory=Spread)
+    leads: Spread = NO_TIMES
     changes_left_out: dict[Reason, int] = field(default_factory=counts)
     new_versions: int = 0
     new_versions_known: int = 0
@@ -73,33 +75,65 @@ class Tally:
         """Add what can be added: all but the times."""
         for key, count in other.deployments.items():
             self.deployments[key] += count
-        for reason, count in other.without_recovery.items():
-            self.without_recovery[reason] += count
+        for reason, count in other.recoveries_left_out.items():
+            self.recoveries_left_out[reason] += count
         for reason, count in other.changes_left_out.items():
             self.changes_left_out[reason] += count
         self.failed += other.failed
-        self.unattributed_incidents += other.unattributed_incidents
         self.new_versions += other.new_versions
         self.new_versions_known += other.new_versions_known
+
+
+class Effect(NamedTuple):
+    """What each deployment of a sort adds to the metrics, and why it is left out of some of them.
+
+    That is of those that are not known to have failed: which have is counted apart.
+    """
+
+    success: int
+    reworked: int
+    attempt: int
+    unsuccessful: Reason | None
+    unattempted: Reason | None
+
+    @classmethod
+    def of(cls, kind: Kind, status: Status) -> Effect:
+        """Return the effect of a deployment."""
+        successful, attempted = (
+            verdicts.frequency(kind, status),
+            verdicts.failed(kind, status, None),
+        )
+        return cls(
+            successful.numerator,
+            verdicts.rework(kind, status).numerator,
+            attempted.denominator,
+            successful.reason if successful.part is Part.EXCLUDED else None,
+            attempted.reason if attempted.part is Part.EXCLUDED else None,
+        )
+
+
+EFFECTS = {
+    (kind.value, status.value): Effect.of(kind, status) for kind in Kind for status in Status
+}
 
 
 def add_up(period: Window, tally: Tally) -> Fields:
     """Return the fields of the metrics of a period, a `Period`."""
     successes: dict[str, int] = {Kind.ROLLOUT: 0, Kind.ROLLBACK: 0, Kind.HOTFIX: 0}
     attempts = reworked = 0
-    unsuccessful: dict[Reason, int] = counts()
-    unattempted: dict[Reason, int] = counts()
-    for (kind, status), count in tally.deployments.items():
-        frequency, failure, rework = _verdicts(kind, status)
-        if frequency.part is Part.COUNTED:
-            successes[kind] += count
-            reworked += rework.numerator * count
-        else:
-            unsuccessful[frequency.reason] += count
-        if failure.part is Part.COUNTED:
+    unsuccessful: dict[Reason, int] = {}
+    unattempted: dict[Reason, int] = {}
+    for sort, count in tally.deployments.items():
+        success, rework, attempt, without_success, without_attempt = EFFECTS[sort]
+        if success:
+            successes[sort[0]] += count
+            reworked += rework * count
+        if attempt:
             attempts += count
-        else:
-            unattempted[failure.reason] += count
+        if without_success is not None:
+            unsuccessful[without_success] = unsuccessful.get(without_success, 0) + count
+        if without_attempt is not None:
+            unattempted[without_attempt] = unattempted.get(without_attempt, 0) + count
     succeeded, days, excluded = sum(successes.values()), period.days, excluded_list(unsuccessful)
     return {
         "from": period.since,
@@ -151,20 +185,12 @@ def _lead_time(tally: Tally) -> Fields:
 
 
 def _recovery_time(tally: Tally) -> Fields:
-    unattributed = {Reason.INCIDENT_WITHOUT_DEPLOYMENT: tally.unattributed_incidents}
     return {
         "median_seconds": tally.recoveries.median,
         "p90_seconds": tally.recoveries.percentile_90,
         "count": tally.recoveries.count,
-        "excluded": excluded_list(tally.without_recovery | unattributed),
+        "excluded": excluded_list(tally.recoveries_left_out),
     }
-
-
-@cache
-def _verdicts(kind: str, status: str) -> tuple[Verdict, Verdict, Verdict]:
-    """Return what each ratio makes of deployments that are not known to have failed."""
-    sort = Kind(kind), Status(status)
-    return verdicts.frequency(*sort), verdicts.failed(*sort, None), verdicts.rework(*sort)
 
 
 def _ratio(numerator: int, denominator: int, excluded: list[Fields] | None = None) -> Fields:

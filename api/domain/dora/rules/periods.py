@@ -9,6 +9,7 @@ from enum import StrEnum
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
 class Interval(StrEnum):
@@ -33,7 +34,7 @@ class Window:
     @property
     def days(self) -> float:
         """Return the length in days of 24 hours."""
-        return (self.until - self.since) / timedelta(days=1)
+        return (self.until - self.since) / DAY
 
 
 def split(window: Window, interval: Interval) -> Iterator[Window]:
@@ -49,7 +50,7 @@ def _next(instant: datetime, interval: Interval) -> datetime:
     midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
     match interval:
         case Interval.DAY:
-            return midnight + timedelta(days=1)
+            return midnight + DAY
         case Interval.WEEK:
             return midnight + timedelta(days=7 - midnight.weekday())
         case Interval.MONTH:
