@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     FromClause,
     Integer,
     Select,
@@ -23,20 +23,25 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal,
     literal_column,
     null,
     select,
     true,
     tuple_,
+    type_coerce,
     union_all,
 )
+from sqlalchemy.types import NULLTYPE
 
 from api.domain.deployments.model import Status
 from api.domain.dora.loading import scope
 from api.domain.dora.loading.scope import BEGINNING, END
 from api.domain.dora.rules.reasons import Reason
 from api.domain.incidents.causes import unknown
+from api.domain.kit.queries import Query
 from api.domain.kit.records import Records
+from api.domain.kit.sql import one_of
 from api.tables import UtcDateTime, deployments, failures, first_deliveries, incidents, lead_times
 
 # Written out, and no parameters, or no plan for any question would know that they are few.
@@ -57,6 +62,10 @@ class Form(scope.Form):
     """What the statements about a question depend on, beside its parameters."""
 
     by_service: bool
+
+    def in_environment(self, column: ColumnElement[UUID]) -> ColumnElement[bool]:
+        """Return the condition as one that is the same for any number of environments."""
+        return one_of(self.dialect, column, "environments")
 
     def kept(self, table: FromClause) -> ColumnElement[bool]:
         """Return the condition that rows that are kept by scope are about these."""
@@ -106,62 +115,72 @@ def _counts(
 
 
 @cache
-def of_deployments(form: Form) -> CompoundSelect[Any]:
+def of_deployments(form: Form) -> Query:
     """Count deployments by kind and status: those that finished, and the unfinished ones."""
     table = deployments.c
     sorts = (table.kind, table.status)
     here = form.here(deployments)
     # Those have finished anyway, but an index has those of one service by their status.
     finished = and_(here, FINISHED) if form.one_service else here
-    return union_all(
-        _counts(form, table.finished_at, finished, sorts),
-        _counts(form, table.started_at, and_(here, UNFINISHED), sorts),
+    return Query(
+        union_all(
+            _counts(form, table.finished_at, finished, sorts),
+            _counts(form, table.started_at, and_(here, UNFINISHED), sorts),
+        )
     )
 
 
 @cache
-def of_failures(form: Form) -> Select[Any]:
+def of_failures(form: Form) -> Query:
     """Count failures by the reason that they have no recovery to count, NULL for those that do."""
+    unrecovered, early, late = (
+        literal(reason.value, String)
+        for reason in (
+            Reason.UNRECOVERED,
+            Reason.RESOLVED_BEFORE_FINISH,
+            Reason.RECOVERED_AFTER_WINDOW,
+        )
+    )
     without_recovery = case(
-        (failures.c.recovered_at.is_(None), Reason.UNRECOVERED),
-        (failures.c.recovery_seconds < 0, Reason.RESOLVED_BEFORE_FINISH),
-        (failures.c.recovered_at >= END, Reason.RECOVERED_AFTER_WINDOW),
+        (failures.c.recovered_at.is_(None), unrecovered),
+        (failures.c.recovery_seconds < 0, early),
+        (failures.c.recovered_at >= END, late),
     )
     where = and_(form.here(failures), COUNTED)
-    return _counts(form, failures.c.finished_at, where, [without_recovery.label("lost")])
+    return Query(_counts(form, failures.c.finished_at, where, [without_recovery.label("lost")]))
 
 
 @cache
-def of_incidents(form: Form) -> Select[Any]:
+def of_incidents(form: Form) -> Query:
     """Count incidents that are not put down to any deployment."""
     detected = incidents.c.detected_at
     # Else PostgreSQL would look for a cause of those of all times before it tells their periods.
     within = and_(detected >= BEGINNING, detected < END)
-    return _counts(form, detected, and_(form.here(incidents), within, UNATTRIBUTED))
+    return Query(_counts(form, detected, and_(form.here(incidents), within, UNATTRIBUTED)))
 
 
 @cache
-def of_deliveries(form: Form) -> Select[Any]:
+def of_deliveries(form: Form) -> Query:
     """Count new versions, those with known changes, and the changes from before the first."""
     table = first_deliveries.c
     new, known = (cast(column, Integer) for column in (table.new_version, table.changes_known))
     sums = (func.sum(new), func.sum(new * known), func.sum(table.earlier_changes))
-    return _counts(form, table.finished_at, form.kept(first_deliveries), sums=sums)
+    return Query(_counts(form, table.finished_at, form.kept(first_deliveries), sums=sums))
 
 
 @cache
-def of_recoveries(form: Form) -> Select[Any]:
+def of_recoveries(form: Form) -> Query:
     """Select how long recoveries took, as `_times` does."""
     table = failures.c
     where = and_(form.here(failures), COUNTED, table.recovery_seconds >= 0)
-    return _times(form, table.recovered_at, where, table.recovery_seconds)
+    return Query(_times(form, table.recovered_at, where, table.recovery_seconds))
 
 
 @cache
-def of_leads(form: Form) -> Select[Any]:
+def of_leads(form: Form) -> Query:
     """Select the lead times of changes, as `_times` does."""
     table = lead_times.c
-    return _times(form, table.finished_at, form.kept(lead_times), table.seconds)
+    return Query(_times(form, table.finished_at, form.kept(lead_times), table.seconds))
 
 
 def _times(
@@ -179,7 +198,10 @@ def _times(
         return select(service, time, seconds).where(where, time >= BEGINNING, time < END)
     counted, negative = (func.count().filter(which) for which in (seconds >= 0, seconds < 0))
     spread = (
-        func.percentile_cont(share).within_group(seconds).filter(seconds >= 0)
+        # A number of no type that SQLAlchemy knows: it would have to see it to tell which.
+        type_coerce(
+            func.percentile_cont(share).within_group(seconds).filter(seconds >= 0), NULLTYPE
+        )
         for share in (MEDIAN, NINTH)
     )
     together = [func.grouping_sets(tuple_(), tuple_(service_id))] if form.by_service else []

@@ -17,13 +17,13 @@ from api.domain.dora.loading.scope import Scope
 from api.domain.dora.rules.figures import Spread, Tally
 from api.domain.dora.rules.periods import Window
 from api.domain.dora.rules.reasons import BY_CODE, Reason
-from api.domain.kit.queries import Statement
+from api.domain.kit.queries import Query
 
 # By the name of the service, None for all together, and by the number of the period.
 Tallies = Mapping[str | None, Mapping[int, Tally]]
 # The same by the text of the service's id.
 Found = dict[str | None, dict[int, Tally]]
-Rows = Callable[[Statement], Sequence[Any]]
+Rows = Callable[[Query], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def tallies(connection: Connection, asked: Question) -> Tallies:
     form = Form(connection.dialect.name, asked.scope.one_service is not None, asked.by_service)
     values = _values(connection, asked)
 
-    def rows(statement: Statement) -> Sequence[Any]:
-        return connection.execute(statement, values).all()
+    def rows(query: Query) -> Sequence[Any]:
+        return query.tuples(connection, values)
 
     _count(form, rows, found)
     if asked.by_service:
