@@ -10,7 +10,7 @@ from pathlib import Path
 # Folders of what is not the repository's own to apply.
 FOREIGN = {"node_modules", "testdata", "vendor"}
 SCRIPT = re.compile(
-    r"(?i)(?:GNU)?Makefile|Jenkinsfile|Taskfile\.ya?ml|\.gitlab-ci\.yml|.*\.(?:mk|sh|bash)"
+    r"(?i)(?:GNU)?Makefile|Jenkinsfile|Taskfile\.ya?ml|\.gitlab-ci\.yml|.*\.(?:mk|sh|bash|tf)"
 )
 SOURCES = (".go", ".js", ".py", ".rb", ".ts")
 # `kustomize build FOLDER`, by whatever path or variable, and `kubectl apply -k FOLDER`.
@@ -31,6 +31,12 @@ MANIFEST = re.compile(
     r"[\"']?(?P<name>[a-z0-9][\w.-]*)",
     re.MULTILINE,
 )
+# `resource "kubernetes_config_map_v1" "NAME_IN_TERRAFORM" { metadata { name = "NAME" } }`
+RESOURCE = re.compile(
+    r"^resource\s+\"kubernetes_(?P<kind>config_map|secret|service_account)(?:_v1)?\"\s+\S+\s*\{"
+    r"[^{}]*?\bmetadata\s*\{[^{}]*?\bname\s*=\s*\"(?P<name>[a-z0-9][\w.-]*)\"",
+    re.MULTILINE,
+)
 # `kubectl apply -f FILE`
 APPLY = re.compile(
     r"\b(?:kubectl|oc)\b[^\n|;&#]*?\s(?:apply|create|replace)\s"
@@ -39,15 +45,17 @@ APPLY = re.compile(
 PAGES = (".md", ".adoc", ".rst")
 KINDS = {
     "configmap": "ConfigMap",
+    "config_map": "ConfigMap",
     "cm": "ConfigMap",
     "secret": "Secret",
     "serviceaccount": "ServiceAccount",
+    "service_account": "ServiceAccount",
     "sa": "ServiceAccount",
 }
 
 
 def created(root: Path) -> set[tuple[str, str]]:
-    """Return kind and name of what the Makefiles, scripts and workflows create in a cluster."""
+    """Return kind and name of what Makefiles, scripts, workflows and Terraform create."""
     return {made for _, text in scripts(root) for made in makes(text)}
 
 
@@ -67,9 +75,10 @@ def applied_by_hand(root: Path) -> set[str]:
 
 
 def makes(text: str) -> Iterator[tuple[str, str]]:
-    """Yield kind and name of what a text creates, by a command or as a manifest."""
-    for each in CREATE.finditer(text.replace("\\\n", " ")):
-        yield KINDS[each["kind"]], each["name"]
+    """Yield kind and name of what a text creates: by a command, by Terraform or as a manifest."""
+    for command in (CREATE, RESOURCE):
+        for each in command.finditer(text.replace("\\\n", " ")):
+            yield KINDS[each["kind"]], each["name"]
     for each in MANIFEST.finditer(text):
         yield each["kind"], each["name"]
 

@@ -47,9 +47,17 @@ def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, Overr
     for victim, seen in zip(victims, alone, strict=True):
         if seen and victim.override not in found:
             # Several overwrite it, one after the other: the one that is not dead itself wins.
-            its = victim.suspects
+            its = enough(tries, victim)
             found[victim.override] = next((one for one in its if one not in dead), its[-1])
     return found
+
+
+def enough(tries: Tries, victim: Victim) -> Sequence[Override]:
+    """Return the suspects each of which overwrites an override without the others."""
+    suspects = victim.suspects
+    rests = [tuple(one for one in suspects if one is not only) for only in suspects]
+    seen = seen_without(tries, [(victim, rest) for rest in rests])
+    return [it for it, is_seen in zip(suspects, seen, strict=True) if is_seen is False] or suspects
 
 
 def collected(tries: Tries, every: Users, dead: Users) -> Iterator[Victim]:

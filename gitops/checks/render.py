@@ -23,8 +23,6 @@ from gitops.repository import Repository
 TEMPLATE = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|^\s*<[A-Z][A-Z0-9_]+>\s*$", re.DOTALL | re.MULTILINE
 )
-# Words in the names of folders from which others are made.
-TEMPLATES, WORDS = {"template", "templates", "skeleton"}, re.compile(r"[a-z]+")
 # An entry of a list in a comment.
 OFF = re.compile(r"^\s*#\s*-\s", re.MULTILINE)
 # What kustomize says of a ConfigMap that has not the key which a variable or a replacement copies.
@@ -74,9 +72,6 @@ def refusal(context: Context, culprit: Kustomization, overlay: Overlay) -> Findi
     error, repository = answer_of(context, culprit, overlay), context.repository
     message = reason(error, context.root, repository.top)
     file, line = line_of(context.repository, built_with(context, culprit), message)
-    if not TEMPLATES.isdisjoint(WORDS.findall(repository.relative(culprit.folder))):
-        message = f"in a folder of templates, which may be copied from there: {message}"
-        return Finding(file, line, "render", message, (overlay.name,), "", Severity.WARNING)
     if why := unfilled(culprit, message) or unused_together(repository, overlay, message):
         text = f"{why}: {message}"
         return Finding(culprit.file, 1, "render", text, (overlay.name,), "", Severity.WARNING)

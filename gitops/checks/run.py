@@ -31,6 +31,7 @@ from gitops.checks import (
 )
 from gitops.checks.completed import completed
 from gitops.checks.context import Context
+from gitops.checks.idle import softened
 from gitops.errors import GitopsError
 from gitops.findings import Finding, Severity, merged, place
 from gitops.ignores import Ignores
@@ -74,7 +75,8 @@ def run(
         if validated:
             report("checking: schema")
             found += validated.result()
-    own = [without_variants(context, each) for each in merged(completed(context, found))]
+    found = softened(context, completed(context, found))
+    own = [without_variants(context, each) for each in merged(found)]
     ignores = Ignores(context.files)
     kept = [each for each in own if not is_accepted(context, each) and not ignores.accept(each)]
     if context.reach is None:

@@ -24,7 +24,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def undefined(rendered: Rendered, top: Delivery) -> Iterator[Finding]:
     """Yield the variables of an overlay; what else gives values may give one of another name."""
-    known = top.result.variables
+    known = {*top.result.variables, *top.result.opened}
     for thing in rendered.objects:
         names = () if is_left(thing.data) else dict.fromkeys(variables(thing.data))
         for name in names:

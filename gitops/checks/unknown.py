@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 
 # `${VAR}` of Flux, `$(VAR)` of kustomize, ciphertext of SOPS, templates, and placeholders such as
-# <name>, CHANGE_ME and @NAME@.
+# <name>, CHANGE_ME, @NAME@ and @{name}.
 OPEN = re.compile(
-    r"\$\{|\$\(|ENC\[[A-Z0-9]+_GCM|\{\{|<[^<>]+>|\bCHANGE[_-]?ME\b|@[A-Z_]+@|__[A-Z_]+__", re.I
+    r"[$@]\{|\$\(|ENC\[[A-Z0-9]+_GCM|\{\{|<[^<>]+>|\bCHANGE[_-]?ME\b|@[A-Z_]+@|__[A-Z_]+__", re.I
 )
 
 

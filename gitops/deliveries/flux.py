@@ -47,6 +47,7 @@ def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
         labels=texts(nodes.get(spec, "commonMetadata", "labels")),
         annotations=texts(nodes.get(spec, "commonMetadata", "annotations")),
         variables=variables(build, [document for _, document in given_maps]),
+        opened=opened(build),
         has_others=len(list(nodes.items(nodes.get(build, "substituteFrom")))) > len(given_maps),
     )
     values = [nodes.get(spec, *path) for path in (("commonMetadata",), ("postBuild", "substitute"))]
@@ -85,6 +86,12 @@ def variables(build: Node | None, maps: list[Node]) -> dict[str, str]:
     for document in maps:
         found |= texts(nodes.get(document, "data"))
     return found | texts(nodes.get(build, "substitute"))
+
+
+def opened(build: Node | None) -> frozenset[str]:
+    """Return the variables whose values are not known before what applies them fills them in."""
+    substitute = nodes.items(nodes.get(build, "substitute"))
+    return frozenset(str(key) for key, value in substitute if not is_known(nodes.text(value)))
 
 
 def texts(node: Node | None) -> dict[str, str]:

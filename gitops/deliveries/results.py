@@ -24,6 +24,7 @@ class Result:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    opened: frozenset[str] = frozenset()  # variables with a value that is filled in before
     has_others: bool = False  # variables, whose values are in the cluster
 
 
