@@ -1,8 +1,8 @@
 """The options of `kustomize build`, wherever a repository says how its overlays are built.
 
 They are read from `build` in gitops.yaml, from what Argo CD is set up with, from the scripts that
-build, and from what Flux applies: its controller restricts files to the repository, not to a
-kustomization's folder.
+build and the pages that say how to, and from what Flux applies: its controller restricts files to
+the repository, not to a kustomization's folder.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ ARGO_CD = re.compile(
     re.MULTILINE,
 )
 MARK = b"uildOptions"
-# Of a script or a playbook, which builds overlays that a variable names, too.
-UNRESTRICTED = re.compile(rb"(?i)\bbuild[ \t][^\n|;&]*--load[-_]restrictor[ =]+\w*none\b")
+# Of a script, a playbook or a page, which builds overlays that a variable names, too.
+UNRESTRICTED = re.compile(
+    rb"(?i)\b(?:build|kubectl[ \t]+kustomize)[ \t][^\n|;&]*--load[-_]restrictor[ =]+\w*none\b"
+)
 # Options with a value that change nothing here.
 VALUES = {
     *("-e", "--env", "-o", "--output", "--helm-api-versions", "--helm-command", "--mount"),
@@ -120,8 +122,10 @@ class Settings:
     @cached_property
     def _scripted(self) -> Options:
         root = self.deliveries.root
-        files = [*applications.files(root), *applications.script_files(root)]
-        return Options(unrestricted=any(UNRESTRICTED.search(content(file)) for file in files))
+        pages = applications.named(root, applications.PAGES)
+        files = [*applications.files(root), *applications.script_files(root), *pages]
+        texts = (content(file).replace(b"\\\n", b" ") for file in files)
+        return Options(unrestricted=any(map(UNRESTRICTED.search, texts)))
 
 
 def argo_cd(root: Path) -> Iterator[str]:

@@ -16,6 +16,7 @@ from gitops.nodes import Path_
 from gitops.overrides import FileSource, Override, entry
 from gitops.repository import Repository
 from gitops.sentinels import SENTINEL, TEXT, Change, other, put
+from gitops.settings import EVERYWHERE, Scope
 
 # What a transformer sets: another value there is seen wherever it reaches.
 SETTINGS = ("newTag", "newName", "digest", "count", "prefix", "suffix")
@@ -59,6 +60,8 @@ def targets(source: FileSource, document: Node, here: Path_) -> Iterator[Overrid
     """Yield the fields that one replacement writes to."""
     every = [*nodes.items(nodes.get(document, *here, "targets"))]
     for j, target in every:
+        # One of several targets may be for a kind of which there is nothing yet.
+        scope = Scope.of_target(nodes.get(target, "select")) if len(every) > 1 else EVERYWHERE
         fields = [*nodes.items(nodes.get(target, "fieldPaths"))]
         for k, field in fields:
             # A target without fields would be the name, a replacement without targets an error.
@@ -69,6 +72,7 @@ def targets(source: FileSource, document: Node, here: Path_) -> Iterator[Overrid
             yield Override(
                 *(f"replacement of {name}", source.file, nodes.line(field), source, 0, path),
                 subject=(KEY.findall(name) or [""])[-1],
+                scope=scope,
                 fills=True,
                 sentinel=one_more(here, target, field) if here else None,
             )

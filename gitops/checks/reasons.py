@@ -89,10 +89,13 @@ def matching_nothing(
 
 
 def is_for_all(context: Context, override: Override) -> bool:
-    """Tell whether Argo CD or Flux is to patch every object of a kind, of which there is none."""
-    is_patch = (override.part_of or override).subject == "patch"
+    """Tell whether every object of a kind is to be changed, of which there is none.
+
+    So it is by a patch of Argo CD or Flux, and by one of several targets of a replacement.
+    """
+    is_patch = override.delivers and (override.part_of or override).subject == "patch"
     kind, name = override.scope.kind, override.scope.name
-    if not (override.delivers and is_patch and kind) or name:
+    if not (is_patch or override.fills) or not kind or name:
         return False
     kinds = {each.kind for rendered in context.all_applied for each in rendered.objects}
     return kind in kinds or not is_misspelt(kind, kinds)
