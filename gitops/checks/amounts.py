@@ -7,12 +7,13 @@ from typing import Any
 
 from gitops.checks.context import Context, Rendered
 from gitops.checks.unknown import is_open
-from gitops.findings import Finding
+from gitops.findings import Finding, Severity
 from gitops.objects import Object, dig
 from gitops.quantities import quantity
 
+LARGE = ("i", "k", "M", "G", "T", "P", "E")  # the ends of suffixes for more than one
 BYTES = ("memory", "ephemeral-storage", "storage")
-Found = Iterator[tuple[str, Any, str]]  # message, value, hint
+Found = Iterator[tuple[str, Any, str, Severity]]  # message, value, hint, how much it matters
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -28,9 +29,9 @@ def check(context: Context) -> Iterator[Finding]:
 def of(rendered: Rendered, thing: Object) -> Iterator[Finding]:
     """Yield what is wrong with the amounts of an object."""
     for where, resources in resources_of(thing):
-        for message, value, hint in [*unreadable(resources), *contrary(resources)]:
+        for message, value, hint, severity in [*unreadable(resources), *contrary(resources)]:
             text = f"{thing.title}, {where}: {message}"
-            yield rendered.finding("conflict", text, thing, value, hint)
+            yield rendered.finding("conflict", text, thing, value, hint, severity)
     if thing.kind == "HorizontalPodAutoscaler":
         least, most = thing.get("spec", "minReplicas"), thing.get("spec", "maxReplicas")
         if isinstance(least, int) and isinstance(most, int) and least > most:
@@ -50,7 +51,10 @@ def resources_of(thing: Object) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def unreadable(resources: dict[str, Any]) -> Found:
-    """Yield what is no quantity, or none of bytes: `m` is a thousandth."""
+    """Yield what is no quantity, or none of whole bytes: `m` is a thousandth.
+
+    The cluster warns of a part of a byte, and rounds it up.
+    """
     for section in ("requests", "limits"):
         for name, value in dig(resources, section, default={}).items():
             number = quantity(value)
@@ -58,10 +62,15 @@ def unreadable(resources: dict[str, Any]) -> Found:
                 continue
             if number is None:
                 hint = "write a number, with a suffix such as m, k, M, G, Ki, Mi or Gi"
-                yield f"{section}: {name} {value} is no quantity", value, hint
+                yield f"{section}: {name} {value} is no quantity", value, hint, Severity.ERROR
+            elif name in BYTES and number % 1 and str(value).endswith(LARGE):
+                hint = "write it in a smaller unit: the cluster rounds it up"
+                message = f"{section}: {name} {value} is no whole number of bytes"
+                yield message, value, hint, Severity.WARNING
             elif name in BYTES and number % 1:
                 hint = "write M or Mi for millions of bytes: m is a thousandth"
-                yield f"{section}: {name} {value} is a part of a byte", value, hint
+                message = f"{section}: {name} {value} is a part of a byte"
+                yield message, value, hint, Severity.ERROR
 
 
 def contrary(resources: dict[str, Any]) -> Found:
@@ -71,4 +80,5 @@ def contrary(resources: dict[str, Any]) -> Found:
         least, most = quantity(value), quantity(limits.get(name))
         if least is not None and most is not None and least > most:
             hint = "the cluster refuses it: raise the limit or lower the request"
-            yield f"requests: {name} {value} is above its limit {limits[name]}", value, hint
+            message = f"requests: {name} {value} is above its limit {limits[name]}"
+            yield message, value, hint, Severity.ERROR

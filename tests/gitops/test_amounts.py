@@ -73,6 +73,7 @@ def scaler(least: object, most: object) -> str:
         (container("{requests: {memory: 1Gi}}"), ""),
         (container("{limits: {memory: 128mb}}"), "limits: memory 128mb is no quantity"),
         (container("{limits: {memory: 128m}}"), "memory 128m is a part of a byte"),
+        (container("{limits: {memory: 0.5}}"), "memory 0.5 is a part of a byte"),
         (container("{requests: {cpu: 1OOm}}"), "requests: cpu 1OOm is no quantity"),
         (container('{requests: {cpu: "${CPU}"}, limits: {cpu: 1}}'), ""),
         (container("{requests: [cpu]}"), ""),
@@ -90,3 +91,9 @@ def test_an_amount_that_the_cluster_refuses_is_an_error(
     assert bool(found) == bool(said)
     assert all(one.severity == "error" for one in found)
     assert said in "".join(one.message for one in found[:1])
+
+
+def test_what_the_cluster_rounds_up_is_a_warning(tmp_path: Path) -> None:
+    (found,) = amounts.check(context(tmp_path, {"prod": claim("1.7Ti")}))
+    assert found.severity == "warning"
+    assert "storage 1.7Ti is no whole number of bytes" in found.message
