@@ -16,7 +16,7 @@ RETIRED = {"archive", "archived", "attic", "deprecated", "disabled", "obsolete",
 
 
 def softened(context: Context, findings: list[Finding]) -> list[Finding]:
-    """Return the findings, with errors as warnings where all that has them is in such folders."""
+    """Return the findings, with errors as warnings if they are in such folders alone."""
     folders = {each.name: each.folder for each in context.asked}
     found = []
     for each in findings:
@@ -31,10 +31,18 @@ def softened(context: Context, findings: list[Finding]) -> list[Finding]:
 
 
 def reason(context: Context, folder: Path) -> str:
-    """Return why a folder need not be applied as it is, or an empty text."""
-    path = context.repository.relative(folder)
-    if folder in context.repository.applied:
-        return ""
+    """Return why a folder need not be applied as it is, or an empty text.
+
+    It is, if a script applies it, or an object in a folder that is applied itself.
+    """
+    repository = context.repository
+    by = [repository.relative(file) for file in repository.deliveries.files(folder)]
+    is_live = folder in repository.applied and (not by or not all(map(idle, by)))
+    return "" if is_live else idle(repository.relative(folder))
+
+
+def idle(path: str) -> str:
+    """Return why what is at a path need not be applied as it is, or an empty text."""
     if not TEMPLATES.isdisjoint(WORDS.findall(path)):
         return "in a folder of templates, which may be copied from there"
     is_retired = not RETIRED.isdisjoint(part.strip("._-") for part in PurePath(path).parts)
