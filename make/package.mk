@@ -9,7 +9,8 @@ package: $(READY) $(RENDERER) ## Build the wheel of the linter, with the rendere
 	@cd tools/package && RENDERER="$(CURDIR)/$(RENDERER)" \
 		"$(CURDIR)/$(PYTHON)" -m hatchling build --target wheel --directory "$(CURDIR)/.build/wheels"
 
-.build/renderer/%/renderer: tools/go.mod tools/go.sum $(wildcard tools/renderer/*.go)
+.build/renderer/%/renderer: WORK := $(CURDIR)/tools/renderer/kyaml.work
+.build/renderer/%/renderer: tools/go.mod tools/go.sum $(wildcard tools/renderer/*.go) .build/kyaml/.ready
 	@mkdir -p $(@D) && GOOS=$(*D) GOARCH=$(*F) $(GO_BUILD) ./renderer && $(call DONE,the renderer for $*)
 
 .PHONY: rule-pages

@@ -15,7 +15,7 @@ downloads: ## Install K3d, Kubescape and Trivy into .tools/bin, by checksum (Lin
 
 # The pinned tools build with any Go that can fetch the one their go.mod asks for, whatever the
 # environment says about toolchains and modules. Without C they run on any machine of their platform.
-GO_BUILD = CGO_ENABLED=0 GOTOOLCHAIN=auto GOFLAGS= GOWORK=off \
+GO_BUILD = CGO_ENABLED=0 GOTOOLCHAIN=auto GOFLAGS= GOWORK=$(or $(WORK),off) \
 	go build -C $(dir $<) -mod=readonly -trimpath -ldflags="-s -w" -o "$(CURDIR)/$@"
 
 # Set-up, redone only when what it depends on changes; each step says how long it took.
@@ -56,6 +56,14 @@ $(PEER): tools/peer.txt .python-version $(UV)
 .tools/schemas/stamp: tools/setup/schemas.py $(READY)
 	@$(PYTHON) -m tools.setup.schemas && touch $@
 
+# The library of the version that go.mod pins, with a patch: one that fits another version no longer ends the build.
+.build/kyaml/.ready: KYAML := sigs.k8s.io/kustomize/kyaml
+.build/kyaml/.ready: tools/go.mod tools/renderer/kyaml.patch tools/renderer/kyaml.work
+	@$(call NEEDED,go,the renderer is built from $<)
+	@rm -rf $(@D) && mkdir -p $(dir $(@D)) && export GOFLAGS= GOWORK=off \
+		&& go mod download -C tools $(KYAML) && cp -R "$$(go list -C tools -m -f '{{.Dir}}' $(KYAML))" $(@D) && chmod -R u+w $(@D) \
+		&& cd $(@D) && patch --strip=1 --silent <$(CURDIR)/tools/renderer/kyaml.patch && touch $(@F)
+
 .tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
 .tools/kube-score:  PACKAGE := github.com/zegl/kube-score/cmd/kube-score
 .tools/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
@@ -74,7 +82,8 @@ $(PEER): tools/peer.txt .python-version $(UV)
 .tools/k3d:         PACKAGE := github.com/k3d-io/k3d/v5
 .tools/k3d: tools/k3d/go.mod tools/k3d/go.sum
 .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer: tools/go.mod tools/go.sum
-.tools/renderer: $(wildcard tools/renderer/*.go)
+.tools/renderer: WORK := $(CURDIR)/tools/renderer/kyaml.work
+.tools/renderer: $(wildcard tools/renderer/*.go) .build/kyaml/.ready
 .tools/cosign .tools/gitleaks .tools/helm .tools/k3d .tools/oras .tools/kustomize .tools/kubeconform .tools/kube-score .tools/actionlint .tools/renderer:
 	@$(call NEEDED,go,$(@F) is built from $<)
 	@mkdir -p .tools && $(GO_BUILD) $(PACKAGE) && touch $@ && $(call DONE,$(@F) built from $<)

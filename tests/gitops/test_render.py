@@ -35,6 +35,31 @@ def test_the_renderer_renders_the_bytes_of_the_pinned_kustomize(renderer: Render
         assert not answer.error
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{a: {b: {c: {d: 1}}}, e: [{f: 1}]}",
+        "{a: &it {b: [1]}, c: *it, d: {<<: *it, b: [2]}}",
+        "{a: &it {b: {c: 1}}, d: {<<: [*it, {e: 2}], f: {<<: *it}}}",
+        "{a: 1, a: 2}",
+        "{null: 1}",
+        "{<<: 1}",
+    ],
+)
+def test_anchors_are_resolved_as_the_pinned_kustomize_does(
+    renderer: Renderer, tmp_path: Path, value: str
+) -> None:
+    """The library that resolves them is patched."""
+    (tmp_path / "kustomization.yaml").write_text("resources: [object.yaml]\n")
+    head = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: thing}\nvalue: "
+    (tmp_path / "object.yaml").write_text(f"{head}{value}\n")
+    (answer,) = renderer.render([Job(tmp_path, yaml=True)])
+    bare = build(tmp_path)
+    assert answer.yaml == bare.stdout
+    assert bool(answer.error) == bool(bare.returncode)
+    assert answer.error in bare.stderr
+
+
 def test_what_kustomize_refuses_the_renderer_refuses(renderer: Renderer, tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: [absent.yaml]\n")
     (answer,) = renderer.render([Job(tmp_path)])
