@@ -155,20 +155,26 @@ def is_partial(context: Context, overlay: Overlay, kustomization: Kustomization)
 
 
 def unchanging(tries: Tries, among: Users) -> Users:
-    """Return the overrides without which every overlay renders to the same.
-
-    Each is tried in the smallest overlay first: most change that one, and need no other rendering.
-    """
+    """Return the overrides without which every overlay renders to the same."""
     among = {
         override: users
         for override, users in among.items()
         if not any(tries.certainty.has(override, overlay) for overlay in users)
     }
-    first = {override: min(users, key=tries.size) for override, users in among.items()}
-    left = without_effect(tries, {override: [overlay] for override, overlay in first.items()})
-    others = {it: [user for user in among[it] if user is not first[it]] for it in left}
-    left = without_effect(tries, others)
+    smallest, others = divided(tries, among)
+    left = without_effect(tries, smallest)
+    left = without_effect(tries, {override: others[override] for override in left})
     return {override: overlays for override, overlays in among.items() if override in left}
+
+
+def divided(tries: Tries, among: Users) -> tuple[Users, Users]:
+    """Return overrides with the smallest overlay of each, and with the others.
+
+    Mostly the first tells all that is asked, and needs no other rendering.
+    """
+    smallest = {override: [min(users, key=tries.size)] for override, users in among.items()}
+    others = {it: [user for user in among[it] if user not in smallest[it]] for it in among}
+    return smallest, others
 
 
 def without_effect(tries: Tries, among: Users) -> set[Override]:
@@ -187,6 +193,13 @@ def without_effect(tries: Tries, among: Users) -> set[Override]:
 
 def reached(tries: Tries, among: Users) -> set[Override]:
     """Return the overrides whose sentinel is seen in an overlay: only their value has no effect."""
+    smallest, others = divided(tries, among)
+    found = seen_in(tries, smallest)
+    return found | seen_in(tries, {it: others[it] for it in among if it not in found})
+
+
+def seen_in(tries: Tries, among: Users) -> set[Override]:
+    """Return the overrides whose sentinel is seen in any of the given overlays."""
     questions = [
         Question(override, overlay, override.with_sentinel)
         for override, overlays in among.items()
