@@ -23,6 +23,7 @@ Place = tuple[str, tuple[str, ...]]  # an environment, and the folders below its
 class Environments:
     """The environment of each overlay, and the names in them that stand for several images."""
 
+    repository: Repository
     names: dict[Overlay, str]
     placeholders: frozenset[tuple[str, str]]
 
@@ -44,7 +45,7 @@ class Environments:
         pulled: dict[tuple[str, str], set[str]] = defaultdict(set)
         for pin in pins:
             pulled[names[pin.overlay], pin.image].add(pin.name)
-        return cls(names, frozenset(each for each, by in pulled.items() if len(by) > 1))
+        return cls(repository, names, frozenset(each for each, by in pulled.items() if len(by) > 1))
 
     def of(self, pin: Pin) -> str:
         """Return the environment of a pin."""

@@ -17,13 +17,13 @@ from gitops.revision import Clone
 MOST = 20  # names in a message
 
 
-def choose(repository: Repository, environment: str, image: str | None) -> Pin:
+def choose(known: Environments, environment: str, image: str | None) -> Pin:
     """Return the pin of an image in an environment, or its only pin if no image is given.
 
     An image may be named as the manifests do it, or as it is pulled.
     Raises GitopsError if there is no such environment, or no such pin, or several.
     """
-    there = pinned(repository, environment)
+    there = pinned(known, environment)
     wanted: list[Callable[[Pin], bool]] = [
         lambda pin: image in (None, pin.image),
         lambda pin: image == pin.name,
@@ -31,20 +31,20 @@ def choose(repository: Repository, environment: str, image: str | None) -> Pin:
     return only(environment, image, first(there, wanted), there)
 
 
-def choose_beside(repository: Repository, environment: str, here: Pin) -> Pin:
+def choose_beside(known: Environments, environment: str, here: Pin) -> Pin:
     """Return the pin in an environment that is to have the release of one in another environment.
 
     Of several it is the one whose path is most like that of the other; none is whose path is more
     like that of another pin of the image in the same environment.
     Raises GitopsError as `choose` does.
     """
-    there = pinned(repository, environment)
+    there = pinned(known, environment)
     wanted: list[Callable[[Pin], bool]] = [
         lambda pin: pin.image == here.image,
         lambda pin: here.name in (pin.image, pin.name),
     ]
     found = first(there, wanted)
-    others = list(beside(repository, here))
+    others = list(beside(known, here))
     own = [pin for pin in found if here.where in {each.where for each in nearest(pin, others)}]
     if found and not own:
         names = ", ".join(pin.where for pin in found)
@@ -52,11 +52,11 @@ def choose_beside(repository: Repository, environment: str, here: Pin) -> Pin:
     return only(environment, here.image, nearest(here, own), there)
 
 
-def beside(repository: Repository, here: Pin) -> Iterator[Pin]:
+def beside(known: Environments, here: Pin) -> Iterator[Pin]:
     """Yield the pins of the same image in the same environment, with the pin itself."""
-    known, own = Environments.find(repository), named(repository, here)
-    for pin in every(repository):
-        is_there = known.of(pin) == known.of(here) or named(repository, pin) == own != set()
+    own = named(known.repository, here)
+    for pin in every(known.repository):
+        is_there = known.of(pin) == known.of(here) or named(known.repository, pin) == own != set()
         if pin.image == here.image and is_there:
             yield pin
 
@@ -66,17 +66,18 @@ def named(repository: Repository, pin: Pin) -> set[str]:
     return words(path(repository, pin.overlay)) & ENVIRONMENTS
 
 
-def pinned(repository: Repository, name: str) -> list[list[Pin]]:
+def pinned(known: Environments, name: str) -> list[list[Pin]]:
     """Return the pins in an environment: those that its name is surest for, then others.
 
     It is the name that a ledger has, that of the overlay's folder or its path; that of another
     folder in the path; of who applies it, where several do; or a word in the path.
     Raises GitopsError if there is no such environment, or none of its own files pins an image.
     """
-    known, folder, name = Environments.find(repository).names, Path(name).resolve(), normal(name)
+    repository, names = known.repository, known.names
+    folder, name = Path(name).resolve(), normal(name)
     places = [(each, by) for each in repository.overlays for by in ways(repository, each)]
     ranks: list[Callable[[Overlay, str], bool]] = [
-        lambda each, _: name in (each.name, each.folder.name, known[each]) or each.folder == folder,
+        lambda each, _: name in (each.name, each.folder.name, names[each]) or each.folder == folder,
         lambda each, _: each.is_named(name),
         lambda _, by: name == by,
         lambda each, _: has_word(each.name, name),

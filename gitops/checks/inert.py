@@ -21,20 +21,23 @@ from gitops.overlays import Overlay
 from gitops.overrides import Override, entries
 from gitops.repository import Repository
 
+Known = dict[Kustomization, list[Override]]
+
 HINT = "remove it, or correct what it is meant to match"
 SAME = "it may be removed: the value is the same without it"
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Yield each override that changes nothing in any overlay that includes it."""
-    tries = Tries(context)
-    asked, every = collect(context, context.rendered)
-    dead = unchanging(tries, asked)
+    tries, known = Tries(context), Known()
+    asked, every = collect(context, context.rendered, known)
+    dead = unchanging(tries, asked_about(context, asked))
     if dead and context.reach is not None:
-        # They may change something in overlays that are not asked about.
+        # They may change something in overlays that are not asked about; the others do so here.
         owning = {part for it in dead for part in owners(context.repository, it)}
-        asked, every = collect(context, [*{*context.rendered_with(owning), *context.rendered}])
-        dead = unchanging(tries, asked_about(context, asked))
+        among = [*{*context.rendered_with(owning), *context.rendered}]
+        asked, every = collect(context, among, known)
+        dead = unchanging(tries, {it: users for it, users in asked.items() if it in dead})
     seen = reached(tries, dead)
     leaves = {override: overlays for override, overlays in dead.items() if override.part_of}
     wholes: Users = {
@@ -97,13 +100,13 @@ def overrides(repository: Repository, kustomization: Kustomization) -> Iterator[
 
 
 def asked_about(context: Context, every: Users) -> Users:
-    """Return the overrides of the overlays that are asked about."""
+    """Return the overrides of the overlays that are asked about: bases of them may be rendered."""
     return {
         override: users for override, users in every.items() if any(map(context.is_reached, users))
     }
 
 
-def collect(context: Context, among: list[Rendered]) -> tuple[Users, Users]:
+def collect(context: Context, among: list[Rendered], known: Known) -> tuple[Users, Users]:
     """Return the overrides with the overlays that include them and render to something.
 
     The first ones are those that can be judged. The others may also change what is set aside there;
@@ -124,7 +127,9 @@ def collect(context: Context, among: list[Rendered]) -> tuple[Users, Users]:
         users = [overlay for overlay in applied if kustomization in overlay.tree]
         users = users or [overlay for overlay in variants if kustomization in overlay.tree]
         users.sort(key=lambda overlay: overlay.name)
-        every = [*overrides(context.repository, kustomization)] if users else []
+        if users and kustomization not in known:
+            known[kustomization] = [*overrides(context.repository, kustomization)]
+        every = known[kustomization] if users else []
         found |= dict.fromkeys(every, users)
         if every:
             users = [it for it in users if not is_partial(context, it, kustomization)]

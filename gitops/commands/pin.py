@@ -58,13 +58,13 @@ def pin(
     if not DIGEST.fullmatch(digest):
         raise GitopsError(f"--digest {digest}: sha256: and 64 hexadecimal digits are needed")
     clone, repository = Clone.of(path), Repository.open(path)
-    chosen, new = choose(repository, environment, image), Release(tag, digest)
+    known = Environments.find(repository)
+    chosen, new = choose(known, environment, image), Release(tag, digest)
     found = Judgement()
     found.demand_committed(clone, repository, chosen.file)
     found.demand_writable(repository, chosen.file)
     if new != chosen.release:
         verify_signature(found, f"{chosen.name}@{digest}", Config.read(repository.root))
-    known = Environments.find(repository)
     title = f"Release {known.service(chosen)} {tag} to {known.of(chosen)}"
     path_in_clone = str(clone.path(chosen.file))
     proposal = Proposal(title, chosen, new, path_in_clone, found)

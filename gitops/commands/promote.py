@@ -104,8 +104,8 @@ def promote(
     environments = Environments.find(repository)
     proposals = []
     for image in dict.fromkeys(images) or (None,):
-        here = choose(repository, source, image)
-        there = choose_beside(repository, target, here)
+        here = choose(environments, source, image)
+        there = choose_beside(environments, target, here)
         known = service or environments.service(here)
         route = (environments.of(here), environments.of(there))
         found = Judgement()

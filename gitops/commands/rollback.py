@@ -61,7 +61,8 @@ def rollback(
     clone, repository = Clone.of(path), Repository.open(path)
     clone.demand_history("what was declared before")
     config = Config.read(repository.root)
-    pin, environments = choose(repository, environment, image), Environments.find(repository)
+    environments = Environments.find(repository)
+    pin = choose(environments, environment, image)
     where, service = environments.of(pin), service or environments.service(pin)
     ledger = connect(url) if url else None
     found = Judgement()

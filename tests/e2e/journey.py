@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gitops.environments import Environments
 from gitops.releases import Release
 from gitops.repository import Repository
 from gitops.selection import choose
@@ -57,7 +58,7 @@ class Journey:
 
     def pin(self, environment: str, version: str, digest: str) -> None:
         """Write another release where an overlay pins it, as a pipeline does after a build."""
-        found = choose(Repository.open(self.root / "k8s"), environment, None)
+        found = choose(Environments.find(Repository.open(self.root / "k8s")), environment, None)
         found.file.write_text(found.with_release(Release(version, digest)), encoding="utf-8")
 
     def merge(self) -> None:
@@ -85,7 +86,9 @@ class Journey:
     def apply(self, environment: str) -> dict[str, Any]:
         """Apply an overlay, and report that; return the deployment, which is running."""
         folder = self.root / "k8s/overlays" / environment
-        found = choose(Repository.open(self.root / "k8s"), environment, None).release
+        found = choose(
+            Environments.find(Repository.open(self.root / "k8s")), environment, None
+        ).release
         self.kube.run("apply", "--kustomize", str(folder))
         return self.ledger.send(
             "POST",

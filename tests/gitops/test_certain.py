@@ -268,7 +268,7 @@ def asked(root: Path, renderer: Renderer) -> tuple[Tries, list[Question], list[O
     context = Context(repository, Config(root / "gitops.yaml"), renderer)
     tries = Tries(context)
     found, left = [], []
-    for override, overlays in inert.collect(context, context.rendered)[0].items():
+    for override, overlays in inert.collect(context, context.rendered, {})[0].items():
         certain = [it for it in overlays if tries.certainty.has(override, it)]
         found += [Question(override, overlay, override.taken_away) for overlay in certain]
         left += [override] * (not certain)
@@ -408,7 +408,7 @@ def missed(root: Path, renderer: Renderer) -> tuple[list[Question], list[Questio
     tries = Tries(context)
     questions = [
         Question(override, overlay, change)
-        for override, overlays in inert.collect(context, context.rendered)[0].items()
+        for override, overlays in inert.collect(context, context.rendered, {})[0].items()
         for overlay in overlays
         for is_so, changes in (
             (tries.certainty.misses, (override.taken_away, override.with_sentinel)),

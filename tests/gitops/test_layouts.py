@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from gitops.cli import cli
 from gitops.declarations import by_environment
-from gitops.environments import place
+from gitops.environments import Environments, place
 from gitops.errors import GitopsError
 from gitops.repository import Repository
 from gitops.selection import choose, choose_beside
@@ -214,9 +214,9 @@ def test_applications_of_one_generic_base_are_no_regions(tmp_path: Path) -> None
         name: ["r.example/cart", "r.example/shop"] for name in ("dev", "prod")
     }
     repository = Repository.open(tmp_path)
-    here = choose(repository, "dev", "r.example/shop")
+    here = choose(Environments.find(repository), "dev", "r.example/shop")
     assert here.overlay.name == "dev/shop"
-    assert choose_beside(repository, "prod", here).overlay.name == "prod/shop"
+    assert choose_beside(Environments.find(repository), "prod", here).overlay.name == "prod/shop"
 
 
 def test_an_image_that_manifests_name_otherwise_is_found_as_it_is_pulled(tmp_path: Path) -> None:
@@ -224,8 +224,8 @@ def test_an_image_that_manifests_name_otherwise_is_found_as_it_is_pulled(tmp_pat
     written(tmp_path, overlay("dev", "base", image("shop", TWO, "r.example/shop")))
     written(tmp_path, overlay("prod", "base", image("r.example/shop", ONE)))
     repository = Repository.open(tmp_path)
-    here = choose(repository, "dev", None)
-    assert choose_beside(repository, "prod", here).overlay.name == "prod"
+    here = choose(Environments.find(repository), "dev", None)
+    assert choose_beside(Environments.find(repository), "prod", here).overlay.name == "prod"
 
 
 def test_where_an_environment_is_a_branch_it_says_so(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_what_has_no_pin_of_its_own_is_told_where_to_write_one(tmp_path: Path) -
     for name in ("dev", "prod"):
         written(tmp_path, {f"{name}/kustomization.yaml": "resources: [../base]\n"})
     with pytest.raises(GitopsError, match=r"write one under `images` in dev/kustomization.yaml$"):
-        choose(Repository.open(tmp_path), "dev", None)
+        choose(Environments.find(Repository.open(tmp_path)), "dev", None)
 
 
 def test_a_checkout_of_a_commit_and_changes_elsewhere_do_not_matter(tmp_path: Path) -> None:

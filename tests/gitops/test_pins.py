@@ -8,6 +8,7 @@ import pytest
 
 from gitops import nodes
 from gitops.declarations import by_environment, undeclared
+from gitops.environments import Environments
 from gitops.errors import GitopsError
 from gitops.pins import pins
 from gitops.releases import Release, plain
@@ -65,7 +66,7 @@ def test_a_release_is_found_and_written_where_it_is(tmp_path: Path, place: str) 
     if name.startswith("prod/.argocd"):
         files["argocd/shop.yaml"] = APPLICATION
     written(tmp_path, files)
-    pin = choose(Repository.open(tmp_path), "prod", "shop")
+    pin = choose(Environments.find(Repository.open(tmp_path)), "prod", "shop")
     assert (pin.file, pin.release) == (tmp_path / name, Release("1", ONE))
     assert pin.name == ("r.example.com/shop" if place == "an Application" else "shop")
     after = pin.with_release(Release("1.10", TWO))
@@ -101,7 +102,7 @@ def test_what_patches_pin_for_several_containers_is_changed_for_all_or_none(
     patches = ", ".join(f"{{path: {name}, target: {{kind: Pod}}}}" for name in files)
     written(tmp_path, BASE)
     written(tmp_path / "prod", {"kustomization.yaml": f"patches: [{patches}]\n", **files})
-    pin = choose(Repository.open(tmp_path), "prod", "shop")
+    pin = choose(Environments.find(Repository.open(tmp_path)), "prod", "shop")
     reason = undeclared([pin], {"shop": [pin]})
     if several in ("releases", "files"):
         with pytest.raises(GitopsError, match="write its release under `images`, once for all"):
@@ -154,7 +155,9 @@ def test_an_image_that_is_renamed_inside_is_pinned_by_its_new_name(
     for folder, entry in images.items():
         text = f"resources: [{'own' if not folder else '../../base'}]\nimages: [{entry}]\n"
         written(tmp_path, {f"prod/{folder}kustomization.yaml": text})
-    assert choose(Repository.open(tmp_path), "prod", None).file == tmp_path / file
+    assert (
+        choose(Environments.find(Repository.open(tmp_path)), "prod", None).file == tmp_path / file
+    )
 
 
 def test_objects_of_one_name_are_told_apart_by_their_namespaces(tmp_path: Path) -> None:
@@ -165,7 +168,7 @@ def test_objects_of_one_name_are_told_apart_by_their_namespaces(tmp_path: Path) 
         for path in ("prod", "elsewhere")
     )
     written(tmp_path, {**BASE, "shop.yaml": f"{own}---\n{other}"})
-    pin = choose(Repository.open(tmp_path), "prod", "shop")
+    pin = choose(Environments.find(Repository.open(tmp_path)), "prod", "shop")
     assert pin.release.tag == "prod"
     changed = own.replace("newTag: prod", "newTag: v2")
     assert pin.with_release(Release("v2", "")) == f"{changed}---\n{other}"
@@ -176,7 +179,7 @@ def test_null_is_no_tag(tmp_path: Path) -> None:
         f"images:\n  - {{name: shop, newTag: ~, digest: {ONE}}}\n  - {{name: mail, newTag: null}}\n"
     )
     written(tmp_path, {**BASE, "prod/kustomization.yaml": own})
-    pin = choose(Repository.open(tmp_path), "prod", None)
+    pin = choose(Environments.find(Repository.open(tmp_path)), "prod", None)
     assert (pin.image, pin.release) == ("shop", Release("", ONE))
 
 
@@ -187,9 +190,12 @@ def test_what_counts_last_is_what_an_overlay_pins(tmp_path: Path) -> None:
     assert [pin.file.name for pin in found.values()] == ["patch.yaml", "patch.yaml"]
     own = BASE["prod/kustomization.yaml"] + "images: [{name: shop, newTag: '3'}]\n"
     written(tmp_path, {"prod/kustomization.yaml": own})
-    assert choose(Repository.open(tmp_path), "prod", None).release.tag == "3"
+    assert choose(Environments.find(Repository.open(tmp_path)), "prod", None).release.tag == "3"
     written(tmp_path, {source: application})
-    assert choose(Repository.open(tmp_path), "prod", "shop").file == tmp_path / source
+    assert (
+        choose(Environments.find(Repository.open(tmp_path)), "prod", "shop").file
+        == tmp_path / source
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,8 +219,10 @@ def test_of_objects_that_apply_one_folder_each_is_named_by_itself(tmp_path: Path
     repository = Repository.open(tmp_path)
 
     with pytest.raises(GitopsError, match=r"shop-eu, shop-us pin shop: name one of them$"):
-        choose(repository, "prod", None)
-    assert {name: choose(repository, name, None).release.tag for name in names} == names
+        choose(Environments.find(repository), "prod", None)
+    assert {
+        name: choose(Environments.find(repository), name, None).release.tag for name in names
+    } == names
     (same,) = by_environment(repository)["prod"].values()
     assert undeclared(same, {"shop": same}) == "several releases, of shop-eu, shop-us"
 

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from gitops import programs
 from gitops.cli import cli
+from gitops.environments import Environments
 from gitops.errors import GitopsError
 from gitops.pins import pins, read
 from gitops.promotion.history import since
@@ -689,10 +690,10 @@ def test_which_of_several_applications_is_meant(
 ) -> None:
     try:
         if beside:
-            here = choose(applications, beside, image)
-            found = choose_beside(applications, environment, here).overlay.name
+            here = choose(Environments.find(applications), beside, image)
+            found = choose_beside(Environments.find(applications), environment, here).overlay.name
         else:
-            found = choose(applications, environment, image).overlay.name
+            found = choose(Environments.find(applications), environment, image).overlay.name
     except GitopsError as error:
         found = error.message
     assert found.startswith(expected)
@@ -850,7 +851,10 @@ def test_a_release_counts_since_its_file_is_there_again(root: Path) -> None:
     commit(root)
     write(file, text)
     again = commit(root)
-    found = since(Clone.of(root), choose(Repository.open(root), "dev", "registry.example/shop"))
+    found = since(
+        Clone.of(root),
+        choose(Environments.find(Repository.open(root)), "dev", "registry.example/shop"),
+    )
     assert found is not None
     assert found.commit == again
 
