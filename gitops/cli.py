@@ -85,8 +85,8 @@ def wants_json(argv: list[str]) -> bool:
 
 def main() -> None:
     """Run the command line; with --json, an error is a JSON document too."""
-    # What is read stays until the end: to look for what may go takes a third of the time, and finds
-    # nothing.
+    # What is read stays until the end: to look through all of it for what may go, again and again,
+    # takes a third of the time, and finds nothing.
     gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

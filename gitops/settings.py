@@ -33,7 +33,7 @@ NUMBER = re.compile(r"[-+]?\.?[0-9][0-9A-Fa-fox_.+-]*")
 TRUE, FALSE = {"true", "yes", "on", "y"}, {"false", "no", "off", "n"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The kind and the name of the objects that something may get into; empty for any."""
 
@@ -61,7 +61,7 @@ class Scope:
 EVERYWHERE = Scope()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Setting:
     """A key, the texts that its value may be rendered as, and where it may get.
 

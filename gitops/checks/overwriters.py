@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gitops.checks.image_entries import may_meet
@@ -14,11 +14,8 @@ from gitops.repository import Repository
 
 SUSPECTS = 20  # that are tried as what overwrites an override
 
-# Yields suspects, is sent whether a sentinel is seen without them, and returns which it is.
-type Search = Generator[tuple[Override, ...], bool | None, Override | None]
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Victim:
     """An override without effect, in one overlay, and what may overwrite it."""
 
@@ -33,14 +30,20 @@ def overwriters(tries: Tries, every: Users, dead: Users) -> dict[Override, Overr
     """Return which override overwrites each of the dead ones."""
     victims = [*collected(tries, every, dead)]
     alone = seen_without(tries, [(victim, victim.suspects) for victim in victims])
-    searches: dict[Victim, Search] = {}
-    for victim, seen in zip(victims, alone, strict=True):
-        # A suspect may give the name that an image is looked for by, so that fewer show more.
-        if victim.override.subject == "image" or seen is None:
-            searches[victim] = one_by_one(victim.suspects)
-        elif seen:
-            searches[victim] = by_halves(victim.suspects)
-    found = searched(tries, searches)
+    found: dict[Override, Override] = {}
+    # One by one: mostly the first is it. What nothing overwrites need not be asked again, unless a
+    # suspect gives the name that it looks for, or what it changes.
+    left = [
+        victim
+        for victim, seen in zip(victims, alone, strict=True)
+        if seen is not False or victim.override.subject == "image"
+    ]
+    for number in range(SUSPECTS):
+        asked = [(it, it.suspects[number : number + 1]) for it in left if number < len(it.suspects)]
+        for (victim, (suspect,)), seen in zip(asked, seen_without(tries, asked), strict=True):
+            if seen:
+                found[victim.override] = suspect
+        left = [victim for victim in left if victim.override not in found]
     for victim, seen in zip(victims, alone, strict=True):
         if seen and victim.override not in found:
             # Several overwrite it, one after the other: the one that is not dead itself wins.
@@ -66,47 +69,6 @@ def collected(tries: Tries, every: Users, dead: Users) -> Iterator[Victim]:
         marked, suspects = override.marked(files), suspected(every, override, overlay)
         if marked is not None and suspects:
             yield Victim(override, overlay, files, marked, tuple(suspects))
-
-
-def searched(tries: Tries, searches: Mapping[Victim, Search]) -> dict[Override, Override]:
-    """Return what searches find, side by side: one rendering does not wait for another."""
-    found: dict[Override, Override] = {}
-    sent: dict[Victim, bool | None] = dict.fromkeys(searches)
-    while sent:
-        asked: list[tuple[Victim, tuple[Override, ...]]] = []
-        for victim, seen in sent.items():
-            try:
-                asked.append((victim, searches[victim].send(seen)))
-            except StopIteration as ended:
-                if ended.value is not None:
-                    found[victim.override] = ended.value
-        told = seen_without(tries, asked)
-        sent = {victim: seen for (victim, _), seen in zip(asked, told, strict=True)}
-    return found
-
-
-def one_by_one(suspects: tuple[Override, ...]) -> Search:
-    """Search for one without which a sentinel is seen: mostly it is the first."""
-    for suspect in suspects:
-        if (yield (suspect,)):
-            return suspect
-    return None
-
-
-def by_halves(suspects: tuple[Override, ...]) -> Search:
-    """Search among suspects without which a sentinel is seen: one may need others to be gone."""
-    while len(suspects) > 1:
-        middle = len(suspects) // 2
-        for half in (suspects[:middle], suspects[middle:]):
-            seen = yield half
-            if seen is None:
-                return (yield from one_by_one(suspects))
-            if seen:
-                suspects = half
-                break
-        else:
-            return None
-    return suspects[0]
 
 
 def seen_without(

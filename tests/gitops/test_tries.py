@@ -135,33 +135,3 @@ def test_a_suffix_is_overwritten_by_the_new_tag_beside_it(tmp_path: Path, check:
         "newTag 2 for image c matches nothing",
         "tagSuffix -x for image b is overwritten by newTag 2 for image b",
     }
-
-
-def test_what_overwrites_an_override_is_found_among_many_with_few_renderings(
-    tmp_path: Path, check: Check, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The kustomizations beside the last one set the namespace of other objects."""
-    thing = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n"
-    names = [f"part-{number:02}" for number in range(16)]
-    files = {
-        "thing/kustomization.yaml": "namespace: old\nresources: [thing.yaml]\n",
-        "thing/thing.yaml": thing % "thing",
-    }
-    for name in names:
-        its = ["thing.yaml"] + ["../thing"] * (name == names[-3])
-        files[f"{name}/kustomization.yaml"] = f"namespace: {name}\nresources: {its}\n"
-        files[f"{name}/thing.yaml"] = thing % name
-    resources = ", ".join(f"../{name}" for name in names)
-    files["top/kustomization.yaml"] = f"resources: [{resources}]\n"
-    written(tmp_path, files)
-    rendered: list[Job] = []
-    render = Renderer.render
-
-    def noted(self: Renderer, jobs: Iterable[Job]) -> list[Answer]:
-        rendered.extend(every := list(jobs))
-        return render(self, every)
-
-    monkeypatch.setattr(Renderer, "render", noted)
-    (found,) = check(tmp_path, "inert")
-    assert "is overwritten by namespace part-13 (part-13/kustomization.yaml:1)" in found.message
-    assert len(rendered) < 20

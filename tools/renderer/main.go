@@ -154,8 +154,12 @@ func describe(objects resmap.ResMap, want []string, result *answer) error {
 		if _, known := told.Load(name); known {
 			continue
 		}
-		if text == nil {
-			if text, err = object.MarshalJSON(); err != nil {
+		if text == nil { // of the nodes: kustomize would write YAML, and parse that
+			var value map[string]any
+			if err := object.YNode().Decode(&value); err != nil {
+				return err
+			}
+			if text, err = json.Marshal(value); err != nil {
 				return err
 			}
 		}
@@ -171,9 +175,10 @@ func describe(objects resmap.ResMap, want []string, result *answer) error {
 }
 
 func main() {
-	// Short-lived: memory is cheaper than collecting it, up to a sixth of a gigabyte.
+	// Short-lived: memory is cheaper than collecting it, up to a tenth of a gigabyte. Twice of that
+	// saves a twelfth of the time.
 	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(1 << 30 / 6)
+	debug.SetMemoryLimit(1 << 30 / 10)
 	if !slices.Contains(os.Args, "--network") {
 		refuseNetwork()
 	}
