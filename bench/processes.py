@@ -37,11 +37,16 @@ def run(argv: Sequence[str | Path], cwd: Path) -> int:
 
 
 def tree(pid: int) -> Iterator[int]:
-    """Yield a process and its descendants, as long as they run."""
+    """Yield a process and its descendants, as long as they run.
+
+    A child that has not begun its own program yet has the memory of its parent, and no other.
+    """
     yield pid
+    own = text(PROC / str(pid) / "cmdline")
     for task in folders(PROC / str(pid) / "task"):
         for child in text(task / "children").split():
-            yield from tree(int(child))
+            if text(PROC / child / "cmdline") != own:
+                yield from tree(int(child))
 
 
 def resident(pid: int) -> int:
