@@ -16,6 +16,7 @@ from gitops.cache import digest, program_digest
 VERSION = "{{.NormalizedKubernetesVersion}}"
 # A message holds every fault of an object, each after the place where it is.
 FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
+NAMES = re.compile(r"'[^']*'(?:, '[^']*')+")
 UNKNOWN = "could not find schema for"
 UNREAD = "failed downloading schema"  # the beginning of a message that is not about the object
 EMPTY = ""  # the status of a document of comments only
@@ -101,9 +102,13 @@ def read(text: str | None) -> list[Verdict] | None:
 
 
 def split(message: str) -> Iterator[str]:
-    """Yield the faults that a message of kubeconform lists, each in one line."""
+    """Yield the faults that a message of kubeconform lists, each in one line.
+
+    The names in a fault are sorted: kubeconform has those that are not allowed in any order.
+    """
     for fault in FAULT.findall(message) or [message]:
-        yield " ".join(fault.split())
+        line = " ".join(fault.split())
+        yield NAMES.sub(lambda names: ", ".join(sorted(names[0].split(", "))), line)
 
 
 def versions_of(locations: Sequence[str]) -> tuple[str, ...]:

@@ -56,13 +56,14 @@ $(PEER): tools/peer.txt .python-version $(UV)
 .tools/schemas/stamp: tools/setup/schemas.py $(READY)
 	@$(PYTHON) -m tools.setup.schemas && touch $@
 
-# The library of the version that go.mod pins, with a patch: one that fits another version no longer ends the build.
+# The library of the version that go.mod pins, with a patch: where that no longer fits, the build ends. Git is told to look for
+# no repository, or it would take the paths of the patch for those of this one.
 .build/kyaml/.ready: KYAML := sigs.k8s.io/kustomize/kyaml
 .build/kyaml/.ready: tools/go.mod tools/renderer/kyaml.patch tools/renderer/kyaml.work
 	@$(call NEEDED,go,the renderer is built from $<)
-	@rm -rf $(@D) && mkdir -p $(dir $(@D)) && export GOFLAGS= GOWORK=off \
+	@rm -rf $(@D) && mkdir -p $(dir $(@D)) && export GOTOOLCHAIN=auto GOFLAGS= GOWORK=off \
 		&& go mod download -C tools $(KYAML) && cp -R "$$(go list -C tools -m -f '{{.Dir}}' $(KYAML))" $(@D) && chmod -R u+w $(@D) \
-		&& cd $(@D) && patch --strip=1 --silent <$(CURDIR)/tools/renderer/kyaml.patch && touch $(@F)
+		&& cd $(@D) && GIT_CEILING_DIRECTORIES="$(CURDIR)/.build" git apply "$(CURDIR)/tools/renderer/kyaml.patch" && touch $(@F)
 
 .tools/actionlint:  PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
 .tools/kube-score:  PACKAGE := github.com/zegl/kube-score/cmd/kube-score

@@ -91,6 +91,14 @@ def test_a_component_that_no_overlay_includes_is_validated(newest: Path) -> None
     assert "[overlays/prod with components/external-secrets]" in result.output
 
 
+def test_a_fault_has_the_same_words_in_whatever_order_kubeconform_says_them() -> None:
+    told = "problem validating: - at '/spec': additional properties {} not allowed\n - at '/a': x"
+
+    one, other = (list(kubeconform.split(told.format(n))) for n in ("'b', 'a'", "'a', 'b'"))
+
+    assert one == other == ["at '/spec': additional properties 'a', 'b' not allowed", "at '/a': x"]
+
+
 def test_a_component_that_does_not_render_is_found(newest: Path) -> None:
     edit(newest / "components/gateway/kustomization.yaml", "httproute.yaml", "absent.yaml")
 
