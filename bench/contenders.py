@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from bench import processes
 from tests.ports import free_port
 from tools.command import ROOT, ToolError
 
@@ -109,11 +110,8 @@ def environment() -> dict[str, str]:
 
     The image has compiled files of everything, which the first start writes here.
     """
-    left_out = {"PYTHONDONTWRITEBYTECODE"}
     kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in left_out and "SLIPWAY_" not in name
+        name: value for name, value in processes.environment().items() if "SLIPWAY_" not in name
     }
     return kept | ALLOCATING
 

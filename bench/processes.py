@@ -1,7 +1,8 @@
-"""The memory of a process and of all that it starts, as /proc of Linux tells it."""
+"""Processes that are measured, and the memory of all that they start, as /proc tells it."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,11 @@ from pathlib import Path
 
 INTERVAL = 0.02  # seconds between two looks
 PROC = Path("/proc")
+
+
+def environment() -> dict[str, str]:
+    """Return the environment, but that Python keeps what it compiles, as where it is installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def run(argv: Sequence[str | Path], cwd: Path) -> int:
@@ -19,7 +25,7 @@ def run(argv: Sequence[str | Path], cwd: Path) -> int:
     """
     most = 0
     ended = threading.Event()
-    with subprocess.Popen(argv, cwd=cwd, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(argv, cwd=cwd, env=environment(), stdout=subprocess.DEVNULL) as process:
 
         def watch() -> None:
             nonlocal most
