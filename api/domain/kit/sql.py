@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -150,8 +151,10 @@ def is_version(one: ColumnElement[str], other: ColumnElement[str]) -> ColumnElem
 def is_commit(version: ColumnElement[str], commit: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that a version is a commit, as `versions.is_commit` has it; not NULL."""
     length = func.length(version)
-    begins = func.substr(func.coalesce(commit, ""), 1, length) == version
-    return and_(length >= SHORTEST_COMMIT, begins)
+    # Written out, as each parameter costs SQLAlchemy as much as a column.
+    known = func.coalesce(commit, literal_column("''"))
+    begins = func.substr(known, literal_column("1"), length) == version
+    return and_(length >= literal_column(str(SHORTEST_COMMIT)), begins)
 
 
 def _canonical(version: ColumnElement[str]) -> ColumnElement[str]:
