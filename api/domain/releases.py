@@ -116,9 +116,13 @@ def every_cell(*, lateral: bool) -> tuple[FromClause, ColumnElement[bool]]:
 
 
 def _came(table: Table) -> FromClause:
-    """Select the ids of the services that a table has in an environment, if that is transient."""
+    """Select the ids of the services that a table has in an environment, if that is transient.
+
+    The environment is told as a range. Where it is told as a value, PostgreSQL takes it for one
+    like the others, and reads the whole table for the few rows of a preview beside large stages.
+    """
     ids = func.array_agg(table.c.service_id.distinct()).label("ids")
-    here = table.c.environment_id == environments.c.id
+    here = table.c.environment_id.between(environments.c.id, environments.c.id)
     return select(ids).where(here, environments.c.transient).lateral(f"came_{table.name}")
 
 

@@ -252,6 +252,18 @@ def test_since_when_a_release_runs_is_found_by_the_index_for_it(large: Ledger) -
     assert " ".join(line for *_, line in plan).count("ix_deployments_releases") == 3
 
 
+@pytest.mark.parametrize("large", ["postgresql"], indirect=True)
+def test_a_preview_is_expected_to_have_few_rows_however_many_a_stage_has(large: Ledger) -> None:
+    """Else the whole table is read for what came there."""
+    statements = answering(large, "/api/v1/matrix")
+
+    with large.engine.connect() as connection:
+        steps = "\n".join(plans.steps(connection, statements))
+    came = re.findall(r"Scan.* on (deployments|declarations)  \(.* rows=(\d+) ", steps)
+    assert {table for table, _ in came} == {"deployments", "declarations"}
+    assert all(int(rows) <= ROWS * TIMES / 100 for _, rows in came)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
