@@ -23,14 +23,18 @@ from tests.api.events.test_evidence import export
 from tests.api.events.test_inbox import items
 from tests.api.transfer import empty, exported, imported
 
+
+def happened(number: int, what: str, **about: Any) -> dict[str, Any]:
+    """Return the event that an incident was `what` in that minute of 12 o'clock."""
+    about |= {"id": str(number), "timestamp": f"2026-03-01T12:0{number}:00Z"}
+    return cdevent(f"incident.{what}", subject="incident-7", service={"id": "checkout"}, **about)
+
+
 EVENTS = [
-    cdevent(
-        f"incident.{what}",
-        id=str(number),
-        subject="incident-7",
-        timestamp=f"2026-03-01T12:0{number}:00Z",
+    happened(
+        number,
+        what,
         description=words,
-        service={"id": "checkout"},
         ticketURI="https://tickets.example.com/7" if what == "reported" else None,
     )
     for number, (what, words) in enumerate(
@@ -100,16 +104,7 @@ AGAIN = [
 def test_what_is_detected_again_after_its_end_is_open(
     database: Database, story: list[str], minute: int | None
 ) -> None:
-    events = [
-        cdevent(
-            f"incident.{what}",
-            id=str(number),
-            subject="incident-7",
-            timestamp=f"2026-03-01T12:0{number}:00Z",
-            service={"id": "checkout"},
-        )
-        for number, what in enumerate(story)
-    ]
+    events = [happened(number, what) for number, what in enumerate(story)]
     for order in permutations(events):
         ((_, detected_at, resolved_at, *_),) = told(database, [*order, order[0]])
         assert detected_at.minute == 0
@@ -120,9 +115,7 @@ def test_what_was_opened_again_moves_to_another_ledger(
     app: APIFlask, client: FlaskClient, tmp_path: Path
 ) -> None:
     for number, what in enumerate(["detected", "resolved", "detected"]):
-        about: dict[str, Any] = {"subject": "incident-7", "service": {"id": "checkout"}}
-        about |= {"id": str(number), "timestamp": f"2026-03-01T12:0{number}:00Z"}
-        send(client, cdevent(f"incident.{what}", **about))
+        send(client, happened(number, what))
     before = exported(app, tmp_path / "file")
     empty(app.extensions["database"])
 
