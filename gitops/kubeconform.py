@@ -17,6 +17,8 @@ VERSION = "{{.NormalizedKubernetesVersion}}"
 # A message holds every fault of an object, each after the place where it is.
 FAULT = re.compile(r"- (at '.*?': .*?)(?=\s+- at '|\s*$)", re.DOTALL)
 NAMES = re.compile(r"'[^']*'(?:, '[^']*')+")
+# What it tries to stay below: it shares the machine with all that has been rendered.
+MEMORY = "48MiB"
 UNKNOWN = "could not find schema for"
 UNREAD = "failed downloading schema"  # the beginning of a message that is not about the object
 EMPTY = ""  # the status of a document of comments only
@@ -55,7 +57,7 @@ def validate(files: Sequence[Path], version: str, locations: Sequence[str]) -> l
     argv = [program, "-strict", "-verbose", "-output", "json", "-kubernetes-version", version]
     for location in locations:
         argv += ["-schema-location", location]
-    done = programs.run([*argv, *files])
+    done = programs.run([*argv, *files], env={"GOMEMLIMIT": MEMORY, **os.environ})
     try:
         resources = json.loads(done.stdout)["resources"] or []
     except (ValueError, KeyError):
