@@ -56,16 +56,8 @@ class Attempt(NamedTuple):
     commit: str | None
 
     def same_application(self, other: Attempt) -> bool:
-        """Say whether the version is the same, and the image as far as both are known.
-
-        A version that is a commit is the same as whatever else its commit is called.
-        """
-        named_alike = (
-            versions.same(self.version, other.version)
-            or versions.is_commit(self.version, other.commit)
-            or versions.is_commit(other.version, self.commit)
-        )
-        return named_alike and _agree(self.image_digest, other.image_digest)
+        """Say whether they are named alike, and the image is the same as far as both are known."""
+        return versions.alike(self, other) and _agree(self.image_digest, other.image_digest)
 
     def same(self, other: Attempt) -> bool:
         """Say whether the configuration is the same too, as far as both are known."""

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 # Of a commit, as git abbreviates it.
 SHORTEST_COMMIT = 7
 COMMIT = re.compile(rf"[0-9a-f]{{{SHORTEST_COMMIT},64}}")
+
+
+class Named(Protocol):
+    """What has a version, and maybe the commit that it was made of."""
+
+    @property
+    def version(self) -> str:
+        """Return the version."""
+
+    @property
+    def commit(self) -> str | None:
+        """Return the commit, if it is known."""
 
 
 def canonical(version: str) -> str:
@@ -22,6 +35,18 @@ def same(one: str | None, other: str | None) -> bool:
 def is_commit(version: str, commit: str | None) -> bool:
     """Return whether a version is this commit, or the beginning of it."""
     return bool(commit and COMMIT.fullmatch(version) and commit.startswith(version))
+
+
+def alike(one: Named, other: Named) -> bool:
+    """Return whether two releases are named alike.
+
+    A version that is a commit is the same as whatever else its commit is called.
+    """
+    return (
+        same(one.version, other.version)
+        or is_commit(one.version, other.commit)
+        or is_commit(other.version, one.commit)
+    )
 
 
 def spellings(version: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from api.domain import releases
 from api.domain.declarations.model import SOURCE
 from api.domain.declarations.store import declared_for
 from api.domain.kit.times import this_minute
-from api.domain.kit.versions import is_commit, same
+from api.domain.kit.versions import alike
 from api.domain.promotions.blockers import Candidate, Facts, facts
 from api.domain.promotions.brought import Replacement, brought
 from api.domain.releases import Release
@@ -143,15 +143,9 @@ def _place(declared: dict[str, Any] | None) -> dict[str, str] | None:
 
 
 def differs(here: Release, there: Release) -> bool:
-    """Return whether two environments run different releases.
-
-    A version that is a commit is the same as whatever else its commit is called.
-    """
+    """Return whether two environments run different releases."""
     one, other = here.image_digest, there.image_digest
-    if one and other and one != other:
-        return True
-    alike = is_commit(here.version, there.commit) or is_commit(there.version, here.commit)
-    return not (alike or same(here.version, there.version))
+    return not alike(here, there) or bool(one and other and one != other)
 
 
 def _replacement(candidate: Candidate) -> Replacement:
