@@ -21,8 +21,9 @@ def softened(context: Context, findings: list[Finding]) -> list[Finding]:
     found = []
     for each in findings:
         its = [folders.get(name, each.file.parent) for name in each.overlays] or [each.file.parent]
-        reasons = [reason(context, folder) for folder in its]
-        if each.severity is Severity.ERROR and all(reasons):
+        is_error = each.severity is Severity.ERROR
+        reasons = [reason(context, folder) for folder in its] if is_error else [""]
+        if all(reasons):
             message = f"{reasons[0]}: {each.message}"
             found.append(replace(each, message=message, severity=Severity.WARNING))
         else:
@@ -36,9 +37,11 @@ def reason(context: Context, folder: Path) -> str:
     It is, if a script applies it, or an object in a folder that is applied itself.
     """
     repository = context.repository
+    why = idle(repository.relative(folder))
+    if not why or folder not in repository.applied:
+        return why
     by = [repository.relative(file) for file in repository.deliveries.files(folder)]
-    is_live = folder in repository.applied and (not by or not all(map(idle, by)))
-    return "" if is_live else idle(repository.relative(folder))
+    return why if by and all(map(idle, by)) else ""
 
 
 def idle(path: str) -> str:

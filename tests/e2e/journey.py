@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitops.environments import Environments
+from gitops.pins import Pin
 from gitops.releases import Release
 from gitops.repository import Repository
 from gitops.selection import choose
@@ -56,9 +57,13 @@ class Journey:
         git(root, "init", "--quiet", "--initial-branch", "main")
         return cls(kube, ledger, root)
 
+    def pinned(self, environment: str) -> Pin:
+        """Return where an overlay pins its release."""
+        return choose(Environments.find(Repository.open(self.root / "k8s")), environment, None)
+
     def pin(self, environment: str, version: str, digest: str) -> None:
         """Write another release where an overlay pins it, as a pipeline does after a build."""
-        found = choose(Environments.find(Repository.open(self.root / "k8s")), environment, None)
+        found = self.pinned(environment)
         found.file.write_text(found.with_release(Release(version, digest)), encoding="utf-8")
 
     def merge(self) -> None:
@@ -86,9 +91,7 @@ class Journey:
     def apply(self, environment: str) -> dict[str, Any]:
         """Apply an overlay, and report that; return the deployment, which is running."""
         folder = self.root / "k8s/overlays" / environment
-        found = choose(
-            Environments.find(Repository.open(self.root / "k8s")), environment, None
-        ).release
+        found = self.pinned(environment).release
         self.kube.run("apply", "--kustomize", str(folder))
         return self.ledger.send(
             "POST",
