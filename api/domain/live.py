@@ -50,7 +50,9 @@ def staying(any_removed: ColumnElement[bool], at: Instant | None = None) -> Sele
     `any_removed` tells whether anything was, there.
     """
     earlier = deployments.alias()
-    left = not_(any_removed & taken_along(earlier, at))
+    # A CASE, because PostgreSQL takes "no or nothing found" for rarely true, and would then sort a
+    # history instead of reading it from its end.
+    left = case((any_removed, not_(taken_along(earlier, at))), else_=true())
     return _newest(earlier, earlier.c.finished_at, at, earlier.c.status == Status.SUCCEEDED, left)
 
 

@@ -29,6 +29,7 @@ from api.tables import (
 from bench import plans
 from bench.ledger import Ledger, open_ledger
 from bench.questions import LISTS, PENDING, SUMS
+from bench.seed import CELLS
 from tests.api.conftest import json_of
 from tests.api.test_statement_counts import CASES
 from tests.postgresql import Lender
@@ -262,6 +263,19 @@ def test_a_preview_is_expected_to_have_few_rows_however_many_a_stage_has(large: 
     came = re.findall(r"Scan.* on (deployments|declarations)  \(.* rows=(\d+) ", steps)
     assert {table for table, _ in came} == {"deployments", "declarations"}
     assert all(int(rows) <= ROWS * TIMES / 100 for _, rows in came)
+
+
+@pytest.mark.parametrize("large", ["postgresql"], indirect=True)
+def test_what_runs_is_expected_at_the_end_of_the_history(large: Ledger) -> None:
+    """Else a short history is read and sorted, which takes three times as long."""
+    statements = answering(large, "/api/v1/matrix")
+
+    with large.engine.connect() as connection:
+        steps = "\n".join(plans.steps(connection, statements))
+    history = ROWS * TIMES / (CELLS.services * len(CELLS.environments))
+    index = "ix_deployments_service_id_environment_id_status_finished_at_id"
+    (succeeded,) = re.findall(rf"Scan Backward using {index} on .* rows=(\d+) ", steps)
+    assert int(succeeded) > history / 10
 
 
 @pytest.mark.parametrize(
