@@ -6,11 +6,10 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection
 
 from api.domain import catalog
 from api.domain.deployments.model import Kind, Status
@@ -25,6 +24,7 @@ from api.tables import (
     incidents,
     subscriptions,
 )
+from bench import writing
 
 BEGIN = datetime(2024, 11, 1, tzinfo=UTC)
 END = datetime(2026, 11, 1, tzinfo=UTC)
@@ -41,7 +41,8 @@ SUBSCRIPTIONS = [UUID(int=number + 1) for number in range(3)]
 STATES = [DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.WAITING], [990, 5, 5]
 INCIDENTS = 100  # deployments for each incident
 DECLARATIONS = 90  # for each hundred deployments
-BATCH = 5_000
+
+FILLED = deployments, changes, incidents, events, subscriptions, deliveries, declarations
 
 Row = dict[str, Any]
 
@@ -62,16 +63,29 @@ def fill(connection: Connection, count: int, cells: Cells = CELLS) -> None:
     names = [f"service-{number:02}" for number in range(cells.services)]
     service_ids = list(catalog.service_ids(connection, names, BEGIN).values())
     environment_ids = list(catalog.environment_ids(connection, cells.environments, BEGIN).values())
+    with writing.put_off(connection, FILLED):
+        _fill(connection, chance, count, service_ids, environment_ids)
+
+
+def _fill(
+    connection: Connection,
+    chance: random.Random,
+    count: int,
+    service_ids: list[UUID],
+    environment_ids: list[UUID],
+) -> None:
     broken: list[Row] = []
     rows = _deployments(chance, count, service_ids, environment_ids)
-    _write(connection, deployments, _keep_some(rows, broken))
-    _write(connection, changes, _changes(chance, count * CHANGES // 100, service_ids))
-    _write(connection, incidents, _incidents(chance, broken))
-    _write(connection, events, _events(chance, count * EVENTS // 100))
-    _write(connection, subscriptions, _subscriptions())
-    _write(connection, deliveries, _deliveries(chance, count * DELIVERIES // 100))
+    writing.write(connection, deployments, _keep_some(rows, broken))
+    writing.write(connection, changes, _changes(chance, count * CHANGES // 100, service_ids))
+    writing.write(connection, incidents, _incidents(chance, broken))
+    writing.write(connection, events, _events(chance, count * EVENTS // 100))
+    writing.write(connection, subscriptions, _subscriptions())
+    writing.write(connection, deliveries, _deliveries(chance, count * DELIVERIES // 100))
     declared = count * DECLARATIONS // 100
-    _write(connection, declarations, _declarations(chance, declared, service_ids, environment_ids))
+    writing.write(
+        connection, declarations, _declarations(chance, declared, service_ids, environment_ids)
+    )
 
 
 def _deployments(
@@ -199,8 +213,3 @@ def _deliveries(chance: random.Random, count: int) -> Iterator[Row]:
             "due_at": BEGIN + number * step,
             "created_at": BEGIN + number * step,
         }
-
-
-def _write(connection: Connection, table: Table, rows: Iterator[Row]) -> None:
-    while batch := list(islice(rows, BATCH)):
-        connection.execute(insert(table), batch)

@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import plans
-from bench.ledger import Ledger, open_ledger
+from bench.ledger import WARM_UP, Ledger, open_ledger
 from bench.questions import PENDING, SUMS
 from bench.servers import postgresql
 from tools.command import exit_with, say
 
 HEAD = """| GET | median | p95 | CPU | CPU of PostgreSQL | statements |
 | --- | ---: | ---: | ---: | ---: | ---: |"""
-# So often a statement is executed before PostgreSQL has it prepared, and a plan for any parameters.
-WARM_UP = 12
 
 
 class Cost(NamedTuple):
