@@ -12,6 +12,7 @@ from sqlalchemy import JSON, Connection, Engine, Table, insert, text
 
 from api.database import writing
 from api.domain.dora.kept import changed
+from api.domain.kit.sql import without_time_limit
 from api.tables import deployments, incidents
 
 BATCH = 5_000
@@ -47,8 +48,7 @@ class Burden(NamedTuple):
 def unhurried(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that writes, and that may take longer than those of the service."""
     with engine.connect() as connection, writing(connection):
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
+        without_time_limit(connection)
         yield connection
 
 

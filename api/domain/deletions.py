@@ -20,6 +20,7 @@ from api.domain.deployments import nearby, reviewing
 from api.domain.deployments.reviewing import Altered
 from api.domain.deployments.store import find
 from api.domain.kit.pages import Listing, Order
+from api.domain.kit.sql import without_time_limit
 from api.domain.kit.times import now
 from api.domain.lookups import Deleted
 from api.tables import (
@@ -95,6 +96,7 @@ def _delete_with_dependents(connection: Connection, table: Table, name: str) -> 
     # Nobody refers to it any more before this transaction has ended.
     found = select(table.c.id).where(table.c.name == name).with_for_update()
     identifier = connection.execute(found).scalar_one()
+    without_time_limit(connection)
     reference = f"{table.name.removesuffix('s')}_id"
     counts = {}
     for dependent in DEPENDENT:

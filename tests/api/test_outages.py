@@ -291,6 +291,54 @@ def test_a_statement_that_waits_too_long_is_given_up(
     assert client.post(URL, json=DEPLOYMENT).status_code == 201
 
 
+SLOWLY = """
+    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$
+"""
+
+
+@pytest.mark.parametrize("table", ["deployments", "declarations"])
+def test_what_is_deleted_may_be_much(
+    new_app: NewApp,
+    postgresql_server: Server,
+    postgresql: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    table: str,
+) -> None:
+    monkeypatch.setattr("api.engine.STATEMENT_TIMEOUT_MS", 100)
+    client = new_app(**postgresql).test_client()
+    for environment in ("staging", "prod"):
+        assert client.post(URL, json=DEPLOYMENT | {"environment": environment}).status_code == 201
+    with postgresql_server.connect(str(postgresql["DATABASE_NAME"])) as connection:
+        connection.execute(SLOWLY)
+        connection.execute(
+            f"CREATE TRIGGER slowly AFTER DELETE ON {table} EXECUTE FUNCTION slowly()"
+        )
+
+    assert client.delete("/api/v1/environments/prod").status_code == 204
+    assert client.delete("/api/v1/services/checkout").status_code == 204
+    assert json_of(client.get(URL)) == {"items": [], "next_cursor": None}
+
+
+def test_all_that_is_kept_for_the_metrics_is_computed_anew_however_long_it_takes(
+    new_app: NewApp,
+    postgresql_server: Server,
+    postgresql: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.engine.STATEMENT_TIMEOUT_MS", 100)
+    app = new_app(**postgresql)
+    with postgresql_server.connect(str(postgresql["DATABASE_NAME"])) as connection:
+        connection.execute(SLOWLY)
+        connection.execute(
+            "CREATE TRIGGER slowly AFTER UPDATE ON versions EXECUTE FUNCTION slowly()"
+        )
+
+    done = app.test_cli_runner().invoke(args=["ledger", "recompute"])
+
+    assert done.exit_code == 0, done.output
+
+
 def test_a_restart_of_the_database_is_survived(
     new_app: NewApp, postgresql_server: Server, postgresql: dict[str, Any]
 ) -> None:

@@ -82,6 +82,16 @@ def lock_table(
         connection.execute(text(f"LOCK TABLE {table.name} IN {mode} MODE"))
 
 
+def without_time_limit(connection: Connection) -> None:
+    """Let the further statements of a transaction take as long as they need.
+
+    Else PostgreSQL cancels each one after some seconds, however often it is tried: what concerns a
+    large part of a large ledger could never be done. What waits for others keeps its limit.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
 @cache
 def insert_into(dialect: str, table: Table) -> Insert:
     """Return an INSERT of the dialect of that name, which can say what to do on a conflict."""

@@ -97,6 +97,7 @@ def remove(connection: Connection, subscription_id: UUID) -> bool:
     """Delete a subscription and its deliveries; return False if the id is unknown."""
     # Those who add deliveries refer to its row.
     sql.lock_table(connection, subscriptions, "EXCLUSIVE")
+    sql.without_time_limit(connection)
     connection.execute(delete(deliveries).where(deliveries.c.subscription_id == subscription_id))
     deleted = connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
     return deleted.rowcount == 1

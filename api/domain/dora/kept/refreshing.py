@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, exists
 
 from api.domain.changes import precedences
 from api.domain.dora.kept import changed, delivering, failing
+from api.domain.kit.sql import without_time_limit
 from api.tables import deployments, failures, first_deliveries, lead_times
 
 
@@ -24,6 +25,7 @@ def refresh(connection: Connection) -> None:
 
 def forget(connection: Connection) -> None:
     """Have the next refreshment compute all kept rows anew; those of nothing are deleted."""
+    without_time_limit(connection)
     changed.everything(connection)
     precedences.forget(connection)
     for table in (failures, first_deliveries, lead_times):
