@@ -14,13 +14,15 @@ import pytest
 from sqlalchemy import func, select, text
 
 from api.database import writing
-from api.domain.dora.kept import refreshing
+from api.domain.dora.kept import failing, refreshing
+from api.domain.dora.loading.scope import Form
 from api.domain.promotions import commits
 from api.domain.selection import told
 from api.tables import (
     changes,
     declarations,
     deployments,
+    environments,
     events,
     evidence,
     incidents,
@@ -29,7 +31,7 @@ from api.tables import (
 from bench import plans
 from bench.ledger import Ledger, open_ledger
 from bench.questions import LISTS, PENDING, SUMS
-from bench.seed import CELLS
+from bench.seed import BEGIN, CELLS, END
 from tests.api.conftest import json_of
 from tests.api.test_statement_counts import CASES
 from tests.postgresql import Lender
@@ -263,6 +265,20 @@ def test_a_preview_is_expected_to_have_few_rows_however_many_a_stage_has(large: 
     came = re.findall(r"Scan.* on (deployments|declarations)  \(.* rows=(\d+) ", steps)
     assert {table for table, _ in came} == {"deployments", "declarations"}
     assert all(int(rows) <= ROWS * TIMES / 100 for _, rows in came)
+
+
+@pytest.mark.parametrize("large", ["postgresql"], indirect=True)
+def test_the_next_window_of_a_long_history_is_found_by_an_index(large: Ledger) -> None:
+    """Else what is left of the history is sorted for each of its windows."""
+    asked = failing.following(Form("postgresql", one_service=False))
+    with large.engine.connect() as connection:
+        places = [*connection.execute(select(environments.c.id)).scalars()]
+        values = {"environments": places, "beginning": BEGIN, "end": END, "chunk": 10}
+        with plans.executed(large.engine) as statements:
+            connection.execute(asked, values)
+        steps = pairwise([*plans.steps(connection, statements)])
+    index = "Index Only Scan using ix_deployments_environment_id_finished_at_id"
+    assert any("Limit" in outer and index in inner for outer, inner in steps)
 
 
 @pytest.mark.parametrize("large", ["postgresql"], indirect=True)

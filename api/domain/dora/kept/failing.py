@@ -14,7 +14,19 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Delete, Select, bindparam, delete, func, or_, select
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from api.domain.cells import Cell
 from api.domain.dora.kept.changed import Span, merged
@@ -24,7 +36,7 @@ from api.domain.dora.loading.stretches import STRETCHES, Stretch
 from api.domain.dora.rules.assessments import Failure, failures_in
 from api.domain.dora.rules.periods import Window
 from api.domain.kit.records import upsert
-from api.tables import deployments, failures
+from api.tables import deployments, environments, failures
 
 # How many deployments are looked at at once; each takes 2 KiB.
 CHUNK = 5_000
@@ -120,7 +132,7 @@ def _reaching(dialect: str) -> Select[Any]:
 
 def _windows(connection: Connection, scope: Scope, span: Span) -> Iterator[Window]:
     """Yield a span in windows of not too many deployments."""
-    statement = _following(scope.form(connection))
+    statement = following(scope.form(connection))
     window = Window(span.since, span.until + INSTANT)
     while window.since < window.until:
         values = {**scope.values(window), "chunk": CHUNK}
@@ -130,14 +142,23 @@ def _windows(connection: Connection, scope: Scope, span: Span) -> Iterator[Windo
 
 
 @cache
-def _following(form: Form) -> Select[Any]:
+def following(form: Form) -> Select[Any]:
     """Select the end of the deployment that is so many after the beginning."""
-    finished = deployments.c.finished_at
+    finished, chunk = deployments.c.finished_at, bindparam("chunk", type_=Integer)
+    within = and_(finished > BEGINNING, finished < END)
+    if form.dialect != "postgresql" or form.one_service:
+        ends = select(finished).where(form.here(deployments), within)
+        return ends.order_by(finished).offset(chunk).limit(1)
+    # An index has the ends of each environment in order. For all at once, PostgreSQL would sort
+    # what is left of the history, window by window.
+    here = and_(deployments.c.environment_id == environments.c.id, within)
+    next_ends = select(finished).where(here).order_by(finished).limit(chunk + 1).lateral()
     return (
-        select(finished)
-        .where(form.here(deployments), finished > BEGINNING, finished < END)
-        .order_by(finished)
-        .offset(bindparam("chunk"))
+        select(next_ends.c.finished_at)
+        .select_from(environments.join(next_ends, true()))
+        .where(form.in_environment(environments.c.id))
+        .order_by(next_ends.c.finished_at)
+        .offset(chunk)
         .limit(1)
     )
 

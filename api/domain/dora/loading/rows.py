@@ -7,7 +7,16 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, Uuid, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    Uuid,
+    bindparam,
+    select,
+    union_all,
+)
 
 from api.domain.deployments.model import Kind, Status
 from api.domain.dora.loading import incidents, stretches
@@ -35,6 +44,8 @@ COLUMNS = [
 ]
 # Deployments by their ids: the statements about them stay the same, however many there are.
 ASKED = Records("asked", {"id": Uuid()})
+# The name of the parameter that has the end of the last stretch.
+LATEST = "latest"
 LATE = Records("late", {"deployment_id": Uuid(), "detected_at": UtcDateTime()})
 
 
@@ -46,10 +57,11 @@ def load(connection: Connection, scope: Scope, window: Window) -> History:
     incidents_found = incidents.load(connection, scope, window, found)
     form, values = scope.form(connection), scope.values(window)
     rows = [*connection.execute(_inside(form), values)]
+    statement, given = _around(form.dialect), {**values, LATEST: max(one.until for one in found)}
     around = [
         {"id": identifier}
         for batch in stretches.packed(connection, found)
-        for identifier in connection.execute(_around(form.dialect), {**values, **batch}).scalars()
+        for identifier in connection.execute(statement, {**given, **batch}).scalars()
     ]
     if around:
         asked = ASKED.packed(connection.dialect, around)
@@ -99,6 +111,8 @@ def _around(dialect: str) -> CompoundSelect[Any]:
             table.kind == Kind.ROLLBACK,
             table.started_at >= BEGINNING,
             table.started_at <= stretch.c.until,
+            # Else all rollbacks since are read, however many windows follow.
+            table.started_at <= bindparam(LATEST, type_=table.started_at.type),
             table.finished_at > stretch.c.until,
         ),
     )
