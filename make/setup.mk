@@ -15,7 +15,7 @@ downloads: ## Install K3d, Kubescape and Trivy into .tools/bin, by checksum (Lin
 
 # The pinned tools build with any Go that can fetch the one their go.mod asks for, whatever the
 # environment says about toolchains and modules. Without C they run on any machine of their platform.
-GO_BUILD = CGO_ENABLED=0 GOTOOLCHAIN=auto GOFLAGS= GOWORK=$(or $(WORK),off) \
+GO_BUILD = CGO_ENABLED=0 GOTOOLCHAIN=auto GOFLAGS= GOWORK="$(or $(WORK),off)" \
 	go build -C $(dir $<) -mod=readonly -trimpath -ldflags="-s -w" -o "$(CURDIR)/$@"
 
 # Set-up, redone only when what it depends on changes; each step says how long it took.

@@ -1,6 +1,7 @@
 """Each target can be the first one: what its commands open is made by its own prerequisites."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from tools.command import ROOT
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone without .tools, .venv and .build."""
-    return copy(tmp_path_factory.mktemp("first") / "clone", built=False)
+    """A clone without .tools, .venv and .build, in a folder whose name has a space."""
+    return copy(tmp_path_factory.mktemp("first") / "a clone", built=False)
 
 
 def missing(found: list[Step]) -> set[tuple[str, str]]:
@@ -29,6 +30,17 @@ CALLED = {target for text in TEXTS.values() for _, target in calls(parsed(text))
 @pytest.mark.parametrize("target", sorted({*DOCUMENTED} | CALLED))
 def test_a_target_makes_all_that_it_opens(clone: Path, target: str) -> None:
     assert missing(dry_run(clone, target)) == set()
+
+
+@pytest.mark.parametrize("target", ["test", "browser-test", "renovate", "package", "e2e"])
+def test_a_space_in_the_path_of_the_clone_ends_no_word(clone: Path, target: str) -> None:
+    half = str(clone).partition(" ")[0]
+    found = dry_run(clone, target)
+
+    assert any(str(clone) in step.command for step in found)
+    for step in found:
+        cut = [word for word in shlex.split(step.command) if word.endswith(half)]
+        assert cut == [], f"{step.target}: {step.command}"
 
 
 @pytest.mark.parametrize(
