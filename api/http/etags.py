@@ -35,6 +35,7 @@ READ_HEADERS = _headers(
 # Only the client may cache it, and must revalidate it each time.
 CACHED = "private, no-cache"
 CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"}
+ANY = "*"
 NOT_MODIFIED = {"description": "It has not changed since the ETag in If-None-Match."}
 CHANGED = "It has changed since you read it: read it again, then decide."
 ETAG = {"description": "Changes whenever the response does.", "schema": {"type": "string"}}
@@ -52,6 +53,9 @@ def _tag(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", CACHED)
     # There is no time of a last modification, so conditions on it are ignored (section 13.1.3).
     conditions = {name: request.environ[name] for name in CONDITIONS & request.environ.keys()}
+    # What was found is any (section 13.1.1), which Werkzeug takes for an ETag.
+    if conditions.get("HTTP_IF_MATCH", "").strip() == ANY:
+        del conditions["HTTP_IF_MATCH"]
     if conditions:
         response.make_conditional({"REQUEST_METHOD": request.method, **conditions})
         # The server tells the date of every response, and there must not be two.

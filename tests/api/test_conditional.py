@@ -60,6 +60,11 @@ def test_any_state_will_do_for_a_star(client: FlaskClient, record: Record) -> No
     url = f"/api/v1/deployments/{record()['id']}"
 
     assert client.patch(url, json={"actor": "ada"}, headers={"If-Match": "*"}).status_code == 200
+    for path in (url, "/api/v1/deployments", "/", "/healthz"):
+        assert client.get(path, headers={"If-Match": "*"}).status_code == 200
+        assert client.head(path, headers={"If-Match": " * "}).status_code == 200
+    seen = {"If-Match": "*", "If-None-Match": client.get(url).headers["ETag"]}
+    assert client.get(url, headers=seen).status_code == 304
 
 
 @pytest.mark.parametrize(
