@@ -140,7 +140,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
 
 def _problem(status: HTTPStatus, detail: str, path: str | None) -> bytes:
     request_id = str(uuid7())
-    body = json.dumps(problems.described(status, detail, path or "", request_id)).encode()
+    body = json.dumps(
+        problems.described(status, detail, (path or "")[: problems.MAX_POINTER], request_id)
+    ).encode()
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}",
         f"Content-Type: {problems.MEDIA_TYPE}",

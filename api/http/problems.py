@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import structlog
 from apiflask import APIFlask, abort
@@ -21,6 +22,9 @@ MEDIA_TYPE = "application/problem+json"
 # A large batch can have very many faults; only the first ones are reported.
 MAX_FAULTS = 20
 MAX_POINTER = 200
+# What the path and the fragment of a URI may have unescaped (RFC 3986, sections 3.3 and 3.5).
+IN_PATHS = "/:@!$&'()*+,;="
+IN_FRAGMENTS = f"{IN_PATHS}?"
 # When to send a request again that an outage has failed.
 RETRY_AFTER_S = "5"
 
@@ -62,7 +66,9 @@ class Problem(Model):
     detail: str = Field(
         description="What went wrong, and what to do.", examples=["1 value sent is not valid."]
     )
-    instance: str = Field(description="The requested path.", examples=["/api/v1/deployments"])
+    instance: str = Field(
+        description="The requested path, as in its URI.", examples=["/api/v1/deployments"]
+    )
     request_id: str = Field(
         description="The id of the request, which is also in the logs.",
         examples=["01a204c4-730e-7622-a173-03375e59d4e7"],
@@ -137,8 +143,9 @@ def document(
     status: int, detail: str, errors: list[dict[str, str]] | None = None
 ) -> dict[str, Any]:
     """Return a problem document for the current request."""
-    faults = {"errors": errors} if errors else {}
-    return described(status, detail, request.path, request_id()) | faults
+    faults = {"errors": [_escaped(fault) for fault in errors]} if errors else {}
+    path = quote(request.path[:MAX_POINTER], safe=IN_PATHS)
+    return described(status, detail, path, request_id()) | faults
 
 
 def response(status: int, detail: str) -> Response:
@@ -149,15 +156,23 @@ def response(status: int, detail: str) -> Response:
 
 
 def described(status: int, detail: str, path: str, identity: str) -> dict[str, Any]:
-    """Return a problem document for a request with this path and id."""
+    """Return a problem document for a request with this path, as in its URI, and this id."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": path[:MAX_POINTER],
+        "instance": path,
         "request_id": identity,
     }
+
+
+def _escaped(fault: dict[str, str]) -> dict[str, str]:
+    """Return a fault whose pointer is a fragment of a URI, whatever its names consist of."""
+    if "pointer" not in fault:
+        return fault
+    place = fault["pointer"].removeprefix("#")
+    return {**fault, "pointer": f"#{quote(place, safe=IN_FRAGMENTS, errors='replace')}"}
 
 
 def _from_api_error(error: HTTPError) -> tuple[dict[str, Any], int, dict[str, Any]]:

@@ -47,6 +47,34 @@ def test_a_body_that_is_not_json_is_a_bad_request(
 
 
 @pytest.mark.parametrize(
+    ("name", "pointer"),
+    [
+        ("owner?", "#/owner?"),
+        ("the owner", "#/the%20owner"),
+        ("100%20", "#/100%2520"),
+        ("größe#", "#/gr%C3%B6%C3%9Fe%23"),
+        ("a/b~c", "#/a~1b~0c"),
+    ],
+)
+def test_a_pointer_is_a_fragment_of_a_uri(
+    sqlite_client: FlaskClient, name: str, pointer: str
+) -> None:
+    unknown = problem(sqlite_client.put("/api/v1/services/web", json={name: 1}), 422)
+    twice = f'{{"{name}": 1, "{name}": 2}}'.encode()
+    ambiguous = problem(sqlite_client.put("/api/v1/services/web", data=twice, headers=JSON), 400)
+
+    assert unknown["errors"] == [{"pointer": pointer, "detail": "is not known"}]
+    assert [each["pointer"] for each in ambiguous["errors"]] == [pointer]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "%C3%A4", "100%25", "a%0Ab", "a:b@c"])
+def test_the_instance_is_a_path_as_in_a_uri(sqlite_client: FlaskClient, name: str) -> None:
+    path = f"/api/v1/services/{name}"
+
+    assert problem(sqlite_client.get(path), 422)["instance"] == path
+
+
+@pytest.mark.parametrize(
     ("body", "pointer"),
     [
         (b'{"service": "a", "service": "b"}', "#/service"),
