@@ -40,7 +40,7 @@ def parse(url: str, private_hosts: Collection[str]) -> SplitResult:
     """
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError as error:
         raise RefusedError("must be a URL") from error
     if not url.isascii() or not url.isprintable() or " " in url or not host:
@@ -51,6 +51,8 @@ def parse(url: str, private_hosts: Collection[str]) -> SplitResult:
         raise RefusedError(
             "must have a host name with labels of 1 to 63 letters, digits or hyphens"
         )
+    if port == 0:  # nobody listens there
+        raise RefusedError("must have a port from 1 to 65535")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise RefusedError("must not have a user name, a password or a fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):

@@ -60,6 +60,7 @@ def test_only_an_admin_may(client: FlaskClient, scope: str) -> None:
         "ftp://chat.example.com/hook",
         "https://",
         "https://chat.example.com:port/",
+        "https://chat.example.com:0/",
         "https://user:password@chat.example.com/",
         "https://chat.example.com/#fragment",
         "https://chat.example.com/a b",
