@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
-from http.client import HTTPConnection, HTTPException
+from http.client import BadStatusLine, HTTPConnection, HTTPException, RemoteDisconnected
 from threading import Event, Timer
 from uuid import UUID
 
@@ -128,7 +128,7 @@ class Notifier:
         try:
             status = send(leased, self._private_hosts)
         except (ValueError, HTTPException, OSError) as error:  # no URL may end the process
-            return str(error) or type(error).__name__, False
+            return _reason(error), False
         if 200 <= status < 300:  # noqa: PLR2004
             return None, False
         return f"answered {status}", status == GONE
@@ -153,6 +153,7 @@ def send(leased: Leased, private_hosts: Collection[str]) -> int:
     }
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     with socket.create_connection((address, port), CONNECT_S) as connected, _ended(connected):
+        connected.settimeout(None)  # or it would be the limit of each read, too
         connection = HTTPConnection(host, port)
         # Connected to the address that was checked, and with a certificate for the host's name.
         connection.sock = connected
@@ -191,6 +192,14 @@ def _ended(connected: socket.socket) -> Iterator[None]:
             timer.cancel()
     if over.is_set():
         raise TimeoutError(f"did not answer within {ANSWER_S:g} s")
+
+
+def _reason(error: Exception) -> str:
+    """Return why an attempt failed, for people."""
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected):
+        return f"the answer is not HTTP: {text}"  # all that the error tells is what came
+    return text
 
 
 def signed(secret: str, identifier: str, timestamp: int, body: bytes) -> dict[str, str]:

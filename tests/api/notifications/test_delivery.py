@@ -267,6 +267,48 @@ def test_a_receiver_that_never_ends_its_answer_is_cut_off_and_comes_after_the_ot
     assert len(receiver.came) == 1
 
 
+def answering(listening: socket.socket, answer: bytes, after_s: float = 0.0) -> Thread:
+    """Start a thread that takes one request and sends these bytes."""
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            Event().wait(after_s)
+            connection.sendall(answer)
+
+    thread = Thread(target=serve)
+    thread.start()
+    return thread
+
+
+def leased_for(listening: socket.socket) -> domain.Leased:
+    url = f"http://{INSIDE}:{listening.getsockname()[1]}/"
+    return domain.Leased(UUID(int=1), UUID(int=2), 1, url, EXAMPLE, "{}")
+
+
+def test_an_answer_may_take_longer_than_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CONNECT_S", 0.1)
+    with socket.create_server((INSIDE, 0)) as listening:
+        thread = answering(listening, b"HTTP/1.1 204 No Content\r\n\r\n", after_s=0.3)
+        assert module.send(leased_for(listening), {INSIDE}) == 204
+        thread.join(20)
+
+
+def test_what_came_instead_of_an_answer_is_told_as_such(
+    client: FlaskClient, notifier: Notifier, record: Record
+) -> None:
+    with socket.create_server((INSIDE, 0)) as listening:
+        thread = answering(listening, b"sent\r\n")
+        subscription = {"url": leased_for(listening).url, "types": ["deployment.finished"]}
+        json_of(client.post("/api/v1/subscriptions", json=subscription))
+        record()
+        assert notifier.deliver_one()
+        thread.join(20)
+
+    assert [each["failure"] for each in told(client)] == ["the answer is not HTTP: sent"]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -279,19 +321,10 @@ def test_a_receiver_that_never_ends_its_answer_is_cut_off_and_comes_after_the_ot
     ids=["nothing", "no-http", "no-status", "long-status-line", "many-headers"],
 )
 def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
-    def serve(listening: socket.socket) -> None:
-        connection, _ = listening.accept()
-        with connection, suppress(OSError):
-            connection.recv(65536)
-            connection.sendall(answer)
-
     with socket.create_server((INSIDE, 0)) as listening:
-        thread = Thread(target=serve, args=[listening])
-        thread.start()
-        url = f"http://{INSIDE}:{listening.getsockname()[1]}/"
-        leased = domain.Leased(UUID(int=1), UUID(int=2), 1, url, EXAMPLE, "{}")
+        thread = answering(listening, answer)
         with pytest.raises((HTTPException, OSError)):
-            module.send(leased, {INSIDE})
+            module.send(leased_for(listening), {INSIDE})
         thread.join(20)
 
 
