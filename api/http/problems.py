@@ -28,6 +28,8 @@ IN_FRAGMENTS = f"{IN_PATHS}?"
 # When to send a request again that an outage has failed.
 RETRY_AFTER_S = "5"
 
+# What Pydantic adds to the place of a name that is not valid, and no body has.
+OF_KEY = "[key]"
 # Clearer wordings of some of Pydantic's messages.
 MESSAGES = {
     "extra_forbidden": "is not known",
@@ -215,7 +217,10 @@ def faults(error: ValidationError, *, in_body: bool) -> list[dict[str, str]]:
     """
     found = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        steps = [str(step).replace("~", "~0").replace("/", "~1") for step in fault["loc"]]
+        place = fault["loc"]
+        if place[-1:] == (OF_KEY,) and fault["type"] != "extra_forbidden":
+            place = place[:-1]
+        steps = [str(step).replace("~", "~0").replace("/", "~1") for step in place]
         where = "#" + "".join(f"/{step}" for step in steps) if in_body else "".join(steps)
         message = MESSAGES.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
         key = "pointer" if in_body else "parameter"
