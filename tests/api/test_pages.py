@@ -276,6 +276,23 @@ def test_the_front_page_begins_with_what_is_broken_what_waits_and_what_is_new(
     ]
 
 
+def test_of_what_waits_for_one_environment_from_two_it_is_said_from_which(
+    client: FlaskClient,
+) -> None:
+    show = browser_of(client)
+    for name in ("staging-eu", "staging-us"):
+        place = {"tier": "staging", "promotion_order": 200}
+        assert client.put(f"/api/v1/environments/{name}", json=place).status_code == 201
+    record(client, "1.0", "prod", finished_at=ago(days=3))
+    record(client, "1.1", "staging-eu", finished_at=ago(days=2))
+    assert " 1 waiting for prod Nothing" in overview(show("/"))
+
+    record(client, "7", "staging-us", service="web", finished_at=ago(days=2))
+    glance = overview(show("/"))
+    assert "1 waiting for prod from staging-eu" in glance
+    assert "1 waiting for prod from staging-us" in glance
+
+
 def test_a_first_deployment_is_seen_while_it_is_under_way_and_if_it_fails(
     client: FlaskClient,
 ) -> None:
