@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
+from sqlalchemy import update
 
 from api.pages import paging
+from api.tables import deliveries
 from tests.api.conftest import json_of
 from tests.api.events.payloads import argocd
 from tests.api.test_pages import deliver, record
@@ -162,7 +165,7 @@ def test_what_the_policy_forbids_is_noticed(look: Open) -> None:
 
 @pytest.mark.parametrize("width", [320, 1440])
 def test_names_of_any_length_break_no_page(
-    client: FlaskClient, look: Open, axe: str, width: int
+    ledger: APIFlask, client: FlaskClient, look: Open, axe: str, width: int
 ) -> None:
     word = "w" * 128
     client.put("/api/v1/services/checkout", json={"owner": word})
@@ -175,7 +178,14 @@ def test_names_of_any_length_break_no_page(
     client.post("/api/v1/changes", json={"changes": [told]})
     broken = {"service": "checkout", "environment": "prod", "title": word}
     incident = json_of(client.post("/api/v1/incidents", json=broken))["id"]
-    page = look("/", viewport={"width": width, "height": 800})
+    hook = {"url": f"https://{word[:63]}.example/{word}", "types": ["deployment.finished"]}
+    json_of(client.post("/api/v1/subscriptions", json=hook))
+    record(client, "1.0.0", "dev")
+    with ledger.extensions["database"].write() as connection:
+        connection.execute(update(deliveries).values(state="dead", failure=word))
+    page = look("/sign-in", viewport={"width": width, "height": 800})
+    sign_in(page)
+    page.wait_for_url("**/")
     for path in (
         "/",
         "/?density=compact",
@@ -188,6 +198,10 @@ def test_names_of_any_length_break_no_page(
         "/incidents",
         f"/incidents/{incident}",
         "/insights?days=30",
+        "/docs/recordDeployment",
+        "/docs/getDoraMetrics",
+        "/admin/notifications",
+        "/admin/rules",
         f"/{word}",
     ):
         page.goto(path)
