@@ -17,6 +17,7 @@ from tools.command import ROOT, exit_with, say
 ADMIN_TOKEN = "SLIPWAY_ADMIN_TOKEN_FILE"  # noqa: S105 (a setting)
 DEFAULTS = {ADMIN_TOKEN: ".data/admin-token", "SLIPWAY_PUBLIC_READ": "true"}
 BIN = Path(sys.executable).parent
+LAST_PORT = 65535
 
 
 def defaults(environment: Mapping[str, str], dotenv: Mapping[str, str | None]) -> dict[str, str]:
@@ -38,10 +39,17 @@ def commands(added: Mapping[str, str], *, demo: bool) -> list[list[str]]:
     return prepared
 
 
+def port(text: str) -> int:
+    """Return the number of a port that can be listened at. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to {LAST_PORT}")
+    return int(text)
+
+
 def main() -> None:
     """Run the tool: prepare the ledger, and become the server."""
     parser = argparse.ArgumentParser(prog="python -m tools.serve", description=__doc__)
-    parser.add_argument("--port", type=int, default=8888)
+    parser.add_argument("--port", type=port, default=8888)
     parser.add_argument("--without-demo", action="store_true", help="leave a new ledger empty")
     given = parser.parse_args()
     os.chdir(ROOT)

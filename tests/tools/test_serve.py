@@ -35,3 +35,17 @@ def test_a_token_is_made_only_if_the_ledger_will_use_it(
     added: dict[str, str], demo: bool, expected: list[str]
 ) -> None:
     assert [" ".join(words) for words in serve.commands(added, demo=demo)] == expected
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "-1", "abc", ""])
+def test_a_port_that_is_none_is_refused_before_anything_is_made(
+    port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["serve", f"--port={port}"])
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("a command ran"))
+
+    with pytest.raises(SystemExit) as ended:
+        serve.main()
+    assert ended.value.code == 2
+    assert "is not a port: 1 to 65535" in capsys.readouterr().err
+    assert serve.port("8889") == 8889
