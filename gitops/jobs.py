@@ -32,6 +32,12 @@ class Job:
         return ["objects"] * (not self.digest) + ["yaml"] * self.yaml
 
     @property
+    def replaced(self) -> dict[str, str]:
+        """Its files by every path that kustomize may read them by: of a link, where it leads."""
+        links = {path.resolve(): text for path, text in self.files.items() if path.is_symlink()}
+        return {str(path): text for path, text in {**links, **self.files}.items()}
+
+    @property
     def is_kept(self) -> bool:
         """Whether its answer is kept: helm and plugins read what nobody sees."""
         return not self.yaml and self.options == PLAIN

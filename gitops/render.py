@@ -107,7 +107,7 @@ class Renderer(AbstractContextManager["Renderer"]):
                 asked = {
                     "id": number,
                     "path": str(job.folder),
-                    "files": {str(path): text for path, text in job.files.items()},
+                    "files": job.replaced,
                     "want": job.want + ["seen"] * (self._cache is not None),
                     "unrestricted": job.options.unrestricted,
                     "helm": (programs.locate("helm") or "") if job.options.helm else "",

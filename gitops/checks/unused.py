@@ -66,7 +66,8 @@ def forgotten(
     applied = applications.applied_by_hand(repository.root)
     every = repository.kustomizations.values()
     for file in dict.fromkeys(file for part in every for file in beside(repository, part)):
-        is_named = file in named or file.name in scripts or file.name in applied
+        its = file.resolve() if file.is_symlink() else file  # where a link leads is named
+        is_named = its in named or file.name in scripts or file.name in applied
         if not is_named and (objects := identities(file)):
             yield file, objects
 
