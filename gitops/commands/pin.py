@@ -12,6 +12,7 @@ from gitops.environments import Environments
 from gitops.errors import GitopsError
 from gitops.images import DIGEST, TAG
 from gitops.output import Output
+from gitops.promotion import effect
 from gitops.promotion.judgement import Judgement, verify_signature
 from gitops.promotion.proposal import Proposal
 from gitops.releases import Release
@@ -65,6 +66,7 @@ def pin(
     found.demand_writable(repository, chosen.file)
     if new != chosen.release:
         verify_signature(found, f"{chosen.name}@{digest}", Config.read(repository.root))
+        effect.demand(found, chosen, new)
     title = f"Release {known.service(chosen)} {tag} to {known.of(chosen)}"
     path_in_clone = str(clone.path(chosen.file))
     proposal = Proposal(title, chosen, new, path_in_clone, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from gitops.errors import GitopsError
 from gitops.ledger import connect, option
 from gitops.output import Output, bold, faint, green, red
 from gitops.pins import Pin
+from gitops.promotion import effect
 from gitops.promotion.judgement import (
     DEFAULT_SOAK,
     Judgement,
@@ -122,6 +124,9 @@ def promote(
             else:
                 found.notes.append("its health was not checked: no ledger was asked")
             judge(found, clone, here, config)
+            with suppress(GitopsError):  # such a source can be read all the same
+                effect.demand(found, here, there.release)
+            effect.demand(found, there, here.release)
         title = f"Promote {known} {here.release.title} to {route[1]}"
         path_in_clone = str(clone.path(there.file))
         proposals.append(Proposal(title, there, here.release, path_in_clone, found))

@@ -12,7 +12,7 @@ from gitops.config import Config
 from gitops.environments import Environments
 from gitops.ledger import connect, option
 from gitops.output import Output
-from gitops.promotion import history
+from gitops.promotion import effect, history
 from gitops.promotion.judgement import Judgement
 from gitops.promotion.proposal import Proposal
 from gitops.repository import Repository
@@ -89,6 +89,7 @@ def rollback(
         what_to_do = "choose one with --to" if known else f"the history of {file} has no other"
         found.reasons += [*passed, f"no earlier release is known to be good: {what_to_do}"]
     else:
+        effect.demand(found, pin, chosen.release)
         found.notes += [*passed, f"declared until {chosen.at:%Y-%m-%d} ({chosen.commit[:12]})"]
     release = chosen.release if chosen else pin.release
     title = f"Roll {service} in {where} back to {release.title}"
