@@ -53,9 +53,13 @@ class Vocabulary:
     def lacks(self, overlay: Overlay, word: str) -> bool:
         """Tell whether nothing that an overlay includes has a word; never if not all is known."""
         if overlay not in self._open:
-            sources = map(self.context.sources_of, overlay.tree)
-            self._open[overlay] = bool(overlay.aside) or any(each.composes for each in sources)
+            self._open[overlay] = bool(overlay.aside) or any(map(self._is_open, overlay.tree))
         return not self._open[overlay] and not any(word in self._of(it) for it in overlay.tree)
+
+    def _is_open(self, part: Kustomization) -> bool:
+        """Tell whether a kustomization may bring words that are not read here, or cannot be."""
+        is_whole = all(path.exists() for path in part.included())
+        return not is_whole or self.context.sources_of(part).composes
 
     def of(self, overlay: Overlay) -> set[str]:
         """Return the words of what an overlay includes."""
