@@ -76,7 +76,7 @@ def is_env(file: Path) -> bool:
 
 
 def scripted(top: Path, paths: set[Path]) -> set[Path]:
-    """Return the paths that a script of a clone names with their folder, or its program writes."""
+    """Return the paths that a script of a clone names, or whose folder it does, or writes."""
     texts = [text for _, text in applications.scripts(top)] if paths else []
     patterns = [
         pattern
@@ -87,9 +87,16 @@ def scripted(top: Path, paths: set[Path]) -> set[Path]:
     return {
         path
         for path in paths
-        if any("/".join(path.parts[-2:]) in text for text in texts)
+        if any(name in text for name in names(top, path) for text in texts)
         or any(path.match(pattern) for pattern in patterns)
     }
+
+
+def names(top: Path, path: Path) -> list[str]:
+    """Return how a script names a path: with its folder, or each folder that is not there."""
+    above = (each for each in path.parents if each.is_relative_to(top) and not each.exists())
+    absent = (str(each.relative_to(top)) for each in above)
+    return ["/".join(path.parts[-2:]), *(each for each in absent if "/" in each)]
 
 
 def programmed(top: Path, paths: set[Path]) -> set[Path]:
