@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from functools import cached_property
-from itertools import combinations, pairwise
+from functools import cache, cached_property
+from itertools import combinations, pairwise, product, starmap
 from pathlib import PurePath
 
 from gitops import applications
 from gitops.checks import operators, unused
 from gitops.checks.context import Context, Rendered
+from gitops.environments import has_word
 from gitops.kustomization import Kustomization
 from gitops.objects import Object
 from gitops.overlays import BASES, Overlay
@@ -157,7 +158,17 @@ class Scope:
 
 def is_apart(marks: set[str], others: set[str]) -> bool:
     """Tell whether two paths name different environments."""
-    return bool(marks) and bool(others) and marks.isdisjoint(others)
+    return bool(marks) and bool(others) and not any(starmap(is_within, product(marks, others)))
+
+
+@cache
+def is_within(one: str, other: str) -> bool:
+    """Tell whether a name of an environment is another one, or has it: `production-fwi`."""
+    return (
+        one == other
+        or (one in MARKS and has_word(other, one))
+        or (other in MARKS and has_word(one, other))
+    )
 
 
 def parts(rendered: Rendered) -> set[str]:
