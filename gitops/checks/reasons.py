@@ -84,16 +84,20 @@ def matching_nothing(
     if its and all(it.is_bare and not it.is_component for it in its):
         return "matches nothing, as its kustomization includes nothing yet", Severity.WARNING
     if is_for_all(tries.context, override):
-        return "matches nothing", Severity.WARNING
+        # Argo CD and Flux have such patches for whatever they may apply.
+        return "matches nothing", Severity.NOTE if override.delivers else Severity.WARNING
     return "matches nothing", Severity.ERROR
 
 
 def is_for_all(context: Context, override: Override) -> bool:
     """Tell whether every object of a kind is to be changed, of which there is none.
 
-    So it is by a patch of Argo CD or Flux, and by one of several targets of a replacement.
+    So it is by a patch of Argo CD, Flux or a component, which may be for any application, and by
+    one of several targets of a replacement.
     """
-    is_patch = override.delivers and (override.part_of or override).subject == "patch"
+    its = owners(context.repository, override)
+    is_any = override.delivers or (its and all(it.is_component for it in its))
+    is_patch = is_any and (override.part_of or override).subject == "patch"
     kind, name = override.scope.kind, override.scope.name
     if not (is_patch or override.fills) or not kind or name:
         return False
