@@ -143,12 +143,14 @@ class World:
         """Return how certain it is that nothing has a name that an object refers to.
 
         A Secret may be made by hand, so that it is in no repository, as may what the documentation
-        describes; an operator or a chart may make what is scaled, or bound. But a name that is
-        almost there is misspelt, or the prefix that the other one has is missing.
+        describes; an operator or a chart may make what is scaled, or bound, and another program
+        what it is given the name of. But a name that is almost there is misspelt, or the prefix
+        that the other one has is missing.
         """
         known = {each.plain_name for each in self.all if each.kind == kind}
         is_loose = kind == "Secret" or thing.kind in LOOSE or self._is_foreign(thing, kind, name)
-        if not is_loose and (kind, name) not in self.scope.described:
+        is_loose = is_loose or (kind, name) in self.scope.described
+        if not is_loose and not self._is_argument(thing, name):
             return Severity.ERROR
         others = {"Secret": self._made_secrets, "ClusterRole": set(cluster.ROLES)}
         near = is_misspelt(name, known | others.get(kind, set()))
@@ -171,6 +173,16 @@ class World:
             return all(each.kind != kind for each in near)
         is_empty = not any(each.kind == "Service" or each.pods for each in near)
         return is_empty or bool(cluster.SERVICE.fullmatch(name))
+
+    def _is_argument(self, thing: Object, name: str) -> bool:
+        """Tell whether another workload is told a name, as one that it is to make."""
+        return any(
+            name == str(argument).rpartition("=")[2]
+            for each in self.all
+            if each is not thing
+            for container in each.containers()
+            for argument in (*(container.get("command") or []), *(container.get("args") or []))
+        )
 
     def finding(
         self, thing: Object, message: str, value: Any, severity: Severity = Severity.ERROR
