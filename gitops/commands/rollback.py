@@ -90,7 +90,8 @@ def rollback(
         found.reasons += [*passed, f"no earlier release is known to be good: {what_to_do}"]
     else:
         effect.demand(found, pin, chosen.release)
-        found.notes += [*passed, f"declared until {chosen.at:%Y-%m-%d} ({chosen.commit[:12]})"]
+        declared = f"last declared by {chosen.commit[:12]} of {chosen.at:%Y-%m-%d}"
+        found.notes += [*passed, declared]
     release = chosen.release if chosen else pin.release
     title = f"Roll {service} in {where} back to {release.title}"
     path_in_clone = str(clone.path(pin.file))

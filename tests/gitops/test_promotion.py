@@ -889,6 +889,12 @@ def test_a_published_release_is_pinned_and_nothing_else_changes(root: Path) -> N
     assert "Release shop 1.3.0 to dev" in result.output
 
 
+def test_what_is_gone_back_to_is_told_with_the_commit_that_declared_it(root: Path) -> None:
+    declared, day = git(root, "log", "--format=%H %cs", "--max-parents=0").split()
+
+    assert f"last declared by {declared[:12]} of {day}" in rollback(root, None).output
+
+
 def test_pinning_the_same_again_changes_nothing(root: Path) -> None:
     before = texts(root)
 
