@@ -142,10 +142,15 @@ def removal(text: str, entry: MappingNode, key: str) -> Edit:
     pairs = entry.value
     index = next(number for number, (name, _) in enumerate(pairs) if name.value == key)
     (name, value), start = pairs[index], pairs[index][0].start_mark.index
-    if index == 0:  # after a bracket, or the dash of a list: the next key takes its place
-        return start, pairs[1][0].start_mark.index, ""
+    # The end of a block of text is the beginning of the next line.
+    newline = text.find("\n", max(name.end_mark.index, value.end_mark.index - 1))
+    stop = len(text) if newline < 0 else newline + 1
+    if entry.flow_style and index + 1 < len(pairs):
+        return start, pairs[index + 1][0].start_mark.index, ""
     if entry.flow_style:
-        return pairs[index - 1][1].end_mark.index, value.end_mark.index, ""
-    begin = text.rfind("\n", 0, start) + 1
-    stop = text.find("\n", max(name.end_mark.index, value.end_mark.index - 1))
-    return begin, len(text) if stop < 0 else stop + 1, ""
+        before = pairs[index - 1][1].end_mark.index
+        # After a comment the comma may stay: it is no JSON.
+        return start if "#" in text[before:start] else before, value.end_mark.index, ""
+    if index == 0:  # after the dash of a list: what follows, a comment or the next key, is there
+        return start, stop + len(text[stop:]) - len(text[stop:].lstrip()), ""
+    return text.rfind("\n", 0, start) + 1, stop, ""

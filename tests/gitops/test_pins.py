@@ -131,6 +131,44 @@ def test_a_tag_has_quotation_marks_where_it_may_be_read_as_something_else(
         assert nodes.scalar(plain(tag).strip('"')) == tag or quoted
 
 
+@pytest.mark.parametrize(
+    ("entry", "after"),
+    [
+        (
+            "- newTag: v1 # it\n  # what it is\n  name: shop # here\n",
+            f"- # what it is\n  name: shop # here\n  digest: {TWO}\n",
+        ),
+        (
+            f"- newTag: v1\n  name: shop\n  # it\n  digest: {ONE} # too\n",
+            f"- name: shop\n  # it\n  digest: {TWO} # too\n",
+        ),
+        (
+            f"- {{\n    name: shop, # here\n    newTag: v1, # it\n    digest: {ONE} # too\n  }}\n",
+            f"- {{\n    name: shop, # here\n    digest: {TWO} # too\n  }}\n",
+        ),
+        (
+            f"- {{\n    name: shop, # here\n    digest: {ONE}, # it\n    newTag: v1 # too\n  }}\n",
+            f"- {{\n    name: shop, # here\n    digest: {TWO}, # it\n     # too\n  }}\n",
+        ),
+        (
+            f'[\n{{\n"name": "shop",\n"digest": "{ONE}",\n"newTag": "v1"\n}}\n]\n',
+            f'[\n{{\n"name": "shop",\n"digest": "{TWO}"\n}}\n]\n',
+        ),
+    ],
+)
+def test_a_tag_is_taken_away_and_the_comments_on_other_keys_stay(
+    tmp_path: Path, entry: str, after: str
+) -> None:
+    indented = entry if entry.startswith("-") else f"  {entry}"
+    text = "resources: [../base]\nimages:\n"
+    written(tmp_path, {**BASE, "prod/kustomization.yaml": text + indented})
+    known = Environments.find(Repository.open(tmp_path))
+
+    new = choose(known, "prod", "shop").with_release(Release("", TWO))
+
+    assert new == text + indented.replace(entry, after)
+
+
 def test_a_patch_that_two_overlays_name_is_the_pin_of_neither(tmp_path: Path) -> None:
     eu = {
         "prod/eu/kustomization.yaml": "resources: [../../base]\npatches: [{path: ../patch.yaml}]\n"
