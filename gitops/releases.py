@@ -124,6 +124,7 @@ def release(entry: Node) -> Release:
         _, tag, digest = images.split(str(entry.value).rpartition("=")[2])
         return Release(tag, digest)
     whole = copy(entry)
+    whole.value = [*entry.value]  # it takes `<<` out of the list
     nodes.plain(whole)  # it puts what is taken before the entry's own keys
     fields = {key: value for key, value in nodes.items(whole) if not nodes.is_null(value)}
     # Kustomize takes a digest in `newTag`, too.

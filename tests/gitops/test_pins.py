@@ -169,6 +169,16 @@ def test_a_tag_is_taken_away_and_the_comments_on_other_keys_stay(
     assert new == text + indented.replace(entry, after)
 
 
+def test_what_an_entry_takes_from_another_is_its_release_in_any_text(tmp_path: Path) -> None:
+    entry = "{name: shop, <<: *release, newTag: v2}"
+    text = f"x: &release {{newTag: v1, digest: {ONE}}}\nresources: [../base]\nimages: [{entry}]\n"
+    written(tmp_path, {**BASE, "prod/kustomization.yaml": text.replace("x:", "commonLabels:")})
+    pin = choose(Environments.find(Repository.open(tmp_path)), "prod", "shop")
+
+    assert pin.release == pin.at(text) == Release("v2", ONE)
+    assert pin.at(text.replace(", newTag: v2", "")) == Release("v1", ONE)
+
+
 def test_a_patch_that_two_overlays_name_is_the_pin_of_neither(tmp_path: Path) -> None:
     eu = {
         "prod/eu/kustomization.yaml": "resources: [../../base]\npatches: [{path: ../patch.yaml}]\n"
