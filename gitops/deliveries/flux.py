@@ -65,8 +65,14 @@ def delivery(file: Path, document: Node, folder: Path, maps: Maps) -> Delivery:
 
 
 def patches_variables(document: Node) -> bool:
-    """Tell whether a Kustomization patches variables into what it applies."""
-    patches = nodes.items(nodes.get(document, "spec", "patches"))
+    """Tell whether a document patches variables into Kustomizations of Flux, or is such a patch.
+
+    That is another Kustomization of Flux, or one of kustomize that includes them.
+    """
+    spec = nodes.get(document, "spec")
+    if spec is not None and nodes.get(spec, "path") is None:
+        return nodes.get(spec, "postBuild") is not None
+    patches = nodes.items(nodes.get(document if spec is None else spec, "patches"))
     return any("postBuild" in nodes.text(nodes.get(patch, "patch")) for _, patch in patches)
 
 

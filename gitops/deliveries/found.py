@@ -15,6 +15,7 @@ from gitops.deliveries import argo_cd, flux
 from gitops.deliveries.application_sets import Generators
 from gitops.deliveries.config_maps import ConfigMaps, Document, read
 from gitops.deliveries.model import Delivery
+from gitops.kustomization import NAMES
 
 # The kinds that apply a folder, and a text that is in every file with one.
 KINDS = {
@@ -23,6 +24,7 @@ KINDS = {
     "GitRepository": b"source.toolkit.fluxcd.io/",
     "Kustomization": b"kustomize.toolkit.fluxcd.io/",
 }
+PATCHING = "kustomization.yaml"  # which may patch objects of these kinds, if it has such a text
 TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
 
 
@@ -87,7 +89,8 @@ class Deliveries:
     def _flux(self) -> Iterator[Delivery]:
         maps = ConfigMaps(self.root)
         # What applies them may patch variables into each of them.
-        is_patched = any(flux.patches_variables(it) for _, it in self._documents("Kustomization"))
+        every = self._documents("Kustomization", PATCHING)
+        is_patched = any(flux.patches_variables(document) for _, document in every)
         for file, document in self._documents("Kustomization"):
             url = self._sources.get(reference(document), "")
             path = nodes.text(nodes.get(document, "spec", "path"))
@@ -162,6 +165,8 @@ class Deliveries:
                 version = nodes.text(nodes.get(document, "apiVersion"))
                 if kind in KINDS and version.startswith(KINDS[kind].decode()):
                     found.setdefault(kind, []).append((file, document))
+                elif file.name in NAMES:
+                    found.setdefault(PATCHING, []).append((file, document))
         return found
 
 
