@@ -7,7 +7,7 @@ from typing import Any
 
 from gitops.checks import cluster
 from gitops.checks.matching import Selector, nothing, selected
-from gitops.checks.unknown import is_misspelt
+from gitops.checks.unknown import is_misspelt, is_open
 from gitops.checks.world import World, is_same, ports
 from gitops.findings import Finding
 from gitops.labels import matches, words
@@ -27,9 +27,11 @@ def policy(world: World, thing: Object) -> Iterator[Finding]:
         for rule in thing.get("spec", direction, default=[]):
             reached: list[Object] = []
             for peer in rule.get(key) or []:
+                if "ipBlock" in peer:
+                    continue
                 pods = list(peer_pods(world, thing, peer))
                 reached += pods
-                if "ipBlock" not in peer and not pods:
+                if not pods:
                     yield from no_peer(world, thing, f"{direction} {key}", peer)
             to = found if direction == "ingress" else reached
             given = [each.get("port") for each in rule.get("ports") or []]
@@ -48,7 +50,8 @@ def absent(given: list[Any], to: list[Object], *, numbered: bool) -> Iterator[An
     A container need not declare its ports: a number is wrong if none of the rule's is declared.
     """
     for port in given:
-        if isinstance(port, str) and to and not any(port in ports(each) for each in to):
+        is_name = isinstance(port, str) and not is_open(port)
+        if is_name and to and not any(port in ports(each) for each in to):
             yield port
     declared = [ports(each, named=False) for each in to]
     known = {number for each in declared for number in each}
