@@ -51,17 +51,24 @@ def replacements(repository: Repository, kustomization: Kustomization) -> Iterat
             for document in repository.documents(file)[:1]:
                 is_list = isinstance(document, SequenceNode)
                 places: list[Path_] = [(j,) for j, _ in nodes.items(document)] if is_list else [()]
-                for override in (it for at in places for it in targets(source, document, at)):
+                is_shared = not file.is_relative_to(kustomization.folder)
+                every = [it for at in places for it in targets(source, document, at, is_shared)]
+                if len({it.scope for it in every}) == 1:
+                    whole = replace(whole, scope=every[0].scope, fills=True)
+                for override in every:
                     # A file without a replacement is refused.
                     yield replace(override, part_of=whole) if len(places) == 1 else override
 
 
-def targets(source: FileSource, document: Node, here: Path_) -> Iterator[Override]:
+def targets(
+    source: FileSource, document: Node, here: Path_, is_shared: bool = False
+) -> Iterator[Override]:
     """Yield the fields that one replacement writes to."""
     every = [*nodes.items(nodes.get(document, *here, "targets"))]
+    is_any = is_shared or len(every) > 1
     for j, target in every:
-        # One of several targets may be for a kind of which there is nothing yet.
-        scope = Scope.of_target(nodes.get(target, "select")) if len(every) > 1 else EVERYWHERE
+        # What is shared, and one of several targets, may be for a kind of which there is none yet.
+        scope = Scope.of_target(nodes.get(target, "select")) if is_any else EVERYWHERE
         fields = [*nodes.items(nodes.get(target, "fieldPaths"))]
         for k, field in fields:
             # A target without fields would be the name, a replacement without targets an error.
