@@ -26,6 +26,13 @@ def limit(connection: Connection) -> None:
         connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
 
 
+def add(name: str, table: str, columns: Sequence[str], **options: Any) -> None:
+    """Add an index."""
+    with _beside_others():
+        _drop(name)  # what an attempt that failed has left is invalid
+        op.create_index(name, table, columns, postgresql_concurrently=True, **options)
+
+
 def replace(name: str, table: str, columns: Sequence[str], **options: Any) -> None:
     """Replace an index of PostgreSQL by another one of the same name."""
     made = f"{name[: LONGEST_NAME - len(NEW)]}{NEW}"

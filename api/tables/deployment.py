@@ -21,6 +21,8 @@ from api.tables.schema import UtcDateTime, metadata
 
 # What may begin a release; written out in a query as here, an index finds it.
 NEW_RELEASE = "kind <> 'resync'"
+# What a commit may be looked up by, beside its own name.
+NAMED_OTHERWISE = '"commit" <> version'
 # Which versions have yet to be put in order.
 NOTED = "precedence IS NULL"
 
@@ -93,6 +95,15 @@ deployments = Table(
         "status",
         "kind",
         "finished_at",
+    ),
+    # Whether a commit was deployed under another name, such as its tag.
+    Index(
+        "ix_deployments_commits",
+        "service_id",
+        "environment_id",
+        "commit",
+        postgresql_where=text(NAMED_OTHERWISE),
+        sqlite_where=text(NAMED_OTHERWISE),
     ),
     # Deployments that finished within a time range, with all that the metrics count of them.
     Index(

@@ -10,7 +10,7 @@ from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator
 
 # The oldest schema this version of the code can work with. Revisions are numbered, so a database
 # that a newer version has already migrated compares as newer, and old pods keep serving.
-REQUIRED_REVISION = "0013"
+REQUIRED_REVISION = "0014"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -34,6 +34,7 @@ def deployment(
         place=PROD,
         version=version,
         image_digest=None,
+        commit=None,
         config_revision=None,
         kind=kind,
         status=status,

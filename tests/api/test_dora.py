@@ -194,6 +194,16 @@ def test_going_back_to_what_runs_after_a_failure_blames_nothing_that_succeeded()
     assert blamed(deployment(1, "v1", 1, config_revision="a"), back) == {1: 4}
 
 
+@pytest.mark.parametrize("names", [("v1", "9fceb02"), ("9fceb02", "v1")])
+def test_going_back_to_what_runs_by_another_name_blames_nothing(names: tuple[str, str]) -> None:
+    ran, back = (
+        deployment(number, name, number, commit="9fceb02d", kind=kind)
+        for number, name, kind in ((1, names[0], Kind.ROLLOUT), (3, names[1], Kind.ROLLBACK))
+    )
+
+    assert blamed(ran, deployment(2, "v2", 2, status=Status.FAILED), back) == {}
+
+
 def test_a_rollback_that_failed_or_began_before_blames_nothing() -> None:
     live = deployment(1, "v2", 2)
 

@@ -178,6 +178,7 @@ def deployment_record(item: dict[str, Any]) -> Deployment:
         place=Place(item["service"], item["environment"]),
         version=item["version"],
         image_digest=item["image_digest"],
+        commit=item["commit"],
         config_revision=item["config_revision"],
         kind=Kind(item["kind"]),
         status=Status(item["status"]),

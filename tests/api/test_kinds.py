@@ -23,6 +23,8 @@ from api.tables import deployments, environments, incidents, services
 from tests.api.conftest import Record, json_of
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+# Releases of which some have several names.
+NAMES = ["1#9fceb02d", "9fceb02", "v1", "main#9fceb02d", "2#abcdef01", "abcdef01#abcdef01", "3"]
 
 
 def attempt(number: int, told: str) -> Attempt:
@@ -75,6 +77,14 @@ def decided(*history: str, outages: tuple[kinds.Outage, ...] = ()) -> list[str]:
         (["1-rc#9fceb02d", "1#9fceb02d"], "rollout"),
         (["main#9fceb02d", "1#9fceb02d"], "rollout"),
         (["9fceb0#9fceb02d", "1#9fceb02d"], "rollout"),
+        # Nor does it matter by which name one goes back.
+        (["1#9fceb02d", "2", "9fceb02d"], "rollback"),
+        (["1#9fceb02d", "2", "9fceb02"], "rollback"),
+        (["9fceb02", "2", "1#9fceb02d"], "rollback"),
+        (["9fceb02@a", "2", "1@a#9fceb02d"], "rollback"),
+        (["9fceb02@a", "2", "1@b#9fceb02d"], "rollout"),
+        (["main#9fceb02d", "2", "1#9fceb02d"], "rollout"),
+        (["1/x#9fceb02d", "1/y#9fceb02d", "9fceb02d/x"], "rollback"),
         # What failed is tried again: that is no resync, and nothing is rolled back.
         (["1", "2!", "2"], "rollout"),
         (["1!", "1"], "rollout"),
@@ -190,7 +200,7 @@ def test_late_reports_decide_as_if_they_had_come_in_time(database: Database) -> 
     stories: dict[str, list[Attempt]] = {}
     told: list[NewDeployment] = []
     for number in range(12):
-        versions = [chance.choice("123") + chance.choice(["", "!"]) for _ in range(9)]
+        versions = [chance.choice(NAMES) + chance.choice(["", "!"]) for _ in range(9)]
         stories[f"service-{number}"] = history = [*itertools.starmap(attempt, enumerate(versions))]
         told += [report(f"service-{number}", each) for each in history]
     chance.shuffle(told)
@@ -217,6 +227,7 @@ def report(service: str, told: Attempt) -> NewDeployment:
             "service": service,
             "environment": "prod",
             "version": told.version,
+            "commit": told.commit,
             "status": told.status,
             "started_at": told.started_at,
         }
@@ -278,13 +289,14 @@ def test_whatever_is_late_changed_or_deleted_the_kinds_are_those_of_the_whole_hi
     hours = chance.sample(range(24), 14)
     history: dict[int, tuple[str, str]] = {}
     for hour in hours:
-        version, failed = chance.choice(["1", "v1", "2", "3"]), chance.random() < 0.3
+        told, failed = chance.choice(NAMES), chance.random() < 0.3
         times = started(hour)
         if hour in hours[:4]:
             del times["finished_at"]
         status = "running" if hour in hours[:4] else "failed" if failed else "succeeded"
-        known = record(version=version, status=status, **times)
-        history[hour] = known["id"], version + "!" * failed
+        version, _, commit = told.partition("#")
+        known = record(version=version, commit=commit or None, status=status, **times)
+        history[hour] = known["id"], told + "!" * failed
     for hour in hours[:4]:
         identifier, told = history[hour]
         ended = {"status": "failed" if told.endswith("!") else "succeeded"}

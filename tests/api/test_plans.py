@@ -169,14 +169,29 @@ def test_the_incidents_of_a_page_are_looked_up_by_cell_and_time(large: Ledger, p
     assert large.database == "PostgreSQL" or "detected_at>? AND detected_at<?" in step
 
 
-def test_the_deployments_of_a_version_that_waits_are_looked_up_by_it(large: Ledger) -> None:
+def test_the_deployments_of_a_release_that_waits_are_looked_up_by_its_names(large: Ledger) -> None:
     with plans.executed(large.engine) as statements:
         assert large.client.get(PENDING).status_code == 200
 
     tried = [each for each in statements if "deployments AS other" in each[0]]
     with large.engine.connect() as connection:
-        found = [step for step in plans.steps(connection, tried) if "ix_deployments_vers" in step]
-    assert len(found) == 4  # two attempts, with two spellings each
+        found = "\n".join(plans.steps(connection, tried))
+    # Two attempts, each by two spellings, abbreviations of its commit, and what names this.
+    assert found.count("ix_deployments_versions") == 6
+    assert found.count("ix_deployments_commits") == 2
+
+
+def test_whether_a_commit_ran_by_another_name_is_looked_up_by_it(large: Ledger) -> None:
+    report = {"service": "service-00", "environment": "prod", "version": "9fceb02"}
+    with plans.executed(large.engine) as statements:
+        assert large.client.post("/api/v1/deployments", json=report).status_code == 201
+
+    with large.engine.connect() as connection:
+        found = [" ".join(plans.steps(connection, [each])) for each in statements]
+    # Each with a configuration and without.
+    (steps,) = [each for each in found if "ix_deployments_versions" in each and "incidents" in each]
+    assert steps.count("ix_deployments_versions") == 6
+    assert steps.count("ix_deployments_commits") == 2
 
 
 def test_versions_that_go_by_their_commits_are_looked_up_by_these(large: Ledger) -> None:

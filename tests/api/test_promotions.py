@@ -335,6 +335,32 @@ def test_what_was_rolled_back_downstream_is_in_its_own_way(
     assert (item["version"], reasons(item)) == ("1.2.0", ["replaced_before"])
 
 
+@pytest.mark.parametrize(
+    ("upstream", "downstream"),
+    [
+        ({"version": "1.2.0", "commit": "9fceb02d"}, {"version": "9fceb02"}),
+        ({"version": "9fceb02"}, {"version": "1.2.0", "commit": "9fceb02d"}),
+        ({"version": "9fceb02d"}, {"version": "1.2.0", "commit": "9fceb02d"}),
+    ],
+)
+def test_what_was_tried_downstream_by_another_name_is_in_its_own_way(
+    client: FlaskClient, record: Record, upstream: dict[str, str], downstream: dict[str, str]
+) -> None:
+    record(**upstream, image_digest=DIGEST, **at(1))
+    there = {**downstream, "image_digest": DIGEST, "environment": "prod"}
+    tried = record(**there, **at(2))
+    record(version="1.0.0", environment="prod", **at(3))
+
+    (item,) = pending(client)
+    found = [(each["reason"], each["deployment_id"]) for each in item["blockers"]]
+    assert found == [("replaced_before", tried["id"])]
+
+    failed = record(**there, status="failed", **at(4))
+    (item,) = pending(client)
+    found = [(each["reason"], each["deployment_id"]) for each in item["blockers"]]
+    assert found == [("deployment_failed", failed["id"]), ("replaced_before", tried["id"])]
+
+
 @pytest.mark.usefixtures("history")
 def test_another_build_of_the_same_version_is_not_what_was_rolled_back(
     client: FlaskClient, record: Record

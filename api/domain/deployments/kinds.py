@@ -15,8 +15,9 @@ report decides anew what it can matter to. What the sender states is kept.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 from api.domain.cells import Cell
@@ -58,25 +59,26 @@ def decide_each(around: Sequence[tuple[Place, Surroundings]]) -> dict[UUID, Kind
 
 def _decide(history: Iterable[tuple[Attempt, bool]]) -> Iterator[Kind]:
     """Yield the kind of each deployment; the history says of each whether an incident was open."""
-    succeeded: dict[str, dict[tuple[str | None, str | None], Attempt]] = {}
+    succeeded: dict[str, dict[tuple[str | None, ...], Attempt]] = defaultdict(dict)
     previous: Attempt | None = None
     live: Attempt | None = None
     for attempt, in_outage in history:
-        before = succeeded.get(versions.canonical(attempt.version), {}).values()
+        names = versions.names(attempt)
+        before = chain.from_iterable(succeeded[name].values() for name in names)
         yield _kind(attempt, previous, live, before, in_outage=in_outage)
         if attempt.status in ATTEMPTED:
             previous = attempt
         if attempt.status == Status.SUCCEEDED:
             live = attempt
-            known = succeeded.setdefault(versions.canonical(attempt.version), {})
-            known[attempt.image_digest, attempt.config_revision] = attempt
+            for name in names:
+                succeeded[name][attempt.release] = attempt
 
 
 def _kind(
     attempt: Attempt,
     previous: Attempt | None,
     live: Attempt | None,
-    before: Collection[Attempt],
+    before: Iterable[Attempt],
     *,
     in_outage: bool,
 ) -> Kind:

@@ -106,7 +106,7 @@ def store_all(
     altered: dict[Cell, Altered] = {}
     for number, (cell, row, here) in enumerate(zip(held, rows, around, strict=True)):
         start = row["started_at"]
-        new = Altered(start, start, frozenset({row["version"]}))
+        new = Altered.at(start, row["version"], row["commit"])
         reviewed = new if here.near_events or here.followed else None
         result = stored.get(number) or Stored(row["id"], reviewed, row)
         home = homes.get(result.id, result.id)

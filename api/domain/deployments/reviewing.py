@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import batched, chain, groupby, tee
 from typing import Any, NamedTuple
 
@@ -12,6 +13,9 @@ from sqlalchemy import (
     Connection,
     Integer,
     Row,
+    Select,
+    String,
+    Subquery,
     bindparam,
     func,
     literal_column,
@@ -29,6 +33,8 @@ from api.domain.deployments.model import Kind, Status
 from api.domain.deployments.statements import Statement
 from api.domain.deployments.surroundings import Attempt, Place
 from api.domain.kit import versions
+from api.domain.kit.records import Records
+from api.domain.kit.sql import abbreviates, named_otherwise
 from api.tables import UtcDateTime, deployments, incidents
 
 # How many deployments of a long history are in memory at a time.
@@ -56,30 +62,8 @@ NEXT_SUCCESS = (
     .limit(literal_column("1"))
     .scalar_subquery()
 )
-AFFECTED = union(
-    select(*COLUMNS).where(
-        *HERE,
-        deployments.c.started_at.between(
-            bindparam("since"), func.coalesce(NEXT_SUCCESS, bindparam("end", type_=UtcDateTime()))
-        ),
-    ),
-    select(*COLUMNS).where(
-        *HERE,
-        deployments.c.version.in_(bindparam("versions", expanding=True)),
-        deployments.c.started_at >= bindparam("since"),
-    ),
-).subquery()
-# The deployments of a cell that may be of another kind, in the order of starts; the next ones, if
-# there are more, come after the last.
-SINCE = (
-    select(AFFECTED)
-    .order_by(AFFECTED.c.started_at, AFFECTED.c.id)
-    .limit(bindparam("chunk", type_=Integer))
-)
-FURTHER = SINCE.where(
-    tuple_(AFFECTED.c.started_at, AFFECTED.c.id)
-    > tuple_(bindparam("since"), bindparam("last", type_=deployments.c.id.type))
-)
+# Names of deployments that were altered: a commit, or a version that can be one.
+NAMED = Records("asked", {"commit": String(), "version": String()})
 DECIDED = (
     update(deployments)
     .where(deployments.c.id == bindparam("changed", type_=deployments.c.id.type))
@@ -88,23 +72,32 @@ DECIDED = (
 
 
 class Altered(NamedTuple):
-    """What was altered in the history of a cell: starts within a span, and of which versions.
+    """What was altered in the history of a cell: starts within a span, and of which releases.
 
     It can matter to what began in that span, to what follows until the next success, and to later
-    deployments of these versions.
+    deployments that are named as these releases are.
     """
 
     since: datetime
     until: datetime = END
     versions: frozenset[str] = frozenset()
+    commits: frozenset[str] = frozenset()
+
+    @classmethod
+    def at(cls, start: datetime, version: str, commit: str | None) -> Altered:
+        """Return what is altered if a deployment is."""
+        return cls(start, start, frozenset({version}), frozenset({commit} if commit else ()))
 
     @classmethod
     def of(cls, statements: Collection[Statement]) -> Altered:
         """Return what is altered if the deployments of some statements are."""
         starts = [statement.started_at for statement in statements]
-        # A correction does not state one.
-        said = (statement.said.get("version") for statement in statements)
-        return cls(min(starts), max(starts), frozenset(version for version in said if version))
+        # A correction does not state any.
+        versions, commits = (
+            frozenset(name for each in statements if (name := each.said.get(field)))
+            for field in ("version", "commit")
+        )
+        return cls(min(starts), max(starts), versions, commits)
 
     def __or__(self, other: Altered) -> Altered:
         """Return what either altered, and what is between them."""
@@ -112,7 +105,16 @@ class Altered(NamedTuple):
             min(self.since, other.since),
             max(self.until, other.until),
             self.versions | other.versions,
+            self.commits | other.commits,
         )
+
+    def named(self) -> Iterator[dict[str, str | None]]:
+        """Yield the records that NAMED is about."""
+        for commit in sorted(self.commits):
+            yield {"commit": commit, "version": None}
+        for version in sorted(self.versions):
+            if versions.as_commit(version):
+                yield {"commit": None, "version": version}
 
 
 class Known(NamedTuple):
@@ -171,15 +173,44 @@ def _affected(connection: Connection, cell: Cell, altered: Altered) -> Iterator[
         "until": altered.until,
         "end": END,
         "versions": list(spelled),
+        NAMED.name: NAMED.packed(connection.dialect, altered.named()),
         "chunk": CHUNK,
     }
-    rows = connection.execute(SINCE, values).all()
+    first, following = _since(connection.dialect.name)
+    rows = connection.execute(first, values).all()
     while rows:
         yield from map(Known.of, rows)
         if len(rows) < CHUNK:
             return
         values |= {"since": rows[-1].started_at, "last": rows[-1].id}
-        rows = connection.execute(FURTHER, values).all()
+        rows = connection.execute(following, values).all()
+
+
+@cache
+def _since(dialect: str) -> tuple[Select[Any], Select[Any]]:
+    """Select the deployments of a cell that may be of another kind, in the order of starts.
+
+    The next ones, if there are more, come after the last.
+    """
+    affected = _altered(dialect)
+    order = (affected.c.started_at, affected.c.id)
+    first = select(affected).order_by(*order).limit(bindparam("chunk", type_=Integer))
+    last = tuple_(bindparam("since"), bindparam("last", type_=deployments.c.id.type))
+    return first, first.where(tuple_(*order) > last)
+
+
+def _altered(dialect: str) -> Subquery:
+    since = bindparam("since", type_=UtcDateTime())
+    until = func.coalesce(NEXT_SUCCESS, bindparam("end", type_=UtcDateTime()))
+    start, version, asked = deployments.c.started_at, deployments.c.version, NAMED.table(dialect)
+    here = select(*COLUMNS).where(*HERE)
+    later = here.where(start >= since)
+    return union(
+        here.where(start.between(since, until)),
+        later.where(version.in_(bindparam("versions", expanding=True))),
+        later.join_from(asked, deployments, abbreviates(version, asked.c.commit)),
+        later.join_from(asked, deployments, named_otherwise(deployments, asked.c.version)),
+    ).subquery()
 
 
 def _outages_of(connection: Connection, places: Sequence[Cell]) -> dict[Cell, list[Outage]]:

@@ -38,7 +38,7 @@ from api.domain.deployments.model import Status
 from api.domain.kit import versions
 from api.domain.kit.queries import Query
 from api.domain.kit.records import Records
-from api.domain.kit.sql import Earlier
+from api.domain.kit.sql import Earlier, abbreviates, named_otherwise
 from api.tables import UtcDateTime, deployments, evidence, incidents
 
 ATTEMPTED = (Status.SUCCEEDED, Status.FAILED)
@@ -54,6 +54,11 @@ class Attempt(NamedTuple):
     image_digest: str | None
     config_revision: str | None
     commit: str | None
+
+    @property
+    def release(self) -> tuple[str | None, ...]:
+        """Return all that says what was deployed."""
+        return self.version, self.image_digest, self.config_revision, self.commit
 
     def same_application(self, other: Attempt) -> bool:
         """Say whether they are named alike, and the image is the same as far as both are known."""
@@ -97,6 +102,9 @@ PLACES = Records(
         "started_at": UtcDateTime(),
         "version": String(),
         "spelling": String(),
+        # The version, if it can be a commit.
+        "begin": String(),
+        "commit": String(),
         "image_digest": String(),
         "config_revision": String(),
         "source": String(),
@@ -115,6 +123,7 @@ def of_each(connection: Connection, places: Sequence[Place]) -> list[Surrounding
             **place.attempt._asdict(),
             "version": (spelled := versions.spellings(place.attempt.version))[0],
             "spelling": spelled[1] if len(spelled) > 1 else None,
+            "begin": versions.as_commit(place.attempt.version),
             "source": place.source,
             "external_id": place.external_id,
         }
@@ -148,40 +157,50 @@ def _query(dialect: str) -> Query:
     places = PLACES.table(dialect)
     place, others = places.c, deployments.alias("o")
     succeeded = others.c.status == Status.SUCCEEDED
-    conditions = [others.c.status.in_(ATTEMPTED), succeeded]
-    # One look for each spelling: an index is in the order of starts for one version only.
-    for version in (place.version, place.spelling):
-        same_application = and_(
-            succeeded,
-            others.c.version == version,
-            or_(
-                place.image_digest.is_(None),
-                others.c.image_digest.is_(None),
-                others.c.image_digest == place.image_digest,
-            ),
-        )
-        same_configuration = and_(
-            place.config_revision.is_not(None),
-            others.c.config_revision == place.config_revision,
-        )
-        conditions += [same_application, and_(same_application, same_configuration)]
+    same_image = or_(
+        place.image_digest.is_(None),
+        others.c.image_digest.is_(None),
+        others.c.image_digest == place.image_digest,
+    )
+    same_configuration = and_(
+        place.config_revision.is_not(None),
+        others.c.config_revision == place.config_revision,
+    )
+    by_start: Sequence[ColumnElement[Any]] = (others.c.started_at, others.c.id)
+    wanted = [(condition, by_start) for condition in (others.c.status.in_(ATTEMPTED), succeeded)]
+    # One look for each name, in the order that its index has.
+    for named_alike, order in (
+        (others.c.version == place.version, by_start),
+        (others.c.version == place.spelling, by_start),
+        (abbreviates(others.c.version, place.commit), (others.c.version, *by_start)),
+        (named_otherwise(others, place.begin), (others.c.commit,)),
+    ):
+        same_application = and_(succeeded, named_alike, same_image)
+        wanted += [(same_application, order), (and_(same_application, same_configuration), order)]
     array = func.json_build_array if dialect == "postgresql" else func.json_array
     packed = cast(array(*(others.c[name] for name in Attempt._fields)), Text)
-    past = (_newest_before(place, others, packed, condition) for condition in conditions)
+    past = (_last_before(place, others, packed, *each) for each in wanted)
     return Query(select(place.number, *_flags(place), *past))
 
 
-def _newest_before(
-    place: Any, others: FromClause, packed: ColumnElement[str], condition: ColumnElement[bool]
+def _last_before(
+    place: Any,
+    others: FromClause,
+    packed: ColumnElement[str],
+    condition: ColumnElement[bool],
+    order: Sequence[ColumnElement[Any]],
 ) -> ScalarSelect[str]:
-    """Return the last deployment of a cell before a place that meets a condition."""
-    order = (others.c.started_at, others.c.id)
+    """Return the last deployment, in some order, of a cell before a place that meets a condition.
+
+    Of those that have the same release under another name, it does not matter which it is.
+    """
+    before = tuple_(others.c.started_at, others.c.id) < tuple_(place.started_at, place.id)
     return (
         select(packed)
         .where(
             others.c.service_id == place.service_id,
             others.c.environment_id == place.environment_id,
-            tuple_(*order) < tuple_(place.started_at, place.id),
+            before,
             condition,
         )
         .order_by(*(each.desc() for each in order))

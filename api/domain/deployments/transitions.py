@@ -63,7 +63,7 @@ def change(connection: Connection, deployment_id: UUID, changed: DeploymentChang
     connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(values))
     cell = Cell(row["service_id"], row["environment_id"])
     start = row["started_at"]
-    reviewing.review(connection, cell, Altered(start, start, frozenset({row["version"]})))
+    reviewing.review(connection, cell, Altered.at(start, row["version"], row["commit"]))
 
 
 def _check_end(row: RowMapping, finished_at: datetime) -> None:

@@ -167,6 +167,23 @@ def is_commit(version: ColumnElement[str], commit: ColumnElement[str]) -> Column
     return and_(length >= literal_column(str(SHORTEST_COMMIT)), begins)
 
 
+def abbreviates(version: ColumnElement[str], commit: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return `is_commit` for a look-up of versions along an index."""
+    shortest = func.substr(commit, literal_column("1"), literal_column(str(SHORTEST_COMMIT)))
+    return and_(version.between(shortest, commit), is_commit(version, commit))
+
+
+def named_otherwise(deployment: FromClause, begin: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a deployment's commit begins so, and its version is not the commit.
+
+    The latter is what the index has that helps to find it.
+    """
+    commit = deployment.c.commit
+    # After the last digit of a commit.
+    until = begin.concat(literal_column("'g'"))
+    return and_(commit != deployment.c.version, commit >= begin, commit < until)
+
+
 def _canonical(version: ColumnElement[str]) -> ColumnElement[str]:
     has_prefix = and_(
         func.substr(version, 1, 1) == "v", func.substr(version, 2, 1).in_(list("0123456789"))

@@ -37,6 +37,11 @@ def is_commit(version: str, commit: str | None) -> bool:
     return bool(commit and COMMIT.fullmatch(version) and commit.startswith(version))
 
 
+def as_commit(version: str) -> str | None:
+    """Return a version if it can be a commit, or the beginning of one."""
+    return version if COMMIT.fullmatch(version) else None
+
+
 def alike(one: Named, other: Named) -> bool:
     """Return whether two releases are named alike.
 
@@ -47,6 +52,13 @@ def alike(one: Named, other: Named) -> bool:
         or is_commit(one.version, other.commit)
         or is_commit(other.version, one.commit)
     )
+
+
+def names(release: Named) -> set[str]:
+    """Return names of a release; two that are alike have at least one of them in common."""
+    texts = (release.version, release.commit or "")
+    begins = {text[:SHORTEST_COMMIT] for text in texts if COMMIT.fullmatch(text)}
+    return {canonical(release.version), *begins}
 
 
 def spellings(version: str) -> tuple[str, ...]:

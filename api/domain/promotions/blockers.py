@@ -28,8 +28,8 @@ from sqlalchemy import (
 from api.domain.changes.versions import precedence
 from api.domain.deployments.model import Status
 from api.domain.kit.records import Records
-from api.domain.kit.sql import first
-from api.domain.kit.versions import spellings
+from api.domain.kit.sql import abbreviates, first, named_otherwise
+from api.domain.kit.versions import as_commit, spellings
 from api.domain.releases import Release
 from api.tables import deployments, incidents
 
@@ -69,9 +69,9 @@ class Attempts(NamedTuple):
     last_upstream: Attempt
     # The deployment that began last: an earlier one that never ended was replaced by it.
     newest_downstream: Attempt
-    # The last deployment of the same version downstream: it was replaced since.
+    # The last deployment of the same release downstream: it was replaced since.
     replaced_downstream: Attempt
-    # The last attempt of the same version downstream, well or badly.
+    # The last attempt of the same release downstream, well or badly.
     last_downstream: Attempt
 
 
@@ -123,6 +123,9 @@ ASKED = Records(
         "version": String(),
         # The same with a `v` or without; NULL if there is no such.
         "spelling": String(),
+        # The version, if it can be a commit.
+        "begin": String(),
+        "commit": String(),
         "image_digest": String(),
     },
 )
@@ -139,6 +142,8 @@ def facts(connection: Connection, candidates: Sequence[Candidate]) -> list[Facts
             "upstream_id": candidate.upstream_id,
             "downstream_id": candidate.downstream_id,
             **dict(zip_longest(("version", "spelling"), spellings(candidate.upstream.version))),
+            "begin": as_commit(candidate.upstream.version),
+            "commit": candidate.upstream.commit,
             "image_digest": candidate.upstream.image_digest,
         }
         for number, candidate in enumerate(candidates)
@@ -177,21 +182,29 @@ def _tried(dialect: str) -> Select[Any]:
             .order_by(other.c.started_at.desc(), other.c.id.desc())
         )
 
-    def newest_of_version(*conditions: ColumnElement[bool]) -> Select[Any]:
-        # One look along an index for each spelling; for both at once, SQLite would read the cell.
+    def of_commit(*conditions: ColumnElement[bool], by: ColumnElement[str]) -> Select[Any]:
+        there = other.c.service_id == here.service_id, downstream
+        return select(other).where(*there, *conditions).order_by(by)
+
+    def newest_of_release(*conditions: ColumnElement[bool]) -> Select[Any]:
+        # One look along an index for each name; for all at once, SQLite would read the cell. What
+        # names the commit otherwise is little: read in the order of the index, or PostgreSQL would
+        # read the cell, too.
         each = (
-            newest(downstream, other.c.version == version, *conditions).limit(1).correlate(asked)
-            for version in (here.version, here.spelling)
+            newest(downstream, other.c.version == here.version, *conditions).limit(1),
+            newest(downstream, other.c.version == here.spelling, *conditions).limit(1),
+            of_commit(abbreviates(other.c.version, here.commit), *conditions, by=other.c.version),
+            of_commit(named_otherwise(other, here.begin), *conditions, by=other.c.commit),
         )
-        found = union_all(*(select(one.subquery()) for one in each)).subquery()
+        found = union_all(*(select(one.correlate(asked).subquery()) for one in each)).subquery()
         return select(found).order_by(found.c.started_at.desc(), found.c.id.desc())
 
     # In the order of Attempts.
     wanted = (
         newest(other.c.environment_id == here.upstream_id, has_ended),
         newest(downstream),
-        newest_of_version(succeeded, same_image),
-        newest_of_version(has_ended),
+        newest_of_release(succeeded, same_image),
+        newest_of_release(has_ended),
     )
     columns: list[ColumnElement[Any]] = []
     joined: FromClause = asked

@@ -106,9 +106,7 @@ def _leaves(timeline: Timeline, live: Deployment, rollback: Deployment) -> bool:
     A rollback to the live release, after another deployment failed to replace it, does not: that
     failure is counted already, even if the rollback has a different configuration revision.
     """
-    if not versions.same(live.version, rollback.version) or _differ(
-        live.image_digest, rollback.image_digest
-    ):
+    if not versions.alike(live, rollback) or _differ(live.image_digest, rollback.image_digest):
         return True
     return _differ(live.config_revision, rollback.config_revision) and not timeline.failed_between(
         live.moment, rollback.started_at

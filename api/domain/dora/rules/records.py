@@ -26,6 +26,7 @@ class Deployment:
     place: Place
     version: str
     image_digest: str | None
+    commit: str | None
     config_revision: str | None
     kind: Kind
     status: Status
