@@ -407,6 +407,16 @@ def test_a_tag_of_git_and_a_tag_of_an_image_are_one_version(
     assert pending(client) == []
 
 
+def test_an_image_that_got_another_tag_waits_no_longer(client: FlaskClient, record: Record) -> None:
+    record(version="1.2.3-rc.1", image_digest=DIGEST, **at(1))
+    record(version="1.2.2", image_digest="sha256:" + "10" * 32, environment="prod", **at(1))
+    assert [item["version"] for item in pending(client)] == ["1.2.3-rc.1"]
+
+    record(version="1.2.3", image_digest=DIGEST, environment="prod", **at(2))
+
+    assert pending(client) == []
+
+
 def test_without_a_digest_it_is_blocked(client: FlaskClient, record: Record) -> None:
     record(version="1.0.0")
     record(version="7", service="web", environment="prod")

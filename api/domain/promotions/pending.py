@@ -143,9 +143,12 @@ def _place(declared: dict[str, Any] | None) -> dict[str, str] | None:
 
 
 def differs(here: Release, there: Release) -> bool:
-    """Return whether two environments run different releases."""
+    """Return whether two environments run different releases.
+
+    An image that got another tag on its way is the same one.
+    """
     one, other = here.image_digest, there.image_digest
-    return not alike(here, there) or bool(one and other and one != other)
+    return one != other if one and other else not alike(here, there)
 
 
 def _replacement(candidate: Candidate) -> Replacement:
