@@ -106,6 +106,18 @@ def test_versions_that_are_no_semver_bring_what_was_committed_until_then() -> No
     assert delivered(["c", "b", "a", "unknown"], known) == [("c",), ("a", "b"), (), ()]
 
 
+def test_a_rollback_is_of_no_new_version_by_whatever_name() -> None:
+    successes = [
+        Success(UUID(int=1), "1.0.0", hour(1)),
+        Success(UUID(int=2), "1.1.0", hour(2)),
+        Success(UUID(int=3), "9fceb02", hour(3), is_rollback=True),
+    ]
+
+    found = [each.new_version for _, each in deliveries_of(successes, set(), {})]
+
+    assert found == [True, True, False]
+
+
 # Failures
 
 

@@ -111,7 +111,8 @@ def successes(connection: Connection, part: Part) -> dict[UUID, list[Success]]:
 @cache
 def _successes(dialect: str) -> Select[Any]:
     table = deployments.c
-    return select(table.service_id, table.id, table.version, table.finished_at).where(
+    is_rollback = table.kind == Kind.ROLLBACK
+    return select(table.service_id, table.id, table.version, table.finished_at, is_rollback).where(
         one_of(dialect, table.service_id, "services"), HERE, DELIVERED, table.finished_at >= SINCE
     )
 

@@ -35,6 +35,8 @@ class Success(NamedTuple):
     id: UUID
     version: str
     moment: datetime
+    # Whether it went back to what ran before, by whatever name.
+    is_rollback: bool = False
 
 
 def deliveries_of(
@@ -66,7 +68,7 @@ def deliveries_of(
                 earlier_changes=0
                 if high_water
                 else sum(known[older].changes for _, older in ordered[:exact]),
-                new_version=canonical(version) not in succeeded,
+                new_version=not success.is_rollback and canonical(version) not in succeeded,
                 changes_known=exact < end,
             ),
         )
