@@ -192,8 +192,13 @@ def place(version: str, changes: Iterable[Row]) -> Any:
         parts = [] if rest is None else rest.split(".")
         identifiers = [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts]
         return ([*map(int, numbers)], rest is None, identifiers)
-    times = [each["committed_at"] for each in known if each["version"] == version]
+    times = [each["committed_at"] for each in known if plain(each["version"]) == plain(version)]
     return max(times, default=None)
+
+
+def plain(version: str) -> str:
+    """Return a version without the `v` before its number."""
+    return re.sub(r"^v(?=\d)", "", version)
 
 
 def summary(seconds: Sequence[float]) -> tuple[int, float | None]:

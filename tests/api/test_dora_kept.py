@@ -347,6 +347,13 @@ CASES: dict[str, tuple[list[Step], Step]] = {
         [ran("red", 5), ran("blue", 9), committed("red", 3), committed("blue", 2)],
         committed("blue", 4),
     ),
+    "a change moves a version by another spelling of it": (
+        [
+            *(ran(version, hours) for version, hours in (("red", 1), ("blue", 5), ("5", 9))),
+            *(committed(version, hours) for version, hours in (("red", 0), ("5", 1), ("blue", 3))),
+        ],
+        committed("v5", 4),
+    ),
     "a late success delivers what another one did": (
         [ran("1.0.0", 1), ran("1.2.0", 9), committed("1.1.0", 0.5), committed("1.2.0", 0.5)],
         ran("1.1.0", 5),

@@ -72,6 +72,13 @@ def test_one_that_is_no_semver_makes_all_go_by_their_changes() -> None:
     assert sorted(["1.0.0", "2.0.0"], key=lambda version: order(version) or ())[0] == "2.0.0"
 
 
+def test_a_leading_v_does_not_matter_to_versions_that_go_by_their_changes() -> None:
+    order = versions.ordering({"v1.2": BEGIN, "1.3": BEGIN + timedelta(days=1), "1.2": BEGIN})
+
+    assert order("1.2") == order("v1.2") == (BEGIN,)
+    assert order("v1.3") == (BEGIN + timedelta(days=1),)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_same"),
     [
@@ -117,3 +124,34 @@ def test_lists_find_a_version_by_each_of_its_spellings(
     for resource in ("deployments", "changes"):
         (found,) = json_of(client.get(f"/api/v1/{resource}?version={asked}"))["items"]
         assert found["version"] == told
+
+
+@pytest.mark.parametrize(
+    "names", [("1.2", "1.3"), ("2026.03.01", "2026.03.08"), ("1.2.0", "1.3.0")]
+)
+def test_the_changes_of_a_tag_of_git_are_those_of_the_tag_of_its_image(
+    client: FlaskClient, record: Record, names: tuple[str, str]
+) -> None:
+    changes = [
+        {
+            "service": "checkout",
+            "commit": str(day) * 40,
+            "committed_at": (BEGIN + timedelta(days=day)).isoformat(),
+            "version": f"v{version}",
+        }
+        for day, version in enumerate(names)
+    ]
+    json_of(client.post("/api/v1/changes", json={"changes": changes}))
+    for day, version in enumerate(names):
+        ended = (BEGIN + timedelta(days=day, hours=1)).isoformat()
+        record(version=version, environment="staging", finished_at=ended)
+        if day == 0:
+            record(version=version, environment="prod", finished_at=ended)
+
+    (item,) = json_of(client.get("/api/v1/promotions/pending?from=staging&to=prod"))["items"]
+    assert [each["version"] for each in item["changes"]] == [f"v{names[1]}"]
+
+    window = "from=2026-03-01T00:00:00Z&to=2026-03-04T00:00:00Z&environment=staging"
+    (period,) = json_of(client.get(f"/api/v1/metrics/dora?{window}"))["overall"]["periods"]
+    found = period["lead_time_for_changes"]
+    assert (found["count"], found["median_seconds"], found["coverage"]["ratio"]) == (2, 3600, 1)

@@ -1,7 +1,8 @@
 """The order of a service's versions: a version contains the changes of all that precede it.
 
 If every version is a semantic version, their order is that of semver.org, section 11. Otherwise
-they are ordered by the commit time of their latest change, which assumes a single branch.
+they are ordered by the commit time of their latest change, which assumes a single branch. A leading
+`v` before a number does not matter.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
+
+from api.domain.kit.versions import canonical
 
 # Tags may have a leading v. Build metadata does not affect precedence (semver.org, section 10).
 SEMVER = re.compile(
@@ -40,7 +43,11 @@ def ordering(latest_commits: Mapping[str, datetime], others: Collection[str] = (
     """
     if all(precedence(version) for version in (*latest_commits, *others)):
         return precedence
-    return lambda version: (latest_commits[version],) if version in latest_commits else None
+    latest: dict[str, datetime] = {}
+    for version, at in latest_commits.items():
+        name = canonical(version)
+        latest[name] = max(latest.get(name, at), at)
+    return lambda version: (latest[name],) if (name := canonical(version)) in latest else None
 
 
 def sort_key(version: str) -> str:

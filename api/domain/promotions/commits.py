@@ -19,7 +19,9 @@ from sqlalchemy import (
 )
 
 from api.domain.kit.records import Records
+from api.domain.kit.sql import same_version
 from api.domain.kit.times import EPOCH
+from api.domain.kit.versions import spellings
 from api.tables import UtcDateTime, changes
 
 # A release of a service, and the version that it replaces, if any.
@@ -35,7 +37,8 @@ RANGES = Records(
 def between(connection: Connection, asked: Sequence[dict[str, Any]]) -> Iterator[tuple[int, str]]:
     """Yield the versions that each release brings, in two statements: only itself if in doubt.
 
-    A version is between two if its latest commit is. `asked` has the fields of ASKED.
+    A version is between two if its latest commit is. Each of its spellings is told, whether it has
+    changes or not. `asked` has the fields of ASKED.
     """
     if not asked:
         return
@@ -44,12 +47,13 @@ def between(connection: Connection, asked: Sequence[dict[str, Any]]) -> Iterator
     ranges = []
     for row in connection.execute(_ends(dialect.name), given):
         if row.until is None or (row.old is not None and row.above is None):
-            yield row.number, row.new
+            yield from ((row.number, text) for text in spellings(row.new))
         else:
             ranges.append({**row._mapping, "above": row.above or EPOCH})
     if ranges:
         values = {RANGES.name: RANGES.packed(dialect, ranges)}
-        yield from (tuple(row) for row in connection.execute(_versions(dialect.name), values))
+        rows = connection.execute(_versions(dialect.name), values)
+        yield from {(number, text) for number, version in rows for text in spellings(version)}
 
 
 @cache
@@ -60,7 +64,10 @@ def _ends(dialect: str) -> Select[Any]:
     def latest(version: ColumnElement[str]) -> ScalarSelect[Any]:
         return (
             select(func.max(changes.c.committed_at))
-            .where(changes.c.service_id == asked.c.service_id, changes.c.version == version)
+            .where(
+                changes.c.service_id == asked.c.service_id,
+                same_version(changes.c.version, version),
+            )
             .scalar_subquery()
         )
 
@@ -85,7 +92,7 @@ def _versions(dialect: str) -> Select[Any]:
         select(later.c.id)
         .where(
             later.c.service_id == found.c.service_id,
-            later.c.version == found.c.version,
+            same_version(later.c.version, found.c.version),
             later.c.committed_at > found.c.until,
         )
         .exists()

@@ -20,6 +20,7 @@ from api.domain.dora.kept.scopes import DeliveryScope
 from api.domain.dora.kept.successes import first_successes
 from api.domain.dora.rules.periods import EARLIEST, LATEST
 from api.domain.kit.sql import one_of
+from api.domain.kit.versions import canonical, spellings
 from api.tables import changes, services
 
 # How many versions are in one statement.
@@ -87,16 +88,18 @@ def _first_with(
     lowest: Any
     if any(precedence(version) is None for version in latest.keys() - written):
         # They are ordered by their commits, and were before.
-        lowest = (min(_first_commit(connection, service_id, written), *written.values()),)
+        spelled = {text for version in written for text in spellings(version)}
+        lowest = (min(_first_commit(connection, service_id, spelled), *written.values()),)
     elif all(precedence(version) for version in written):
         lowest = min(filter(None, map(precedence, written)))
     else:  # it may be that they were ordered otherwise
         return min(found.values())
-    order = ordering(latest)
+    order, names = ordering(latest), set(map(canonical, written))
     concerned = [
         first
         for version, first in found.items()
-        if version in written or ((place := order(version)) is not None and place >= lowest)
+        if canonical(version) in names
+        or ((place := order(version)) is not None and place >= lowest)
     ]
     return min(concerned, default=None)
 
