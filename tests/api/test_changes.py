@@ -166,6 +166,15 @@ def test_the_same_instant_in_another_zone_is_no_contradiction(client: FlaskClien
     assert counts(report(client, change(committed_at="2026-03-01T10:30:00+01:00"))) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("spelled", [("v1.4.2", "1.4.2"), ("1.4.2", "v1.4.2")])
+def test_a_leading_v_is_no_contradiction(client: FlaskClient, spelled: tuple[str, str]) -> None:
+    for version in spelled:
+        report(client, change(version=version))
+
+    (found,) = json_of(client.get(URL))["items"]
+    assert found["version"] == "1.4.2"
+
+
 def test_a_thousand_changes_take_as_few_statements_as_two(
     client: FlaskClient, database: Database
 ) -> None:

@@ -1,9 +1,10 @@
 """Recording of changes: a batch is stored completely or not at all, in a few SQL statements.
 
 A change is identified by its service and commit, so later reports of it are merged. They must agree
-on the commit time and on the version; a report may add the version later. Of several authors or
-titles the alphabetically first is kept, so that the order of reports does not matter. An event
-tells when a change was merged, which counts as long as no report says when it was committed.
+on the commit time and on the version; a report may add the version later. Of several authors,
+titles or spellings of the version the alphabetically first is kept, so that the order of reports
+does not matter. An event tells when a change was merged, which counts as long as no report says
+when it was committed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from api.domain.kit.errors import ContradictionError, InvalidValueError
 from api.domain.kit.ids import derived
 from api.domain.kit.sql import insert_new
 from api.domain.kit.times import now
+from api.domain.kit.versions import same
 from api.tables import changes
 
 # Fields on which the reports of a change must agree.
@@ -141,10 +143,18 @@ def _merge(known: dict[str, Any], new: NewChange) -> list[str]:
     if known["event_id"] is not None:
         known |= {"committed_at": new.committed_at, "event_id": None}
     given = {name: getattr(new, name) for name in FIXED if getattr(new, name) is not None}
-    contradicted = [name for name in given if known[name] not in (None, given[name])]
-    known.update({name: given[name] for name in given if name not in contradicted})
+    contradicted = [name for name in given if _contradicts(name, known[name], given[name])]
+    for name in given.keys() - contradicted:
+        known[name] = min(given[name], known[name] or given[name])
     _merge_texts(known, new)
     return contradicted
+
+
+def _contradicts(name: str, known: Any, given: Any) -> bool:
+    """Return whether a value contradicts the known one: `v1.4.2` is `1.4.2`."""
+    if known is None:
+        return False
+    return not same(known, given) if name == "version" else bool(known != given)
 
 
 def _merge_texts(known: dict[str, Any], new: NewChange) -> None:
