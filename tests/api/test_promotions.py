@@ -363,6 +363,18 @@ def test_what_was_tried_downstream_by_another_name_is_in_its_own_way(
 
 
 @pytest.mark.usefixtures("history")
+def test_what_was_rolled_back_without_a_known_digest_is_in_its_own_way(
+    client: FlaskClient, record: Record
+) -> None:
+    """Two releases of one version are the same unless both digests are known and differ."""
+    record(version="1.2.0", environment="prod", **at(4))
+    record(version="1.0.0", environment="prod", **at(5))
+
+    (item,) = pending(client)
+    assert (item["version"], reasons(item)) == ("1.2.0", ["replaced_before"])
+
+
+@pytest.mark.usefixtures("history")
 def test_another_build_of_the_same_version_is_not_what_was_rolled_back(
     client: FlaskClient, record: Record
 ) -> None:
@@ -387,6 +399,19 @@ def test_a_release_that_failed_downstream_is_blocked_until_another_try_succeeds(
     ]
     record(version="1.2.0", image_digest=DIGEST, environment="prod", **at(4))
     assert pending(client) == []
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize(
+    ("digest", "expected"), [("sha256:" + "20" * 32, []), (None, ["deployment_failed"])]
+)
+def test_that_another_build_of_it_failed_downstream_is_not_in_its_way(
+    client: FlaskClient, record: Record, digest: str | None, expected: list[str]
+) -> None:
+    record(version="1.2.0", image_digest=digest, environment="prod", status="failed", **at(3))
+
+    (item,) = pending(client)
+    assert (item["version"], reasons(item)) == ("1.2.0", expected)
 
 
 def test_an_older_version_is_a_downgrade(client: FlaskClient, record: Record) -> None:

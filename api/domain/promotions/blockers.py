@@ -173,7 +173,11 @@ def _tried(dialect: str) -> Select[Any]:
     downstream = other.c.environment_id == here.downstream_id
     has_ended = other.c.status.in_((Status.SUCCEEDED, Status.FAILED))
     succeeded = other.c.status == Status.SUCCEEDED
-    same_image = or_(here.image_digest.is_(None), other.c.image_digest == here.image_digest)
+    same_image = or_(
+        here.image_digest.is_(None),
+        other.c.image_digest.is_(None),
+        other.c.image_digest == here.image_digest,
+    )
 
     def newest(*conditions: ColumnElement[bool]) -> Select[Any]:
         return (
@@ -204,7 +208,7 @@ def _tried(dialect: str) -> Select[Any]:
         newest(other.c.environment_id == here.upstream_id, has_ended),
         newest(downstream),
         newest_of_release(succeeded, same_image),
-        newest_of_release(has_ended),
+        newest_of_release(has_ended, same_image),
     )
     columns: list[ColumnElement[Any]] = []
     joined: FromClause = asked
