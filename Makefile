@@ -95,7 +95,7 @@ diff: $(READY) .tools/renderer ## Show what changes in the rendered overlays sin
 	@$(PYTHON) -m gitops diff k8s $(if $(BASE),--base $(BASE)) $(ARGS) || [ $$? -eq 1 ] # to differ is no failure
 
 .PHONY: promote
-promote: $(READY) .tools/cosign ## Copy the release of one environment to the next, if it is healthy: FROM=dev TO=staging (ARGS=--dry-run)
+promote: $(READY) .tools/cosign .tools/renderer ## Copy the release of one environment to the next, if it is healthy: FROM=dev TO=staging (ARGS=--dry-run)
 	@$(PYTHON) -m gitops promote k8s $(FROM_TO) $(ARGS)
 
 ##@ Cluster (the current kube context)

@@ -16,5 +16,5 @@ comment: ## Post the preview as a comment on its pull request (HEAD_OWNER= HEAD_
 		--head-branch "$$HEAD_BRANCH" --head-commit "$$HEAD_COMMIT" "$$RUNNER_TEMP/comment/comment.md"
 
 .PHONY: propose
-propose: $(READY) .tools/cosign ## Promote on a branch and open the pull request: FROM=dev TO=staging (IF_READY=1: a refusal is no failure)
+propose: $(READY) .tools/cosign .tools/renderer ## Promote on a branch and open the pull request: FROM=dev TO=staging (IF_READY=1: a refusal is no failure)
 	@$(PYTHON) -m tools.github.propose $(FROM_TO) $(if $(IF_READY),--if-ready)

@@ -2,11 +2,11 @@
 
 ##@ More on manifests
 .PHONY: pin
-pin: $(READY) .tools/cosign ## Pin a published release in an environment: make pin ENV=dev TAG=1.2.3 DIGEST=sha256:… (ARGS=--dry-run)
+pin: $(READY) .tools/cosign .tools/renderer ## Pin a published release in an environment: make pin ENV=dev TAG=1.2.3 DIGEST=sha256:… (ARGS=--dry-run)
 	@$(PYTHON) -m gitops pin k8s --env $(ENV) --tag "$(TAG)" --digest "$(DIGEST)" $(ARGS)
 
 .PHONY: rollback
-rollback: $(READY) ## Pin the last good release of an environment again: ENV=prod (TO=VERSION, ARGS=--dry-run)
+rollback: $(READY) .tools/renderer ## Pin the last good release of an environment again: ENV=prod (TO=VERSION, ARGS=--dry-run)
 	@$(PYTHON) -m gitops rollback k8s --env $(ENV) $(if $(TO),--to $(TO)) $(ARGS)
 
 .PHONY: declare

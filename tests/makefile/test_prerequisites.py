@@ -88,8 +88,8 @@ Must remake target 'render'.
     ("command", "programs"),
     [
         (".venv/bin/python -m tools.cluster.deploy --env dev", {"venv", "kustomize"}),
-        (".venv/bin/python -m gitops promote k8s --from dev", {"venv", "cosign"}),
-        (".venv/bin/python -m tools.github.propose --from dev", {"venv", "cosign"}),
+        (".venv/bin/python -m gitops promote k8s --from dev", {"venv", "cosign", "renderer"}),
+        (".venv/bin/python -m tools.github.propose --from dev", {"venv", "cosign", "renderer"}),
         (
             ".venv/bin/pytest -q tests/e2e/test_release.py",
             {"venv", "kustomize", "cosign", "helm", "oras"},
