@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 from psycopg import errors
 from sqlalchemy import Connection, text
@@ -274,14 +275,19 @@ def test_a_user_without_the_right_to_write_is_not_ready(
     assert "its user lacks the right" in str(problem(ready, 503)["detail"])
 
 
+@pytest.fixture
+def limited(
+    new_app: NewApp, postgresql: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> APIFlask:
+    """Return an application of which PostgreSQL cancels a statement soon."""
+    monkeypatch.setattr("api.engine.STATEMENT_TIMEOUT_MS", 250)
+    return new_app(**postgresql)
+
+
 def test_a_statement_that_waits_too_long_is_given_up(
-    new_app: NewApp,
-    postgresql_server: Server,
-    postgresql: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    limited: APIFlask, postgresql_server: Server, postgresql: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("api.engine.STATEMENT_TIMEOUT_MS", 100)
-    client = new_app(**postgresql).test_client()
+    client = limited.test_client()
     name = str(postgresql["DATABASE_NAME"])
     with postgresql_server.connect(name) as connection, connection.transaction():
         connection.execute("LOCK TABLE deployments")
@@ -291,29 +297,24 @@ def test_a_statement_that_waits_too_long_is_given_up(
     assert client.post(URL, json=DEPLOYMENT).status_code == 201
 
 
-SLOWLY = """
-    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$
-"""
+def slow_down(server: Server, place: dict[str, Any], change: str) -> None:
+    """Let each statement that makes a change, such as DELETE ON deployments, take longer."""
+    with server.connect(str(place["DATABASE_NAME"])) as connection:
+        connection.execute("""
+            CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$
+        """)
+        connection.execute(f"CREATE TRIGGER slowly AFTER {change} EXECUTE FUNCTION slowly()")
 
 
 @pytest.mark.parametrize("table", ["deployments", "declarations"])
 def test_what_is_deleted_may_be_much(
-    new_app: NewApp,
-    postgresql_server: Server,
-    postgresql: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    table: str,
+    limited: APIFlask, postgresql_server: Server, postgresql: dict[str, Any], table: str
 ) -> None:
-    monkeypatch.setattr("api.engine.STATEMENT_TIMEOUT_MS", 100)
-    client = new_app(**postgresql).test_client()
+    client = limited.test_client()
     for environment in ("staging", "prod"):
         assert client.post(URL, json=DEPLOYMENT | {"environment": environment}).status_code == 201
-    with postgresql_server.connect(str(postgresql["DATABASE_NAME"])) as connection:
-        connection.execute(SLOWLY)
-        connection.execute(
-            f"CREATE TRIGGER slowly AFTER DELETE ON {table} EXECUTE FUNCTION slowly()"
-        )
+    slow_down(postgresql_server, postgresql, f"DELETE ON {table}")
 
     assert client.delete("/api/v1/environments/prod").status_code == 204
     assert client.delete("/api/v1/services/checkout").status_code == 204
@@ -321,20 +322,11 @@ def test_what_is_deleted_may_be_much(
 
 
 def test_all_that_is_kept_for_the_metrics_is_computed_anew_however_long_it_takes(
-    new_app: NewApp,
-    postgresql_server: Server,
-    postgresql: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    limited: APIFlask, postgresql_server: Server, postgresql: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("api.engine.STATEMENT_TIMEOUT_MS", 100)
-    app = new_app(**postgresql)
-    with postgresql_server.connect(str(postgresql["DATABASE_NAME"])) as connection:
-        connection.execute(SLOWLY)
-        connection.execute(
-            "CREATE TRIGGER slowly AFTER UPDATE ON versions EXECUTE FUNCTION slowly()"
-        )
+    slow_down(postgresql_server, postgresql, "UPDATE ON versions")
 
-    done = app.test_cli_runner().invoke(args=["ledger", "recompute"])
+    done = limited.test_cli_runner().invoke(args=["ledger", "recompute"])
 
     assert done.exit_code == 0, done.output
 
