@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import select
+import sqlite3
+import time
 from typing import Any
 
 import psycopg
@@ -30,6 +32,7 @@ KEEPALIVE = {
 RENEWED = {Outage.READ_ONLY, Outage.MIGRATED}
 # How long a writer waits for another one on SQLite.
 BUSY_TIMEOUT_S = 10
+BUSY_PAUSE_S = 0.01
 # Whether a transaction is read-only and, if there is a schema, whether the user may write.
 WRITABLE = """
     SELECT current_setting('transaction_read_only'),
@@ -169,7 +172,7 @@ def _sqlite(settings: Settings) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(connection)
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
@@ -182,6 +185,23 @@ def _sqlite(settings: Settings) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
     return engine
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Let a database write ahead, so that readers and the writer do not wait for each other.
+
+    If others open a new one at the same time, SQLite does not wait for them by itself here.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_PAUSE_S)
+        else:
+            return
 
 
 def why_read_only(connection: Connection) -> str | None:

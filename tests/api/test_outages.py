@@ -6,6 +6,7 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import psycopg
@@ -17,7 +18,9 @@ from sqlalchemy import Connection, text
 
 from api.app import create_app
 from api.database import ATTEMPTS, RETRIED, Database
+from api.engine import open_engine
 from api.outages import Outage, UnavailableError, outage_of
+from api.settings import load
 from tests.api.conftest import NewApp, json_of, problem
 from tests.api.events.payloads import GITHUB, event_of, github
 from tests.postgresql import Lender, Server
@@ -449,6 +452,24 @@ COMMANDS = [
     "tokens revoke 01a2063f-66af-738f-a00c-f46db3662472",
     "notifications deliver --once",
 ]
+
+
+def test_a_new_embedded_ledger_waits_for_others_that_open_it(tmp_path: Path) -> None:
+    settings = load({"DATA_DIR": tmp_path})
+    other = sqlite3.connect(settings.database_file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    end = Timer(0.2, other.rollback)
+    end.start()
+    engine = open_engine(settings)
+    try:
+        with engine.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+    finally:
+        end.join()
+        other.close()
+        engine.dispose()
+
+    assert mode == "wal"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
