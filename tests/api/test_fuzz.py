@@ -111,25 +111,29 @@ def sensible(value: Any) -> Any:
         return [sensible(each) for each in value]
     if not isinstance(value, dict):
         return value
-    told = {
+    told: dict[str, Any] = {
         name: PAST if name in TIMES and each else sensible(each)
         for name, each in value.items()
         if name not in ("deployment_id", "data_base64")
     }
     if told.get("expires_at"):
         told["expires_at"] = FUTURE
-    if "scopes" in told:  # each source exists
+    # A payload of somebody else may have any value under these names.
+    if isinstance(told.get("scopes"), list):  # each source exists
         told["scopes"] = [
-            scope.partition(":")[0].replace("ingest", "ingest:github") for scope in told["scopes"]
+            str(scope).partition(":")[0].replace("ingest", "ingest:github")
+            for scope in told["scopes"]
         ]
     if {"url", "types"} <= told.keys():
         told["url"] = "https://chat.example.com/hooks/releases"
-    if told.get("status") in OPEN:
+    status = told.get("status")
+    if isinstance(status, str) and status in OPEN:
         told.pop("finished_at", None)
-    if "services" in told:  # each names a release
-        services: Any = told["services"]
+    if isinstance(told.get("services"), dict):  # each names a release
         told["services"] = {
             name: {**each, "version": each.get("version") or "1.4.2"}
-            for name, each in services.items()
+            if isinstance(each, dict)
+            else each
+            for name, each in told["services"].items()
         }
     return told
