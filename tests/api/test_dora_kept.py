@@ -422,6 +422,23 @@ def test_what_is_written_past_the_service_counts_in_the_next_answer(
     assert failure_rate(client) == (0, 0)
 
 
+def test_what_its_sender_calls_a_rollback_may_deliver_changes(
+    client: FlaskClient, record: Record
+) -> None:
+    before = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+    changes = [
+        {"service": "checkout", "commit": f"{number:07x}", "committed_at": before, "version": name}
+        for number, name in enumerate(("1.1.0", "1.2.0"))
+    ]
+    json_of(client.post("/api/v1/changes", json={"changes": changes}))
+    record(environment="prod", status="succeeded", version="1.1.0")
+    record(environment="prod", status="succeeded", version="2.0.0", kind="rollback")
+
+    (period,) = json_of(client.get(URL))["overall"]["periods"]
+
+    assert period["lead_time_for_changes"]["count"] == 2
+
+
 def test_what_was_brought_up_to_date_is_not_computed_again(
     client: FlaskClient, database: Database, record: Record
 ) -> None:

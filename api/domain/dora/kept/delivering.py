@@ -72,7 +72,7 @@ def _deliveries(
     for service_id, of_it in following.items():
         before = {version for version, at in first[service_id].items() if at < part.since}
         for success, delivery in deliveries_of(of_it, before, known[service_id]):
-            if delivery.new_version or delivery.changes_known or delivery.earlier_changes:
+            if delivery.says_something:
                 yield service_id, success, delivery
 
 

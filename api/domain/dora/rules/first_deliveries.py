@@ -28,6 +28,14 @@ class FirstDelivery:
     new_version: bool
     changes_known: bool
 
+    @property
+    def says_something(self) -> bool:
+        """Whether any of it is other than that of a deployment that delivers nothing new.
+
+        What its sender calls a rollback may still be the first one with older versions.
+        """
+        return bool(self.versions or self.earlier_changes or self.new_version or self.changes_known)
+
 
 class Success(NamedTuple):
     """A deployment that delivered something: it succeeded and is not a resync."""
